@@ -1,0 +1,7 @@
+# The restore image. Run "npm run build" first: everything but the base image comes from dist/.
+FROM node:24-bookworm-slim
+COPY dist/odo.mjs /usr/local/lib/odo/odo.mjs
+# Inside a container a process id in postmaster.pid tells nothing of other containers.
+ENV ODO_IN_CONTAINER=1 NODE_ENV=production
+ENTRYPOINT ["node", "/usr/local/lib/odo/odo.mjs"]
+CMD ["restore", "--into", "/data"]
