@@ -1,0 +1,170 @@
+import { OdoError } from '../errors.ts';
+import type { DirectoryRequest, RestoreRequest, ServiceRequest, ServiceTarget } from '../restore/request.ts';
+import type { StoreConfig } from '../store/open.ts';
+import type { Owner } from '../target/place.ts';
+import { DEFAULT_IMAGE } from './version.ts';
+
+/** What yargs parsed: values by long option name. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** Where the repository is and how it is reached. A flag wins over the environment; without keys the SDK looks for its own. */
+export function storeConfig(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig {
+  const url = text(args, 's3-url') ?? given(env.S3_BACKUP_URL);
+  if (url === undefined) {
+    throw new OdoError('usage', 'it is not said where the backups are', {
+      hint: 'give -u s3://bucket/prefix, or set S3_BACKUP_URL',
+    });
+  }
+  const endpoint = text(args, 'endpoint') ?? given(env.S3_ENDPOINT);
+  const region = text(args, 'aws-region') ?? given(env.AWS_DEFAULT_REGION) ?? given(env.AWS_REGION);
+  const pathStyle = (args['path-style'] as boolean | undefined) ?? endpoint !== undefined;
+  const credentials = keys(args, env);
+  return {
+    url,
+    pathStyle,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}
+
+function keys(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig['credentials'] {
+  const flagKey = text(args, 'aws-access-key');
+  const flagSecret = text(args, 'aws-secret-key');
+  const accessKeyId = flagKey ?? given(env.AWS_ACCESS_KEY_ID);
+  const secretAccessKey = flagSecret ?? given(env.AWS_SECRET_ACCESS_KEY);
+  if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    const missing =
+      accessKeyId === undefined ? 'access key (-a or AWS_ACCESS_KEY_ID)' : 'secret key (-s or AWS_SECRET_ACCESS_KEY)';
+    throw new OdoError('usage', `the ${missing} is missing`, { hint: 'give both keys, or neither to use a profile or role' });
+  }
+  // A session token of the environment belongs to the environment's keys, not to keys given as flags.
+  const sessionToken = flagKey === undefined && flagSecret === undefined ? given(env.AWS_SESSION_TOKEN) : undefined;
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+/** Which service; every one of the three names is needed. */
+export function serviceTarget(args: Arguments): ServiceTarget {
+  const volume = required(args, 'volume', '-v VOLUME');
+  const service = required(args, 'service', '-n SERVICE');
+  const composeFiles = list(args, 'compose-file');
+  if (composeFiles.length === 0) throw missing('compose-file', '-f COMPOSE_FILE');
+  const projectName = text(args, 'project-name');
+  const network = text(args, 'network');
+  return {
+    volume,
+    service,
+    composeFiles,
+    image: text(args, 'image') ?? DEFAULT_IMAGE,
+    ...(projectName === undefined ? {} : { projectName }),
+    ...(network === undefined ? {} : { network }),
+  };
+}
+
+/** The whole request of a restore: of a directory with --into, else of a service. */
+export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): DirectoryRequest | ServiceRequest {
+  const into = text(args, 'into');
+  const replaceConf = replacementFolder(text(args, 'replace-conf'));
+  const owner = ownerOf(text(args, 'owner'));
+  const common: RestoreRequest = {
+    store: { ...storeConfig(args, env), retryForMs: seconds(args, 'retry-for') * 1000 },
+    backup: text(args, 'backup') ?? 'latest',
+    tablespaces: tablespaces(list(args, 'tablespace')),
+    sync: args.sync !== false,
+    verify: args.verify === 'full' ? 'full' : 'stream',
+    dryRun: args['dry-run'] === true,
+    fresh: args.fresh === true,
+    wipe: args.wipe === true,
+    allowDifferentCluster: args['allow-different-cluster'] === true,
+    keepPrevious: args['keep-previous'] === true,
+    discard: args.discard === true,
+    ...(replaceConf === undefined ? {} : { replaceConf }),
+    ...(owner === undefined ? {} : { owner }),
+  };
+  if (into === undefined) {
+    const online = args.online === true;
+    if (online && common.wipe) {
+      throw new OdoError('usage', '--online and --wipe contradict each other', {
+        hint: 'with --online the service keeps running on the old data until the exchange',
+      });
+    }
+    return {
+      ...common,
+      target: serviceTarget(args),
+      stallTimeoutMs: seconds(args, 'stall-timeout') * 1000,
+      stopTimeoutSeconds: seconds(args, 'stop-timeout'),
+      online,
+      leaveStopped: args['leave-stopped'] === true,
+    };
+  }
+  const clash = ['volume', 'service', 'compose-file'].find((name) => args[name] !== undefined);
+  if (clash !== undefined) {
+    throw new OdoError('usage', `--into and --${clash} contradict each other`, {
+      hint: '--into fills a directory without Docker; -v, -n and -f restore a compose service',
+    });
+  }
+  return { ...common, into };
+}
+
+export function seconds(args: Arguments, name: string): number {
+  const value = args[name];
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new OdoError('usage', `--${name} wants a number of seconds`);
+}
+
+/** `-c` alone and the older `-c true` mean the folder confs; `-c false` is as if it were not given. */
+function replacementFolder(value: string | undefined): string | undefined {
+  if (value === undefined || value === 'false') return undefined;
+  return value === '' || value === 'true' ? 'confs' : value;
+}
+
+function ownerOf(value: string | undefined): Owner | undefined {
+  if (value === undefined) return undefined;
+  const match = /^(\d+):(\d+)$/.exec(value);
+  if (!match) throw new OdoError('usage', `--owner wants UID:GID in numbers, not ${value}`, { hint: 'such as --owner 999:999' });
+  return { uid: Number(match[1]), gid: Number(match[2]) };
+}
+
+function tablespaces(values: string[]): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const value of values) {
+    const [, name, location] = /^(.+?)=(\/.*)$/.exec(value) ?? [];
+    if (name === undefined || location === undefined) {
+      throw new OdoError('usage', `--tablespace wants NAME=PATH with an absolute path, not ${value}`, {
+        hint: 'such as --tablespace fast=/var/lib/postgresql/fast',
+      });
+    }
+    map.set(name, location);
+  }
+  return map;
+}
+
+function required(args: Arguments, name: string, example: string): string {
+  const value = text(args, name);
+  if (value === undefined) throw missing(name, example);
+  return value;
+}
+
+function missing(name: string, example: string): OdoError {
+  return new OdoError('usage', `--${name} is missing`, {
+    hint: `give ${example}; a service needs -v, -n and -f, a directory --into (odo --help shows examples)`,
+  });
+}
+
+/** A string option's value. Given twice, yargs makes a list of it; which one was meant cannot be known. */
+function text(args: Arguments, name: string): string | undefined {
+  const value = args[name];
+  if (Array.isArray(value)) throw new OdoError('usage', `--${name} is given ${value.length} times`, { hint: 'give it once' });
+  if (value === '' && name !== 'replace-conf') throw new OdoError('usage', `--${name} is empty`);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function list(args: Arguments, name: string): string[] {
+  const value = args[name];
+  return Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)];
+}
+
+function given(value: string | undefined): string | undefined {
+  return value === undefined || value === '' ? undefined : value;
+}

@@ -1,0 +1,32 @@
+import readline from 'node:readline';
+import type { Plan } from '../restore/receipt.ts';
+import { planWords } from './words.ts';
+
+/** Whether questions reach a person. */
+export function somebodyToAsk(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** Shows the plan and asks, when there is somebody to ask; scripts and `--yes` go on. */
+export async function confirmPlan(plan: Plan, options: { yes: boolean; signal: AbortSignal }): Promise<boolean> {
+  if (options.yes || !somebodyToAsk()) return true;
+  process.stderr.write(`${planWords(plan)}\n`);
+  return /^y(es)?$/i.test((await ask('Go on? [y/N] ', options.signal)).trim());
+}
+
+/** Nothing typed is the answer when the person presses Ctrl-C or Ctrl-D, or is gone with the terminal. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  // The terminal itself edits the line: one that is gone cannot be set to another mode, at which Node would end the process.
+  const dialogue = readline.createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  try {
+    return await new Promise((resolve) => {
+      const nothing = () => resolve('');
+      signal.addEventListener('abort', nothing, { once: true });
+      process.stdin.once('error', nothing);
+      dialogue.on('close', nothing);
+      dialogue.question(question, resolve);
+    });
+  } finally {
+    dialogue.close();
+  }
+}

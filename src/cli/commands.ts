@@ -1,0 +1,101 @@
+import { asOdoError, OdoError } from '../errors.ts';
+import type { Proof, Report } from '../events.ts';
+import { serveAgent } from '../restore/agent.ts';
+import { createDirectoryEngine } from '../restore/directory-engine.ts';
+import type { Plan, Receipt } from '../restore/receipt.ts';
+import type { DirectoryRequest, ServiceRequest } from '../restore/request.ts';
+import { type RunContext, restoreDirectory } from '../restore/restore-directory.ts';
+import { restoreService } from '../restore/restore-service.ts';
+import { rollbackService } from '../restore/rollback-service.ts';
+import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
+import { type Arguments, restoreRequest, seconds, serviceTarget } from './arguments.ts';
+import { confirmPlan, somebodyToAsk } from './ask.ts';
+import type { Result } from './render.ts';
+import { VERSION } from './version.ts';
+
+/** What a command gets from main.ts. */
+export interface CommandContext {
+  env: NodeJS.ProcessEnv;
+  report: Report;
+  signal: AbortSignal;
+  /** Shows the result. A command may show one and fail all the same. */
+  show(result: Result): void;
+  /** Where output goes when the terminal is lost. */
+  logFile: string;
+}
+
+/** Carries out one command. */
+export type Command = (args: Arguments, context: CommandContext) => Promise<void>;
+
+export const restore: Command = async (args, { env, report, signal, show, logFile }) => {
+  const request = restoreRequest(args, env);
+  warnOfSecret(args, report);
+  if (request.wipe && !request.dryRun && args.yes !== true && !somebodyToAsk()) {
+    throw new OdoError('usage', '--wipe deletes the old data before the new is proven, and there is no terminal to ask on', {
+      hint: 'add --yes if that is what you want',
+    });
+  }
+  if (!request.dryRun) {
+    report({ type: 'note', level: 'info', message: `if this terminal is lost, the restore goes on and logs to ${logFile}` });
+  }
+  const confirm = (plan: Plan) => confirmPlan(plan, { yes: args.yes === true, signal });
+  show(await run(request, { report, signal, version: VERSION, confirm }));
+};
+
+export const check: Command = async (args, { env, report, signal, show }) => {
+  const request = { ...restoreRequest(args, env), dryRun: true };
+  warnOfSecret(args, report);
+  const proofs: Proof[] = [];
+  const collect: Report = (event) => {
+    if (event.type === 'proof') {
+      const { type: _type, ...proof } = event;
+      proofs.push(proof);
+    }
+    report(event);
+  };
+  try {
+    const plan = (await run(request, { report: collect, signal, version: VERSION, confirm: async () => false })) as Plan;
+    show({ kind: 'check', ok: true, proofs, plan });
+  } catch (thrown) {
+    const error = asOdoError(thrown, signal);
+    if (proofs.some(({ state }) => state === 'failed')) show({ kind: 'check', ok: false, proofs, error: error.report() });
+    throw error;
+  }
+};
+
+export const rollback: Command = async (args, { report, signal, show }) =>
+  show(
+    await rollbackService(
+      { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') },
+      { report, signal, version: VERSION },
+    ),
+  );
+
+export const status: Command = async (args, { report, signal, show }) =>
+  show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
+
+export const clean: Command = async (args, { report, signal, show }) =>
+  show(await cleanVolume(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
+
+export const agent: Command = async () => serveAgent(createDirectoryEngine(), process.stdin, process.stdout, VERSION);
+
+function run(request: DirectoryRequest | ServiceRequest, context: RunContext): Promise<Plan | Receipt> {
+  return 'into' in request ? restoreDirectory(request, context) : restoreService(request, context);
+}
+
+/** For commands in which a check that held is no news. */
+function unlessHeld(report: Report): Report {
+  return (event) => {
+    if (event.type !== 'proof' || event.state !== 'held') report(event);
+  };
+}
+
+function warnOfSecret(args: Arguments, report: Report): void {
+  if (args['aws-secret-key'] === undefined) return;
+  report({
+    type: 'note',
+    level: 'warning',
+    message:
+      'a secret on the command line can be seen by other users of this machine; AWS_SECRET_ACCESS_KEY in the environment is safer',
+  });
+}

@@ -1,0 +1,115 @@
+import type { Options } from 'yargs';
+
+/** Options of the store, as every command that reads a repository has them. */
+export const STORE_OPTIONS = {
+  'aws-access-key': { alias: 'a', type: 'string', requiresArg: true, describe: 'S3 access key [AWS_ACCESS_KEY_ID]' },
+  'aws-secret-key': {
+    alias: 's',
+    type: 'string',
+    requiresArg: true,
+    describe: 'S3 secret key; the environment is safer [AWS_SECRET_ACCESS_KEY]',
+  },
+  'aws-region': { alias: 'r', type: 'string', requiresArg: true, describe: 'S3 region [AWS_DEFAULT_REGION, AWS_REGION]' },
+  's3-url': {
+    alias: 'u',
+    type: 'string',
+    requiresArg: true,
+    describe: 'where the backups are: s3://bucket/prefix, a server, one backup, one object [S3_BACKUP_URL]',
+  },
+  endpoint: { alias: 'e', type: 'string', requiresArg: true, describe: 'URL of an S3-compatible server [S3_ENDPOINT]' },
+  'path-style': {
+    type: 'boolean',
+    describe: 'http://server/bucket/key addressing (the default with --endpoint; --no-path-style turns it off)',
+  },
+  'retry-for': {
+    type: 'number',
+    requiresArg: true,
+    default: 600,
+    describe: 'seconds that a download goes on trying when the store fails',
+  },
+} as const satisfies Record<string, Options>;
+
+/** Options that say which service. */
+export const SERVICE_OPTIONS = {
+  volume: {
+    alias: 'v',
+    type: 'string',
+    requiresArg: true,
+    describe: "the service's data volume: compose's name or the real one",
+  },
+  service: { alias: 'n', type: 'string', requiresArg: true, describe: 'the compose service' },
+  'compose-file': {
+    alias: 'f',
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'the compose file; may be given several times',
+  },
+  'project-name': {
+    type: 'string',
+    requiresArg: true,
+    describe: "compose's project name, when it is not the default [COMPOSE_PROJECT_NAME]",
+  },
+  image: { type: 'string', requiresArg: true, describe: 'the restore image (default: odo:VERSION)' },
+  network: {
+    type: 'string',
+    requiresArg: true,
+    describe: "the restore container's network (default: host for a loopback endpoint, else bridge)",
+  },
+  'stop-timeout': { type: 'number', requiresArg: true, default: 120, describe: 'seconds that the server gets to stop by itself' },
+} as const satisfies Record<string, Options>;
+
+/** Options of a restore. */
+export const RESTORE_OPTIONS = {
+  'replace-conf': {
+    alias: 'c',
+    type: 'string',
+    describe: 'replace postgresql.auto.conf by DIR/postgresql.auto.conf (DIR: confs)',
+  },
+  into: { type: 'string', requiresArg: true, describe: 'restore to this directory, without Docker' },
+  backup: { type: 'string', requiresArg: true, default: 'latest', describe: 'which backup: latest, or its id' },
+  tablespace: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'NAME=PATH: where a tablespace goes (NAME: its name, OID or old path); may be given several times',
+  },
+  owner: { type: 'string', requiresArg: true, describe: 'UID:GID of the files (default: as the service has it; 999:999)' },
+  verify: {
+    choices: ['stream', 'full'],
+    default: 'stream',
+    describe: 'stream: check everything that streams by; full: also all data page checksums, and pg_amcheck after promotion',
+  },
+  sync: { type: 'boolean', default: true, describe: '--no-sync does not flush to disk' },
+  'stall-timeout': { type: 'number', requiresArg: true, default: 600, describe: 'seconds that recovery may go without progress' },
+  wipe: {
+    type: 'boolean',
+    default: false,
+    describe: 'delete the old data first, for volumes that cannot hold both; asks on a terminal, needs --yes elsewhere',
+  },
+  'allow-different-cluster': {
+    type: 'boolean',
+    default: false,
+    describe: "with --wipe: even the data of another cluster than the backup's",
+  },
+  'keep-previous': {
+    type: 'boolean',
+    default: false,
+    describe: 'keep the old data after success, for odo rollback; odo clean removes it',
+  },
+  online: { type: 'boolean', default: false, describe: 'lay down beside the running service, stop it for the exchange only' },
+  'leave-stopped': { type: 'boolean', default: false, describe: 'do not start the service again after a failure' },
+  fresh: { type: 'boolean', default: false, describe: 'start over instead of going on from an interrupted run' },
+  discard: {
+    type: 'boolean',
+    default: false,
+    describe: 'after a failure remove what was laid down, instead of keeping it for resuming',
+  },
+  'dry-run': { type: 'boolean', default: false, describe: 'make every check and print the plan, touch nothing' },
+} as const satisfies Record<string, Options>;
+
+/** Options of every command. */
+export const OUTPUT_OPTIONS = {
+  yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' },
+  json: { type: 'boolean', default: false, describe: 'events as NDJSON on stderr, the result as one JSON document on stdout' },
+} as const satisfies Record<string, Options>;

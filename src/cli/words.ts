@@ -1,0 +1,150 @@
+import type { Phase, Progress, Proof } from '../events.ts';
+import { formatBytes } from '../restore/format-bytes.ts';
+import type { Plan, Receipt } from '../restore/receipt.ts';
+import type { Rollback } from '../restore/rollback-service.ts';
+import type { StatusReport } from '../restore/volume-commands.ts';
+import type { CheckReport } from './check-report.ts';
+import type { Result } from './render.ts';
+
+/** The phases as a person reads them. */
+export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
+  prove: 'checking',
+  stop: 'stopping the service',
+  'lay-down': 'laying the backup down',
+  wal: 'fetching WAL',
+  verify: 'checking data pages',
+  sync: 'flushing to disk',
+  swap: 'exchanging old and new data',
+  start: 'starting the service',
+  recover: 'recovering',
+  check: 'checking the restored database',
+  clean: 'cleaning up',
+};
+
+/** `83 s` as `1 min 23 s`, `850 ms` as `0.9 s`. */
+export function formatDuration(elapsedMs: number): string {
+  const tenths = Math.round(elapsedMs / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(tenths / 10);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** One line of progress. `elapsedMs` is how long the phase has run. */
+export function progressWords(progress: Progress, elapsedMs: number): string {
+  const words: string[] = [];
+  const { readBytes, totalBytes, writtenBytes } = progress;
+  if (readBytes !== undefined) {
+    const share = totalBytes ? ` of ${formatBytes(totalBytes)} (${Math.floor((100 * readBytes) / totalBytes)} %)` : '';
+    words.push(`${formatBytes(readBytes)}${share} read`);
+  }
+  if (writtenBytes !== undefined)
+    words.push(`${formatBytes(writtenBytes)} written, ${formatBytes(rate(writtenBytes, elapsedMs))}/s`);
+  if (readBytes && totalBytes && readBytes < totalBytes) {
+    words.push(`${formatDuration((elapsedMs * (totalBytes - readBytes)) / readBytes)} left`);
+  }
+  if (progress.totalSegments) words.push(`${progress.segments ?? 0} of ${progress.totalSegments} segments`);
+  if (progress.replayLsn !== undefined) words.push(`replayed to ${progress.replayLsn}`);
+  if (progress.replayTime !== undefined) words.push(`last commit ${progress.replayTime}`);
+  return words.join(', ');
+}
+
+function rate(bytes: number, elapsedMs: number): number {
+  return elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
+}
+
+/** The result for a person: what was done, what was reached, what to do next. */
+export function resultWords(result: Result): string {
+  switch (result.kind) {
+    case 'plan':
+      return planWords(result);
+    case 'receipt':
+      return receiptWords(result);
+    case 'rollback':
+      return rollbackWords(result);
+    case 'check':
+      return checkWords(result);
+    case 'status':
+      return statusWords(result);
+    case 'clean':
+      return `cleaned: ${formatBytes(result.freedBytes)} of a restore are gone from volume ${result.volume}`;
+  }
+}
+
+export function planWords(plan: Plan): string {
+  const { backup, wal } = plan;
+  const rows: [string, string | undefined][] = [
+    ['backup', `${backup.id}, ended ${backup.endTime ?? 'at an unknown time'}, format ${backup.format}`],
+    ['WAL', wal.source === 'archive' ? `${backup.beginWal} to ${wal.endSegment} (${wal.segments} segments)` : 'in the backup'],
+    [
+      'into',
+      plan.volume === undefined ? plan.dataDirectory : `${plan.dataDirectory} on volume ${plan.volume}, service ${plan.service}`,
+    ],
+    ['owner', plan.owner && `${plan.owner.uid}:${plan.owner.gid}`],
+    ...plan.tablespaces.map(({ oid, location }): [string, string] => [`tablespace ${oid}`, location]),
+  ];
+  const steps = plan.steps.map((step, index) => `  ${index + 1}. ${step}`);
+  return ['plan', table(rows), ...steps].join('\n');
+}
+
+function receiptWords(receipt: Receipt): string {
+  const { backup, reached, laidDown } = receipt;
+  const rows: [string, string | undefined][] = [
+    ['backup', `${backup.id}, ended ${backup.endTime ?? 'at an unknown time'}`],
+    ['into', receipt.volume === undefined ? receipt.dataDirectory : `${receipt.dataDirectory} on volume ${receipt.volume}`],
+    ['service', receipt.service],
+    ['timeline', reached && String(reached.timeline)],
+    ['replayed to', reached?.lsn],
+    ['last commit', reached && (reached.lastCommitTime ?? 'none was replayed')],
+    [
+      'laid down',
+      `${formatBytes(laidDown.writtenBytes)} in ${laidDown.files} files, ${laidDown.walSegments} WAL segments, from ${formatBytes(laidDown.readBytes)}`,
+    ],
+    ['reused', reuseWords(laidDown)],
+    ['phases', receipt.phases.map(({ phase, elapsedMs }) => `${phase} ${formatDuration(elapsedMs)}`).join(', ')],
+    ['downtime', receipt.downtimeMs === undefined ? undefined : formatDuration(receipt.downtimeMs)],
+    ['memory', `${formatBytes(laidDown.peakMemoryBytes)} at the most`],
+  ];
+  const title = reached ? 'restored and promoted' : 'restored';
+  return [title, table(rows), ...receipt.notes.map((note) => `note: ${note}`)].join('\n');
+}
+
+/** What an interrupted run had done already. */
+function reuseWords({ reusedBytes, reusedParts, reusedSegments }: Receipt['laidDown']): string | undefined {
+  if (reusedBytes + reusedParts + reusedSegments === 0) return undefined;
+  return `of an interrupted run: ${formatBytes(reusedBytes)} found in place, ${reusedParts} parts and ${reusedSegments} WAL segments not fetched again`;
+}
+
+function checkWords({ ok, proofs, plan }: CheckReport): string {
+  const count = (state: Proof['state']) => proofs.filter((proof) => proof.state === state).length;
+  const counts = `${count('held')} held, ${count('failed')} failed, ${count('warning')} warnings, ${count('unjudged')} could not be judged`;
+  if (!ok || !plan) return `a restore would not start: ${counts}`;
+  return `${planWords(plan)}\na restore would start: ${counts}`;
+}
+
+function statusWords(status: StatusReport): string {
+  const size = (bytes: number) => (bytes > 0 ? formatBytes(bytes) : undefined);
+  const rows: [string, string | undefined][] = [
+    ['volume', `${status.volume}, service ${status.service}`],
+    ['state', status.state],
+    ['backup', status.backupId],
+    ['begun', status.startedAt],
+    ['staged', size(status.incomingBytes)],
+    ['WAL', size(status.spoolBytes)],
+    ['old data', size(status.previousBytes)],
+    ['free', formatBytes(status.freeBytes)],
+  ];
+  return `${table(rows)}\n${status.advice}`;
+}
+
+function rollbackWords(result: Rollback): string {
+  if (!result.rolledBack) return `nothing to roll back: volume ${result.volume} holds no older data of a restore`;
+  return `rolled back: ${result.dataDirectory} on volume ${result.volume} holds what it held before the restore, and service ${result.service} is started`;
+}
+
+function table(rows: [string, string | undefined][]): string {
+  const filled = rows.filter((row): row is [string, string] => row[1] !== undefined);
+  const width = Math.max(...filled.map(([name]) => name.length));
+  return filled.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
+}

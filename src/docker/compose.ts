@@ -1,0 +1,61 @@
+import { ExecaError, execa } from 'execa';
+import { cancelled, type ErrorCode, OdoError } from '../errors.ts';
+import type { DockerEngine } from './engine.ts';
+
+export interface ComposeRun {
+  /** What is wanted, such as "read the compose project". */
+  what: string;
+  /** The code of a failure that is compose's own. */
+  failure: ErrorCode;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs `docker compose ARGS` against the engine and gives its stdout. A failure carries compose's own words; a docker command line or
+ * compose plugin that is not there is dockerUnreachable. The arguments hold no secret, nor does the error: stdout is not part of it.
+ */
+export async function runCompose(engine: DockerEngine, args: string[], run: ComposeRun): Promise<string> {
+  try {
+    return await docker(engine, ['compose', '--ansi', 'never', ...args], run.signal);
+  } catch (error) {
+    if (run.signal.aborted) throw cancelled();
+    if (!(error instanceof ExecaError)) throw error;
+    const cause = new Error(error.shortMessage);
+    await requireCompose(engine, run.signal);
+    const words = composeWords(String(error.stderr ?? ''));
+    const lost = /cannot connect to the docker daemon|error during connect/i.test(words);
+    throw new OdoError(lost ? 'dockerUnreachable' : run.failure, `cannot ${run.what}: ${words || error.shortMessage}`, {
+      hint: 'the same comes from `docker compose` itself with these -f files',
+      cause,
+    });
+  }
+}
+
+async function requireCompose(engine: DockerEngine, signal: AbortSignal): Promise<void> {
+  try {
+    await docker(engine, ['compose', 'version'], signal);
+  } catch (error) {
+    if (signal.aborted) throw cancelled();
+    const missing = error instanceof ExecaError && error.code === 'ENOENT';
+    throw new OdoError('dockerUnreachable', missing ? 'the docker command line is not there' : 'docker has no compose plugin', {
+      hint: 'odo reads compose files through `docker compose` (version 2): install docker-compose-plugin, see https://docs.docker.com/compose/install/linux/',
+      cause: error instanceof ExecaError ? new Error(error.shortMessage) : error,
+    });
+  }
+}
+
+async function docker(engine: DockerEngine, args: string[], signal: AbortSignal): Promise<string> {
+  // detached: a terminal that goes away would take it along, in the middle of starting a service
+  const how = { env: engine.env, extendEnv: false, stdin: 'ignore', cancelSignal: signal, detached: true } as const;
+  const { stdout } = await execa('docker', args, how);
+  return stdout;
+}
+
+/** What compose said on stderr, in one line and without its warnings and progress. */
+export function composeWords(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const warning = /^(time="[^"]*" level=warning|WARN\[)/;
+  const progress =
+    /^(Container|Network|Volume|Image) \S+ +(Creating|Created|Starting|Started|Running|Recreate|Recreated|Pulling)$/;
+  return lines.filter((line) => line !== '' && !warning.test(line) && !progress.test(line)).join('; ');
+}

@@ -1,0 +1,163 @@
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { OdoError } from '../errors.ts';
+import { runCompose } from './compose.ts';
+import type { DockerEngine } from './engine.ts';
+import type { Mount } from './mount.ts';
+
+/** A compose project as compose itself reads it: files merged, variables filled in, defaults applied. */
+export interface ComposeProject {
+  name: string;
+  /** The compose files, absolute, in the order given. */
+  files: string[];
+  services: Record<string, ComposeService>;
+  /** By compose's key; a volume that no service uses is not among them. */
+  volumes: Record<string, { name: string; external: boolean }>;
+}
+
+export interface ComposeService {
+  /** As written; what compose would name the image that it builds, when there is only a `build`. */
+  image: string;
+  /** May hold secrets. */
+  environment: Record<string, string>;
+  user?: string;
+  entrypoint?: string[];
+  command?: string[];
+  /** With real volume names and absolute paths. */
+  mounts: Mount[];
+  stopGracePeriodSeconds?: number;
+}
+
+/**
+ * Reads the project of these compose files through `docker compose config`. A file that is not there, or that compose does not
+ * accept, is serviceNotFound. Services of profiles that are not active are part of it.
+ */
+export async function loadProject(
+  engine: DockerEngine,
+  options: { files: string[]; projectName?: string | undefined },
+  signal: AbortSignal,
+): Promise<ComposeProject> {
+  const files = options.files.map((file) => resolve(file));
+  for (const [index, file] of files.entries()) {
+    try {
+      await access(file);
+    } catch (cause) {
+      const known = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be read';
+      throw new OdoError('serviceNotFound', `compose file ${options.files[index]} ${known}`, {
+        hint: `give the service's compose file with -f; looked at ${file}`,
+        cause,
+      });
+    }
+  }
+  const output = await runCompose(
+    engine,
+    [...projectFlags(files, options.projectName), '--profile', '*', 'config', '--format', 'json'],
+    { what: `read the compose project of ${files.join(', ')}`, failure: 'serviceNotFound', signal },
+  );
+  return parseProject(output, files);
+}
+
+/**
+ * Lets compose create the service's container, with its network and volumes under compose's own labels, without starting it.
+ * For a service that has no container yet.
+ */
+export async function createService(
+  engine: DockerEngine,
+  project: ComposeProject,
+  service: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = [...projectFlags(project.files, project.name), 'up', '--no-start', '--no-deps', '--no-recreate', service];
+  await runCompose(engine, args, { what: `create service ${service}`, failure: 'serviceNotFound', signal });
+}
+
+/** Lets compose start a service. What already has a container is better started by startContainer: it asks no compose file. */
+export async function startService(
+  engine: DockerEngine,
+  project: ComposeProject,
+  service: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = [...projectFlags(project.files, project.name), 'up', '--detach', '--no-deps', '--no-recreate', service];
+  await runCompose(engine, args, { what: `start service ${service}`, failure: 'recoveryFailed', signal });
+}
+
+function projectFlags(files: string[], name: string | undefined): string[] {
+  return [...files.flatMap((file) => ['-f', file]), ...(name ? ['-p', name] : [])];
+}
+
+interface ConfigVolume {
+  type: string;
+  source?: string;
+  target: string;
+  read_only?: boolean;
+  volume?: { subpath?: string };
+}
+
+interface ConfigService {
+  image?: string;
+  environment?: Record<string, string | null> | null;
+  user?: string;
+  entrypoint?: string[] | null;
+  command?: string[] | null;
+  volumes?: ConfigVolume[];
+  tmpfs?: string[];
+  stop_grace_period?: string;
+}
+
+interface Config {
+  name: string;
+  services?: Record<string, ConfigService>;
+  volumes?: Record<string, { name?: string; external?: boolean } | null>;
+}
+
+/** Reads what `docker compose config --format json` prints. Source: https://github.com/compose-spec/compose-spec/blob/main/spec.md */
+export function parseProject(output: string, files: string[]): ComposeProject {
+  // compose doubles every dollar sign, so that its output could be read in as a compose file again
+  const config = JSON.parse(output, (_key, value) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value)) as Config;
+  const volumes: ComposeProject['volumes'] = {};
+  for (const [key, volume] of Object.entries(config.volumes ?? {})) {
+    volumes[key] = { name: volume?.name ?? `${config.name}_${key}`, external: volume?.external ?? false };
+  }
+  const services: ComposeProject['services'] = {};
+  for (const [name, service] of Object.entries(config.services ?? {})) {
+    const environment = Object.entries(service.environment ?? {}).filter((pair): pair is [string, string] => pair[1] !== null);
+    const mounts = (service.volumes ?? []).flatMap((volume) => toMount(volume, volumes));
+    for (const entry of service.tmpfs ?? []) {
+      mounts.push({ type: 'tmpfs', source: '', destination: entry.split(':')[0] ?? entry, readOnly: false });
+    }
+    const graceSeconds = service.stop_grace_period === undefined ? undefined : parseSeconds(service.stop_grace_period);
+    services[name] = {
+      image: service.image ?? `${config.name}-${name}`,
+      environment: Object.fromEntries(environment),
+      ...(service.user && { user: service.user }),
+      ...(service.entrypoint && { entrypoint: service.entrypoint }),
+      ...(service.command && { command: service.command }),
+      mounts,
+      ...(graceSeconds !== undefined && { stopGracePeriodSeconds: graceSeconds }),
+    };
+  }
+  return { name: config.name, files, services, volumes };
+}
+
+function toMount(volume: ConfigVolume, volumes: ComposeProject['volumes']): Mount[] {
+  if (volume.type !== 'volume' && volume.type !== 'bind' && volume.type !== 'tmpfs') return [];
+  let source = volume.source ?? '';
+  if (volume.type === 'volume') source = volumes[source]?.name ?? source;
+  const subpath = volume.volume?.subpath;
+  return [
+    { type: volume.type, source, destination: volume.target, readOnly: volume.read_only ?? false, ...(subpath && { subpath }) },
+  ];
+}
+
+const SECONDS_PER_UNIT: Record<string, number> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6 };
+
+/** Seconds of a duration as compose writes it, such as `1m30s`, rounded up; undefined when it is none. */
+export function parseSeconds(duration: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(h|ms|us|µs|m|s))+$/.test(duration)) return undefined;
+  let seconds = 0;
+  for (const [, amount, unit] of duration.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|µs|m|s)/g)) {
+    seconds += Number(amount) * (SECONDS_PER_UNIT[unit ?? ''] ?? 0);
+  }
+  return Math.ceil(seconds);
+}

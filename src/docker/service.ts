@@ -1,0 +1,127 @@
+import type Dockerode from 'dockerode';
+import { OdoError } from '../errors.ts';
+import { translateDockerError } from './docker-errors.ts';
+import type { DockerEngine } from './engine.ts';
+import { type ImageInfo, inspectImage, parseEnv } from './image.ts';
+import { type Mount, mountsOfContainer } from './mount.ts';
+import type { ComposeProject, ComposeService } from './project.ts';
+
+export interface ServiceContainer {
+  id: string;
+  name: string;
+  /** Also while it is paused or about to be restarted. */
+  running: boolean;
+  /** `no`, `always`, `unless-stopped` or `on-failure`. */
+  restartPolicy: string;
+  /** How long it is given to stop, where it says so itself. */
+  stopTimeoutSeconds?: number;
+}
+
+/**
+ * A service as it is, or would be. Its containers are authoritative, since they may have been made from another state of the
+ * compose file; without one, the compose file and the image are.
+ */
+export interface Service {
+  name: string;
+  /** The compose project's name. */
+  project: string;
+  /** Running or not; empty when compose has not created any. The first one is what the rest of this tells about. */
+  containers: ServiceContainer[];
+  imageRef: string;
+  /** undefined when the engine does not have the image. */
+  imageId?: string;
+  /** What the program in the container gets: the image's, overlaid by the service's. May hold secrets. */
+  env: Record<string, string>;
+  user?: string;
+  /** The command line without its first word: the entry point's arguments and the command. */
+  commandArgs: string[];
+  mounts: Mount[];
+  /** The labels that the engine's containers of this service carry. */
+  labels: Record<string, string>;
+}
+
+/** Finds a service's containers by compose's labels. A service that the project does not have is serviceNotFound. */
+export async function resolveService(engine: DockerEngine, project: ComposeProject, name: string): Promise<Service> {
+  const service = Object.hasOwn(project.services, name) ? project.services[name] : undefined;
+  if (service === undefined) {
+    const names = Object.keys(project.services).sort();
+    throw new OdoError('serviceNotFound', `compose project ${project.name} has no service ${name}`, {
+      hint:
+        names.length > 0 ? `its services are: ${names.join(', ')}` : 'it has no services at all; is it the right compose file?',
+    });
+  }
+  const labels = { 'com.docker.compose.project': project.name, 'com.docker.compose.service': name };
+  const infos = await inspectContainers(engine, { ...labels, 'com.docker.compose.oneoff': 'False' });
+  const known = { name, project: project.name, labels };
+  const [first] = infos;
+  if (first) {
+    const image = await inspectImage(engine, first.Image);
+    return { ...known, containers: infos.map(toContainer), ...ofContainer(first, image) };
+  }
+  return { ...known, containers: [], ...ofComposeFile(service, await inspectImage(engine, service.image)) };
+}
+
+async function inspectContainers(
+  engine: DockerEngine,
+  labels: Record<string, string>,
+): Promise<Dockerode.ContainerInspectInfo[]> {
+  const filter = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
+  try {
+    const list = await engine.docker.listContainers({ all: true, filters: { label: filter } });
+    const infos = await Promise.all(list.map(({ Id }) => engine.docker.getContainer(Id).inspect()));
+    return infos.sort((a, b) => Number(b.State.Running) - Number(a.State.Running) || containerNumber(a) - containerNumber(b));
+  } catch (error) {
+    throw translateDockerError(error, `list the containers of service ${labels['com.docker.compose.service']}`, {
+      notFound: 'serviceNotFound',
+    });
+  }
+}
+
+function containerNumber(info: Dockerode.ContainerInspectInfo): number {
+  return Number(info.Config.Labels['com.docker.compose.container-number'] ?? 0);
+}
+
+function toContainer(info: Dockerode.ContainerInspectInfo): ServiceContainer {
+  // dockerode's types do not have it
+  const { StopTimeout } = info.Config as { StopTimeout?: number | null };
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    running: info.State.Running,
+    restartPolicy: info.HostConfig.RestartPolicy?.Name || 'no',
+    ...(typeof StopTimeout === 'number' && { stopTimeoutSeconds: StopTimeout }),
+  };
+}
+
+type Described = Pick<Service, 'imageRef' | 'imageId' | 'env' | 'user' | 'commandArgs' | 'mounts'>;
+
+function ofContainer(info: Dockerode.ContainerInspectInfo, image: ImageInfo | undefined): Described {
+  return {
+    imageRef: info.Config.Image,
+    imageId: info.Image,
+    env: { ...image?.env, ...parseEnv(info.Config.Env) },
+    ...(info.Config.User && { user: info.Config.User }),
+    commandArgs: info.Args ?? [],
+    mounts: mountsOfContainer(info),
+  };
+}
+
+function ofComposeFile(service: ComposeService, image: ImageInfo | undefined): Described {
+  // an entry point in the compose file drops the image's command too
+  const entrypoint = service.entrypoint ?? image?.entrypoint ?? [];
+  const command = service.command ?? (service.entrypoint ? [] : (image?.cmd ?? []));
+  const user = service.user ?? image?.user;
+  const mounts = [...service.mounts];
+  for (const destination of image?.volumes ?? []) {
+    if (mounts.some((mount) => mount.destination === destination)) continue;
+    mounts.push({ type: 'volume', source: '', destination, readOnly: false });
+  }
+  return {
+    imageRef: service.image,
+    ...(image && { imageId: image.id }),
+    env: { ...image?.env, ...service.environment },
+    ...(user && { user }),
+    commandArgs: [...entrypoint, ...command].slice(1),
+    mounts,
+  };
+}

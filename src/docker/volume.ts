@@ -1,0 +1,142 @@
+import { dirname, resolve } from 'node:path';
+import { OdoError } from '../errors.ts';
+import { httpStatus, translateDockerError } from './docker-errors.ts';
+import type { DockerEngine } from './engine.ts';
+import { type Mount, mountHolding, mountsOfContainer } from './mount.ts';
+import type { ComposeProject } from './project.ts';
+import { ROLE_LABEL } from './restore-container.ts';
+import type { Service } from './service.ts';
+
+/**
+ * The mount of a service that the user means: by compose's key of the volume, by its real name, or by the host's path of a bind mount.
+ * Where a service mounts a volume twice, it is the mount that holds PGDATA. Not mounted by the service: serviceNotFound.
+ */
+export function resolveVolume(project: ComposeProject, service: Service, wanted: string): Mount {
+  const keyed = Object.hasOwn(project.volumes, wanted) ? project.volumes[wanted]?.name : undefined;
+  const byKey = service.mounts.filter((mount) => mount.type === 'volume' && mount.source !== '' && mount.source === keyed);
+  const byName = service.mounts.filter((mount) => mount.type === 'volume' && mount.source !== '' && mount.source === wanted);
+  // a relative path may be meant as the shell reads it, or be copied from the compose file, which is relative to the first file's folder
+  const folders = ['.', ...project.files.slice(0, 1).map((file) => dirname(file))];
+  const byPath = service.mounts.filter(
+    (mount) => mount.type === 'bind' && isPath(wanted) && samePath(mount.source, wanted, folders),
+  );
+  // the key comes first: it is what stands in the compose file that the user reads
+  const matches = [byKey, byName, byPath].find((mounts) => mounts.length > 0) ?? [];
+  const [first] = matches;
+  if (first === undefined) {
+    throw new OdoError('serviceNotFound', `service ${service.name} does not mount volume ${wanted}`, {
+      hint: mountsHint(project, service),
+    });
+  }
+  const data = service.env.PGDATA;
+  return (data && mountHolding(matches, data)?.mount) || first;
+}
+
+function isPath(text: string): boolean {
+  return /^(\.|\/|~|[a-z]:[\\/])/i.test(text);
+}
+
+function samePath(source: string, wanted: string, folders: readonly string[]): boolean {
+  return source === wanted || folders.some((folder) => resolve(source) === resolve(folder, wanted));
+}
+
+function mountsHint(project: ComposeProject, service: Service): string {
+  const keys = new Map(Object.entries(project.volumes).map(([key, { name }]) => [name, key]));
+  const mounted = service.mounts
+    .filter((mount) => mount.type !== 'tmpfs' && mount.source !== '')
+    .map((mount) => {
+      const key = keys.get(mount.source);
+      return `${mount.type === 'volume' && key ? key : mount.source} (at ${mount.destination})`;
+    });
+  return mounted.length > 0 ? `it mounts: ${mounted.join(', ')}` : 'it mounts no volume at all';
+}
+
+/**
+ * Whether the engine has the volume. One that it does not have yet is made by whoever mounts it first; leave that to
+ * compose (createService), which labels it as its own.
+ */
+export async function volumeExists(engine: DockerEngine, name: string): Promise<boolean> {
+  try {
+    await engine.docker.getVolume(name).inspect();
+    return true;
+  } catch (error) {
+    if (httpStatus(error) === 404) return false;
+    throw translateDockerError(error, `look at volume ${name}`);
+  }
+}
+
+/** A running container that has the data in its hands. */
+export interface VolumeUser {
+  id: string;
+  name: string;
+  image: string;
+  destination: string;
+  readOnly: boolean;
+}
+
+/**
+ * The running containers that mount a volume, given by its real name, or a path of the host. For a path, a mount of it or of
+ * something below it counts; one of a folder above it only when it is writable (monitoring tools mount the whole host read-only).
+ * ODO's own containers do not count: locks keep those apart.
+ */
+export async function containersUsing(engine: DockerEngine, nameOrPath: string): Promise<VolumeUser[]> {
+  try {
+    const path = isPath(nameOrPath) ? resolve(nameOrPath) : undefined;
+    const list = await engine.docker.listContainers(path === undefined ? { filters: { volume: [nameOrPath] } } : {});
+    const infos = await Promise.all(list.map(({ Id }) => inspectIfThere(engine, Id)));
+    return infos.flatMap((info) => {
+      if (info?.Config.Labels?.[ROLE_LABEL] !== undefined) return [];
+      const mount =
+        info && mountsOfContainer(info).find((one) => (path === undefined ? isVolume(one, nameOrPath) : touches(one, path)));
+      if (!info || !mount) return [];
+      const { destination, readOnly } = mount;
+      return [{ id: info.Id, name: info.Name.replace(/^\//, ''), image: info.Config.Image, destination, readOnly }];
+    });
+  } catch (error) {
+    throw translateDockerError(error, `list the containers that use ${nameOrPath}`);
+  }
+}
+
+async function inspectIfThere(engine: DockerEngine, id: string) {
+  try {
+    return await engine.docker.getContainer(id).inspect();
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+function isVolume(mount: Mount, name: string): boolean {
+  return mount.type === 'volume' && mount.source === name;
+}
+
+function touches(mount: Mount, path: string): boolean {
+  if (mount.type !== 'bind') return false;
+  const source = resolve(mount.source);
+  const inside = (inner: string, outer: string): boolean => inner.startsWith(outer.endsWith('/') ? outer : `${outer}/`);
+  return source === path || inside(source, path) || (inside(path, source) && !mount.readOnly);
+}
+
+/** Creates a volume as compose would, labelled as the project's own, and gives its name; external ones are not ours to create: serviceNotFound. */
+export async function createVolume(engine: DockerEngine, project: ComposeProject, name: string): Promise<string> {
+  const [key, declared] = Object.entries(project.volumes).find(([, volume]) => volume.name === name) ?? [];
+  if (key === undefined || declared?.external) {
+    throw new OdoError('serviceNotFound', `volume ${name} does not exist`, { hint: `create it: docker volume create ${name}` });
+  }
+  const Labels = { 'com.docker.compose.project': project.name, 'com.docker.compose.volume': key };
+  try {
+    await engine.docker.createVolume({ Name: name, Labels });
+    return name;
+  } catch (error) {
+    throw translateDockerError(error, `create volume ${name}`);
+  }
+}
+
+/** Removes a volume; one that is gone already is fine. */
+export async function removeVolume(engine: DockerEngine, name: string): Promise<void> {
+  try {
+    await engine.docker.getVolume(name).remove();
+  } catch (error) {
+    if (httpStatus(error) !== 404) throw translateDockerError(error, `remove volume ${name}`);
+  }
+}

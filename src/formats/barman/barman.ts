@@ -1,0 +1,83 @@
+import { OdoError } from '../../errors.ts';
+import { segmentsBetween } from '../../postgres/wal-names.ts';
+import type { ObjectInfo, ObjectStore } from '../../store/object-store.ts';
+import { readWhole } from '../../store/read-whole.ts';
+import { byEndTime } from '../choose.ts';
+import { folderName } from '../folder-name.ts';
+import type { Backup, Format, Repository } from '../format.ts';
+import { listShallow, type ShallowFolder } from '../list-shallow.ts';
+import { mapLimit } from '../map-limit.ts';
+import { type BackupFolder, toBackup } from './backup.ts';
+import { parseBackupInfo } from './backup-info.ts';
+import { findParts } from './parts.ts';
+import { openBarmanWalArchive } from './wal-archive.ts';
+
+const PARALLEL_READS = 16;
+const MAX_INFO_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The repositories of barman-cloud-backup and barman-cloud-wal-archive, which CloudNativePG uses too: `base/<id>/backup.info` with the
+ * tars beside it, and `wals/`.
+ */
+export const barman: Format = {
+  name: 'barman',
+  open(store, root): Repository {
+    const server = folderName(store, root);
+    return {
+      ref: { format: 'barman', root },
+      server,
+      catalogue: (signal) => readCatalogue(store, root, server, signal),
+      describe: async (backup) => backup,
+    };
+  },
+  walArchive: openBarmanWalArchive,
+};
+
+async function readCatalogue(store: ObjectStore, root: string, server: string, signal?: AbortSignal): Promise<Backup[]> {
+  const listed = await listShallow(store, `${root}base/`, signal);
+  const folders = listed.filter((folder) => folder.name !== '' && isBackup(folder));
+  const now = Date.now();
+  const backups = await mapLimit(folders, PARALLEL_READS, async ({ name, objects, folders }): Promise<Backup> => {
+    const object = objects.find(isInfo);
+    const info = object && (await readInfo(store, object, signal));
+    const backup = toBackup({ id: name, objects, plainDirectory: folders.includes('data'), info }, server, now);
+    const waiting = info !== undefined && 'status' in info && info.status === 'WAITING_FOR_WALS';
+    return waiting && backup.state === 'complete' ? proveWal(store, root, backup, signal) : backup;
+  });
+  return backups.sort(byEndTime);
+}
+
+function isBackup({ objects, folders }: ShallowFolder): boolean {
+  const { parts, unknown } = findParts(objects, undefined);
+  return parts.length > 0 || unknown.length > 0 || folders.includes('data') || objects.some(isInfo);
+}
+
+function isInfo({ key }: ObjectInfo): boolean {
+  return key.endsWith('/backup.info');
+}
+
+/** undefined when the object is no longer there, as when the backup is being deleted. */
+async function readInfo(store: ObjectStore, object: ObjectInfo, signal?: AbortSignal): Promise<BackupFolder['info']> {
+  try {
+    return parseBackupInfo((await readWhole(store, object, { maxBytes: MAX_INFO_BYTES, signal })).toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof OdoError)) throw error;
+    if (error.code === 'notFound') return undefined;
+    if (error.code === 'dataCorrupt') return { unreadable: error.message };
+    throw error;
+  }
+}
+
+/** For a backup whose WAL barman was still waiting for: complete when it has arrived. */
+async function proveWal(store: ObjectStore, root: string, backup: Backup, signal?: AbortSignal): Promise<Backup> {
+  const { timeline, beginWal, endWal, walSegmentSizeBytes } = backup;
+  if (timeline === undefined || beginWal === undefined || endWal === undefined) return backup;
+  const wanted = segmentsBetween(beginWal, endWal, walSegmentSizeBytes);
+  let next = wanted.next();
+  for await (const file of openBarmanWalArchive(store, root).segments(timeline, beginWal, signal)) {
+    if (next.done || file.name !== next.value) break;
+    next = wanted.next();
+  }
+  if (next.done) return backup;
+  return { ...backup, state: 'running', reason: `its status is WAITING_FOR_WALS, and ${next.value} is not in the archive yet` };
+}

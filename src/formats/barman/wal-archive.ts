@@ -1,0 +1,70 @@
+import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/wal-names.ts';
+import type { ListOptions, ObjectInfo, ObjectStore } from '../../store/object-store.ts';
+import { splitCodec } from '../../stream/codec.ts';
+import type { WalArchive, WalFile } from '../format.ts';
+
+/**
+ * The WAL archive of a barman repository: `wals/<first 16 digits>/<24 digits>[.<codec>]` and `wals/<8 digits>.history[.<codec>]`.
+ * Beside the segments lie `….partial` and `….<8 digits>.backup` files, which are not WAL to replay.
+ * Source: barman, barman/xlog.py (hash_dir, is_any_xlog_file) and barman/cloud.py (CloudBackupCatalog.get_wal_paths).
+ */
+export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchive {
+  const wals = `${root}wals/`;
+
+  return {
+    async histories(signal) {
+      const byTimeline = new Map<number, WalFile>();
+      const firstFolders = new Map<number, string>();
+      const note = (object: ObjectInfo) => {
+        const file = toWalFile(object);
+        if (file && isHistoryName(file.name)) byTimeline.set(timelineOfName(file.name), file);
+      };
+      for await (const entry of store.list(wals, { delimiter: '/', ...signalOption(signal) })) {
+        if (entry.kind === 'object') note(entry);
+        else noteFolder(firstFolders, entry.prefix.slice(wals.length, -1), entry.prefix);
+      }
+      // some tools file a history with its timeline's first segments
+      for (const [timeline, folder] of firstFolders) {
+        if (timeline === 1 || byTimeline.has(timeline)) continue;
+        for await (const entry of store.list(folder + folder.slice(wals.length, wals.length + 8), signalOption(signal))) {
+          if (entry.kind === 'object') note(entry);
+          break;
+        }
+      }
+      return [...byTimeline.values()].sort((a, b) => a.name.localeCompare(b.name));
+    },
+
+    async *segments(timeline, fromSegment, signal) {
+      const prefix = wals + timeline.toString(16).toUpperCase().padStart(8, '0');
+      // a beginning of the name sorts before the name itself, whatever its extension
+      const startAfter = `${wals}${fromSegment.slice(0, 16)}/${fromSegment.slice(0, -1)}`;
+      let last = '';
+      for await (const entry of store.list(prefix, { startAfter, ...signalOption(signal) })) {
+        if (entry.kind !== 'object') continue;
+        const file = toWalFile(entry);
+        if (!file || !isSegmentName(file.name) || file.name < fromSegment || file.name === last) continue;
+        last = file.name;
+        yield file;
+      }
+    },
+  };
+}
+
+function toWalFile(object: ObjectInfo): WalFile | undefined {
+  const { stem, codec } = splitCodec(object.key.slice(object.key.lastIndexOf('/') + 1));
+  if (!isSegmentName(stem) && !isHistoryName(stem)) return undefined;
+  const file: WalFile = { name: stem, key: object.key, sizeBytes: object.sizeBytes, codec };
+  if (object.etag !== undefined) file.etag = object.etag;
+  if (object.lastModified !== undefined) file.archivedAt = object.lastModified;
+  return file;
+}
+
+function noteFolder(firstFolders: Map<number, string>, name: string, prefix: string): void {
+  if (!/^[0-9A-F]{16}$/.test(name)) return;
+  const timeline = Number.parseInt(name.slice(0, 8), 16);
+  if (!firstFolders.has(timeline)) firstFolders.set(timeline, prefix);
+}
+
+function signalOption(signal: AbortSignal | undefined): Pick<ListOptions, 'signal'> {
+  return signal ? { signal } : {};
+}

@@ -1,0 +1,55 @@
+import { OdoError } from '../../errors.ts';
+import type { ObjectStore } from '../../store/object-store.ts';
+import { byEndTime } from '../choose.ts';
+import { folderName } from '../folder-name.ts';
+import type { Backup, Format, Part, Repository } from '../format.ts';
+import { listShallow } from '../list-shallow.ts';
+import { mapLimit } from '../map-limit.ts';
+import { needsLabel, type SetHead, toBackup } from './backup.ts';
+import { describe } from './describe.ts';
+import { readSetLabel } from './label.ts';
+import { sortObjects } from './set.ts';
+
+const PARALLEL_READS = 16;
+
+/**
+ * Sets of `pg_basebackup -Ft`, each in a folder of its own below the repository's root (or directly in it, when that is all there is), named as
+ * the folder is. Their WAL travels with them.
+ */
+export const basebackup: Format = {
+  name: 'basebackup',
+  open(store, root): Repository {
+    return {
+      ref: { format: 'basebackup', root },
+      server: folderName(store, root),
+      catalogue: (signal) => readCatalogue(store, root, signal),
+      describe: (backup, signal) => describe(store, backup, signal),
+    };
+  },
+  walArchive: () => undefined,
+};
+
+async function readCatalogue(store: ObjectStore, root: string, signal?: AbortSignal): Promise<Backup[]> {
+  const server = folderName(store, root);
+  const now = Date.now();
+  const sets = (await listShallow(store, root, signal)).flatMap(({ name, objects }) => {
+    const set = sortObjects(objects);
+    return set ? [{ id: name === '' ? server : name, set, objects }] : [];
+  });
+  const backups = await mapLimit(sets, PARALLEL_READS, async ({ id, set, objects }) => {
+    const base = needsLabel(set);
+    return toBackup(id, server, set, base && (await readHead(store, base, signal)), objects, now);
+  });
+  return backups.sort(byEndTime);
+}
+
+async function readHead(store: ObjectStore, base: Part, signal?: AbortSignal): Promise<SetHead> {
+  try {
+    return (await readSetLabel(store, base, signal)) ?? 'no label';
+  } catch (error) {
+    if (!(error instanceof OdoError)) throw error;
+    if (error.code === 'notFound') return { unreadable: 'its base.tar has disappeared' };
+    if (error.code === 'dataCorrupt') return { unreadable: error.message };
+    throw error;
+  }
+}

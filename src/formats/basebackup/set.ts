@@ -1,0 +1,44 @@
+import type { ObjectInfo } from '../../store/object-store.ts';
+import { splitCodec } from '../../stream/codec.ts';
+import type { Part } from '../format.ts';
+
+/** The objects of one folder, sorted out as those of a `pg_basebackup -Ft` set. */
+export interface SetObjects {
+  base: Part[];
+  tablespaces: Part[];
+  wal: Part[];
+  manifest?: ObjectInfo;
+  /** Names of tars in a form that ODO does not know, such as `base.tar.gz.age`. */
+  unknown: string[];
+}
+
+/**
+ * What pg_basebackup leaves in a folder: `base.tar[.x]`, a `<oid>.tar[.x]` for each tablespace, `pg_wal.tar[.x]` and `backup_manifest`. The sets of
+ * ODO's predecessor may have `data.tar[.x]` instead of base.tar; beside a backup.info that is a part of a barman backup.
+ * undefined when the folder holds nothing of the kind.
+ */
+export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefined {
+  const named = objects.map((object) => ({ object, name: object.key.slice(object.key.lastIndexOf('/') + 1) }));
+  if (named.some(({ name }) => name === 'backup.info')) return undefined;
+  const hasBase = named.some(({ name }) => splitCodec(name).stem === 'base.tar');
+  const set: SetObjects = { base: [], tablespaces: [], wal: [], unknown: [] };
+
+  for (const { object, name } of named) {
+    const { stem, codec } = splitCodec(name);
+    const common = {
+      key: object.key,
+      sizeBytes: object.sizeBytes,
+      codec,
+      ...(object.etag === undefined ? {} : { etag: object.etag }),
+    };
+    const oid = /^(\d+)\.tar$/.exec(stem)?.[1];
+    if (stem === 'base.tar' || (stem === 'data.tar' && !hasBase)) set.base.push({ role: 'base', ...common });
+    else if (stem === 'pg_wal.tar') set.wal.push({ role: 'wal', ...common });
+    else if (oid !== undefined) set.tablespaces.push({ role: 'tablespace', oid: Number(oid), ...common });
+    else if (name === 'backup_manifest') set.manifest = object;
+    else if (/^(base|data|pg_wal|\d+)\.tar\./.test(name)) set.unknown.push(name);
+  }
+  const isSet =
+    set.base.length > 0 || set.wal.length > 0 || set.manifest !== undefined || set.unknown.some((name) => !/^\d/.test(name));
+  return isSet ? set : undefined;
+}

@@ -1,0 +1,100 @@
+import { OdoError } from '../errors.ts';
+import type { Backup } from './format.ts';
+
+/** The backup to restore, and the newer ones that could not be taken, with the reason in words. */
+export interface Choice {
+  backup: Backup;
+  skipped: { id: string; reason: string }[];
+}
+
+/** How many backups a message names before it only counts them. */
+const NAMED = 10;
+
+/**
+ * Chooses the newest complete backup by its end time, or the one whose id (or name) is `wanted`.
+ * @param notAfter ISO 8601: `latest` then means the newest that ended by then, as a recovery target in time needs it
+ * @throws notFound when there is no backup at all or none of that id; backupIncomplete when none is complete, or the wanted one is not
+ */
+export function chooseBackup(backups: readonly Backup[], wanted: 'latest' | (string & {}), notAfter?: string): Choice {
+  if (backups.length === 0) {
+    throw new OdoError('notFound', 'the repository holds no backup', {
+      hint: 'check that --url names the right server and that a backup was ever taken',
+    });
+  }
+  return wanted === 'latest' ? chooseLatest(backups, notAfter) : { backup: chooseById(backups, wanted), skipped: [] };
+}
+
+/** Oldest first; those without an end time before all others, in the order of their ids. */
+export function byEndTime(a: Backup, b: Backup): number {
+  return compareText(a.endTime ?? '', b.endTime ?? '') || compareText(a.id, b.id);
+}
+
+function chooseLatest(backups: readonly Backup[], notAfter: string | undefined): Choice {
+  const newestFirst = [...backups].sort(byEndTime).reverse();
+  const complete = newestFirst.filter(({ state }) => state === 'complete');
+  const backup = complete.find(({ endTime = '' }) => notAfter === undefined || Date.parse(endTime) <= Date.parse(notAfter));
+  if (backup) {
+    const since = backup.beginTime ?? backup.endTime ?? '';
+    const skipped = newestFirst.filter((other) => other.state !== 'complete' && isNewer(other, since));
+    return { backup, skipped: skipped.map((other) => ({ id: other.id, reason: reasonOf(other) })) };
+  }
+  const oldest = complete.at(-1);
+  if (oldest) {
+    throw new OdoError(
+      'notFound',
+      `no backup ended by ${notAfter}; the oldest complete one, ${oldest.id}, ended at ${oldest.endTime}`,
+      {
+        hint: 'a recovery target has to lie after the end of a backup; choose a later target',
+      },
+    );
+  }
+  throw new OdoError('backupIncomplete', `no backup is complete: ${describeAll(newestFirst)}`, {
+    hint: 'take a backup, or point --url at another repository',
+  });
+}
+
+function chooseById(backups: readonly Backup[], wanted: string): Backup {
+  const named = backups.filter(({ name }) => name === wanted);
+  const backup = backups.find(({ id }) => id === wanted) ?? named[0];
+  if (!backup || (backup.id !== wanted && named.length > 1)) {
+    const ids = (named.length > 1 ? named : backups).map(({ id, name }) => (name === undefined ? id : `${id} (${name})`));
+    const what = named.length > 1 ? `several backups are named '${wanted}'` : `no backup '${wanted}'`;
+    throw new OdoError('notFound', `${what}; there are ${shorten(ids.reverse(), ', ')}`, {
+      hint: 'choose one of them with --backup',
+    });
+  }
+  if (backup.state !== 'complete') {
+    throw new OdoError('backupIncomplete', `backup ${backup.id} cannot be restored: ${reasonOf(backup)}`, {
+      hint: 'choose another backup, or leave --backup out to take the newest complete one',
+    });
+  }
+  return backup;
+}
+
+/** By what is known of its time: its end, its beginning, or an id that is a time (in the zone of the server that made it). Unknown counts as newer. */
+function isNewer(backup: Backup, since: string): boolean {
+  const stamp = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)$/.exec(backup.id);
+  const fromId = stamp ? `${stamp[1]}-${stamp[2]}-${stamp[3]}T${stamp[4]}:${stamp[5]}:${stamp[6]}Z` : undefined;
+  const time = Date.parse(backup.endTime ?? backup.beginTime ?? fromId ?? '');
+  return Number.isNaN(time) || time > Date.parse(since);
+}
+
+function reasonOf(backup: Backup): string {
+  return `${backup.state}: ${backup.reason ?? 'no reason is known'}`;
+}
+
+function describeAll(backups: readonly Backup[]): string {
+  return shorten(
+    backups.map((backup) => `${backup.id} (${reasonOf(backup)})`),
+    ', ',
+  );
+}
+
+function shorten(words: readonly string[], separator: string): string {
+  const rest = words.length - NAMED;
+  return rest > 0 ? `${words.slice(0, NAMED).join(separator)} and ${rest} more` : words.join(separator);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,117 @@
+import type { ObjectStore } from '../store/object-store.ts';
+import type { Codec } from '../stream/codec.ts';
+
+export type FormatName = 'barman' | 'basebackup';
+
+/** How far a backup got. Only a complete one is ever restored. */
+export type BackupState = 'complete' | 'running' | 'died' | 'failed' | 'unsupported';
+
+/** One object to lay down. */
+export interface Part {
+  /** base: into PGDATA; tablespace: into that tablespace's directory; wal: into pg_wal (entries without that prefix). */
+  role: 'base' | 'tablespace' | 'wal';
+  key: string;
+  sizeBytes: number;
+  etag?: string;
+  codec: Codec;
+  /** Of the tablespace, for role 'tablespace'. */
+  oid?: number;
+}
+
+export interface Tablespace {
+  oid: number;
+  /** Where the format records it (barman does, pg_basebackup's tars do not). */
+  name?: string;
+  /** The directory it had on the server that was backed up. */
+  location: string;
+}
+
+/**
+ * One base backup with what is known of it, as plain JSON (times are ISO 8601 in UTC, LSNs in PostgreSQL's `0/2000028` form,
+ * WAL names have 24 hex digits). Only id, format, state and parts are always there; a complete backup also has timeline, beginWal and endTime.
+ */
+export interface Backup {
+  id: string;
+  /** A name that a person gave it, besides the id (barman-cloud-backup --name). */
+  name?: string;
+  format: FormatName;
+  state: BackupState;
+  /** Why it is not complete, in words. */
+  reason?: string;
+  server?: string;
+  beginTime?: string;
+  /** What "latest" goes by: barman's end_time; for pg_basebackup sets START TIME of backup_label. */
+  endTime?: string;
+  postgresMajor?: number;
+  /** A 64-bit number as decimal text. */
+  systemIdentifier?: string;
+  timeline?: number;
+  beginWal?: string;
+  endWal?: string;
+  beginLsn?: string;
+  endLsn?: string;
+  /** 16 MiB when not given. */
+  walSegmentSizeBytes?: number;
+  tablespaces: Tablespace[];
+  /** In the order in which they are laid down: base parts first. */
+  parts: Part[];
+  /** Bytes in the store (sum of the parts). */
+  storedBytes?: number;
+  /** Bytes on disk after the restore, where the format tells. */
+  restoredBytes?: number;
+  /** Files after the restore, where the format tells. */
+  restoredFiles?: number;
+  /** archive: WAL comes from the repository's archive; included: it travels in the backup itself. */
+  wal: 'archive' | 'included';
+  /** Key of backup_manifest, for formats that have one. */
+  manifestKey?: string;
+}
+
+/** One file of a WAL archive: a complete segment or a timeline history. `.partial` and `.backup` files are never among them. */
+export interface WalFile {
+  /** PostgreSQL's name without the codec's extension: `000000010000000000000003` or `00000002.history`. */
+  name: string;
+  key: string;
+  sizeBytes: number;
+  etag?: string;
+  codec: Codec;
+  /** When the store got it: about the time of the last commit in it. */
+  archivedAt?: Date;
+}
+
+export interface WalArchive {
+  /** All timeline history files, by ascending timeline. */
+  histories(signal?: AbortSignal): Promise<WalFile[]>;
+  /** The segments of one timeline from the named one on, in order, holes and all. */
+  segments(timeline: number, fromSegment: string, signal?: AbortSignal): AsyncIterable<WalFile>;
+}
+
+/** Enough to find the repository's WAL again elsewhere (in the restore container); plain JSON. */
+export interface RepositoryRef {
+  format: FormatName;
+  /** Key prefix of the repository: '' or ending in '/'. */
+  root: string;
+}
+
+/** One repository that was found under a URL. */
+export interface Repository {
+  ref: RepositoryRef;
+  /** barman's server name, else the name of the folder. */
+  server: string;
+  /** Every backup, good or not, oldest first by end time, those without a time first. */
+  catalogue(signal?: AbortSignal): Promise<Backup[]>;
+  /**
+   * The same backup with what is too dear to find out for the whole catalogue (version, system identifier, end of its WAL, sizes), as far
+   * as the format tells. Meant for the chosen one. What it cannot find out stays undefined; a damaged manifest is dataCorrupt.
+   */
+  describe(backup: Backup, signal?: AbortSignal): Promise<Backup>;
+}
+
+/** What a format brings: recognising its folders, and reading them. One object per format, listed in registry.ts. */
+export interface Format {
+  name: FormatName;
+  /** Opens the repository at `root` (a prefix that recognise() answered). */
+  open(store: ObjectStore, root: string): Repository;
+  /** The archive that recovery reads from; undefined where WAL travels in the backup. */
+  walArchive(store: ObjectStore, root: string): WalArchive | undefined;
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+import { supportsColorStderr } from 'chalk';
+import { type Output, outliveTerminal } from './cli/outlive-terminal.ts';
+import { parseCommandLine } from './cli/parse.ts';
+import type { Renderer } from './cli/render.ts';
+import { createJsonRenderer } from './cli/render-json.ts';
+import { createTextRenderer } from './cli/render-text.ts';
+import { asOdoError, cancelled, EXIT } from './errors.ts';
+import type { Report } from './events.ts';
+
+const argv = process.argv.slice(2);
+const json = argv.includes('--json');
+
+/** Chosen before the command line is parsed, so that an error in it comes in the right form too. */
+function createRenderer({ stdout, stderr, plain }: Output): Renderer {
+  if (json) return createJsonRenderer(stdout, stderr);
+  const live = !plain && process.stderr.isTTY === true;
+  const columns = () => process.stderr.columns || 80;
+  const colors = !plain && supportsColorStderr ? supportsColorStderr.level : 0;
+  return createTextRenderer({ stdout, stderr, live, columns, colors });
+}
+
+/** The first signal cancels in good order; a second one ends the process at once, and with it the restore container. */
+function cancelOnSignals(report: Report): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) {
+        report({
+          type: 'note',
+          level: 'warning',
+          message:
+            'ended at once; a service that was stopped stays stopped: the same command goes on, odo status tells how things are',
+        });
+        process.exit(EXIT.cancelled.exitCode);
+      }
+      controller.abort(cancelled());
+    });
+  }
+  return controller.signal;
+}
+
+async function main(): Promise<number> {
+  const renderer = outliveTerminal(createRenderer);
+  const signal = cancelOnSignals(renderer.event);
+  try {
+    const parsed = await parseCommandLine(argv);
+    if ('print' in parsed) {
+      process.stdout.write(`${parsed.print}\n`);
+      return EXIT.done.exitCode;
+    }
+    await parsed.run(parsed.args, {
+      env: process.env,
+      report: renderer.event,
+      signal,
+      show: renderer.result,
+      logFile: renderer.logFile,
+    });
+    return EXIT.done.exitCode;
+  } catch (thrown) {
+    const error = asOdoError(thrown, signal);
+    renderer.error(error);
+    if (error.code === 'bug' && error.cause instanceof Error) {
+      renderer.event({ type: 'note', level: 'warning', message: error.cause.stack ?? error.cause.message });
+    }
+    return error.exitCode;
+  }
+}
+
+process.exitCode = await main();
+// A connection that is kept alive must not keep a finished command from ending.
+process.stdout.write('', () => process.exit());

@@ -1,0 +1,127 @@
+import { OdoError } from '../errors.ts';
+
+/** The lines between which ODO's settings stand in postgresql.auto.conf. PostgreSQL reads that file last, and a later line wins. */
+export const BLOCK_BEGIN = '# >>> odo: recovery settings, taken out after promotion';
+export const BLOCK_END = '# <<< odo';
+
+const ARCHIVE_OFF_COMMENT =
+  "# odo: archiving is off so that this restored copy does not write into the original's archive; to turn it on again: ALTER SYSTEM RESET archive_mode, then restart";
+
+/** A setting as postgresql.conf spells it: name, and value without quotes. */
+export type Setting = readonly [name: string, value: string];
+
+/**
+ * The settings under which a restored cluster recovers: WAL comes from the restore_command alone, to the end of `timeline`.
+ * Whatever the backup's own configuration says of targets, standbys and archiving is overridden.
+ * @param restoreCommand shell text; %f and %p are PostgreSQL's
+ * @param recoveryEndCommand shell text, '' for none
+ * @param timeline `latest` or a timeline's number
+ */
+export function recoverySettings(options: {
+  restoreCommand: string;
+  recoveryEndCommand: string;
+  timeline: 'latest' | number;
+}): Setting[] {
+  return [
+    ['restore_command', options.restoreCommand],
+    ['recovery_end_command', options.recoveryEndCommand],
+    ['archive_cleanup_command', ''],
+    ['recovery_target', ''],
+    ['recovery_target_name', ''],
+    ['recovery_target_time', ''],
+    ['recovery_target_xid', ''],
+    ['recovery_target_lsn', ''],
+    ['recovery_target_timeline', String(options.timeline)],
+    ['recovery_min_apply_delay', '0'],
+    ['primary_conninfo', ''],
+    ['primary_slot_name', ''],
+    ['archive_mode', 'off'],
+  ];
+}
+
+/** What a server takes at its start only: taking such a line out later makes it complain in its log until the next restart. */
+const START_ONLY = new Set([
+  'recovery_target',
+  'recovery_target_name',
+  'recovery_target_time',
+  'recovery_target_xid',
+  'recovery_target_lsn',
+  'recovery_target_timeline',
+  'archive_mode',
+]);
+
+/** Leaves out the lines that would only repeat a default, given all of the server's configuration as one text. */
+export function withoutNeedless(settings: readonly Setting[], conf: string): Setting[] {
+  return settings.filter(([name, value]) => {
+    if (!START_ONLY.has(name) || setsParameter(conf, name)) return true;
+    return name === 'recovery_target_timeline' && value !== 'latest';
+  });
+}
+
+/** Whether a configuration reads files that are not beside it, so that it does not tell all by itself. */
+export function includesOthers(conf: string): boolean {
+  return /^[ \t]*include(_dir[ \t]*=?|(_if_exists)?[ \t]*=?[ \t]*'?[^'\s]*\/)/im.test(conf);
+}
+
+/** Names that, given on the server's command line, would beat any file: a restore cannot work with them. */
+export const RECOVERY_CRITICAL = new Set([
+  'restore_command',
+  'recovery_target',
+  'recovery_target_name',
+  'recovery_target_time',
+  'recovery_target_xid',
+  'recovery_target_lsn',
+  'recovery_target_timeline',
+]);
+
+/** Appends the block to a configuration file's text; a block that is already there is replaced. */
+export function addBlock(conf: string, settings: Setting[]): string {
+  const own = removeBlock(conf);
+  const lines = settings.map(([name, value]) => `${name} = ${quote(value)}`);
+  return `${endWithNewline(own)}${[BLOCK_BEGIN, ...lines, BLOCK_END].join('\n')}\n`;
+}
+
+/** Takes the block out again; text without one comes back as it is. A block without its end is an error: nothing is guessed. */
+export function removeBlock(conf: string): string {
+  const begin = conf.indexOf(BLOCK_BEGIN);
+  if (begin < 0) return conf;
+  const end = conf.indexOf(BLOCK_END, begin);
+  if (end < 0) {
+    throw new OdoError('dataCorrupt', "postgresql.auto.conf holds the beginning of ODO's settings but not their end", {
+      hint: `take out the lines from "${BLOCK_BEGIN}" on by hand`,
+    });
+  }
+  return conf.slice(0, begin) + conf.slice(end + BLOCK_END.length).replace(/^\n/, '');
+}
+
+/** Keeps archiving off beyond the recovery. */
+export function addArchiveOff(conf: string): string {
+  return `${endWithNewline(conf)}${ARCHIVE_OFF_COMMENT}\narchive_mode = 'off'\n`;
+}
+
+/** Whether the text itself sets the parameter (comments do not count). */
+export function setsParameter(conf: string, name: string): boolean {
+  return new RegExp(`^[ \\t]*${name}[ \\t]*[= \\t]`, 'im').test(conf);
+}
+
+/** Settings that a server's command line makes: `-c name=value` and `--name=value`, dashes in names read as underscores. */
+export function commandLineSettings(argv: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  argv.forEach((word, index) => {
+    const previous = argv[index - 1];
+    const text =
+      previous === '-c' ? word : /^-c.+/.test(word) ? word.slice(2) : /^--[a-z]/i.test(word) ? word.slice(2) : undefined;
+    const equals = text?.indexOf('=') ?? -1;
+    if (text === undefined || equals < 1) return;
+    found.set(text.slice(0, equals).trim().replaceAll('-', '_').toLowerCase(), text.slice(equals + 1));
+  });
+  return found;
+}
+
+function quote(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+}
+
+function endWithNewline(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}

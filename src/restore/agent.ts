@@ -1,0 +1,75 @@
+import type { Readable, Writable } from 'node:stream';
+import { splitLines } from '../docker/lines.ts';
+import { asOdoError, cancelled, OdoError } from '../errors.ts';
+import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
+import type { Engine } from './engine.ts';
+
+/** Serves an engine to a host over a pair of streams; resolves when the input ends. See agent-protocol.ts. */
+export async function serveAgent(engine: Engine, input: Readable, output: Writable, version: string): Promise<void> {
+  const send = (message: AgentMessage) => void output.write(`${JSON.stringify(message)}\n`);
+  const hostGone = new AbortController();
+  let current: AbortController | undefined;
+  let queue: Promise<void> = Promise.resolve();
+
+  async function answer(request: Exclude<AgentRequest, { do: 'cancel' }>): Promise<void> {
+    if (hostGone.signal.aborted) return;
+    current = new AbortController();
+    const signal = AbortSignal.any([current.signal, hostGone.signal]);
+    try {
+      const result = await carryOut(request, engine, (event) => send({ event }), signal);
+      send({ id: request.id, result: result ?? null });
+    } catch (error) {
+      send({ id: request.id, error: withCause(asOdoError(error, signal)) });
+    } finally {
+      current = undefined;
+    }
+  }
+
+  send({ hello: { version } });
+  // Not by readline: that also ends lines at characters which JSON may hold as they are.
+  for await (const line of splitLines(input)) {
+    if (line.trim() === '') continue;
+    const request = JSON.parse(line) as AgentRequest;
+    if (request.do === 'cancel') current?.abort(cancelled());
+    else queue = queue.then(() => answer(request));
+  }
+  hostGone.abort(new OdoError('cancelled', 'the host command that this container works for is gone'));
+  await queue;
+}
+
+function carryOut(
+  request: Exclude<AgentRequest, { do: 'cancel' }>,
+  engine: Engine,
+  report: Parameters<Engine['layDown']>[1],
+  signal: AbortSignal,
+): Promise<unknown> {
+  switch (request.do) {
+    case 'probe':
+      return engine.probe(request.target, request.options);
+    case 'status':
+      return engine.status(request.target);
+    case 'clean':
+      return engine.clean(request.target);
+    case 'layDown':
+      return engine.layDown(request.job, report, signal);
+    case 'recheckPages':
+      return engine.recheckPages(request.target, request.suspects);
+    case 'swap':
+      return engine.swap(request.target);
+    case 'rollback':
+      return engine.rollback(request.target);
+    case 'discard':
+      return engine.discard(request.target);
+    case 'finish':
+      return engine.finish(request.options);
+  }
+}
+
+/** A bug's stack would be lost on the way to the host, so its first lines go along. */
+function withCause(error: OdoError) {
+  const report = error.report();
+  if (error.code === 'bug' && error.cause instanceof Error && error.cause.stack) {
+    report.hint = `${report.hint ?? ''}\n${error.cause.stack}`.trim();
+  }
+  return report;
+}

@@ -1,0 +1,144 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OdoError } from '../errors.ts';
+import { parsePgControl } from '../postgres/pg-control.ts';
+import { addBlock, includesOthers, recoverySettings, removeBlock, withoutNeedless } from '../postgres/recovery-settings.ts';
+import { formatTablespaceMap, parseTablespaceMap, relocate } from '../postgres/tablespace-map.ts';
+import { majorOfPgVersionFile } from '../postgres/versions.ts';
+import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
+import { checkIncludedWal } from '../wal/check-included.ts';
+import { clearSpoolSetting, RESTORE_COMMAND_SCRIPT, restoreCommandSetting } from '../wal/restore-command.ts';
+import { CONTROL_FILE, REQUIRED_DIRECTORIES } from './base-members.ts';
+import type { LayDownJob } from './engine.ts';
+
+/** Makes a startable data directory of the laid-down files: checks them, adds what recovery needs, and last of all puts pg_control in place. */
+export function completeStaging(job: LayDownJob): void {
+  const incoming = incomingDir(job.target.pgdata);
+  holdControlFileAgain(job, incoming);
+  checkMajor(job, incoming);
+  checkLabel(job, incoming);
+  checkControlFile(job);
+  for (const name of REQUIRED_DIRECTORIES) ensureDirectory(job, path.join(incoming, name));
+  if (job.wal.source === 'included') checkIncludedWal(job.backup, path.join(incoming, 'pg_wal'));
+  placeTablespaces(job, incoming);
+  writeRecoveryFiles(job, incoming);
+  // A server refuses a data directory with any other mode than these two.
+  fs.chmodSync(incoming, fs.statSync(incoming).mode & 0o050 ? 0o750 : 0o700);
+  fs.renameSync(heldControlFile(job.target.pgdata), path.join(incoming, CONTROL_FILE));
+}
+
+/** An interrupted run may have come as far as this before; everything here can be done twice. */
+function holdControlFileAgain(job: LayDownJob, incoming: string): void {
+  const held = heldControlFile(job.target.pgdata);
+  const inPlace = path.join(incoming, CONTROL_FILE);
+  if (!fs.existsSync(held) && fs.existsSync(inPlace)) fs.renameSync(inPlace, held);
+}
+
+function checkMajor(job: LayDownJob, incoming: string): void {
+  const text = readIfThere(path.join(incoming, 'PG_VERSION'));
+  if (text === undefined) throw incomplete(job, 'it has no PG_VERSION file');
+  const major = majorOfPgVersionFile(text);
+  if (job.postgresMajor !== undefined && major !== job.postgresMajor) {
+    throw new OdoError(
+      'versionMismatch',
+      `backup ${job.backup.id} is of PostgreSQL ${major}, the service runs ${job.postgresMajor}`,
+      {
+        hint: `set the service's image to PostgreSQL ${major}`,
+      },
+    );
+  }
+}
+
+/** Without backup_label a server would take the copy for a crashed one and start from the wrong checkpoint, silently corrupt. */
+function checkLabel(job: LayDownJob, incoming: string): void {
+  if (!fs.existsSync(path.join(incoming, 'backup_label'))) throw incomplete(job, 'it has no backup_label file');
+}
+
+function checkControlFile(job: LayDownJob): void {
+  const file = heldControlFile(job.target.pgdata);
+  if (!fs.existsSync(file)) throw incomplete(job, `it has no ${CONTROL_FILE} file`);
+  const { systemIdentifier } = parsePgControl(fs.readFileSync(file));
+  const expected = job.backup.systemIdentifier;
+  if (expected !== undefined && systemIdentifier !== expected) {
+    throw new OdoError(
+      'dataCorrupt',
+      `backup ${job.backup.id} says system identifier ${expected}, its pg_control ${systemIdentifier}`,
+      {
+        hint: 'the repository mixes files of two clusters; choose another backup with --backup',
+      },
+    );
+  }
+}
+
+/** pg_basebackup leaves a map, which the server turns into links; for other backups the links are made here. */
+function placeTablespaces(job: LayDownJob, incoming: string): void {
+  const mapFile = path.join(incoming, 'tablespace_map');
+  const locations = new Map(job.target.tablespaces.map(({ oid, place }) => [oid, place.root]));
+  const map = readIfThere(mapFile);
+  if (map !== undefined) {
+    writeOwned(job, mapFile, formatTablespaceMap(relocate(parseTablespaceMap(map), locations)));
+    return;
+  }
+  for (const [oid, location] of locations) {
+    const link = path.join(incoming, 'pg_tblspc', String(oid));
+    fs.rmSync(link, { force: true });
+    fs.symlinkSync(location, link);
+    if (asRoot() && job.owner) fs.lchownSync(link, job.owner.uid, job.owner.gid);
+  }
+}
+
+function writeRecoveryFiles(job: LayDownJob, incoming: string): void {
+  const pgdata = job.target.pgdata;
+  const autoConf = path.join(incoming, 'postgresql.auto.conf');
+  const conf = job.replacementConf ?? readIfThere(autoConf) ?? '';
+  const settings = recoverySettings({
+    restoreCommand: restoreCommandSetting(pgdata),
+    recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
+    timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : 'latest',
+  });
+  const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
+  writeOwned(job, autoConf, addBlock(conf, whole === undefined ? settings : withoutNeedless(settings, whole)));
+  writeOwned(job, path.join(incoming, 'recovery.signal'), '');
+  writeOwned(job, restoreCommandFile(pgdata), RESTORE_COMMAND_SCRIPT);
+}
+
+/** All configuration of the staged server as one text; undefined when it reads files that are not in its data directory. */
+function wholeConfiguration(incoming: string, autoConf: string): string | undefined {
+  const names = fs.readdirSync(incoming).filter((name) => name.endsWith('.conf') && name !== 'postgresql.auto.conf');
+  const texts = names.map((name) => readIfThere(path.join(incoming, name)));
+  if (!names.includes('postgresql.conf') || texts.includes(undefined)) return undefined;
+  const whole = [...texts, removeBlock(autoConf)].join('\n');
+  return includesOthers(whole) ? undefined : whole;
+}
+
+function ensureDirectory(job: LayDownJob, directory: string): void {
+  if (!fs.existsSync(directory)) fs.mkdirSync(directory, { mode: 0o700 });
+  // Also of one that is there: an interrupted run may have made it and not come to this.
+  if (asRoot() && job.owner) fs.chownSync(directory, job.owner.uid, job.owner.gid);
+}
+
+/**
+ * Puts a new file there in one step: a run that resumes this one reads it again, and must not find it missing or torn. A link that the backup
+ * has under that name is replaced, not followed.
+ */
+function writeOwned(job: LayDownJob, file: string, content: string): void {
+  const temporary = `${file}.odo`;
+  fs.rmSync(temporary, { force: true });
+  fs.writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
+  if (asRoot() && job.owner) fs.chownSync(temporary, job.owner.uid, job.owner.gid);
+  fs.renameSync(temporary, file);
+}
+
+function readIfThere(file: string): string | undefined {
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? fs.readFileSync(file, 'utf8') : undefined;
+}
+
+function asRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function incomplete(job: LayDownJob, what: string): OdoError {
+  return new OdoError('backupIncomplete', `backup ${job.backup.id} cannot be restored: ${what}`, {
+    hint: 'choose another backup with --backup',
+  });
+}

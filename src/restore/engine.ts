@@ -1,0 +1,99 @@
+import type { Report } from '../events.ts';
+import type { Backup, RepositoryRef } from '../formats/format.ts';
+import type { StoreConfig } from '../store/open.ts';
+import type { Owner, Place } from '../target/place.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import type { VolumeStatus } from './status.ts';
+import type { SuspectPage, VerifiedCluster } from './verify-cluster.ts';
+
+/** Where a tablespace of the backup goes. */
+export interface TablespacePlace {
+  oid: number;
+  place: Place;
+}
+
+/** The directories of one cluster, as the server will see them. */
+export interface Target {
+  pgdata: Place;
+  tablespaces: TablespacePlace[];
+}
+
+/** Everything that laying a backup down needs, as plain JSON: it is sent into the restore container. Holds secrets: never print it. */
+export interface LayDownJob {
+  store: StoreConfig;
+  repository: RepositoryRef;
+  backup: Backup;
+  wal: WalPlan;
+  target: Target;
+  owner?: Owner;
+  /** The content that postgresql.auto.conf gets instead of the backup's. */
+  replacementConf?: string;
+  /** The server is told to read its configuration from outside of its data directory (config_file on its command line). */
+  configElsewhere?: boolean;
+  /** What the server that will run on it is; a backup of another one is refused before the swap. */
+  postgresMajor?: number;
+  /** Flush to disk before the swap. */
+  sync: boolean;
+  /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */
+  verify: 'stream' | 'full';
+  /** Start over, even where files of an interrupted run of the same job could be used. */
+  fresh: boolean;
+  /** Delete the old content first. */
+  wipe: boolean;
+  /** Nobody watches the recovery: the server itself clears the spool away at its end. */
+  unattended: boolean;
+}
+
+/** What was laid down. */
+export interface LaidDown {
+  readBytes: number;
+  writtenBytes: number;
+  files: number;
+  walSegments: number;
+  /** Of an interrupted run: bytes that were found in place, parts and WAL segments that were not fetched again. */
+  reusedBytes: number;
+  reusedParts: number;
+  reusedSegments: number;
+  /** With verify full. */
+  verified?: VerifiedCluster;
+  /** Highest resident memory of the process that did it. */
+  peakMemoryBytes: number;
+}
+
+export interface FinishOptions {
+  target: Target;
+  /** Keep the old content in `previous`. */
+  keepPrevious: boolean;
+  /** What becomes of ODO's settings in postgresql.auto.conf. leave: they stay (nobody saw the promotion yet). */
+  settings: 'leave' | 'remove' | 'remove-but-keep-archiving-off';
+}
+
+/**
+ * The directory side of a restore. One implementation works on local directories; the other speaks to it in the restore
+ * container. A method rejects with an OdoError; an abort of the signal ends it with code `cancelled`.
+ */
+export interface Engine {
+  /** Looks, changes nothing; one probe for each tablespace, in the given order. `measure` also counts the old content's bytes. */
+  probe(target: Target, options?: { measure?: boolean }): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[] }>;
+  /** Tells what of ODO's is there, and how large it is. */
+  status(target: Target): Promise<VolumeStatus>;
+  /**
+   * Settles what an interrupted run left, then fills `incoming` and the spool, building on what the same job has laid down before.
+   * The old content stays in place, unless the job says to wipe it.
+   */
+  layDown(job: LayDownJob, report: Report, signal: AbortSignal): Promise<LaidDown>;
+  /** Exchanges old and new content; not interruptible. */
+  swap(target: Target): Promise<void>;
+  /** Puts the old content back. False when there was nothing to put back. */
+  rollback(target: Target): Promise<boolean>;
+  /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
+  recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
+  /** Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered. */
+  clean(target: Target): Promise<void>;
+  /** Ends the restore: settings out, spool and old content away. */
+  finish(options: FinishOptions): Promise<void>;
+  /** Removes what a restore that did not reach the swap has written. */
+  discard(target: Target): Promise<void>;
+  close(): Promise<void>;
+}

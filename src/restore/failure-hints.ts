@@ -1,0 +1,60 @@
+import { type ErrorCode, OdoError } from '../errors.ts';
+import type { Target } from './engine.ts';
+import type { ServiceRequest } from './request.ts';
+
+/** Failures after which the same command may succeed, so that what is laid down is worth keeping. */
+const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
+  'storeUnreachable',
+  'accessDenied',
+  'noSpace',
+  'cancelled',
+  'dockerUnreachable',
+  'bug',
+]);
+
+export function isResumable(error: OdoError): boolean {
+  return RESUMABLE.has(error.code);
+}
+
+/** Adds what became of the staged files, and of the old data, to an error before the swap. */
+export function withKeptStaging(error: OdoError, state: { kept: boolean; wiped: boolean; odoDir: string }): OdoError {
+  const hints: string[] = [];
+  if (state.wiped)
+    hints.push('the old data was deleted beforehand (--wipe), so the service stays stopped until a restore succeeds');
+  if (state.kept)
+    hints.push(`what was laid down is kept in ${state.odoDir}: the same command goes on from there, odo clean removes it`);
+  return withHints(error, hints);
+}
+
+/** A failure after the swap: the old data is still there, and one command brings it back. */
+export function withWayBack(error: OdoError, request: ServiceRequest, target: Target): OdoError {
+  if (request.wipe)
+    return withHints(error, ['the old data was deleted beforehand (--wipe); run the same command again to start over']);
+  const command = commandFor('rollback', request);
+  return withHints(error, [`the old data is kept in ${target.pgdata.odoDir}/previous; this brings it back: ${command}`]);
+}
+
+/** A failure while the rest was being cleared away: the restore itself has succeeded. */
+export function withLeftovers(error: OdoError, request: ServiceRequest): OdoError {
+  const command = commandFor('clean', request);
+  return withHints(error, [
+    `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
+  ]);
+}
+
+function commandFor(name: 'rollback' | 'clean', request: ServiceRequest): string {
+  const { volume, service, composeFiles, projectName } = request.target;
+  const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];
+  if (projectName !== undefined) words.push('--project-name', projectName);
+  return words.map(shellWord).join(' ');
+}
+
+function withHints(error: OdoError, more: readonly string[]): OdoError {
+  if (more.length === 0) return error;
+  const hint = [error.hint, ...more].filter((line) => line !== undefined).join('\n');
+  return new OdoError(error.code, error.message, { hint, cause: error.cause ?? error });
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,107 @@
+import { OdoError } from '../errors.ts';
+import type { Backup } from '../formats/format.ts';
+import type { Place } from '../target/place.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import { formatBytes } from './format-bytes.ts';
+import type { Finding } from './proofs.ts';
+
+/** A directory that is about to be filled may be empty or hold a data directory that no server uses; anything else is left alone. */
+export function proveTargetSafe(
+  place: Place,
+  probe: TargetProbe,
+  kind: 'data directory' | 'tablespace',
+  wish: Pick<Wish, 'wipe'> = { wipe: false },
+): Finding {
+  if (probe.server !== undefined) {
+    throw new OdoError('unsafeTarget', `a server may be running on ${place.root}: ${probe.server}`, {
+      hint: 'stop it first; if none runs, remove postmaster.pid',
+    });
+  }
+  if (probe.usedSinceSwap) {
+    throw new OdoError(
+      'unsafeTarget',
+      `${place.root} was restored and has been in use since; ${place.odoDir}/previous still holds what was there before`,
+      {
+        hint: 'when the present content is right, odo clean removes the older (without a service: remove that folder); odo rollback goes back to it',
+      },
+    );
+  }
+  const isPastStaging = !['laying-down', 'staged', undefined].includes(probe.journalState);
+  if (kind === 'data directory' && probe.hasPrevious && !isPastStaging) {
+    throw new OdoError('unsafeTarget', `${place.odoDir}/previous holds older data, and no journal says where it belongs`, {
+      hint: 'move it away if you may need it, or remove it',
+    });
+  }
+  if (probe.empty) return { evidence: probe.exists ? `${place.root} is empty` : `${place.root} will be created` };
+  if (kind === 'data directory' && probe.pgVersion === undefined && probe.journalState === undefined) {
+    throw new OdoError(
+      'unsafeTarget',
+      `${place.root} is not empty and not a data directory: it holds ${probe.sample.join(', ')}`,
+      {
+        hint: 'choose an empty directory, or move those files away',
+      },
+    );
+  }
+  if (kind === 'tablespace' && probe.sample.some((name) => !/^PG_\d/.test(name))) {
+    throw new OdoError('unsafeTarget', `${place.root} is not empty and not a tablespace: it holds ${probe.sample.join(', ')}`, {
+      hint: 'choose an empty directory with --tablespace NAME=PATH',
+    });
+  }
+  const what = kind === 'tablespace' ? 'a tablespace' : `a data directory of PostgreSQL ${probe.pgVersion ?? '(unknown)'}`;
+  const fate = wish.wipe ? 'which will be DELETED first' : 'which is kept until the restored one is proven';
+  return { evidence: `${place.root} holds ${what}, ${fate}` };
+}
+
+/** What a request says of the old content. */
+interface Wish {
+  wipe: boolean;
+  allowDifferentCluster: boolean;
+}
+
+/** Another cluster's data is common on a rebuilt host, and harmless while it is kept; it is not deleted without a word. */
+export function proveCluster(probe: TargetProbe, backup: Backup, wish: Wish): Finding {
+  const [old, wanted] = [probe.systemIdentifier, backup.systemIdentifier];
+  if (probe.empty) return { evidence: 'there is no old data' };
+  if (old === undefined || wanted === undefined) {
+    return { state: 'unjudged', evidence: `old data: ${old ?? 'unknown'}, backup: ${wanted ?? 'unknown'}` };
+  }
+  if (old === wanted) return { evidence: `the old data is of the backup's own cluster, ${old}` };
+  const evidence = `the old data is of another cluster (${old}) than the backup (${wanted})`;
+  if (!wish.wipe) return { state: 'warning', evidence: `${evidence}; it is kept until the restored one is proven` };
+  if (wish.allowDifferentCluster) return { state: 'warning', evidence: `${evidence}, and will be deleted` };
+  throw new OdoError('unsafeTarget', `${evidence}, and --wipe would delete it`, {
+    hint: 'is it the right volume? --allow-different-cluster deletes it all the same',
+  });
+}
+
+/** The old data stays beside the new until the end, so what is free now must suffice (with --wipe, together with what the old takes). */
+export function proveSpace(probe: TargetProbe, backup: Backup, wal: WalPlan, wish: Pick<Wish, 'wipe'>): Finding {
+  const walBytes = wal.source === 'archive' ? wal.segments * wal.segmentSizeBytes * 2 : 0;
+  const baseBytes = backup.restoredBytes ?? backup.storedBytes ?? 0;
+  const basis = backup.restoredBytes === undefined ? 'at least, by its size in the store' : 'by what the backup says of its size';
+  const neededBytes = baseBytes + walBytes;
+  const freedBytes = (probe.stagedBytes ?? 0) + (wish.wipe ? (probe.usedBytes ?? 0) : 0);
+  const freed =
+    freedBytes > 0
+      ? ` and ${formatBytes(freedBytes)} taken by ${wish.wipe ? 'old data to be deleted' : 'an interrupted run'}`
+      : '';
+  const evidence = `${formatBytes(probe.freeBytes)} free${freed}, ${formatBytes(neededBytes)} needed: ${formatBytes(baseBytes)} for the backup (${basis}), ${formatBytes(walBytes)} for WAL`;
+  if (probe.freeBytes + freedBytes < neededBytes) {
+    throw new OdoError('noSpace', `not enough disk space: ${evidence}`, {
+      hint: 'free some space, restore to a larger volume, or let --wipe delete the old data first',
+    });
+  }
+  const files = backup.restoredFiles ?? FEWEST_FILES;
+  // File systems without a fixed number of inodes report none.
+  if (probe.freeInodes > 0 && probe.freeInodes < files) {
+    const basis = backup.restoredFiles === undefined ? 'even an empty cluster has' : 'the backup has';
+    throw new OdoError('noSpace', `not enough inodes: ${probe.freeInodes} are free, and ${basis} ${files} files`, {
+      hint: 'restore to a file system with more inodes',
+    });
+  }
+  return { evidence: `${evidence}; ${probe.freeInodes} inodes free` };
+}
+
+/** Files of a cluster that holds nothing yet. */
+const FEWEST_FILES = 1000;

@@ -1,0 +1,128 @@
+import { inspectImage, postgresUser } from '../docker/image.ts';
+import { volumeExists } from '../docker/volume.ts';
+import { asOdoError, OdoError } from '../errors.ts';
+import type { Report } from '../events.ts';
+import type { Owner } from '../target/place.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import type { Engine, Target } from './engine.ts';
+import { openServiceEngine } from './open-service-engine.ts';
+import { createProofs, type Proofs } from './proofs.ts';
+import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
+import { proveRepository, type Source } from './prove-repository.ts';
+import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
+import { readReplacementConf } from './replacement-conf.ts';
+import type { ServiceRequest } from './request.ts';
+import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
+
+/** Everything that the proofs found out and the steps need. */
+export interface ProvenService {
+  found: FoundService;
+  source: Source;
+  target: Target;
+  mounts: ReturnType<typeof mountsOf>;
+  major: number;
+  replacementConf: string | undefined;
+  /** Absent when the volume does not exist yet: a look would create it. */
+  engine: Engine | undefined;
+  owner: Owner;
+  proofs: Proofs['all'];
+}
+
+/** Makes every check that the others leave possible, tells all of them, and throws the first failure; nothing has been touched then. */
+export async function proveServiceRestore(
+  request: ServiceRequest,
+  report: Report,
+  context: { version: string; signal: AbortSignal },
+): Promise<ProvenService> {
+  const { signal } = context;
+  const proofs = createProofs(report, signal);
+  const conf = request.replaceConf;
+  const replacementConf = conf === undefined ? undefined : await proofs.attempt('replacement conf', () => provenConf(conf));
+  const found = await proveService(request.target, proofs, signal);
+  if (found) await proveNobodyElse(found, proofs);
+  const source = await proveRepository(request, proofs, signal);
+  const major = found && (await proveFit(found, source?.backup, proofs, signal));
+  const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
+
+  const data = found && tablespaces && { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
+  const engine = found && data && (await openForLook(found, data.mounts, request, context, proofs));
+  try {
+    const probe = engine && data && (await proveVolume(engine, data.target, source, request, proofs));
+    const owner = found && (await proveOwner(request, found, probe, proofs));
+    proofs.demandAll();
+    if (!found || !source || !data || major === undefined || !owner) throw new OdoError('bug', 'a proof failed without an error');
+    return { found, source, ...data, major, replacementConf, engine, owner, proofs: proofs.all };
+  } catch (error) {
+    await engine?.close();
+    throw error;
+  }
+}
+
+function provenConf(directory: string) {
+  const { file, content } = readReplacementConf(directory);
+  return { evidence: file, value: content };
+}
+
+/** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */
+async function proveTablespaces(found: FoundService, source: Source | undefined, request: ServiceRequest, proofs: Proofs) {
+  if (!source) return [];
+  return proofs.attempt('tablespaces', () => {
+    const value = locateTablespaces(found.service, source.backup, request.tablespaces);
+    targetOf(found.data, value);
+    return { evidence: value.map(({ oid, place }) => `${oid} at ${place.root}`).join(', ') || 'none', value };
+  });
+}
+
+/** The volume is looked at through the restore image. A volume that is not there yet is as good as an empty one. */
+async function openForLook(
+  found: FoundService,
+  mounts: ProvenService['mounts'],
+  request: ServiceRequest,
+  context: { version: string },
+  proofs: Proofs,
+): Promise<Engine | undefined> {
+  const { mount } = found.data;
+  if (!(await inspectImage(found.docker, request.target.image))) return undefined;
+  if (mount.type !== 'bind' && !(await volumeExists(found.docker, mount.source))) return undefined;
+  return proofs.attempt('lock', async () => {
+    const value = await openServiceEngine(found, mounts, request, context);
+    return { evidence: `no other odo is at work on ${mount.source}`, value };
+  });
+}
+
+async function proveVolume(
+  engine: Engine,
+  target: Target,
+  source: Source | undefined,
+  request: ServiceRequest,
+  proofs: Proofs,
+): Promise<TargetProbe | undefined> {
+  const probe = await proofs.attempt('volume content', async () => {
+    const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
+    // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
+    const { server: _server, ...rest } = pgdata;
+    const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);
+    for (const [index, { place }] of target.tablespaces.entries()) {
+      const found = tablespaces[index];
+      if (found) proveTargetSafe(place, found, 'tablespace', request);
+    }
+    return { evidence, value: rest };
+  });
+  if (!probe || !source) return probe;
+  await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
+  await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, request));
+  return probe;
+}
+
+async function proveOwner(request: ServiceRequest, found: FoundService, probe: TargetProbe | undefined, proofs: Proofs) {
+  return proofs.attempt('owner', async () => {
+    const image = found.service.imageId ?? found.service.imageRef;
+    const imageUser = await postgresUser(found.docker, image, found.service.containers[0]?.id).catch((error: unknown) => {
+      // A missing image is told by another proof.
+      if (asOdoError(error).code === 'versionMismatch') return undefined;
+      throw error;
+    });
+    const { owner, because } = chooseOwner(request.owner, found.service, probe, imageUser);
+    return { evidence: `${owner.uid}:${owner.gid}, ${because}`, value: owner };
+  });
+}

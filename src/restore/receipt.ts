@@ -1,0 +1,71 @@
+import type { Phase, Proof } from '../events.ts';
+import type { Backup } from '../formats/format.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import type { LaidDown } from './engine.ts';
+
+/** The backup's facts that a plan and a receipt show. */
+export type BackupSummary = Pick<
+  Backup,
+  | 'id'
+  | 'format'
+  | 'server'
+  | 'endTime'
+  | 'postgresMajor'
+  | 'timeline'
+  | 'beginWal'
+  | 'endWal'
+  | 'endLsn'
+  | 'systemIdentifier'
+  | 'storedBytes'
+>;
+
+/** What will be done, as plain JSON; --dry-run prints it. */
+export interface Plan {
+  kind: 'plan';
+  backup: BackupSummary;
+  wal: WalPlan;
+  /** The directory that is filled, as the server sees it. */
+  dataDirectory: string;
+  tablespaces: { oid: number; location: string }[];
+  volume?: string;
+  service?: string;
+  owner?: { uid: number; gid: number };
+  steps: string[];
+  proofs: readonly Proof[];
+}
+
+/** How far the restored server got. */
+export interface Reached {
+  timeline: number;
+  /** Last LSN replayed. */
+  lsn?: string;
+  /** Time of the last transaction replayed (ISO 8601); absent when none was. */
+  lastCommitTime?: string;
+}
+
+/** What a restore did and reached, as plain JSON. */
+export interface Receipt {
+  kind: 'receipt';
+  odoVersion: string;
+  startedAt: string;
+  finishedAt: string;
+  backup: BackupSummary;
+  dataDirectory: string;
+  volume?: string;
+  service?: string;
+  /** Absent for a directory restore, which no server has seen yet. */
+  reached?: Reached;
+  laidDown: LaidDown;
+  phases: { phase: Phase; elapsedMs: number }[];
+  /** From the moment the service was told to stop until the promoted server answered; 0 phases of it when it was not running. */
+  downtimeMs?: number;
+  /** What the person should know or do next. */
+  notes: string[];
+}
+
+export function summarize(backup: Backup): BackupSummary {
+  const { id, format, server, endTime, postgresMajor, timeline, beginWal, endWal, endLsn, systemIdentifier, storedBytes } =
+    backup;
+  const all = { id, format, server, endTime, postgresMajor, timeline, beginWal, endWal, endLsn, systemIdentifier, storedBytes };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as unknown as BackupSummary;
+}

@@ -1,0 +1,134 @@
+import type { RestoreContainer } from '../docker/restore-container.ts';
+import { cancelled, OdoError } from '../errors.ts';
+import type { Report } from '../events.ts';
+import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
+import type { Engine, LaidDown, Target } from './engine.ts';
+import type { VolumeStatus } from './status.ts';
+
+type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
+
+interface Waiting {
+  resolve(result: unknown): void;
+  reject(error: OdoError): void;
+}
+
+/**
+ * The engine that works inside a restore container. Opening it waits for the container's first line and refuses one whose
+ * version is another than ours, since the two sides would not understand each other.
+ */
+export async function openRemoteEngine(container: RestoreContainer, image: string, version: string): Promise<Engine> {
+  const waiting = new Map<number, Waiting>();
+  const greeted = Promise.withResolvers<string>();
+  let report: Report = () => undefined;
+  let lastId = 0;
+  let over: OdoError | undefined;
+
+  function take(message: AgentMessage): void {
+    if ('hello' in message) greeted.resolve(message.hello.version);
+    else if ('event' in message) report(message.event);
+    else answer(message);
+  }
+
+  function answer(message: Extract<AgentMessage, { id: number }>): void {
+    const caller = waiting.get(message.id);
+    waiting.delete(message.id);
+    if ('error' in message) caller?.reject(OdoError.fromReport(message.error));
+    else caller?.resolve(message.result);
+  }
+
+  async function listen(): Promise<void> {
+    for await (const line of container.lines) take(parse(line, image));
+    throw endedEarly(image, await container.exited, container.stderrTail().trim());
+  }
+  listen().catch((error: OdoError) => {
+    over = error;
+    greeted.reject(error);
+    for (const caller of waiting.values()) caller.reject(error);
+    waiting.clear();
+  });
+
+  async function call(request: Unnumbered<AgentRequest>): Promise<unknown> {
+    if (over) throw over;
+    const id = ++lastId;
+    const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
+    // The container may end while the request is still on its way, when nobody listens to the answer yet.
+    answer.catch(() => undefined);
+    await container.send(JSON.stringify({ ...request, id }));
+    return answer;
+  }
+
+  const theirs = await greeted.promise.catch(async (error: unknown) => {
+    await container.end().catch(() => undefined);
+    throw error;
+  });
+  if (theirs !== version) {
+    await container.end();
+    throw new OdoError('versionMismatch', `the image ${image} holds ODO ${theirs}, and this is ODO ${version}`, {
+      hint: 'build or pull the image of this version, or name another one with --image',
+    });
+  }
+  return {
+    async probe(target, options) {
+      const request = { do: 'probe', target } as const;
+      return (await call(options ? { ...request, options } : request)) as Awaited<ReturnType<Engine['probe']>>;
+    },
+    async status(target) {
+      return (await call({ do: 'status', target })) as VolumeStatus;
+    },
+    async recheckPages(target, suspects) {
+      await call({ do: 'recheckPages', target, suspects });
+    },
+    async clean(target) {
+      await call({ do: 'clean', target });
+    },
+    async layDown(job, tell, signal) {
+      if (signal.aborted) throw cancelled(signal.reason);
+      const cancel = () => void container.send(JSON.stringify({ do: 'cancel' } satisfies AgentRequest)).catch(() => undefined);
+      report = tell;
+      signal.addEventListener('abort', cancel, { once: true });
+      try {
+        return (await call({ do: 'layDown', job })) as LaidDown;
+      } finally {
+        signal.removeEventListener('abort', cancel);
+        report = () => undefined;
+      }
+    },
+    async swap(target: Target) {
+      await call({ do: 'swap', target });
+    },
+    async rollback(target) {
+      return (await call({ do: 'rollback', target })) as boolean;
+    },
+    async discard(target) {
+      await call({ do: 'discard', target });
+    },
+    async finish(options) {
+      await call({ do: 'finish', options });
+    },
+    close: () => container.end(),
+  };
+}
+
+/** By 128 + 9 or + 15 somebody killed it: a person, the kernel for want of memory, or an engine that shuts down. */
+function endedEarly(image: string, exitCode: number, itsWords: string): OdoError {
+  const wasKilled = exitCode === 137 || exitCode === 143;
+  const end = wasKilled ? 'was killed' : 'ended';
+  return new OdoError(
+    wasKilled ? 'dockerUnreachable' : 'bug',
+    `the restore container (${image}) ${end} with status ${exitCode} in the middle of its work`,
+    { hint: itsWords || 'did somebody stop it, or the kernel for want of memory (see dmesg)? run the same command again' },
+  );
+}
+
+function parse(line: string, image: string): AgentMessage {
+  try {
+    const message: unknown = JSON.parse(line);
+    if (typeof message !== 'object' || message === null) throw new TypeError('not an object');
+    return message as AgentMessage;
+  } catch (cause) {
+    throw new OdoError('versionMismatch', `the image ${image} does not speak ODO's language: "${line.slice(0, 200)}"`, {
+      hint: 'is it an image of ODO? --image names another one',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import type { StoreConfig } from '../store/open.ts';
+import type { Owner } from '../target/place.ts';
+
+/** What every restore is asked for, whatever it fills. */
+export interface RestoreRequest {
+  store: StoreConfig;
+  /** `latest`, or a backup's id. */
+  backup: string;
+  /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */
+  replaceConf?: string;
+  /** Where tablespaces go, by name, OID or old path. */
+  tablespaces: ReadonlyMap<string, string>;
+  owner?: Owner;
+  sync: boolean;
+  verify: 'stream' | 'full';
+  /** Do not build on what an interrupted run laid down. */
+  fresh: boolean;
+  /** Delete the old data first, for volumes that cannot hold both. */
+  wipe: boolean;
+  /** Wipe even the data of another cluster than the backup's. */
+  allowDifferentCluster: boolean;
+  /** Keep the old data after success, for odo rollback. */
+  keepPrevious: boolean;
+  /** After a failure, remove what was laid down instead of keeping it for resuming. */
+  discard: boolean;
+  dryRun: boolean;
+}
+
+export interface DirectoryRequest extends RestoreRequest {
+  into: string;
+}
+
+export interface ServiceRequest extends RestoreRequest {
+  target: ServiceTarget;
+  /** How long recovery may go without any progress. */
+  stallTimeoutMs: number;
+  stopTimeoutSeconds: number;
+  /** Lay down beside the running service, and stop it for the exchange only. */
+  online: boolean;
+  /** Do not start the service again after a failure. */
+  leaveStopped: boolean;
+}
+
+/** Which compose service, and through what. */
+export interface ServiceTarget {
+  volume: string;
+  service: string;
+  composeFiles: string[];
+  projectName?: string;
+  /** The restore image. */
+  image: string;
+  /** The restore container's network, when the default is not right. */
+  network?: string;
+}

@@ -1,0 +1,156 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { asOdoError, OdoError } from '../errors.ts';
+import { inPhase, type Report } from '../events.ts';
+import type { Backup } from '../formats/format.ts';
+import { demandFree } from '../target/lock.ts';
+import { ODO_DIR, previousDir } from '../target/place.ts';
+import { createDirectoryEngine } from './directory-engine.ts';
+import type { LayDownJob, Target } from './engine.ts';
+import { isResumable, withKeptStaging } from './failure-hints.ts';
+import { createProofs } from './proofs.ts';
+import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
+import { proveRepository } from './prove-repository.ts';
+import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { readReplacementConf } from './replacement-conf.ts';
+import type { DirectoryRequest } from './request.ts';
+import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
+import { timePhases } from './stopwatch.ts';
+
+/** What a restore needs from its surroundings. */
+export interface RunContext {
+  report: Report;
+  signal: AbortSignal;
+  version: string;
+  /** Asked once, after all proofs have held and before anything is touched; false cancels. */
+  confirm(plan: Plan): Promise<boolean>;
+}
+
+/**
+ * Fills a directory with a backup, without any Docker: prove, lay down, swap. The server that is started on it recovers by itself;
+ * what the directory held before is kept in `.odo/previous`. A dry run gives the plan instead.
+ */
+export async function restoreDirectory(request: DirectoryRequest, context: RunContext): Promise<Plan | Receipt> {
+  const { signal } = context;
+  const startedAt = new Date().toISOString();
+  const { report, phases } = timePhases(context.report);
+  const engine = createDirectoryEngine();
+  const proofs = createProofs(report, signal);
+
+  const proven = await inPhase(report, 'prove', async () => {
+    const conf = request.replaceConf;
+    const replacement = conf === undefined ? undefined : await proofs.attempt('replacement conf', () => provenConf(conf));
+    const source = await proveRepository(request, proofs, signal);
+    const target = await proofs.attempt('target', async () => {
+      const value = targetOf(request, source?.backup);
+      const probe = await engine.probe(value, { measure: request.wipe });
+      const { evidence } = proveTargetSafe(value.pgdata, probe.pgdata, 'data directory', request);
+      for (const [index, { place }] of value.tablespaces.entries()) {
+        const found = probe.tablespaces[index];
+        if (found) proveTargetSafe(place, found, 'tablespace', request);
+      }
+      return { evidence, value: { ...value, probe: probe.pgdata } };
+    });
+    if (target) {
+      await proofs.attempt('lock', async () => {
+        await demandFree(target.pgdata.odoDir);
+        return { evidence: `no other odo is at work on ${target.pgdata.root}` };
+      });
+    }
+    if (source && target) {
+      await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
+      await proofs.attempt('free space', () => proveSpace(target.probe, source.backup, source.wal, request));
+    }
+    proofs.demandAll();
+    if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
+    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, replacement };
+  });
+
+  const { source, target, replacement } = proven;
+  const owner = request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
+  const plan: Plan = {
+    kind: 'plan',
+    backup: summarize(source.backup),
+    wal: source.wal,
+    dataDirectory: target.pgdata.root,
+    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+    ...(owner ? { owner } : {}),
+    steps: [
+      `lay the backup down in ${target.pgdata.odoDir}`,
+      'fetch its WAL',
+      `exchange the content of ${target.pgdata.root}, keeping what was there`,
+    ],
+    proofs: proofs.all,
+  };
+  if (request.dryRun) return plan;
+  if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was touched');
+
+  const job: LayDownJob = {
+    store: request.store,
+    repository: source.repository.ref,
+    backup: source.backup,
+    wal: source.wal,
+    target,
+    sync: request.sync,
+    verify: request.verify,
+    fresh: request.fresh,
+    wipe: request.wipe,
+    unattended: true,
+    ...(owner ? { owner } : {}),
+    ...(replacement === undefined ? {} : { replacementConf: replacement }),
+  };
+  const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
+    const error = asOdoError(thrown, signal);
+    const kept = !request.discard && isResumable(error);
+    if (!kept) await engine.discard(target).catch(() => undefined);
+    throw withKeptStaging(error, { kept, wiped: request.wipe, odoDir: target.pgdata.odoDir });
+  });
+  await inPhase(report, 'swap', () => engine.swap(target));
+  await engine.finish({ target, keepPrevious: true, settings: 'leave' });
+  return {
+    kind: 'receipt',
+    odoVersion: context.version,
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    backup: plan.backup,
+    dataDirectory: target.pgdata.root,
+    laidDown,
+    phases,
+    notes: notesFor(target),
+  };
+}
+
+function provenConf(directory: string) {
+  const { file, content } = readReplacementConf(directory);
+  return { evidence: file, value: content };
+}
+
+/** Without a service, a tablespace goes where it was only if that directory is there; otherwise the user has to say where. */
+function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target {
+  const root = path.resolve(request.into);
+  if (backup) refuseUnknownTablespaces(backup, request.tablespaces);
+  const tablespaces = (backup?.tablespaces ?? []).map((tablespace) => {
+    const location = path.resolve(tablespaceLocation(tablespace, request.tablespaces));
+    if (location === tablespace.location && !fs.existsSync(location)) {
+      const name = tablespace.name ?? tablespace.oid;
+      throw new OdoError('usage', `tablespace ${name} was at ${location}, which is not there`, {
+        hint: `choose a directory with --tablespace ${name}=PATH, or create that one`,
+      });
+    }
+    return { oid: tablespace.oid, place: { root: location, odoDir: path.join(location, ODO_DIR) } };
+  });
+  const target = { pgdata: { root, odoDir: path.join(root, ODO_DIR) }, tablespaces };
+  refuseOverlap(target);
+  return target;
+}
+
+function notesFor(target: Target): string[] {
+  const notes = [
+    `start a PostgreSQL server on ${target.pgdata.root}: it recovers to the end of the WAL, is then promoted, and clears the fetched WAL away`,
+    'archiving is off in the restored copy; to turn it on, take archive_mode out of postgresql.auto.conf and restart',
+  ];
+  const previous = previousDir(target.pgdata);
+  if (fs.existsSync(previous))
+    notes.push(`what was there before is kept in ${previous}; remove it once the restored server is right`);
+  return notes;
+}

@@ -1,0 +1,260 @@
+import { startContainer } from '../docker/container.ts';
+import { resolveService, type ServiceContainer } from '../docker/service.ts';
+import { createVolume, removeVolume } from '../docker/volume.ts';
+import { asOdoError, OdoError } from '../errors.ts';
+import { inPhase, type Report } from '../events.ts';
+import { commandLineSettings } from '../postgres/recovery-settings.ts';
+import type { StoreConfig } from '../store/open.ts';
+import { resolveCredentials } from '../store/s3-credentials.ts';
+import { runAmcheck } from './amcheck.ts';
+import type { Engine, LaidDown, LayDownJob } from './engine.ts';
+import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
+import { openServiceEngine } from './open-service-engine.ts';
+import { type ProvenService, proveServiceRestore } from './prove-service-restore.ts';
+import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { demandReplayedToEnd } from './replayed-to-end.ts';
+import type { ServiceRequest } from './request.ts';
+import type { RunContext } from './restore-directory.ts';
+import { bringUp, cleanUp, stopContainers } from './service-control.ts';
+import { openServiceDatabase, type ServiceDatabase } from './service-database.ts';
+import { timePhases } from './stopwatch.ts';
+
+/** One restore under way, with what has to be undone if it fails. */
+interface Run {
+  request: ServiceRequest;
+  proven: ProvenService;
+  report: Report;
+  signal: AbortSignal;
+  engine: Engine | undefined;
+  /** Containers that ODO stops, from the moment it begins to. */
+  stopped: readonly ServiceContainer[];
+  stoppedAt: number;
+  /** Volumes that ODO created. */
+  made: string[];
+  layingDown: boolean;
+  swapping: boolean;
+}
+
+/**
+ * Brings a compose service up on a backup: prove, stop, lay down, swap, start, recover, promote, clean (with `online`, the stop
+ * comes just before the swap). Until the swap every failure leaves the service as it was; after it, the old data waits in
+ * `.odo/previous`. A dry run gives the plan.
+ */
+export async function restoreService(request: ServiceRequest, context: RunContext): Promise<Plan | Receipt> {
+  const startedAt = new Date().toISOString();
+  const { report, phases } = timePhases(context.report);
+  const { signal } = context;
+
+  const proven = await inPhase(report, 'prove', () => proveServiceRestore(request, report, context));
+  const { found, target } = proven;
+  const run: Run = {
+    request,
+    proven,
+    report,
+    signal,
+    engine: proven.engine,
+    stopped: [],
+    stoppedAt: performance.now(),
+    made: [],
+    layingDown: false,
+    swapping: false,
+  };
+  try {
+    const plan = planOf(request, proven);
+    if (request.dryRun) return plan;
+    if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was touched');
+
+    const laidDown = await replaceContent(run, context.version).catch(async (thrown: unknown) => {
+      throw await leaveAsBefore(run, asOdoError(thrown, signal), context.version);
+    });
+    const { address, reached, downtimeMs, checked } = await proveRestored(run, context.version, laidDown).catch(
+      (thrown: unknown) => {
+        throw withWayBack(asOdoError(thrown, signal), request, target);
+      },
+    );
+    // From here on there is no way back, and little to do: a cancellation comes too late.
+    const steady = openServiceDatabase(address, new AbortController().signal);
+    const finish: Engine['finish'] = (options) => onEngine(run, context.version, (engine) => engine.finish(options));
+    const { replacementConf } = proven;
+    const notes = await cleanUp(
+      { finish },
+      { target, replacementConf, keepPrevious: request.keepPrevious },
+      steady,
+      report,
+    ).catch((thrown: unknown) => {
+      throw withLeftovers(asOdoError(thrown), request);
+    });
+    return {
+      kind: 'receipt',
+      odoVersion: context.version,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      backup: plan.backup,
+      dataDirectory: target.pgdata.root,
+      volume: found.data.mount.source,
+      service: found.service.name,
+      reached,
+      laidDown,
+      phases,
+      downtimeMs,
+      notes: [...checked, ...notes],
+    };
+  } finally {
+    // By now the outcome is known; what the engine says of its container must not take its place.
+    await run.engine?.close().catch(() => undefined);
+  }
+}
+
+/** From the running service to the new content in place and the service stopped. */
+async function replaceContent(run: Run, version: string): Promise<LaidDown> {
+  const { request, proven, report, signal } = run;
+  const { found, target } = proven;
+  if (!request.online) await stop(run);
+  if (!run.engine) {
+    run.made.push(await createVolume(found.docker, found.project, found.data.mount.source));
+    run.engine = await openServiceEngine(found, proven.mounts, request, { version });
+  }
+  const engine = run.engine;
+  const job = jobOf(request, proven, await storeWithKeys(request.store));
+  run.layingDown = true;
+  const laidDown = await engine.layDown(job, report, signal);
+  signal.throwIfAborted();
+  // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
+  await stop(run);
+  run.swapping = true;
+  await inPhase(report, 'swap', () => engine.swap(target));
+  return laidDown;
+}
+
+/** The service starts on the new content, recovers all of it, and holds what it should. */
+async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
+  const { request, proven, report, signal } = run;
+  const { address, database, reached } = await bringUp(proven.found, request.stallTimeoutMs, report, signal);
+  const downtimeMs = Math.round(performance.now() - run.stoppedAt);
+  demandReplayedToEnd(proven.source.wal, reached);
+  const checked = await checkRestored(run, version, laidDown, database);
+  signal.throwIfAborted();
+  return { address, reached, downtimeMs, checked };
+}
+
+/** With verify full: what can only be judged after recovery. Gives notes. */
+async function checkRestored(run: Run, version: string, laidDown: LaidDown, database: ServiceDatabase): Promise<string[]> {
+  if (run.request.verify !== 'full') return [];
+  return inPhase(run.report, 'check', async () => {
+    const suspects = laidDown.verified?.suspects ?? [];
+    await onEngine(run, version, (engine) => engine.recheckPages(run.proven.target, suspects));
+    const note = await runAmcheck(database);
+    return note === undefined ? [] : [note];
+  });
+}
+
+async function stop(run: Run): Promise<void> {
+  run.signal.throwIfAborted();
+  const { found } = run.proven;
+  const { containers } = await resolveService(found.docker, found.project, found.service.name);
+  const running = containers.filter((container) => container.running);
+  if (running.length === 0) return;
+  run.stoppedAt = performance.now();
+  run.stopped = [...run.stopped.filter(({ id }) => running.every((container) => container.id !== id)), ...running];
+  await stopContainers(found, running, run.request.stopTimeoutSeconds, run.report);
+}
+
+/**
+ * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had stopped it, and
+ * what was laid down stays for resuming where that makes sense. Gives the error with what to do next.
+ */
+async function leaveAsBefore(run: Run, error: OdoError, version: string): Promise<OdoError> {
+  const { request, proven, stopped } = run;
+  const { docker } = proven.found;
+  const kept = !run.swapping && !request.discard && isResumable(error);
+  const wiped = run.layingDown && request.wipe;
+  let isBack = true;
+  // The restore container may be the very thing that failed; the next run settles what it left.
+  if (run.swapping) isBack = await succeeds(onEngine(run, version, (engine) => engine.rollback(proven.target)));
+  else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
+  await run.engine?.close().catch(() => undefined);
+  run.engine = undefined;
+  // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.
+  if (!isBack) return withWayBack(error, request, proven.target);
+  if (!kept) for (const volume of run.made) await removeVolume(docker, volume);
+  // On a wiped volume a server would find no data and begin a new, empty cluster.
+  if (!request.leaveStopped && !wiped) for (const { id } of stopped) await startContainer(docker, id);
+  return run.layingDown ? withKeptStaging(error, { kept, wiped, odoDir: proven.target.pgdata.odoDir }) : error;
+}
+
+async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {
+  if (work === undefined) return false;
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Does what can be done twice; when the restore container is gone, in another one. */
+async function onEngine<T>(run: Run, version: string, step: (engine: Engine) => Promise<T>): Promise<T> {
+  const { proven, request } = run;
+  if (!run.engine) throw new OdoError('bug', 'no restore container was opened');
+  try {
+    return await step(run.engine);
+  } catch (error) {
+    if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
+    await run.engine.close().catch(() => undefined);
+    run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
+    return step(run.engine);
+  }
+}
+
+function planOf(request: ServiceRequest, { found, source, target, owner, proofs }: ProvenService): Plan {
+  const { service, data } = found;
+  const running = service.containers.some((container) => container.running);
+  const stopping = running ? [`stop service ${service.name}`] : [];
+  const layingDown = [
+    ...(request.wipe ? [`DELETE the old data in ${target.pgdata.root}`] : []),
+    `lay backup ${source.backup.id} down in ${target.pgdata.odoDir}${request.wipe ? '' : ', beside the old data'}`,
+    request.replaceConf === undefined ? 'keep its postgresql.auto.conf' : 'replace its postgresql.auto.conf',
+  ];
+  return {
+    kind: 'plan',
+    backup: summarize(source.backup),
+    wal: source.wal,
+    dataDirectory: target.pgdata.root,
+    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+    volume: data.mount.source,
+    service: service.name,
+    owner,
+    steps: [
+      ...(request.online ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
+      `exchange the content of ${target.pgdata.root}`,
+      `start service ${service.name}, see it through recovery and promotion`,
+      request.keepPrevious ? `keep the old data in ${target.pgdata.odoDir}/previous` : 'remove the old data',
+    ],
+    proofs,
+  };
+}
+
+function jobOf(request: ServiceRequest, proven: ProvenService, store: StoreConfig): LayDownJob {
+  const { source, target, owner, major, replacementConf } = proven;
+  return {
+    store,
+    repository: source.repository.ref,
+    backup: source.backup,
+    wal: source.wal,
+    target,
+    owner,
+    postgresMajor: major,
+    sync: request.sync,
+    verify: request.verify,
+    fresh: request.fresh,
+    wipe: request.wipe,
+    unattended: false,
+    configElsewhere: commandLineSettings(proven.found.service.commandArgs).has('config_file'),
+    ...(replacementConf === undefined ? {} : { replacementConf }),
+  };
+}
+
+/** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here. */
+async function storeWithKeys(store: StoreConfig): Promise<StoreConfig> {
+  if (!store.url.startsWith('s3://')) return store;
+  const { expiration: _expiration, ...credentials } = await resolveCredentials(store);
+  return { ...store, credentials };
+}

@@ -1,0 +1,69 @@
+import { startContainer, stopContainer } from '../docker/container.ts';
+import { OdoError } from '../errors.ts';
+import { inPhase } from '../events.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import { createProofs } from './proofs.ts';
+import { proveNobodyElse, proveService } from './prove-service.ts';
+import type { ServiceTarget } from './request.ts';
+import type { RunContext } from './restore-directory.ts';
+import { openOnJournal } from './volume-commands.ts';
+
+/** What a rollback did, as plain JSON. */
+export interface Rollback {
+  kind: 'rollback';
+  volume: string;
+  service: string;
+  dataDirectory: string;
+  /** False: there was nothing to put back, and nothing was changed. */
+  rolledBack: boolean;
+}
+
+/** Puts the data back that was there before the last restore, and starts the service on it. */
+export async function rollbackService(
+  request: { target: ServiceTarget; stopTimeoutSeconds: number },
+  context: Omit<RunContext, 'confirm'>,
+): Promise<Rollback> {
+  const { report, signal } = context;
+  const found = await inPhase(report, 'prove', async () => {
+    const proofs = createProofs(report, signal);
+    const service = await proveService(request.target, proofs, signal);
+    if (service) await proveNobodyElse(service, proofs);
+    proofs.demandAll();
+    if (!service) throw new OdoError('bug', 'a proof failed without an error');
+    return service;
+  });
+  const { docker, service, data } = found;
+  const result: Rollback = {
+    kind: 'rollback',
+    volume: data.mount.source,
+    service: service.name,
+    dataDirectory: data.place.root,
+    rolledBack: false,
+  };
+  const { engine, place } = await openOnJournal(found, request.target, context.version);
+  try {
+    const { pgdata } = await engine.probe(place);
+    if (hasWayBack(pgdata)) {
+      await inPhase(report, 'stop', () =>
+        Promise.all(
+          service.containers.map(({ id, running }) => running && stopContainer(docker, id, request.stopTimeoutSeconds)),
+        ),
+      );
+      result.rolledBack = await inPhase(report, 'swap', () => engine.rollback(place));
+    } else if (pgdata.pgVersion === undefined) {
+      // Without a data directory a server would begin a new, empty cluster.
+      return result;
+    }
+  } finally {
+    await engine.close();
+  }
+  // Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data.
+  await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));
+  return result;
+}
+
+/** Whether older data waits on the volume, or an exchange was interrupted that has to be undone. */
+function hasWayBack(pgdata: TargetProbe): boolean {
+  if (pgdata.journalState === undefined || pgdata.journalState === 'clearing') return false;
+  return pgdata.hasPrevious || ['moving-out', 'moving-in', 'moving-back'].includes(pgdata.journalState);
+}

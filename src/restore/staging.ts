@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { OdoError } from '../errors.ts';
+import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
+import {
+  heldControlFile,
+  incomingDir,
+  type Owner,
+  type Place,
+  previousDir,
+  restoreCommandFile,
+  spoolDir,
+} from '../target/place.ts';
+import { probePlace } from '../target/probe.ts';
+import { settleSwap, swapBack } from '../target/swap.ts';
+import { wipePlace } from '../target/wipe.ts';
+import { clearAway } from './clear-away.ts';
+import type { LayDownJob, Target } from './engine.ts';
+
+/** The staging directories of one run, and what of an interrupted one they hold already. */
+export interface Staging {
+  /** Files of an interrupted run are there: compare before writing. */
+  readonly resuming: boolean;
+  /** Whether a part was laid down whole by the interrupted run, and nothing of it can have been lost since. */
+  isFinished(partKey: string): boolean;
+  /** Notes that a part is whole. */
+  finishPart(partKey: string): void;
+  /** Whether what the spool holds can be relied upon. */
+  readonly spoolReusable: boolean;
+  /** Everything is in place for the swap. */
+  complete(): void;
+}
+
+/**
+ * Brings the places to a definite start: an interrupted swap is settled, a restore that did not end well is taken back, and
+ * staged files are kept only if this very job laid them down; `fresh` keeps none. With `wipe` the old content goes first.
+ */
+export function prepareStaging(job: LayDownJob): Staging {
+  const { pgdata } = job.target;
+  const fingerprint = fingerprintOf(job);
+  const old = settleOld(pgdata);
+  const resuming = !job.fresh && old?.fingerprint === fingerprint;
+  if (old && !resuming) for (const place of old.places) removeStaged(place);
+  const places = placesOf(job.target);
+  for (const place of places) {
+    if (!resuming) removeStaged(place);
+    makeOwnedDirectory(place.root, job.owner);
+    makeOwnedDirectory(place.odoDir, job.owner);
+    makeOwnedDirectory(incomingDir(place), job.owner);
+    // These are ODO's own; an interrupted run may have made them for another owner, or not have come so far as to give them theirs.
+    for (const own of [place.odoDir, incomingDir(place)]) {
+      if (process.getuid?.() === 0 && job.owner) fs.chownSync(own, job.owner.uid, job.owner.gid);
+    }
+  }
+  const bootId = currentBootId();
+  const intact = resuming && bootId !== undefined && old?.bootId === bootId;
+  const journal: Journal = {
+    version: 1,
+    state: 'laying-down',
+    backupId: job.backup.id,
+    startedAt: new Date().toISOString(),
+    places,
+    fingerprint,
+    finishedParts: intact ? (old?.finishedParts ?? []) : [],
+    ...(bootId === undefined ? {} : { bootId }),
+    ...(job.wipe || (resuming && old?.wiped) ? { wiped: true } : {}),
+  };
+  writeJournal(pgdata.odoDir, journal);
+  if (job.wipe) for (const place of places) wipePlace(place);
+  return {
+    resuming,
+    isFinished: (partKey) => journal.finishedParts?.includes(partKey) ?? false,
+    finishPart(partKey) {
+      journal.finishedParts = [...(journal.finishedParts ?? []), partKey];
+      writeJournal(pgdata.odoDir, journal);
+    },
+    spoolReusable: intact,
+    complete() {
+      journal.state = 'staged';
+      writeJournal(pgdata.odoDir, journal);
+    },
+  };
+}
+
+/** Removes what a restore that did not reach the swap has written. */
+export function discardStaging(target: Target): void {
+  const journal = readJournal(target.pgdata.odoDir);
+  if (!journal) return;
+  settleSwap(target.pgdata.odoDir, journal);
+  if (journal.state === 'staged' || journal.state === 'laying-down') clearAway(journal.places);
+}
+
+export function placesOf(target: Target): Place[] {
+  return [target.pgdata, ...target.tablespaces.map(({ place }) => place)];
+}
+
+/** Ends what an earlier run began; gives its journal if staged files of it are there. */
+function settleOld(pgdata: Place): Journal | undefined {
+  const journal = readJournal(pgdata.odoDir);
+  if (!journal) return undefined;
+  if (journal.state === 'clearing') {
+    // Not the whole folder: it holds the lock of this run.
+    for (const place of journal.places) {
+      fs.rmSync(previousDir(place), { recursive: true, force: true });
+      removeStaged(place);
+    }
+    return undefined;
+  }
+  settleSwap(pgdata.odoDir, journal);
+  if (journal.state !== 'swapped') return journal;
+  if (probePlace(pgdata).usedSinceSwap) throw usedSinceSwap(pgdata);
+  swapBack(pgdata.odoDir, journal);
+  // What came back from the swap has been changed by a server.
+  return { ...journal, fingerprint: '' };
+}
+
+/** Everything that decides which bytes are staged; credentials and addresses do not. */
+function fingerprintOf(job: LayDownJob): string {
+  const { repository, backup, target, owner, replacementConf, unattended } = job;
+  const facts = { repository, backup, target, owner, replacementConf, unattended };
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+/** Linux names each boot; elsewhere nothing is known, and nothing is relied upon. */
+function currentBootId(): string | undefined {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Creates a directory with its parents; those that are new get the owner and 0700, as the server wants them. */
+export function makeOwnedDirectory(directory: string, owner: Owner | undefined): void {
+  if (fs.existsSync(directory)) return;
+  makeOwnedDirectory(path.dirname(directory), owner);
+  fs.mkdirSync(directory, { mode: 0o700 });
+  if (process.getuid?.() === 0 && owner) fs.chownSync(directory, owner.uid, owner.gid);
+}
+
+function removeStaged(place: Place): void {
+  for (const leftover of [incomingDir(place), heldControlFile(place), spoolDir(place), restoreCommandFile(place)]) {
+    fs.rmSync(leftover, { recursive: true, force: true });
+  }
+}
+
+export function usedSinceSwap(pgdata: Place): OdoError {
+  return new OdoError(
+    'unsafeTarget',
+    `${pgdata.root} was restored and has been in use since; ${previousDir(pgdata)} still holds what was there before`,
+    {
+      hint: 'when the present content is right, odo clean removes the older; odo rollback goes back to it',
+    },
+  );
+}

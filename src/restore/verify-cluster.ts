@@ -1,0 +1,83 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OdoError } from '../errors.ts';
+import type { Report } from '../events.ts';
+import { parsePgControl } from '../postgres/pg-control.ts';
+import { incomingDir, type Place } from '../target/place.ts';
+import { CONTROL_FILE } from './base-members.ts';
+import type { LayDownJob, Target } from './engine.ts';
+import { placesOf } from './staging.ts';
+import { isPageSound, verifyPages } from './verify-pages.ts';
+
+/** A data page whose checksum is wrong. */
+export interface SuspectPage {
+  /** Which of the target's places, as placesOf() has them. */
+  place: number;
+  /** Relative to the place. */
+  file: string;
+  /** Number of the page within the file, from 0. */
+  page: number;
+  /** Number of the page within the relation's fork. */
+  block: number;
+}
+
+/** What `--verify full` found in the staged files. */
+export interface VerifiedCluster {
+  /** 0 when the cluster has no data checksums. */
+  pages: number;
+  /** A page that was copied while the server wrote it looks like this too; recovery repairs that one. */
+  suspects: SuspectPage[];
+}
+
+/** How often a page is read again: a running server may be writing it at that moment. */
+const LOOKS = 5;
+const NAMED = 5;
+
+/** Checks the checksums of all staged data pages, when the cluster has them. */
+export async function verifyStaged(job: LayDownJob, report: Report, signal: AbortSignal): Promise<VerifiedCluster> {
+  const places = placesOf(job.target);
+  const [pgdata, ...tablespaces] = places.map(incomingDir);
+  const control = parsePgControl(fs.readFileSync(path.join(pgdata as string, CONTROL_FILE)));
+  if (control.dataChecksumVersion === 0) {
+    report({ type: 'note', level: 'warning', message: 'the cluster has no data checksums, so its pages cannot be judged' });
+    return { pages: 0, suspects: [] };
+  }
+  const found = await verifyPages(pgdata as string, {
+    segmentBlocks: control.relationSegmentBlocks,
+    startLsn: job.backup.beginLsn ?? control.redoLsn,
+    tablespaces,
+    signal,
+  });
+  const suspects = found.bad.map(({ file, block }) => locate(file, block, places, control.relationSegmentBlocks));
+  if (suspects.length > 0 && job.unattended) throw badPages(job.target, suspects, found.badCount);
+  if (suspects.length > 0) {
+    const message = `${found.badCount} of ${found.pages} data pages have wrong checksums; recovery may repair them, so they are looked at again after it`;
+    report({ type: 'note', level: 'warning', message });
+  }
+  return { pages: found.pages, suspects };
+}
+
+/** Looks at suspect pages again, after recovery; those that are still wrong are dataCorrupt. */
+export function recheckPages(target: Target, suspects: readonly SuspectPage[]): void {
+  const places = placesOf(target);
+  const bad = suspects.filter(({ place, file, page, block }) => {
+    const { root } = places[place] as Place;
+    return !Array.from({ length: LOOKS }).some(() => isPageSound(path.join(root, file), page, block));
+  });
+  if (bad.length > 0) throw badPages(target, bad, bad.length);
+}
+
+function locate(file: string, block: number, places: readonly Place[], segmentBlocks: number): SuspectPage {
+  const place = places.findIndex((candidate) => !path.relative(incomingDir(candidate), file).startsWith('..'));
+  return { place, file: path.relative(incomingDir(places[place] as Place), file), page: block % segmentBlocks, block };
+}
+
+function badPages(target: Target, bad: readonly SuspectPage[], count: number): OdoError {
+  const places = placesOf(target);
+  const names = bad
+    .slice(0, NAMED)
+    .map(({ place, file, block }) => `block ${block} of ${path.join(places[place]?.root ?? '', file)}`);
+  return new OdoError('dataCorrupt', `${count} data pages are damaged: ${names.join(', ')}${count > NAMED ? ' …' : ''}`, {
+    hint: 'the damage was in the cluster when the backup was taken, or came to the backup since; try an older one with --backup',
+  });
+}

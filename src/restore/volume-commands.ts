@@ -1,0 +1,110 @@
+import { mountHolding } from '../docker/mount.ts';
+import { OdoError } from '../errors.ts';
+import { inPhase } from '../events.ts';
+import type { Engine, Target } from './engine.ts';
+import { openServiceEngine } from './open-service-engine.ts';
+import { createProofs } from './proofs.ts';
+import { type FoundService, proveService } from './prove-service.ts';
+import type { ServiceTarget } from './request.ts';
+import type { RunContext } from './restore-directory.ts';
+import type { VolumeStatus } from './status.ts';
+
+type Context = Omit<RunContext, 'confirm'>;
+
+/** What of ODO's is on a service's volume. */
+export interface StatusReport extends VolumeStatus {
+  kind: 'status';
+  volume: string;
+  service: string;
+  dataDirectory: string;
+  /** What to do about it. */
+  advice: string;
+}
+
+/** What a clean-up did. */
+export interface CleanReport {
+  kind: 'clean';
+  volume: string;
+  service: string;
+  /** Bytes of staged files, WAL and old data that were removed. */
+  freedBytes: number;
+}
+
+/** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
+export async function volumeStatus(target: ServiceTarget, context: Context): Promise<StatusReport> {
+  return onVolume(target, context, 'status', async (engine, place, { service, data }) => {
+    const status = await engine.status(place);
+    const names = { volume: data.mount.source, service: service.name, dataDirectory: data.place.root };
+    return { kind: 'status', ...names, ...status, advice: adviceOn(status) };
+  });
+}
+
+/** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
+export async function cleanVolume(target: ServiceTarget, context: Context): Promise<CleanReport> {
+  return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
+    const { incomingBytes, spoolBytes, previousBytes } = await engine.status(place);
+    await inPhase(context.report, 'clean', () => engine.clean(place));
+    return {
+      kind: 'clean',
+      volume: data.mount.source,
+      service: service.name,
+      freedBytes: incomingBytes + spoolBytes + previousBytes,
+    };
+  });
+}
+
+async function onVolume<T>(
+  target: ServiceTarget,
+  context: Context,
+  role: 'restore' | 'status',
+  work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
+): Promise<T> {
+  const proofs = createProofs(context.report, context.signal);
+  const found = await proveService(target, proofs, context.signal);
+  proofs.demandAll();
+  if (!found) throw new OdoError('bug', 'a proof failed without an error');
+  const { engine, place } = await openOnJournal(found, target, context.version, role);
+  try {
+    return await work(engine, place, found);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Looks at the journal first: it tells which tablespaces were exchanged, and so which other volumes are needed. */
+export async function openOnJournal(
+  found: FoundService,
+  target: ServiceTarget,
+  version: string,
+  role: 'restore' | 'status' = 'restore',
+): Promise<{ engine: Engine; place: Target }> {
+  const { service, data } = found;
+  const place: Target = { pgdata: data.place, tablespaces: [] };
+  const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
+  const { pgdata } = await engine.probe(place);
+  const mounts = (pgdata.journalPlaces ?? []).map(({ root }) => mountHolding(service.mounts, root)?.mount ?? data.mount);
+  const all = [...new Map([data.mount, ...mounts].map((mount) => [mount.destination, mount])).values()];
+  if (all.length === 1) return { engine, place };
+  await engine.close();
+  return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };
+}
+
+function adviceOn(status: VolumeStatus): string {
+  switch (status.state) {
+    case 'none':
+      return 'nothing of a restore is here';
+    case 'laying-down':
+    case 'staged':
+      return 'a restore has not come to its end: the same restore command goes on from here, odo clean removes what it laid down';
+    case 'moving-out':
+    case 'moving-in':
+    case 'moving-back':
+      return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
+    case 'swapped':
+      return status.recovered
+        ? 'the restored server has recovered and the old data is kept: odo clean removes it, odo rollback goes back to it'
+        : 'the restored server has not recovered yet, and the old data is kept: odo rollback goes back to it';
+    case 'clearing':
+      return 'the restore has succeeded, and the old data was being removed: odo clean finishes that';
+  }
+}

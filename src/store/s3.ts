@@ -1,0 +1,222 @@
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { OdoError } from '../errors.ts';
+import { compareKeys } from './key-order.ts';
+import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import { retrying } from './retry.ts';
+import type { S3Credentials } from './s3-credentials.ts';
+import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
+
+export interface S3Config {
+  bucket: string;
+  /** URL of a server other than Amazon's; else AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else Amazon. */
+  endpoint?: string;
+  /** Else AWS_REGION, AWS_DEFAULT_REGION, the profile; with a custom endpoint at last `us-east-1`. */
+  region?: string;
+  /** The bucket in the path, not in the host name; by default true with a custom endpoint. */
+  pathStyle?: boolean;
+  /** Absent: the SDK's own chain (environment, profiles, roles). */
+  credentials?: S3Credentials;
+  /** Default 64. */
+  maxSockets?: number;
+  /** How long requests put up with failures; default 15,000 for a listing or a HEAD. `read` tries once: ranged-read.ts resumes it. */
+  retryForMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const IDLE_TIMEOUT_MS = 30_000;
+
+/** Opens a bucket of Amazon S3 or of any server that speaks its API. `usage` for an endpoint that is no URL; connects on first use. */
+export function createS3Store(config: S3Config): ObjectStore {
+  const { bucket, retryForMs = 15_000 } = config;
+  const endpoint = checkEndpoint(config.endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL);
+  const region =
+    config.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? (endpoint ? 'us-east-1' : undefined);
+  const client = createClient(config, endpoint, region);
+  const skew = watchClock(client);
+  const about = (key?: string, signal?: AbortSignal): S3Request => ({
+    bucket,
+    key,
+    endpoint: endpoint ?? 'Amazon S3',
+    region,
+    signal,
+  });
+
+  /** One request, tried until it succeeds or fails for good. */
+  const ask = <T>(request: S3Request, send: () => Promise<T>): Promise<T> => {
+    const attempt = () => send().catch((error: unknown) => Promise.reject(translateS3Error(error, request)));
+    return retrying(attempt, { retryForMs, signal: request.signal });
+  };
+
+  async function* list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
+    const { delimiter, startAfter, signal } = options;
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: prefix,
+        Delimiter: delimiter,
+        ...(token === undefined ? { StartAfter: startAfter } : { ContinuationToken: token }),
+      });
+      const page = await ask(about(undefined, signal), () => client.send(command, withSignal(signal)));
+      // A web page that happens to be well-formed reads as a listing without any field.
+      if (page.Name === undefined && page.KeyCount === undefined && page.IsTruncated === undefined) {
+        throw new OdoError('usage', `${endpoint ?? 'Amazon S3'} answers, but not as an S3 server`, {
+          hint: 'check --endpoint: is it the S3 API, and not a web console?',
+        });
+      }
+      const objects = (page.Contents ?? []).map(
+        ({ Key = '', Size = 0, ETag, LastModified }): ListedEntry => ({
+          kind: 'object',
+          ...describe(Key, Size, ETag, LastModified),
+        }),
+      );
+      const prefixes = (page.CommonPrefixes ?? []).map(({ Prefix = '' }): ListedEntry => ({ kind: 'prefix', prefix: Prefix }));
+      yield* prefixes.length === 0 ? objects : [...objects, ...prefixes].sort((a, b) => compareKeys(nameOf(a), nameOf(b)));
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      if (page.IsTruncated && token === undefined) {
+        throw new OdoError('storeUnreachable', `the listing of bucket ${bucket} breaks off: no continuation token`, {
+          hint: 'the server does not speak version 2 of the listing API',
+        });
+      }
+    } while (token !== undefined);
+  }
+
+  async function head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    return ask(about(key, signal), async () => {
+      try {
+        const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }), withSignal(signal));
+        return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async function read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { offset = 0, length, etag, signal } = options;
+    if (length === 0) return emptyBody();
+    const request = about(key, signal);
+    const range = rangeHeader(offset, length);
+    try {
+      const found = await client.send(
+        new GetObjectCommand({ Bucket: bucket, Key: key, Range: range, IfMatch: etag === undefined ? undefined : `"${etag}"` }),
+        withSignal(signal),
+      );
+      const body = found.Body as AsyncIterable<Uint8Array>;
+      if (range !== undefined && !found.ContentRange?.startsWith(`bytes ${offset}-`)) {
+        throw new OdoError(
+          'dataCorrupt',
+          `${request.endpoint} answered with other bytes of s3://${bucket}/${key} than asked for`,
+          {
+            hint: 'the server, or a proxy before it, does not support Range requests',
+          },
+        );
+      }
+      return translateBody(body, request);
+    } catch (error) {
+      if (isBeyondEnd(error)) return emptyBody();
+      throw translateS3Error(error, request);
+    }
+  }
+
+  const patience = config.retryForMs === undefined ? {} : { retryForMs };
+  return {
+    url: `s3://${bucket}`,
+    ...patience,
+    get clockSkewMs() {
+      return skew.ms;
+    },
+    list,
+    head,
+    read,
+    close: () => client.destroy(),
+  };
+}
+
+/** Notes with each answer how far the server's clock is from ours; its Date has whole seconds. */
+function watchClock(client: S3Client): { ms: number | undefined } {
+  const skew: { ms: number | undefined } = { ms: undefined };
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const answer = await next(args);
+      const { headers } = answer.response as { headers?: Record<string, string> };
+      const serverTime = Date.parse(headers?.date ?? '');
+      if (!Number.isNaN(serverTime)) skew.ms = serverTime - Date.now();
+      return answer;
+    },
+    { step: 'deserialize', name: 'odoWatchClock', priority: 'low' },
+  );
+  return skew;
+}
+
+function createClient(config: S3Config, endpoint: string | undefined, region: string | undefined): S3Client {
+  const agent = { keepAlive: true, maxSockets: config.maxSockets ?? 64 };
+  const settings: S3ClientConfig = {
+    forcePathStyle: config.pathStyle ?? endpoint !== undefined,
+    // Many S3-compatible servers know nothing of the newer checksums, and a range of an object never carries one.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // Ours is the retrying; the SDK's second attempt is for a kept-alive connection that had died, and for a skewed clock.
+    maxAttempts: 2,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    }),
+  };
+  if (endpoint !== undefined) settings.endpoint = endpoint;
+  if (region !== undefined) settings.region = region;
+  if (config.credentials) settings.credentials = { ...config.credentials };
+  return new S3Client(settings);
+}
+
+function checkEndpoint(endpoint: string | undefined): string | undefined {
+  if (endpoint === undefined || endpoint === '') return undefined;
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (
+    url === undefined ||
+    (url.protocol !== 'http:' && url.protocol !== 'https:') ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    // Not repeated in the message: it may hold a password.
+    throw new OdoError('usage', 'the endpoint is not a plain URL', {
+      hint: 'give --endpoint https://host:port, without user and password',
+    });
+  }
+  return endpoint.replace(/\/+$/, '');
+}
+
+function describe(key: string, sizeBytes: number, etag: string | undefined, lastModified: Date | undefined): ObjectInfo {
+  const info: ObjectInfo = { key, sizeBytes };
+  // Some servers quote etags in a HEAD and not in a listing.
+  if (etag !== undefined) info.etag = etag.replace(/^"|"$/g, '');
+  if (lastModified !== undefined) info.lastModified = lastModified;
+  return info;
+}
+
+function nameOf(entry: ListedEntry): string {
+  return entry.kind === 'object' ? entry.key : entry.prefix;
+}
+
+function rangeHeader(offset: number, length: number | undefined): string | undefined {
+  if (offset === 0 && length === undefined) return undefined;
+  return `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
+}
+
+function withSignal(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal ? { abortSignal: signal } : {};
+}
+
+async function* translateBody(body: AsyncIterable<Uint8Array>, request: S3Request): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw translateS3Error(error, request);
+  }
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}

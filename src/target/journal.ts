@@ -1,0 +1,72 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OdoError } from '../errors.ts';
+import { writeFileDurably } from './durable.ts';
+import type { Place } from './place.ts';
+
+/**
+ * How far a restore got with the directories it fills, so that the next run can tell after a crash.
+ * laying-down: the old content is in place, incoming is unfinished · staged: incoming is complete ·
+ * moving-out: old content is on its way to previous · moving-in: all old content is in previous, new content on its way in ·
+ * swapped: the new content is in place, the old in previous · moving-back: a rollback is moving the new content out again ·
+ * clearing: the new content is proven, and the old is being deleted, so that there is no way back to it any more
+ */
+export type JournalState = 'laying-down' | 'staged' | 'moving-out' | 'moving-in' | 'swapped' | 'moving-back' | 'clearing';
+
+const STATES: ReadonlySet<string> = new Set<JournalState>([
+  'laying-down',
+  'staged',
+  'moving-out',
+  'moving-in',
+  'swapped',
+  'moving-back',
+  'clearing',
+]);
+
+export interface Journal {
+  version: 1;
+  state: JournalState;
+  backupId: string;
+  /** ISO 8601. */
+  startedAt: string;
+  /** PGDATA first, then the tablespaces. */
+  places: Place[];
+  /** Of what is being laid down, and how: only a run with the same one may build on it. */
+  fingerprint?: string;
+  /** Which boot of the machine wrote the staged files: after another one, what was not flushed may be gone. */
+  bootId?: string;
+  /** Keys of the parts that are laid down whole. */
+  finishedParts?: string[];
+  /** The old content was deleted beforehand (--wipe): there is nothing to go back to. */
+  wiped?: boolean;
+}
+
+/** The journal lies in PGDATA's own ODO folder, whichever other places it speaks of. */
+export function journalFile(odoDir: string): string {
+  return path.join(odoDir, 'journal.json');
+}
+
+/** undefined when there is none: no restore is under way. A journal that cannot be understood is an error, never "none". */
+export function readJournal(odoDir: string): Journal | undefined {
+  const file = journalFile(odoDir);
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const journal = JSON.parse(text) as Journal;
+    if (journal?.version === 1 && STATES.has(journal.state) && Array.isArray(journal.places)) return journal;
+  } catch {
+    // falls through to the error below
+  }
+  throw new OdoError('unsafeTarget', `the journal ${file} cannot be understood`, {
+    hint: `it was written by another version of ODO or damaged; look into ${odoDir} before removing it`,
+  });
+}
+
+export function writeJournal(odoDir: string, journal: Journal): void {
+  writeFileDurably(journalFile(odoDir), `${JSON.stringify(journal, null, 2)}\n`);
+}

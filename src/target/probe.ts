@@ -1,0 +1,73 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { OdoError } from '../errors.ts';
+import { type JournalState, readJournal } from './journal.ts';
+import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
+import { serverOn } from './server-on.ts';
+
+/** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
+export interface TargetProbe {
+  exists: boolean;
+  /** Nothing in it but ODO's own folder and lost+found. */
+  empty: boolean;
+  /** First few names in it, for messages. */
+  sample: string[];
+  /** Content of PG_VERSION: it is a data directory. */
+  pgVersion?: string;
+  owner?: Owner;
+  /** Of pg_control, where there is one that can be read. */
+  systemIdentifier?: string;
+  /** Bytes of staged files and WAL that an interrupted run left, and that the next one uses or removes. */
+  stagedBytes?: number;
+  /** Bytes that the content takes, when that was asked for. */
+  usedBytes?: number;
+  freeBytes: number;
+  freeInodes: number;
+  /** A server runs on it, or may run: why we think so. */
+  server?: string;
+  journalState?: JournalState;
+  journalBackupId?: string;
+  /** All places that the journal speaks of: PGDATA and the tablespaces. */
+  journalPlaces?: Place[];
+  /** Old content that waits in `previous`. */
+  hasPrevious: boolean;
+  /** The restored content in place has finished recovery since the swap, so it may hold data of its own. */
+  usedSinceSwap: boolean;
+}
+
+/** Looks at a place without changing it. A directory that does not exist is looked at through its nearest parent. */
+export function probePlace(place: Place): TargetProbe {
+  const exists = fs.existsSync(place.root);
+  if (exists && !fs.statSync(place.root).isDirectory()) {
+    throw new OdoError('unsafeTarget', `${place.root} is not a directory`, { hint: 'name a directory to fill' });
+  }
+  const names = exists ? fs.readdirSync(place.root).filter((name) => name !== ODO_DIR && name !== 'lost+found') : [];
+  const stat = exists ? fs.statSync(place.root) : undefined;
+  const room = fs.statfsSync(nearestExisting(place.root));
+  const journal = readJournal(place.odoDir);
+  const probe: TargetProbe = {
+    exists,
+    empty: names.length === 0,
+    sample: names.sort().slice(0, 5),
+    freeBytes: room.bavail * room.bsize,
+    freeInodes: room.ffree,
+    hasPrevious: fs.existsSync(previousDir(place)) && fs.readdirSync(previousDir(place)).length > 0,
+    usedSinceSwap: journal?.state === 'swapped' && !names.includes('recovery.signal') && !names.includes('standby.signal'),
+  };
+  if (names.includes('PG_VERSION')) probe.pgVersion = fs.readFileSync(path.join(place.root, 'PG_VERSION'), 'utf8').trim();
+  if (stat) probe.owner = { uid: stat.uid, gid: stat.gid };
+  const server = serverOn(place.root);
+  if (server !== undefined) probe.server = server;
+  if (journal) {
+    probe.journalState = journal.state;
+    probe.journalBackupId = journal.backupId;
+    probe.journalPlaces = journal.places;
+  }
+  return probe;
+}
+
+function nearestExisting(directory: string): string {
+  let candidate = directory;
+  while (!fs.existsSync(candidate) && path.dirname(candidate) !== candidate) candidate = path.dirname(candidate);
+  return candidate;
+}

@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { type Place, restoreCommandFile, spoolDir } from '../target/place.ts';
+
+/** In the spool: the whole archive has been fetched, so a file that is not there does not exist. */
+export const COMPLETE_MARKER = 'complete';
+
+/**
+ * The program that PostgreSQL calls for WAL: POSIX sh, for Debian's and Alpine's images alike.
+ * PostgreSQL takes an exit status of 1 to 125 for "the archive has no such file", which ends recovery, and anything above for
+ * a reason to abort. So 1 is said only when the archive is known to lack the file, and every fault is 254.
+ * The file is copied, not moved: PostgreSQL asks again for history files, and for segments after a crash.
+ * $1 is the wanted file's name (%f), $2 where to put it (%p), relative to the data directory.
+ */
+export const RESTORE_COMMAND_SCRIPT = `#!/bin/sh
+# Written by ODO: gives PostgreSQL the WAL that was fetched from the backup repository.
+spool=\${0%/*}/spool
+if [ -f "$spool/$1" ]; then
+  cp "$spool/$1" "$2" || exit 254
+  exit 0
+fi
+if [ -f "$spool/${COMPLETE_MARKER}" ]; then exit 1; fi
+echo "odo: $1 is not in $spool, and the spool is not complete: recovery must not end here" >&2
+exit 254
+`;
+
+/**
+ * The setting's text. Paths are relative to PGDATA, the server's working directory, so they hold wherever the volume is mounted.
+ * A shell that cannot read its script ends with 2 or 127; the former would pass for the end of the archive, so that is looked at first.
+ */
+export function restoreCommandSetting(place: Place): string {
+  const script = shellQuote(fromDataDirectory(place, restoreCommandFile(place)));
+  return `test -r ${script} || exit 254; sh ${script} "%f" "%p"`;
+}
+
+/** For servers that no host command watches: once recovery has ended, the spool goes away. It must never fail. */
+export function clearSpoolSetting(place: Place): string {
+  const odoDir = shellQuote(fromDataDirectory(place, place.odoDir));
+  const spool = shellQuote(fromDataDirectory(place, spoolDir(place)));
+  const command = shellQuote(fromDataDirectory(place, restoreCommandFile(place)));
+  return `rm -rf ${spool} ${command}; rmdir ${odoDir} 2>/dev/null || true`;
+}
+
+function fromDataDirectory(place: Place, file: string): string {
+  return path.relative(place.root, file);
+}
+
+/** Plain words as they are, others in single quotes; a percent sign is doubled, since PostgreSQL expands them. */
+function shellQuote(word: string): string {
+  const escaped = word.replaceAll('%', '%%');
+  return /^[\w./-]+$/.test(escaped) ? escaped : `'${escaped.replaceAll("'", "'\\''")}'`;
+}

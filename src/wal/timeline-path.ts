@@ -1,0 +1,75 @@
+import type { HistoryEntry } from '../postgres/timeline-history.ts';
+import { parseLsn, segmentBeforeLsn, segmentOfLsn, timelineOfName } from '../postgres/wal-names.ts';
+import type { TimelineSpan } from './wal-plan.ts';
+
+/** A timeline of the archive with its ancestors. */
+export interface TimelineHistory {
+  timeline: number;
+  ancestors: HistoryEntry[];
+}
+
+/** What of a backup decides which timelines it can be recovered along. */
+export interface PathStart {
+  timeline: number;
+  beginWal: string;
+  /** End of the backup; a timeline that branched off before it does not lead on from this backup. */
+  endLsn?: string;
+  segmentSizeBytes: number;
+}
+
+export interface TimelinePath {
+  spans: TimelineSpan[];
+  recoveryTargetTimeline: 'latest' | number;
+}
+
+/**
+ * The way from a backup to the newest timeline that descends from it. A newer timeline that branched off elsewhere (before the
+ * backup ended, or from another line) would make PostgreSQL's own `latest` fail; then the right one is named by its number.
+ */
+export function findTimelinePath(start: PathStart, histories: readonly TimelineHistory[]): TimelinePath {
+  const candidates = histories.filter((history) => history.timeline > start.timeline && descendsFrom(history, start));
+  const chosen = candidates.reduce<TimelineHistory | undefined>(
+    (best, next) => (best && best.timeline > next.timeline ? best : next),
+    undefined,
+  );
+  const target = chosen?.timeline ?? start.timeline;
+  return {
+    spans: spansTo(start, chosen),
+    recoveryTargetTimeline: target === latestByProbing(start.timeline, histories) ? 'latest' : target,
+  };
+}
+
+/**
+ * The history files that the server may ask for: of the backup's own timeline (a recovery_target_timeline given by its number must have one,
+ * and the next timeline's history begins with it), of the way on, and newer ones, so that its own new timeline gets an unused number.
+ */
+export function historiesToFetch(startTimeline: number, archived: readonly string[]): string[] {
+  return archived.filter((name) => timelineOfName(name) >= startTimeline);
+}
+
+function descendsFrom(history: TimelineHistory, start: PathStart): boolean {
+  const branch = history.ancestors.find(({ timeline }) => timeline === start.timeline);
+  return branch !== undefined && (start.endLsn === undefined || parseLsn(branch.switchLsn) >= parseLsn(start.endLsn));
+}
+
+function spansTo(start: PathStart, target: TimelineHistory | undefined): TimelineSpan[] {
+  const spans: TimelineSpan[] = [];
+  let firstSegment = start.beginWal;
+  const passed = target?.ancestors.filter(({ timeline }) => timeline >= start.timeline) ?? [];
+  for (const [index, { timeline, switchLsn }] of passed.entries()) {
+    const lsn = parseLsn(switchLsn);
+    spans.push({ timeline, firstSegment, lastSegment: segmentBeforeLsn(lsn, timeline, start.segmentSizeBytes) });
+    const next = passed[index + 1]?.timeline ?? (target as TimelineHistory).timeline;
+    firstSegment = segmentOfLsn(lsn, next, start.segmentSizeBytes);
+  }
+  spans.push({ timeline: target?.timeline ?? start.timeline, firstSegment });
+  return spans;
+}
+
+/** What PostgreSQL's `latest` comes to: it asks for the next timeline's history until one is missing. */
+function latestByProbing(start: number, histories: readonly TimelineHistory[]): number {
+  const known = new Set(histories.map(({ timeline }) => timeline));
+  let latest = start;
+  while (known.has(latest + 1)) latest += 1;
+  return latest;
+}
