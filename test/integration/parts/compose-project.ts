@@ -1,0 +1,119 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { mustRun, run, until } from './run.ts';
+
+let projects = 0;
+
+/** A compose project in a folder of its own: service `db` on a plain PostgreSQL image, volume `db`, and `app`, which nobody may touch. */
+export interface ComposeProject {
+  name: string;
+  folder: string;
+  file: string;
+  /** The real name of volume `db`. */
+  volume: string;
+  compose(...args: string[]): Promise<string>;
+  /** Asks the server in service `db`. */
+  sql(text: string, database?: string): Promise<string>;
+  /** Starts everything and waits until the server answers. */
+  up(): Promise<void>;
+  containerId(service: string): Promise<string>;
+  /** id and start time of a service's container: equal as long as nobody touched it. */
+  identity(service: string): Promise<string>;
+  /** Runs a shell script in a throwaway container over the volume, mounted at /v. */
+  inVolume(script: string): Promise<string>;
+  /** A digest of names, modes, owners, sizes and content of everything on the volume (of a stopped server). */
+  volumeDigest(): Promise<string>;
+  down(): Promise<void>;
+}
+
+export interface ProjectOptions {
+  image: string;
+  /** Where the volume is mounted. */
+  mountAt: string;
+  /** Further lines of YAML for service `db`, indented by four blanks. */
+  extra?: string;
+  /** Further volumes by compose's key. */
+  volumes?: readonly string[];
+  /** Further lines of YAML below `services:`, indented by two blanks. */
+  services?: string;
+  /** Variables of service `db`, besides POSTGRES_PASSWORD. */
+  environment?: Readonly<Record<string, string>>;
+}
+
+export function writeProject(options: ProjectOptions): ComposeProject {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-test-'));
+  const name = `odo-test-${process.pid}-${++projects}`;
+  const file = path.join(folder, 'compose.yaml');
+  fs.writeFileSync(
+    file,
+    `name: ${name}
+services:
+  db:
+    image: ${options.image}
+    environment:
+      POSTGRES_PASSWORD: test
+${Object.entries(options.environment ?? {})
+  .map(([key, value]) => `      ${key}: "${value}"\n`)
+  .join('')}\
+    volumes:
+      - db:${options.mountAt}
+${options.extra ?? ''}
+  app:
+    image: ${options.image}
+    entrypoint: ["sleep", "infinity"]
+    init: true
+    tmpfs: ["${options.mountAt}"]
+${options.services ?? ''}
+volumes:
+  db:
+${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
+  );
+
+  const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', file, ...args]);
+  const sql = (text: string, database = 'postgres') =>
+    compose('exec', '-T', '-u', 'postgres', 'db', 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text);
+  const inVolume = (script: string) =>
+    mustRun('docker', [
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '--entrypoint',
+      'sh',
+      '-v',
+      `${name}_db:/v`,
+      options.image,
+      '-c',
+      script,
+    ]);
+  return {
+    name,
+    folder,
+    file,
+    volume: `${name}_db`,
+    compose,
+    sql,
+    async up() {
+      await compose('up', '-d');
+      await until(
+        'the service answers',
+        async () =>
+          (await run('docker', ['compose', '-f', file, 'exec', '-T', 'db', 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0,
+      );
+    },
+    containerId: (service) => compose('ps', '-aq', service),
+    async identity(service) {
+      return mustRun('docker', ['inspect', '-f', '{{.Id}} {{.State.StartedAt}}', await compose('ps', '-aq', service)]);
+    },
+    inVolume,
+    volumeDigest: () =>
+      inVolume(
+        "cd /v && { find . -printf '%p %m %U:%G %y %l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum",
+      ),
+    async down() {
+      await run('docker', ['compose', '-f', file, '--profile', '*', 'down', '-v', '-t', '5']);
+      fs.rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CopyObjectCommand, CreateBucketCommand } from '@aws-sdk/client-s3';
+import { listKeys, putObject, readObject, s3 } from './s3.ts';
+import { startSource } from './source-cluster.ts';
+
+/** Digest of table `things`, whose rows tell how far a restore got. */
+export const THINGS_DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
+
+/**
+ * Backups of one real PostgreSQL 15 server, made once for each S3 server and then only read: `backups/shop` (barman; the backup spans several
+ * WAL segments), and below `sets` and `fetched` one set of pg_basebackup each, compressed with streamed WAL and plain with fetched WAL.
+ */
+export interface ReadyRepository {
+  bucket: string;
+  barmanId: string;
+  /** First and last WAL segment of the barman backup. */
+  beginWal: string;
+  endWal: string;
+  /** THINGS_DIGEST at the end of the archive, and as the sets hold it. */
+  atTheEnd: string;
+  inTheSets: string;
+}
+
+const FACTS = 'facts.json';
+
+export async function readyRepository(): Promise<ReadyRepository> {
+  const recipe = ['ready-repository.ts', 'source-cluster.ts'].map((file) =>
+    fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
+  );
+  const bucket = `odo-test-ready-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
+  await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
+  if (!(await listKeys(bucket, FACTS)).includes(FACTS)) await make(bucket);
+  return JSON.parse((await readObject(bucket, FACTS)).toString('utf8')) as ReadyRepository;
+}
+
+async function make(bucket: string): Promise<void> {
+  const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop' });
+  try {
+    await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
+    // What does not compress makes a download that has a middle.
+    const columns = Array.from({ length: 8 }, (_, at) => `gen_random_uuid() as c${at}`).join(', ');
+    await source.sql(`create table noise as select ${columns} from generate_series(1, 70000)`);
+    const [barmanId] = await Promise.all([source.barmanBackup(), keepBusy(source.sql)]);
+    await source.sql("insert into things select n, 'after barman' from generate_series(5001, 5500) n");
+    await source.baseBackup('sets/20251024T022608');
+    await source.baseBackup('fetched/20251024T022608', ['-Ft', '-X', 'fetch']);
+    const inTheSets = await source.sql(THINGS_DIGEST);
+    await source.sql("insert into things select n, 'at last' from generate_series(5501, 6000) n");
+    await source.archiveAll();
+    const atTheEnd = await source.sql(THINGS_DIGEST);
+    const info = (await readObject(bucket, `backups/shop/base/${barmanId}/backup.info`)).toString('utf8');
+    const [beginWal = '', endWal = ''] = ['begin_wal', 'end_wal'].map(
+      (key) => new RegExp(`^${key}=(\\w+)$`, 'm').exec(info)?.[1],
+    );
+    if (beginWal >= endWal) throw new Error(`the backup should span segments, and goes from ${beginWal} to ${endWal}`);
+    const facts: ReadyRepository = { bucket, barmanId, beginWal, endWal, atTheEnd, inTheSets };
+    await putObject(bucket, FACTS, JSON.stringify(facts));
+  } finally {
+    await source.remove();
+  }
+}
+
+/** Fills WAL segments while a backup is being taken, as a real server does. */
+async function keepBusy(sql: (text: string) => Promise<string>): Promise<void> {
+  for (let switched = 0; switched < 3; switched++) {
+    await sleep(700);
+    await sql(`insert into things values (-1, 'meanwhile'); delete from things where id = -1; select pg_switch_wal()`);
+  }
+}
+
+/** Copies the objects below a prefix to another bucket, so that a test may damage them there; keys for which `keep` is false stay behind. */
+export async function copyObjects(
+  from: { bucket: string; prefix: string },
+  to: { bucket: string; prefix: string },
+  keep: (key: string) => boolean = () => true,
+): Promise<void> {
+  for (const key of (await listKeys(from.bucket, from.prefix)).filter(keep)) {
+    const Key = to.prefix + key.slice(from.prefix.length);
+    await s3.send(new CopyObjectCommand({ Bucket: to.bucket, Key, CopySource: `${from.bucket}/${key}` }));
+  }
+}

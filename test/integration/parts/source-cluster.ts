@@ -1,0 +1,129 @@
+import { mustRun, run, until } from './run.ts';
+import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
+
+let ports = 54400 + (process.pid % 500);
+
+/** A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup. */
+export interface SourceCluster {
+  sql(text: string, database?: string): Promise<string>;
+  /** Runs a program in the container, as the postgres user unless another is named. */
+  exec(argv: readonly string[], user?: string): Promise<string>;
+  /** Switches to a new WAL segment and waits until the old one is archived. */
+  archiveAll(): Promise<void>;
+  /** Takes a barman-cloud backup into `s3://bucket/prefix`; gives its id. */
+  barmanBackup(...flags: string[]): Promise<string>;
+  /** Takes a pg_basebackup with these flags (such as `-Ft -z -X stream`) and uploads it below `folder` of the bucket. */
+  baseBackup(folder: string, flags?: readonly string[]): Promise<void>;
+  /** Makes a standby of it and promotes that, so that it goes on (and archives) on the next timeline. */
+  promote(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface SourceOptions {
+  major: 15 | 17 | 18;
+  bucket: string;
+  /** Prefix of the barman repository. */
+  prefix: string;
+  /** barman's server name. */
+  server: string;
+  /** Such as `--wal-segsize=1`. */
+  initdbArgs?: string;
+}
+
+/** Whether a segment has been archived; the archiver's last file may be a history or `.partial` file, which says nothing of segments. */
+const ARCHIVED = (segment: string) =>
+  `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+
+/** Uploads the files of a folder, several parts at once. */
+const UPLOAD = `
+import boto3, os, sys
+endpoint, bucket, prefix, folder = sys.argv[1:]
+s3 = boto3.client("s3", endpoint_url=endpoint)
+for name in os.listdir(folder):
+    s3.upload_file(os.path.join(folder, name), bucket, prefix + "/" + name)
+`;
+
+/** Starts a cluster on the host's network (where the S3 server listens), with archiving on. */
+export async function startSource(options: SourceOptions): Promise<SourceCluster> {
+  const { major, bucket, prefix, server } = options;
+  const port = ++ports;
+  const name = `odo-test-source-${process.pid}-${port}`;
+  const url = `s3://${bucket}/${prefix}`;
+  const env = { POSTGRES_PASSWORD: 'test', PGPORT: String(port), POSTGRES_INITDB_ARGS: options.initdbArgs ?? '', ...S3_KEYS };
+  const flags = Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
+  await mustRun('docker', [
+    'run',
+    '-d',
+    '--name',
+    name,
+    '--network',
+    'host',
+    ...flags,
+    `odo-parts/maker:${major}`,
+    'postgres',
+    '-c',
+    'listen_addresses=127.0.0.1',
+  ]);
+
+  const exec = (argv: readonly string[], user = 'postgres') => mustRun('docker', ['exec', '-u', user, name, ...argv]);
+  const sql = (text: string, database = 'postgres') =>
+    exec(['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
+  const ready = () =>
+    until(`${name} answers`, async () => (await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0);
+
+  await ready();
+  await sql('alter system set archive_mode = on');
+  await sql(`alter system set archive_command = 'barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${server} %p'`);
+  const restart = async () => {
+    await mustRun('docker', ['restart', '-t', '60', name]);
+    await ready();
+  };
+  await restart();
+
+  return {
+    sql,
+    exec,
+    async archiveAll() {
+      const segment = await sql('select pg_walfile_name(pg_switch_wal())');
+      await until(`${segment} is archived`, async () => (await sql(ARCHIVED(segment))) === 't');
+    },
+    async barmanBackup(...more) {
+      const before = new Set(await backupFolders(bucket, `${prefix}/${server}/base/`));
+      await exec([
+        'barman-cloud-backup',
+        '-z',
+        '--endpoint-url',
+        S3_ENDPOINT,
+        '-h',
+        '/var/run/postgresql',
+        '-U',
+        'postgres',
+        '--immediate-checkpoint',
+        ...more,
+        url,
+        server,
+      ]);
+      const made = (await backupFolders(bucket, `${prefix}/${server}/base/`)).filter((id) => !before.has(id));
+      if (made.length !== 1) throw new Error(`barman-cloud-backup made ${made.length} backups`);
+      return made[0] as string;
+    },
+    async baseBackup(folder, more = ['-Ft', '-z', '-X', 'stream']) {
+      const local = '/tmp/basebackup';
+      await exec(['pg_basebackup', '-D', local, '-c', 'fast', '-h', '/var/run/postgresql', ...more]);
+      await exec(['python3', '-c', UPLOAD, S3_ENDPOINT, bucket, folder, local]);
+      await exec(['rm', '-rf', local]);
+    },
+    async promote() {
+      await exec(['sh', '-c', 'touch "$PGDATA/standby.signal"']);
+      await restart();
+      await until(`${name} is promoted`, async () => (await sql('select pg_promote()')) === 't');
+    },
+    async remove() {
+      await run('docker', ['rm', '-f', '-v', name]);
+    },
+  };
+}
+
+async function backupFolders(bucket: string, prefix: string): Promise<string[]> {
+  return [...new Set((await listKeys(bucket, prefix)).map((key) => key.slice(prefix.length).split('/')[0] as string))];
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { THINGS_DIGEST } from './ready-repository.ts';
+import { listKeys, putObject, readObject, s3 } from './s3.ts';
+import { startSource } from './source-cluster.ts';
+
+/** A barman backup of a real PostgreSQL 15 server in several parts, and another one: made once for each S3 server, then only read. */
+export interface SplitRepository {
+  bucket: string;
+  /** URL of the barman server. */
+  url: string;
+  /** Of one part each, and of several; the latter is the newer one. */
+  wholeId: string;
+  splitId: string;
+  /** Keys and sizes of the split backup's parts, in the order in which they are laid down. */
+  parts: { key: string; sizeBytes: number }[];
+  /** THINGS_DIGEST at the end of the archive. */
+  digest: string;
+}
+
+const FACTS = 'facts.json';
+const PREFIX = 'backups';
+const SERVER = 'shop';
+
+export async function splitRepository(): Promise<SplitRepository> {
+  const recipe = ['split-repository.ts', 'source-cluster.ts'].map((file) =>
+    fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
+  );
+  const bucket = `odo-test-split-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
+  await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
+  if (!(await listKeys(bucket, FACTS)).includes(FACTS)) await make(bucket);
+  return JSON.parse((await readObject(bucket, FACTS)).toString('utf8')) as SplitRepository;
+}
+
+async function make(bucket: string): Promise<void> {
+  const source = await startSource({ major: 15, bucket, prefix: PREFIX, server: SERVER });
+  try {
+    await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
+    const wholeId = await source.barmanBackup();
+    // What does not compress makes a download that has a middle.
+    const columns = Array.from({ length: 8 }, (_, at) => `gen_random_uuid() as c${at}`).join(', ');
+    for (const table of ['noise', 'more_noise', 'much_noise', 'all_noise']) {
+      await source.sql(`create table ${table} as select ${columns} from generate_series(1, 30000)`);
+    }
+    const splitId = await source.barmanBackup('--max-archive-size', '5MB');
+    for (let segment = 0; segment < 5; segment++) {
+      await source.sql(`insert into things values (${10000 + segment}, 'at last')`);
+      await source.archiveAll();
+    }
+    const digest = await source.sql(THINGS_DIGEST);
+    const parts = await partsOf(bucket, `${PREFIX}/${SERVER}/base/${splitId}/`);
+    if (parts.length < 3) throw new Error(`the backup should have several parts, and has ${parts.map(({ key }) => key)}`);
+    const facts: SplitRepository = { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, digest };
+    await putObject(bucket, FACTS, JSON.stringify(facts));
+  } finally {
+    await source.remove();
+  }
+}
+
+async function partsOf(bucket: string, folder: string): Promise<SplitRepository['parts']> {
+  const keys = (await listKeys(bucket, folder)).filter((key) => key.includes('.tar'));
+  const parts = await Promise.all(keys.map(async (key) => ({ key, sizeBytes: (await readObject(bucket, key)).length })));
+  const number = (key: string) => Number(/_(\d+)\.tar/.exec(key)?.[1] ?? 0);
+  return parts.sort((one, other) => number(one.key) - number(other.key));
+}

@@ -1,0 +1,3 @@
+import { describeRestores } from './restore-suite.ts';
+
+describeRestores({ major: 18, mountAt: '/var/lib/postgresql', pgdataInVolume: '18/docker' });

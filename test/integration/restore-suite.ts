@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { odoReceipt } from './parts/odo.ts';
+import { mustRun } from './parts/run.ts';
+import { createBucket, emptyBucket } from './parts/s3.ts';
+import { type SourceCluster, startSource } from './parts/source-cluster.ts';
+
+export interface SuiteOptions {
+  major: 15 | 17 | 18;
+  /** Where the image wants its volume. */
+  mountAt: string;
+  /** PGDATA, relative to the volume's root. */
+  pgdataInVolume: string;
+}
+
+const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
+
+/** Restores what real tools made of a real server into a real compose service, in both formats. */
+export function describeRestores({ major, mountAt, pgdataInVolume }: SuiteOptions): void {
+  describe(`PostgreSQL ${major}`, () => {
+    let bucket: string;
+    let source: SourceCluster;
+    let project: ComposeProject;
+    let atBaseBackup: string;
+    let atTheEnd: string;
+    let appBefore: string;
+
+    beforeAll(async () => {
+      bucket = await createBucket();
+      source = await startSource({ major, bucket, prefix: 'backups', server: 'shop' });
+      await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 20000) n');
+      await source.barmanBackup();
+      await source.sql("insert into things select n, 'after barman' from generate_series(20001, 20500) n");
+      await source.baseBackup('sets/20251024T022608');
+      atBaseBackup = await source.sql(DIGEST);
+      await source.sql("insert into things select n, 'at last' from generate_series(20501, 21000) n");
+      await source.sql('delete from things where id % 7 = 0');
+      await source.archiveAll();
+      atTheEnd = await source.sql(DIGEST);
+      await source.remove();
+      project = writeProject({ image: `postgres:${major}`, mountAt });
+      await project.up();
+      await project.sql('create table old_data as select 1 as id');
+      appBefore = await project.identity('app');
+    });
+
+    afterAll(async () => {
+      await source?.remove();
+      await project?.down();
+      if (bucket) await emptyBucket(bucket);
+    });
+
+    async function restore(url: string) {
+      return odoReceipt([
+        '-a',
+        'testkey',
+        '-s',
+        'testsecret123',
+        '-r',
+        'us-east-1',
+        '-u',
+        url,
+        '-v',
+        'db',
+        '-n',
+        'db',
+        '-f',
+        project.file,
+      ]);
+    }
+
+    async function expectSound(): Promise<void> {
+      expect(await project.sql('select pg_is_in_recovery()')).toBe('f');
+      await project.sql("insert into things values (1000000, 'written after the restore')");
+      expect(await project.sql('select count(*) from things where id = 1000000')).toBe('1');
+      expect(await project.sql("select to_regclass('old_data') is null")).toBe('t');
+      expect(await project.inVolume(`stat -c '%u:%g %a' /v/${pgdataInVolume}`)).toBe('999:999 700');
+      expect(await project.inVolume('find /v ! -user 999 -o ! -group 999')).toBe('');
+      expect(await project.inVolume(`find /v -name .odo; ls /v/${pgdataInVolume} | grep signal || true`)).toBe('');
+      expect(await project.inVolume(`cat /v/${pgdataInVolume}/postgresql.auto.conf`)).not.toContain('restore_command');
+      expect(await mustRun('docker', ['ps', '-aq', '--filter', `name=odo-restore-${project.volume}`])).toBe('');
+      expect(await project.identity('app')).toBe(appBefore);
+    }
+
+    it('brings every archived row back from a barman repository', async () => {
+      const receipt = await restore(`s3://${bucket}/backups/shop`);
+      expect(await project.sql(DIGEST)).toBe(atTheEnd);
+      await expectSound();
+      expect(receipt).toMatchObject({ kind: 'receipt', service: 'db', volume: project.volume, reached: { timeline: 2 } });
+      expect(await project.sql('show archive_mode')).toBe('off');
+    });
+
+    it('brings the rows of the backup back from a pg_basebackup set', async () => {
+      const receipt = await restore(`s3://${bucket}/sets`);
+      expect(await project.sql(DIGEST)).toBe(atBaseBackup);
+      await expectSound();
+      expect(receipt.backup).toMatchObject({ id: '20251024T022608', format: 'basebackup', postgresMajor: major });
+    });
+  });
+}

@@ -1,0 +1,126 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { THINGS_DIGEST } from './parts/ready-repository.ts';
+import { mustRun, run, until } from './parts/run.ts';
+import { startOdo } from './parts/running-odo.ts';
+import { type SplitRepository, splitRepository } from './parts/split-repository.ts';
+
+const IN_THE_SECOND_PART = /GET .*data_0001/;
+const LAST_SEGMENT = /GET .*0A\.gz/;
+
+/** One service, and one restore after the other that does not come to its end; the last one does, on what the others have laid down. */
+describe('a restore of a service that is interrupted', () => {
+  let repository: SplitRepository;
+  let project: ComposeProject;
+  let proxy: FaultProxy;
+
+  beforeAll(async () => {
+    repository = await splitRepository();
+    project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
+    await project.up();
+    await project.sql("create table old as select 'as before' as what");
+  });
+
+  beforeEach(async () => {
+    proxy = await startFaultProxy();
+    proxy.fault(LAST_SEGMENT, { do: 'stall', afterBytes: 0 });
+  });
+
+  afterEach(() => proxy.close());
+
+  afterAll(() => project?.down());
+
+  const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
+  const args = () => ['-u', repository.url, ...names(), '--retry-for', '1'];
+  const start = () => startOdo(args(), { env: { S3_ENDPOINT: proxy.endpoint } });
+  const container = () => `odo-restore-${project.volume}`;
+
+  async function segmentsHaveCome(): Promise<void> {
+    const list = ['exec', container(), 'ls', '/var/lib/postgresql/data/.odo/spool'];
+    await until('segments have come', async () => (await run('docker', list)).stdout.match(/^[0-9A-F]{24}$/gm)?.length === 5);
+  }
+
+  async function expectOldAndStaged(): Promise<void> {
+    await until('the old server answers', async () => {
+      const asked = await run('docker', [
+        'compose',
+        '-f',
+        project.file,
+        'exec',
+        '-T',
+        'db',
+        'pg_isready',
+        '-q',
+        '-h',
+        '127.0.0.1',
+      ]);
+      return asked.code === 0;
+    });
+    expect(await project.sql('select what from old')).toBe('as before');
+    expect(JSON.parse(await status())).toMatchObject({ kind: 'status', state: 'laying-down', backupId: repository.splitId });
+  }
+
+  async function status(): Promise<string> {
+    const { code, stdout, stderr } = await odo(['status', ...names(), '--json']);
+    expect(code, stderr).toBe(0);
+    return stdout;
+  }
+
+  it('by a store that goes away: exit code 10', async () => {
+    const running = start();
+    await proxy.passed(IN_THE_SECOND_PART, 5_000_000);
+    await proxy.goAway();
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(10);
+    expect(stderr).toContain('the same command goes on from there, odo clean removes it');
+    await expectOldAndStaged();
+  });
+
+  it('by Ctrl-C: exit code 130', async () => {
+    const running = start();
+    await segmentsHaveCome();
+    running.signal('SIGINT');
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(130);
+    expect(stderr).toContain('the same command goes on from there');
+    expect(proxy.count(/GET .*data\.tar/).bytes).toBeLessThan(100_000);
+    await expectOldAndStaged();
+  });
+
+  it('by the end of its container: exit code 20', async () => {
+    const running = start();
+    await segmentsHaveCome();
+    await mustRun('docker', ['kill', container()]);
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(20);
+    expect(stderr).toContain('was killed');
+    await expectOldAndStaged();
+  });
+
+  it('by kill -9 of the command: its container ends within seconds', async () => {
+    const running = start();
+    await segmentsHaveCome();
+    running.signal('SIGKILL');
+    expect(await running.outcome).toMatchObject({ killedBy: 'SIGKILL' });
+    await until(
+      'the restore container is gone',
+      async () => (await mustRun('docker', ['ps', '-aq', '--filter', `name=^${container()}$`])) === '',
+      10_000,
+    );
+    await mustRun('docker', ['compose', '--progress', 'quiet', '-f', project.file, 'start', 'db']);
+    await expectOldAndStaged();
+  });
+
+  it('comes to its end at last without fetching again what is there', async () => {
+    proxy.fault(LAST_SEGMENT, { do: 'wait', forMs: 0 });
+    const { laidDown } = await odoReceipt(args(), { env: { S3_ENDPOINT: proxy.endpoint } });
+    expect(laidDown.reusedParts).toBe(repository.parts.length);
+    expect(laidDown.reusedSegments).toBe(5);
+    expect(proxy.count(/GET .*data/).bytes).toBeLessThan(100_000);
+    expect(await project.sql(THINGS_DIGEST)).toBe(repository.digest);
+    expect(await project.sql('select count(*) from much_noise')).toBe('30000');
+    expect(JSON.parse(await status())).toMatchObject({ state: 'none', incomingBytes: 0, spoolBytes: 0, previousBytes: 0 });
+  });
+});

@@ -1,0 +1,141 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { ODO, odo, odoReceipt } from './parts/odo.ts';
+import { copyObjects, type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { mustRun, until } from './parts/run.ts';
+import { startOdo } from './parts/running-odo.ts';
+import { createBucket, emptyBucket, putObject, readObject } from './parts/s3.ts';
+import { rememberService, restoreContainers, type ServiceBefore } from './parts/service-before.ts';
+
+/** Of the first page of a WAL segment. */
+const PAGE_HEADER_BYTES = 40;
+const DATA = '/var/lib/postgresql/data';
+
+/** Failures after the exchange: the old data waits, and one command brings it back. */
+describe('after the exchange', () => {
+  let ready: ReadyRepository;
+  let bucket: string;
+  let project: ComposeProject;
+  let before: ServiceBefore;
+  let brokenKey: string;
+  let wholeSegment: Buffer;
+
+  beforeAll(async () => {
+    ready = await readyRepository();
+    bucket = await createBucket();
+    await copyObjects({ bucket: ready.bucket, prefix: 'backups/shop/' }, { bucket, prefix: 'broken/' });
+    brokenKey = `broken/wals/${ready.endWal.slice(0, 16)}/${ready.endWal}.gz`;
+    wholeSegment = await readObject(bucket, brokenKey);
+    await breakSegment();
+    project = writeProject({
+      image: 'postgres:15',
+      mountAt: DATA,
+      extra: '      - ./reject_hba.conf:/etc/reject_hba.conf:ro',
+      services: `
+  looping:
+    image: postgres:15
+    restart: always
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["looping:${DATA}"]`,
+      volumes: ['looping'],
+    });
+    fs.writeFileSync(path.join(project.folder, 'reject_hba.conf'), 'local all all reject\nhost all all all reject\n');
+    fs.mkdirSync(path.join(project.folder, 'confs'));
+    fs.writeFileSync(path.join(project.folder, 'confs/postgresql.auto.conf'), "hba_file = '/etc/reject_hba.conf'\n");
+    await project.up();
+    before = await rememberService(project, 'db', project.volume, DATA);
+  });
+
+  afterAll(async () => {
+    await project?.down();
+    if (bucket) await emptyBucket(bucket);
+  });
+
+  /** The right header and size and a sound gzip, so that every check holds; but no server becomes consistent with it. */
+  async function breakSegment(): Promise<void> {
+    const segment = zlib.gunzipSync(wholeSegment).fill(0, PAGE_HEADER_BYTES);
+    await putObject(bucket, brokenKey, zlib.gzipSync(segment, { level: 1 }));
+  }
+
+  const target = (service = 'db') => ['-v', service, '-n', service, '-f', project.file];
+  const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service)]);
+  const isRunning = (id: string) => mustRun('docker', ['inspect', '-f', '{{.State.Running}}', id]);
+
+  it('rollback says when there is nothing to put back, and leaves the service alone', async () => {
+    const { code, stdout } = await odo(['rollback', ...target()]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^nothing to roll back: volume ${project.volume}`))]);
+    await before.expectAsBefore({ restarted: false });
+  });
+
+  it('a recovery that fails is 30 with the words of the server, and the printed command brings the old rows back', async () => {
+    const { code, stdout, stderr } = await restoreBroken();
+    expect(code, stderr).toBe(30);
+    expect(stdout).toBe('');
+    const [, words = ''] = /error: the server stopped during recovery \(status 1\):\n(.*?)^\S+ hint:/ms.exec(stderr) ?? [];
+    expect(words).toMatch(/LOG: +restored log file .*FATAL: +WAL ends before end of online backup\n.*HINT: +All WAL generated/s);
+    expect(words).not.toMatch(/not yet accepting connections/);
+    expect(await isRunning(before.containerId)).toBe('false');
+    expect(await project.inVolume('cat /v/.odo/previous/PG_VERSION')).toBe('15');
+    expect(await restoreContainers(project.volume)).toBe('');
+
+    // Once more: the old data is put back first, so it is still what a rollback finds.
+    expect((await restoreBroken()).code).toBe(30);
+    const command = /hint: .*: odo (rollback .*)$/m.exec(stderr)?.[1] ?? '';
+    const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command}`]);
+    expect(rolledBack).toMatch(/^rolled back: /);
+    await before.expectAsBefore({ restarted: true });
+  });
+
+  it('the same command works once the repository is whole again, also on a server that restart: always starts over and over', async () => {
+    const looping = await rememberService(project, 'looping', `${project.name}_looping`, DATA);
+    const first = await restoreBroken('looping');
+    expect(first.code, first.stderr).toBe(30);
+    const restarts = () => mustRun('docker', ['inspect', '-f', '{{.RestartCount}}', looping.containerId]);
+    await until('the server is started over', async () => (await restarts()) !== '0');
+    await putObject(bucket, brokenKey, wholeSegment);
+    try {
+      const { code, stderr } = await restoreBroken('looping');
+      expect(code, stderr).toBe(0);
+    } finally {
+      await breakSegment();
+    }
+    const sql = (text: string) => mustRun('docker', ['exec', '-u', 'postgres', looping.containerId, 'psql', '-XAtqc', text]);
+    expect(await sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+    expect(await sql("select to_regclass('old_data') is null")).toBe('t');
+    expect(await mustRun('docker', ['exec', looping.containerId, 'find', DATA, '-name', '.odo'])).toBe('');
+  });
+
+  it('a server that turns everybody down is 31, and is left running until a rollback', async () => {
+    const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '--stall-timeout', '3', '-c'];
+    const { code, stderr } = await odo(argv, { cwd: project.folder });
+    expect(code, stderr).toBe(31);
+    expect(stderr).toMatch(/the server made no progress for 3 s: .*pg_hba\.conf rejects connection/);
+    expect(stderr).toMatch(/hint: the server is left running/);
+    expect(await isRunning(before.containerId)).toBe('true');
+
+    // Nobody knows what that server has taken in meanwhile, so a restore does not throw it away.
+    const again = await odo(argv, { cwd: project.folder });
+    expect(again.code, again.stderr).toBe(24);
+    expect(again.stderr).toMatch(/was restored and has been in use since/);
+
+    const { rolledBack } = await odoReceipt(['rollback', ...target()]);
+    expect(rolledBack).toBe(true);
+    await before.expectAsBefore({ restarted: true });
+  });
+
+  it('Ctrl-C after the exchange is 130 and tells the way back', async () => {
+    const running = startOdo(['-u', `s3://${ready.bucket}/sets`, ...target(), '-c'], { cwd: project.folder });
+    const startedBefore = await project.identity('db');
+    await until('the server is started on the new data', async () => (await project.identity('db')) !== startedBefore);
+    running.signal('SIGINT');
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(130);
+    expect(stderr).toMatch(/hint: the old data is kept in .*: odo rollback -v db -n db/);
+    const { rolledBack } = await odoReceipt(['rollback', ...target()]);
+    expect(rolledBack).toBe(true);
+    await before.expectAsBefore({ restarted: true });
+  });
+});

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { ODO } from './parts/odo.ts';
+import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { until } from './parts/run.ts';
+import { S3_KEYS } from './parts/s3.ts';
+
+const IN_THE_BACKUP = /GET .*data\.tar/;
+const COLUMNS = 70;
+
+/** Terminals and pipes that ask, show, and go away. */
+describe('a restore on a terminal', () => {
+  let repository: ReadyRepository;
+  let project: ComposeProject;
+  let proxy: FaultProxy;
+  let scratch: string;
+  let env: NodeJS.ProcessEnv;
+  let folders = 0;
+
+  beforeAll(async () => {
+    repository = await readyRepository();
+    proxy = await startFaultProxy();
+    proxy.fault(IN_THE_BACKUP, { do: 'slow', bytesPerSecond: 1_000_000 });
+    scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-terminal-'));
+    project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
+    await project.up();
+    await project.sql("create table old as select 'as before' as what");
+  });
+
+  beforeEach(() => {
+    // The log goes to a folder of each test's own.
+    const temporary = path.join(scratch, String(++folders));
+    fs.mkdirSync(temporary);
+    env = { ...process.env, ...S3_KEYS, S3_ENDPOINT: proxy.endpoint, TMPDIR: temporary, TERM: 'xterm' };
+  });
+
+  afterAll(async () => {
+    await proxy?.close();
+    await project?.down();
+    fs.rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const url = () => `s3://${repository.bucket}/backups/shop`;
+  const service = () => ['-u', url(), '-v', 'db', '-n', 'db', '-f', project.file];
+  const into = () => ['-u', url(), '--into', path.join(env.TMPDIR ?? '', 'pgdata')];
+
+  /** Runs it on a terminal of its own, which is gone when `hangUp` is called. */
+  function onTerminal(args: readonly string[]) {
+    const command = ['stty', 'cols', `${COLUMNS};`, 'exec', process.execPath, ODO, ...args].join(' ');
+    const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk.toString('utf8');
+    });
+    child.stdin.on('error', () => undefined);
+    return {
+      shown: () => shown,
+      shows: (text: string) => until(`the terminal shows "${text}"`, async () => shown.includes(text)),
+      type: (text: string) => void child.stdin.write(text),
+      hangUp: () => void child.kill('SIGKILL'),
+      ended: once(child, 'close').then(([code]) => code as number | null),
+    };
+  }
+
+  function logFile(): string | undefined {
+    const name = fs.readdirSync(env.TMPDIR ?? '').find((one) => one.endsWith('.log'));
+    return name && path.join(env.TMPDIR ?? '', name);
+  }
+
+  const log = () => fs.readFileSync(logFile() ?? '', 'utf8');
+  const logHas = (text: string) => until(`the log has "${text}"`, async () => logFile() !== undefined && log().includes(text));
+
+  it.each([
+    ['n', 'n\r'],
+    ['nothing', '\r'],
+    ['Ctrl-C', '\x03'],
+    ['Ctrl-D', '\x04'],
+  ])('asks first; the answer %s ends it with nothing touched', async (_name, keys) => {
+    const before = await project.identity('db');
+    const terminal = onTerminal(service());
+    await terminal.shows('Go on? [y/N]');
+    expect(terminal.shown()).toContain('stop service db');
+    terminal.type(keys);
+    expect(await terminal.ended, terminal.shown()).toBe(130);
+    expect(terminal.shown()).toContain('cancelled');
+    expect(await project.identity('db')).toBe(before);
+    expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo none')).toBe('none');
+  });
+
+  it('does not ask, nor begin, when the terminal goes away before the answer', async () => {
+    const before = await project.identity('db');
+    const terminal = onTerminal(service());
+    await terminal.shows('Go on? [y/N]');
+    terminal.hangUp();
+    await logHas('cancelled before anything was touched');
+    expect(await project.identity('db')).toBe(before);
+  });
+
+  it('goes on to its end when the terminal goes away, and logs the rest to the file that it has named', async () => {
+    const terminal = onTerminal(service());
+    await terminal.shows('Go on? [y/N]');
+    terminal.type('y\r');
+    await terminal.shows('laying the backup down:');
+    await terminal.shows(' %) read');
+    terminal.hangUp();
+    await logHas('restored and promoted');
+
+    expect(terminal.shown()).toContain(`if this terminal is lost, the restore goes on and logs to ${logFile()}`);
+    expect(log()).toContain('the terminal is gone; the work goes on');
+    expect(log()).toMatch(/promoting|recovering/);
+    expect(log()).toMatch(/ {2}downtime {2,}[\d.]+ /);
+    expect(fs.statSync(logFile() ?? '').mode & 0o777).toBe(0o600);
+    expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
+
+    const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+    const live = terminal
+      .shown()
+      .split(`\r${String.fromCharCode(27)}[2K`)
+      .slice(1);
+    const widths = live.map((text) => text.split('\r\n')[0]?.replace(escapes, '') ?? '').filter((text) => text.startsWith('…'));
+    expect(widths.length).toBeGreaterThan(1);
+    for (const text of widths) expect(text.length, text).toBeLessThan(COLUMNS);
+  });
+
+  it('goes on when nobody reads standard error any more, nor standard output', async () => {
+    const child = spawn(process.execPath, [ODO, ...into()], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    await once(child.stderr, 'data');
+    child.stderr.destroy();
+    child.stdout.destroy();
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
+    expect(log()).toContain('standard error is gone');
+    expect(log()).toContain('exchanging old and new data');
+    expect(log()).toMatch(/^restored$/m);
+  });
+
+  it('keeps to the files that it writes to when the terminal goes away', async () => {
+    const [stdout, stderr] = ['stdout', 'stderr'].map((name) => path.join(env.TMPDIR ?? '', name)) as [string, string];
+    const child = spawn(process.execPath, [ODO, ...into(), '--json'], {
+      env,
+      stdio: ['ignore', fs.openSync(stdout, 'w'), fs.openSync(stderr, 'w')],
+    });
+    await until('it is at work', async () => fs.readFileSync(stderr, 'utf8').includes('"lay-down"'));
+    child.kill('SIGHUP');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
+    expect(JSON.parse(fs.readFileSync(stdout, 'utf8'))).toMatchObject({ kind: 'receipt' });
+    expect(fs.readFileSync(stderr, 'utf8')).toContain('"swap"');
+    expect(logFile()).toBeUndefined();
+  });
+});

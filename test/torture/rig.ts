@@ -1,0 +1,152 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { mustRun, run } from '../integration/parts/run.ts';
+import { engine, execIn, lookAt, poll } from './engine.ts';
+import { DIGEST_SQL } from './repository.ts';
+
+export const POSTGRES = 'postgres:15';
+/** All of the volume; old and new data, WAL, and some room. */
+const VOLUME_MIB = 600;
+const READY_MS = 20_000;
+const WIDE_ENTRIES = 4000;
+
+/** What a server says of itself; undefined when it does not answer. */
+export interface ServerWords {
+  inRecovery: boolean;
+  digest: string;
+}
+
+/**
+ * A compose service with its old data on a volume in memory, made once for many runs. PGDATA is a folder of the volume, so that other
+ * things can lie beside it. A second container, which the engine lists as a reader only, keeps the volume and brings the old data back.
+ */
+export interface Rig {
+  project: string;
+  composeFile: string;
+  volume: string;
+  db: string;
+  restoreContainer: string;
+  oldDigest: string;
+  /** Runs a shell script over the volume, at /v. */
+  onVolume(script: string): Promise<string>;
+  /** Makes the volume as it was before anything happened, and the server on it answer. `wide` adds thousands of entries to PGDATA. */
+  reset(wide: boolean): Promise<void>;
+  ask(): Promise<ServerWords | undefined>;
+  /** Asks until the server is out of recovery; undefined when it does not get there. */
+  askWhenUp(timeoutMs?: number): Promise<ServerWords | undefined>;
+  start(): Promise<void>;
+  /** After the engine has been restarted, which starts no container by itself. */
+  revive(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export async function makeRig(number: number, folder: string, options: { onDisk: boolean }): Promise<Rig> {
+  const project = `odo-torture-${process.pid}-${number}`;
+  const volume = `${project}_db`;
+  const db = `${project}-db-1`;
+  const keeper = `${project}-keeper`;
+  const composeFile = path.join(folder, `compose-${number}.yaml`);
+  fs.writeFileSync(composeFile, composeText(project, options.onDisk));
+  const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
+
+  const psql = (sql: string) =>
+    execIn(db, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', "set work_mem = '100MB'", '-c', sql], { user: 'postgres' });
+  async function ask(): Promise<ServerWords | undefined> {
+    const recovery = await psql('select pg_is_in_recovery()');
+    if (recovery.code !== 0) return undefined;
+    if (recovery.stdout.trim() === 't') return { inRecovery: true, digest: '' };
+    const answer = await psql(DIGEST_SQL);
+    return { inRecovery: false, digest: answer.code === 0 ? answer.stdout.trim() : `error: ${answer.stderr.trim()}` };
+  }
+  async function askWhenUp(timeoutMs = READY_MS): Promise<ServerWords | undefined> {
+    let words: ServerWords | undefined;
+    await poll(async () => {
+      words = await ask();
+      return (words !== undefined && !words.inRecovery) || !(await lookAt(db))?.running;
+    }, timeoutMs);
+    return words?.inRecovery ? undefined : words;
+  }
+  async function onVolume(script: string): Promise<string> {
+    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', script], { user: 'root' });
+    if (code !== 0) throw new Error(`${script} ended with ${code}: ${stderr}${stdout}`);
+    return stdout.trimEnd();
+  }
+
+  await compose('up', '-d');
+  if (!(await askUntilUp())) throw new Error('the service does not come up');
+  async function askUntilUp(): Promise<boolean> {
+    // The server of the initialisation listens on no port.
+    return poll(async () => (await execIn(db, ['pg_isready', '-q', '-h', '127.0.0.1'])).code === 0, READY_MS);
+  }
+  const made = await psql(
+    "create table things as select n as id, 'old data of ' || n as what from generate_series(1, 2000) n; alter table things add primary key (id)",
+  );
+  if (made.code !== 0) throw new Error(made.stderr);
+  const oldDigest = (await ask())?.digest ?? '';
+  // Of two mounts of the same place, the engine knows the one that reads; of a volume's writer every restore would be refused.
+  const { Mountpoint } = await engine().getVolume(volume).inspect();
+  await mustRun('docker', [
+    ...['run', '-d', '--name', keeper, '--network', 'none', '--init', '-v', '/golden'],
+    ...['-v', `${volume}:/held:ro`, '-v', `${Mountpoint}:/v`, '--entrypoint', 'sleep', POSTGRES, 'infinity'],
+  ]);
+  await engine().getContainer(db).stop({ t: 30 });
+  await onVolume("echo 'fsync = off' >>/v/pgdata/postgresql.conf; cp -a /v/. /golden/");
+
+  async function start(): Promise<void> {
+    await engine().getContainer(db).start();
+  }
+  const rig: Rig = {
+    project,
+    composeFile,
+    volume,
+    db,
+    restoreContainer: `odo-restore-${volume}`,
+    oldDigest,
+    onVolume,
+    async reset(wide) {
+      await engine()
+        .getContainer(db)
+        .kill()
+        .catch(() => undefined);
+      const more = wide ? `cd /v/pgdata && seq -f old-%05g ${WIDE_ENTRIES} | xargs touch && chown 999:999 old-*` : 'true';
+      await onVolume(`find /v -mindepth 1 -delete; cp -a /golden/. /v/ && ${more}`);
+      await start();
+      const words = await askWhenUp();
+      if (words?.digest !== oldDigest) throw new Error(`the old data does not come up: ${JSON.stringify(words)}`);
+    },
+    ask,
+    askWhenUp,
+    start,
+    async revive() {
+      await engine().getContainer(keeper).start();
+    },
+    async remove() {
+      await run('docker', ['rm', '-f', '-v', keeper, rig.restoreContainer]);
+      await run('docker', ['compose', '-f', composeFile, 'down', '-v', '-t', '1']);
+    },
+  };
+  await rig.reset(false);
+  return rig;
+}
+
+function composeText(project: string, onDisk: boolean): string {
+  // A volume in memory is quick, can be full, and is gone when the engine stops the last container that uses it.
+  const inMemory = `    driver_opts:
+      type: tmpfs
+      device: tmpfs
+      o: size=${VOLUME_MIB}m
+`;
+  return `name: ${project}
+services:
+  db:
+    image: ${POSTGRES}
+    network_mode: none
+    environment:
+      POSTGRES_PASSWORD: test
+      PGDATA: /var/lib/postgresql/data/pgdata
+    volumes:
+      - db:/var/lib/postgresql/data
+volumes:
+  db:
+${onDisk ? '' : inMemory}`;
+}

@@ -1,0 +1,232 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import type { Fault as Wrong } from '../integration/parts/fault-proxy.ts';
+import { listKeys, putObject, readObject, s3 } from '../integration/parts/s3.ts';
+import { BOTH, type Fault, type Scene } from './fault.ts';
+
+const OBJECTS = /^GET [^?]+\.(gz|history)\b/;
+const ANYTHING = /./;
+
+/** Requests under way break, and so do the next few, each after some bytes. */
+function burst(scene: Scene, wrong: () => Wrong): void {
+  let left = scene.random.int(1, 8);
+  scene.note(`${left} requests`);
+  scene.proxy.fault(OBJECTS, () => (left-- > 0 ? wrong() : undefined));
+}
+
+function someBytes({ random }: Scene): number {
+  return random.pick([0, 1, random.int(2, 20_000), random.int(20_000, 3_000_000)]);
+}
+
+/** For a while every request is answered with an error. */
+function outage(scene: Scene, status: number, code: string): void {
+  const forMs = scene.random.int(200, 1500);
+  const until = performance.now() + forMs;
+  scene.note(`${status} ${code} for ${forMs} ms`);
+  scene.proxy.fault(ANYTHING, () => (performance.now() < until ? { do: 'answer', status, code } : undefined));
+}
+
+/** Does something to an object in the store itself, and puts it back after the run. */
+async function damage(scene: Scene, key: string, how: (body: Buffer) => Buffer | undefined): Promise<void> {
+  const { bucket } = scene.repository;
+  const body = await readObject(bucket, key);
+  scene.repairLater(() => putObject(bucket, key, body));
+  const other = how(body);
+  scene.note(`${key}: ${other === undefined ? 'deleted' : `${other.length} other bytes`}`);
+  if (other === undefined) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  else await putObject(bucket, key, other);
+}
+
+async function dataKey({ repository, restoring }: Scene): Promise<string> {
+  const keys = await listKeys(repository.bucket, repository.prefixes[restoring]);
+  const key = keys.find((candidate) => /\/(data|base)\.tar\.gz$/.test(candidate));
+  if (!key) throw new Error(`no data object in ${keys.join(' ')}`);
+  return key;
+}
+
+function noise({ random }: Scene, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, () => random.int(0, 255)));
+}
+
+async function flip(scene: Scene, key: string, sizeBytes: number): Promise<void> {
+  const atByte = scene.random.int(20, sizeBytes - 1);
+  let times = scene.random.chance(0.5) ? 1 : Number.POSITIVE_INFINITY;
+  scene.note(`${key} at ${atByte}, ${times === 1 ? 'once' : 'always'}`);
+  const match = new RegExp(`^GET /[^?]*${key.replaceAll(/[.*+?^$()[\]{}|\\]/g, '\\$&')}`);
+  scene.proxy.fault(match, () => (times-- > 0 ? { do: 'flip', atByte } : undefined));
+}
+
+const LATER = ['prove', 'lay-down', 'stop', 'lay-down', 'wal'] as const;
+
+export const STORE_FAULTS: readonly Fault[] = [
+  {
+    name: 'reset',
+    about: 'connections under way and the next 1–8 are reset',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    async strike(scene) {
+      burst(scene, () => ({ do: 'cut', afterBytes: someBytes(scene), reset: true }));
+      scene.proxy.breakAll();
+    },
+  },
+  {
+    name: 'truncated',
+    about: 'the next 1–8 bodies end early, or are well-formed but short',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    async strike(scene) {
+      const short = scene.random.chance(0.5);
+      if (!short) scene.proxy.breakAll();
+      burst(scene, () =>
+        short ? { do: 'short', bytes: Math.max(1, someBytes(scene)) } : { do: 'cut', afterBytes: someBytes(scene) },
+      );
+    },
+  },
+  {
+    name: 'stall',
+    about: 'no byte passes for 0.2–2 s, or the next 1–8 bodies stand still for so long',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    async strike(scene) {
+      const forMs = scene.random.int(200, 2000);
+      if (scene.random.chance(0.5)) scene.proxy.hold(forMs);
+      else burst(scene, () => ({ do: 'stall', afterBytes: someBytes(scene), forMs }));
+    },
+  },
+  {
+    name: 'stall for good',
+    about: 'the next 1–8 bodies stand still, and the connections stay open',
+    weight: 0.2,
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    // A download is taken for stalled after 30 s, and only then asked for again.
+    retryForS: 60,
+    async strike(scene) {
+      burst(scene, () => ({ do: 'stall', afterBytes: someBytes(scene) }));
+    },
+  },
+  {
+    name: 'slow line',
+    about: '0.3–3 MB/s on every connection',
+    moments: ['prove'],
+    repositories: BOTH,
+    codes: [],
+    async strike(scene) {
+      const bytesPerSecond = scene.random.int(300_000, 3_000_000);
+      scene.note(`${bytesPerSecond} bytes/s`);
+      scene.proxy.fault(OBJECTS, { do: 'slow', bytesPerSecond });
+    },
+  },
+  {
+    name: 'slow answers',
+    about: 'every answer begins 50–300 ms late',
+    weight: 0.5,
+    moments: ['prove'],
+    repositories: BOTH,
+    codes: [],
+    async strike(scene) {
+      scene.proxy.fault(ANYTHING, () => ({ do: 'wait', forMs: scene.random.int(50, 300) }));
+    },
+  },
+  {
+    name: '503 for a while',
+    about: '503 SlowDown to every request for 0.2–1.5 s',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    strike: async (scene) => outage(scene, 503, 'SlowDown'),
+  },
+  {
+    name: '500 for a while',
+    about: '500 InternalError to every request for 0.2–1.5 s',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [],
+    strike: async (scene) => outage(scene, 500, 'InternalError'),
+  },
+  {
+    name: 'store gone',
+    about: 'from some moment on every connection is refused, or every answer is 503',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [10],
+    async strike({ random, proxy, note }) {
+      const refused = random.chance(0.5);
+      note(refused ? 'connections refused' : '503 for good');
+      if (refused) await proxy.goAway();
+      else proxy.fault(ANYTHING, { do: 'answer', status: 503, code: 'SlowDown' });
+    },
+  },
+  {
+    name: 'expired keys',
+    about: '403 ExpiredToken from some moment on',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [11],
+    async strike({ proxy }) {
+      proxy.fault(ANYTHING, { do: 'answer', status: 403, code: 'ExpiredToken' });
+    },
+  },
+  {
+    name: 'replaced object',
+    about: 'the data object is overwritten in the store, by other bytes of the same or another length',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [13, 14],
+    async strike(scene) {
+      const sameLength = scene.random.chance(0.5);
+      await damage(scene, await dataKey(scene), (body) =>
+        sameLength ? noise(scene, body.length) : body.subarray(0, Math.floor(body.length / 2)),
+      );
+    },
+  },
+  {
+    name: 'removed object',
+    about: 'the data object is deleted from the store',
+    moments: LATER,
+    repositories: BOTH,
+    codes: [12, 13],
+    async strike(scene) {
+      await damage(scene, await dataKey(scene), () => undefined);
+    },
+  },
+  {
+    name: 'flipped bit',
+    about: 'one bit of the data object arrives changed, once or always',
+    moments: ['prove', 'stop', 'prove', 'lay-down'],
+    repositories: BOTH,
+    codes: [14],
+    async strike(scene) {
+      const key = await dataKey(scene);
+      await flip(scene, key, (await readObject(scene.repository.bucket, key)).length);
+    },
+  },
+  {
+    name: 'flipped bit in WAL',
+    about: 'one bit of a WAL segment arrives changed, once or always',
+    moments: ['prove', 'stop', 'lay-down'],
+    repositories: ['barman'],
+    codes: [14],
+    async strike(scene) {
+      const { key } = scene.random.pick(scene.repository.segments);
+      await flip(scene, key, (await readObject(scene.repository.bucket, key)).length);
+    },
+  },
+  {
+    name: 'missing WAL',
+    about: 'one WAL segment is deleted from the archive',
+    moments: LATER,
+    repositories: ['barman'],
+    codes: [12, 13],
+    async strike(scene) {
+      const { segments } = scene.repository;
+      const lost = scene.random.pick(segments);
+      const before = segments[segments.indexOf(lost) - 1];
+      if (!lost.required && before) scene.acceptHole(before.digest);
+      await damage(scene, lost.key, () => undefined);
+    },
+  },
+];

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { restoreRequest, seconds, serviceTarget, storeConfig } from '../../../src/cli/arguments.ts';
+import { parseCommandLine } from '../../../src/cli/parse.ts';
+import { DEFAULT_IMAGE } from '../../../src/cli/version.ts';
+
+const SERVICE = ['-v', 'db-data', '-n', 'db', '-f', 'compose.yaml'];
+const STORE = ['-u', 's3://backups/shop'];
+
+async function argumentsOf(...argv: string[]) {
+  const parsed = await parseCommandLine(argv);
+  if ('print' in parsed) throw new Error(`it prints: ${parsed.print}`);
+  return parsed.args;
+}
+
+const requestOf = async (argv: string[], env: NodeJS.ProcessEnv = {}) => restoreRequest(await argumentsOf(...argv), env);
+
+const usage = (words: string) =>
+  expect.objectContaining({ name: 'OdoError', code: 'usage', message: expect.stringContaining(words) });
+
+describe('the command line of the original', () => {
+  it('means what it always meant', async () => {
+    const argv = ['-a', 'KEY', '-s', 'SECRET', '-r', 'eu-west-1', ...STORE, ...SERVICE];
+    expect(await requestOf(argv)).toMatchObject({
+      store: {
+        url: 's3://backups/shop',
+        region: 'eu-west-1',
+        credentials: { accessKeyId: 'KEY', secretAccessKey: 'SECRET' },
+        pathStyle: false,
+      },
+      target: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'], image: DEFAULT_IMAGE },
+      backup: 'latest',
+      sync: true,
+      dryRun: false,
+      stallTimeoutMs: 600_000,
+      stopTimeoutSeconds: 120,
+    });
+  });
+
+  it.each([
+    [['-c'], 'confs'],
+    [['-c', 'true'], 'confs'],
+    [['-c', 'false'], undefined],
+    [['-c', 'my/confs'], 'my/confs'],
+    [[], undefined],
+  ])('takes %j for the folder %s', async (flags, expected) => {
+    expect((await requestOf([...STORE, ...SERVICE, ...flags])).replaceConf).toBe(expected);
+    expect((await requestOf([...STORE, ...flags, ...SERVICE])).replaceConf).toBe(expected);
+  });
+});
+
+describe('the store', () => {
+  const ENV = {
+    AWS_ACCESS_KEY_ID: 'EK',
+    AWS_SECRET_ACCESS_KEY: 'ES',
+    AWS_SESSION_TOKEN: 'ET',
+    AWS_DEFAULT_REGION: 'us-east-2',
+    AWS_REGION: 'us-west-1',
+    S3_BACKUP_URL: 's3://env/prefix',
+    S3_ENDPOINT: 'http://127.0.0.1:9000',
+  };
+
+  it('comes from the environment where no flag says otherwise', () => {
+    expect(storeConfig({}, ENV)).toEqual({
+      url: 's3://env/prefix',
+      region: 'us-east-2',
+      endpoint: 'http://127.0.0.1:9000',
+      pathStyle: true,
+      credentials: { accessKeyId: 'EK', secretAccessKey: 'ES', sessionToken: 'ET' },
+    });
+  });
+
+  it('goes by the flags first', async () => {
+    const args = await argumentsOf(
+      '-a',
+      'FK',
+      '-s',
+      'FS',
+      '-r',
+      'flag',
+      '-u',
+      's3://flag',
+      '-e',
+      'https://flag',
+      '--no-path-style',
+      ...SERVICE,
+    );
+    expect(storeConfig(args, ENV)).toEqual({
+      url: 's3://flag',
+      region: 'flag',
+      endpoint: 'https://flag',
+      pathStyle: false,
+      credentials: { accessKeyId: 'FK', secretAccessKey: 'FS' },
+    });
+  });
+
+  it("does not mix a session token of the environment with another's keys", () => {
+    expect(storeConfig({ 'aws-access-key': 'FK' }, ENV).credentials).not.toHaveProperty('sessionToken');
+    expect(storeConfig({ 'aws-secret-key': 'FS' }, ENV).credentials).not.toHaveProperty('sessionToken');
+  });
+
+  it('has no credentials when none are given, so that profiles and roles are looked at', () => {
+    expect(storeConfig({}, { S3_BACKUP_URL: 's3://x', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })).toEqual({
+      url: 's3://x',
+      pathStyle: false,
+    });
+  });
+
+  it('wants both keys or none, and does not repeat the one it has', () => {
+    expect(() => storeConfig({ 'aws-secret-key': 'hush' }, { S3_BACKUP_URL: 's3://x' })).toThrow(usage('access key (-a'));
+    expect(() => storeConfig({ 'aws-access-key': 'FK' }, { S3_BACKUP_URL: 's3://x' })).toThrow(usage('secret key (-s'));
+    expect(() => storeConfig({ 'aws-secret-key': 'hush' }, { S3_BACKUP_URL: 's3://x' })).toThrow(
+      expect.not.objectContaining({ message: /hush/ }),
+    );
+  });
+
+  it('must be named', () => {
+    expect(() => storeConfig({}, { S3_BACKUP_URL: '' })).toThrow(usage('where the backups are'));
+  });
+});
+
+describe('the target', () => {
+  it.each([
+    [['-n', 'db', '-f', 'c.yaml'], '--volume'],
+    [['-v', 'db', '-f', 'c.yaml'], '--service'],
+    [['-v', 'db', '-n', 'db'], '--compose-file'],
+  ])('of a service needs all its names: %j', async (argv, missing) => {
+    await expect(requestOf([...STORE, ...argv])).rejects.toThrow(usage(missing));
+  });
+
+  it('may have several compose files, an image, a network and a project name', async () => {
+    const argv = [
+      '-f',
+      'a.yaml',
+      '-f',
+      'b.yaml',
+      '-v',
+      'db',
+      '-n',
+      'db',
+      '--image',
+      'odo:x',
+      '--network',
+      'host',
+      '--project-name',
+      'shop',
+    ];
+    expect(serviceTarget(await argumentsOf(...STORE, ...argv))).toEqual({
+      composeFiles: ['a.yaml', 'b.yaml'],
+      volume: 'db',
+      service: 'db',
+      image: 'odo:x',
+      network: 'host',
+      projectName: 'shop',
+    });
+  });
+
+  it('may be a directory, and then not a service', async () => {
+    expect(await requestOf([...STORE, '--into', '/srv/pg'])).toMatchObject({ into: '/srv/pg' });
+    await expect(requestOf([...STORE, '--into', '/srv/pg', '-v', 'db'])).rejects.toThrow(usage('--volume'));
+    await expect(requestOf([...STORE, '--into', '/srv/pg', '-f', 'c.yaml'])).rejects.toThrow(usage('--compose-file'));
+  });
+});
+
+describe('the other options', () => {
+  it('take an owner in numbers only', async () => {
+    expect((await requestOf([...STORE, ...SERVICE, '--owner', '70:71'])).owner).toEqual({ uid: 70, gid: 71 });
+    for (const wrong of ['postgres', '70', '70:', '-1:0', '70:71:72']) {
+      await expect(requestOf([...STORE, ...SERVICE, `--owner=${wrong}`])).rejects.toThrow(usage('--owner'));
+    }
+  });
+
+  it('take tablespaces by name, OID or old path, with any character in the new one', async () => {
+    const argv = ['--tablespace', 'fast=/mnt/fast', '--tablespace', '16387=/mnt/a=b', '--tablespace', '/old/path=/mnt/new'];
+    const { tablespaces } = await requestOf([...STORE, ...SERVICE, ...argv]);
+    expect([...tablespaces]).toEqual([
+      ['fast', '/mnt/fast'],
+      ['16387', '/mnt/a=b'],
+      ['/old/path', '/mnt/new'],
+    ]);
+  });
+
+  it.each(['fast', 'fast=', 'fast=relative', '=/mnt', '/mnt'])('refuse the tablespace %s', async (wrong) => {
+    await expect(requestOf([...STORE, ...SERVICE, '--tablespace', wrong])).rejects.toThrow(usage(`not ${wrong}`));
+  });
+
+  it.each(['soon', '-1', 'Infinity'])('refuse %j for a number of seconds', async (wrong) => {
+    await expect(requestOf([...STORE, ...SERVICE, `--stall-timeout=${wrong}`])).rejects.toMatchObject({ code: 'usage' });
+    expect(() => seconds({ x: wrong }, 'x')).toThrow(usage('--x'));
+  });
+
+  it('turn syncing off and the dry run on', async () => {
+    expect(await requestOf([...STORE, ...SERVICE, '--no-sync', '--dry-run'])).toMatchObject({ sync: false, dryRun: true });
+  });
+
+  it('cannot be empty, nor be given twice with two meanings', async () => {
+    await expect(requestOf(['-u', '', ...SERVICE])).rejects.toThrow(usage('--s3-url is empty'));
+    await expect(requestOf([...STORE, ...STORE, ...SERVICE])).rejects.toThrow(usage('--s3-url is given 2 times'));
+    await expect(requestOf([...STORE, ...SERVICE, '-c', '-c', 'x'])).rejects.toThrow(usage('--replace-conf is given 2 times'));
+  });
+
+  it('never show a secret in an error', async () => {
+    await expect(requestOf([...STORE, ...SERVICE, '-s', 'hush', '-s', 'hush'])).rejects.toSatisfy(
+      (error: Error) =>
+        error.message.includes('--aws-secret-key') && !JSON.stringify(error, Object.getOwnPropertyNames(error)).includes('hush'),
+    );
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { composeWords } from '../../../src/docker/compose.ts';
+import { parseProject, parseSeconds } from '../../../src/docker/project.ts';
+
+describe('parseProject', () => {
+  // as `docker compose config --format json` (2.26) prints it
+  const config = {
+    name: 'shop',
+    networks: { default: { name: 'shop_default', ipam: {} } },
+    services: {
+      app: {
+        build: { context: '/srv/app', dockerfile: 'Dockerfile' },
+        command: null,
+        entrypoint: null,
+        networks: { default: null },
+      },
+      pg: {
+        command: ['postgres', '-c', 'archive_command=test $$PGDATA'],
+        entrypoint: null,
+        environment: { EMPTY: '', NOVAL: null, POSTGRES_PASSWORD: 'a$$b$$$$c' },
+        image: 'postgres:15',
+        stop_grace_period: '1m30s',
+        tmpfs: ['/run:size=64m'],
+        user: '999',
+        volumes: [
+          { type: 'volume', source: 'db', target: '/var/lib/postgresql/data', volume: {} },
+          { type: 'bind', source: '/srv/conf', target: '/etc/conf', read_only: true, bind: { create_host_path: true } },
+          { type: 'volume', source: 'ext', target: '/ext', volume: { nocopy: true, subpath: 'a' } },
+          { type: 'volume', target: '/anonymous', volume: {} },
+          { type: 'tmpfs', target: '/x' },
+          { type: 'npipe', source: '\\\\.\\pipe\\x', target: '/pipe' },
+        ],
+      },
+    },
+    volumes: { db: { name: 'shop_db' }, ext: { name: 'my_ext', external: true } },
+  };
+  const project = parseProject(JSON.stringify(config), ['/srv/compose.yaml']);
+
+  it('reads services with their real volume names and unescaped dollars', () => {
+    expect(project.services.pg).toEqual({
+      image: 'postgres:15',
+      environment: { EMPTY: '', POSTGRES_PASSWORD: 'a$b$$c' },
+      user: '999',
+      command: ['postgres', '-c', 'archive_command=test $PGDATA'],
+      mounts: [
+        { type: 'volume', source: 'shop_db', destination: '/var/lib/postgresql/data', readOnly: false },
+        { type: 'bind', source: '/srv/conf', destination: '/etc/conf', readOnly: true },
+        { type: 'volume', source: 'my_ext', destination: '/ext', readOnly: false, subpath: 'a' },
+        { type: 'volume', source: '', destination: '/anonymous', readOnly: false },
+        { type: 'tmpfs', source: '', destination: '/x', readOnly: false },
+        { type: 'tmpfs', source: '', destination: '/run', readOnly: false },
+      ],
+      stopGracePeriodSeconds: 90,
+    });
+  });
+
+  it('names the image of a service that is built', () => {
+    expect(project.services.app).toEqual({ image: 'shop-app', environment: {}, mounts: [] });
+  });
+
+  it('reads volumes', () => {
+    expect(project).toMatchObject({
+      name: 'shop',
+      files: ['/srv/compose.yaml'],
+      volumes: { db: { name: 'shop_db', external: false }, ext: { name: 'my_ext', external: true } },
+    });
+  });
+});
+
+describe('parseSeconds', () => {
+  it.each([
+    ['1m30s', 90],
+    ['1h0m0.5s', 3601],
+    ['500ms', 1],
+    ['10s', 10],
+    ['0s', 0],
+    ['soon', undefined],
+    ['', undefined],
+  ])('reads %s', (text, seconds) => {
+    expect(parseSeconds(text)).toBe(seconds);
+  });
+});
+
+describe('composeWords', () => {
+  it('leaves out warnings and progress', () => {
+    const stderr = [
+      'time="2026-01-02T03:04:05Z" level=warning msg="The \\"X\\" variable is not set. Defaulting to a blank string."',
+      ' Container shop-pg-1  Creating',
+      'validating /srv/compose.yaml: services.a Additional property imagee is not allowed',
+      '',
+    ].join('\n');
+    expect(composeWords(stderr)).toBe('validating /srv/compose.yaml: services.a Additional property imagee is not allowed');
+  });
+});

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { listShallow } from '../../../src/formats/list-shallow.ts';
+import { mapLimit } from '../../../src/formats/map-limit.ts';
+import { MemoryStore } from './memory-store.ts';
+
+it('lists two levels by one listing, and steps over what lies deeper', async () => {
+  const objects: Record<string, string> = {
+    'p/top': '',
+    'p/a/1': '',
+    'p/a/2': '',
+    'p/b/x/y/z': '',
+    'p/b/x0': '',
+    'p/b/data/ü/1': '',
+    'p/c/': '',
+    'q/other': '',
+  };
+  for (let n = 0; n < 500; n++) objects[`p/b/data/${n}`] = '';
+  const store = new MemoryStore(objects);
+  const folders = await listShallow(store, 'p/');
+  expect(folders.map(({ name, objects, folders }) => [name, objects.map(({ key }) => key), folders])).toEqual([
+    ['a', ['p/a/1', 'p/a/2'], []],
+    ['b', ['p/b/x0'], ['data', 'x']],
+    ['', ['p/top'], []],
+  ]);
+  expect(store.requests).toEqual(['list p/', 'list p/ after p/b/data/~', 'list p/ after p/b/x/~']);
+});
+
+it('maps with a bound, in order, and stops at the first error', async () => {
+  let running = 0;
+  let most = 0;
+  const doubled = await mapLimit([5, 4, 3, 2, 1], 2, async (n) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, n));
+    running--;
+    return 2 * n;
+  });
+  expect(doubled).toEqual([10, 8, 6, 4, 2]);
+  expect(most).toBe(2);
+
+  const begun: number[] = [];
+  const failing = mapLimit([1, 2, 3, 4], 1, async (n) => {
+    begun.push(n);
+    if (n === 2) throw new Error('two');
+  });
+  await expect(failing).rejects.toThrow('two');
+  expect(begun).toEqual([1, 2]);
+});

@@ -1,0 +1,312 @@
+import { PassThrough } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
+import { splitLines } from '../../../src/docker/lines.ts';
+import type { RestoreContainer } from '../../../src/docker/restore-container.ts';
+import { OdoError } from '../../../src/errors.ts';
+import type { OdoEvent, Report } from '../../../src/events.ts';
+import { serveAgent } from '../../../src/restore/agent.ts';
+import type { Engine, FinishOptions, LayDownJob, Target } from '../../../src/restore/engine.ts';
+import { openRemoteEngine } from '../../../src/restore/remote-engine.ts';
+
+const TARGET: Target = {
+  pgdata: { root: '/data', odoDir: '/.odo' },
+  tablespaces: [{ oid: 7, place: { root: '/ts', odoDir: '/ts/.odo' } }],
+};
+const JOB = { target: TARGET, store: { url: 's3://bucket' } } as unknown as LayDownJob;
+
+/** An engine of whose methods a test replaces those that it is about. */
+function engineWith(methods: Partial<Engine>): Engine {
+  const unexpected = async () => {
+    throw new Error('not expected here');
+  };
+  return {
+    probe: unexpected,
+    status: unexpected,
+    layDown: unexpected,
+    swap: unexpected,
+    rollback: unexpected,
+    recheckPages: unexpected,
+    clean: unexpected,
+    finish: unexpected,
+    discard: unexpected,
+    close: unexpected,
+    ...methods,
+  };
+}
+
+/** A lay-down that goes on until it is cancelled. */
+const untilCancelled: Engine['layDown'] = (_job, _report, signal) =>
+  new Promise((_resolve, reject) => {
+    const fail = () => reject(signal.reason);
+    if (signal.aborted) fail();
+    signal.addEventListener('abort', fail);
+  });
+
+/** A container in memory: its program is the agent over that engine. */
+function agentContainer(engine: Engine, version = '1.0'): RestoreContainer & { ended: boolean } {
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const exited = serveAgent(engine, input, output, version).then(() => {
+    output.end();
+    return 0;
+  });
+  return containerOf(input, output, exited);
+}
+
+/** A container of another program: it says what it is told to. */
+function scriptedContainer(stderr = ''): {
+  container: RestoreContainer & { ended: boolean };
+  say(text: string): void;
+  die(exitCode: number): void;
+} {
+  const output = new PassThrough();
+  const exited = Promise.withResolvers<number>();
+  return {
+    container: { ...containerOf(new PassThrough(), output, exited.promise), stderrTail: () => stderr },
+    say: (text) => void output.write(text),
+    die(exitCode) {
+      output.end();
+      exited.resolve(exitCode);
+    },
+  };
+}
+
+function containerOf(input: PassThrough, output: PassThrough, exited: Promise<number>): RestoreContainer & { ended: boolean } {
+  return {
+    id: 'c1',
+    ended: false,
+    lines: splitLines(output),
+    send: async (text) => void input.write(`${text}\n`),
+    stderrTail: () => '',
+    exited,
+    async end() {
+      this.ended = true;
+      input.end();
+    },
+  };
+}
+
+const remote = (engine: Partial<Engine>) => openRemoteEngine(agentContainer(engineWith(engine)), 'odo:1.0', '1.0');
+
+it('carries every request to the engine and its answer back', async () => {
+  const calls: unknown[] = [];
+  const answering =
+    (name: string, result?: unknown) =>
+    async (...args: unknown[]) => {
+      calls.push([name, ...args]);
+      return result as never;
+    };
+  const engine = await remote({
+    probe: answering('probe', { pgdata: { exists: true }, tablespaces: [] }),
+    status: answering('status', { state: 'none' }),
+    layDown: async (job) => answering('layDown', { readBytes: 1 })(job),
+    swap: answering('swap'),
+    rollback: answering('rollback', false),
+    clean: answering('clean'),
+    finish: answering('finish'),
+    discard: answering('discard'),
+  });
+  const finish: FinishOptions = { target: TARGET, keepPrevious: true, settings: 'leave' };
+  expect(await engine.probe(TARGET, { measure: true })).toEqual({ pgdata: { exists: true }, tablespaces: [] });
+  expect(await engine.status(TARGET)).toEqual({ state: 'none' });
+  expect(await engine.layDown(JOB, () => undefined, new AbortController().signal)).toEqual({ readBytes: 1 });
+  expect(await engine.swap(TARGET)).toBeUndefined();
+  expect(await engine.rollback(TARGET)).toBe(false);
+  await engine.clean(TARGET);
+  await engine.finish(finish);
+  await engine.discard(TARGET);
+  await engine.close();
+  expect(calls).toEqual([
+    ['probe', TARGET, { measure: true }],
+    ['status', TARGET],
+    ['layDown', JOB],
+    ['swap', TARGET],
+    ['rollback', TARGET],
+    ['clean', TARGET],
+    ['finish', finish],
+    ['discard', TARGET],
+  ]);
+});
+
+it('carries any text, also characters that some take for the end of a line', async () => {
+  let arrived: unknown;
+  const engine = await remote({
+    layDown: async (job) => {
+      arrived = job.replacementConf;
+      return { echo: job.replacementConf } as never;
+    },
+  });
+  const replacementConf = '# one\u2028two\u2029three\r\nfour\u0085five é 🐘\n';
+  expect(await engine.layDown({ ...JOB, replacementConf }, () => undefined, new AbortController().signal)).toEqual({
+    echo: replacementConf,
+  });
+  expect(arrived).toBe(replacementConf);
+});
+
+it('passes events on while the work is done, all of them before its result', async () => {
+  let late: Report = () => undefined;
+  const engine = await remote({
+    layDown: async (_job, report) => {
+      late = report;
+      for (let segments = 0; segments < 100; segments++) report({ type: 'progress', phase: 'wal', segments });
+      return {} as never;
+    },
+    swap: async () => late({ type: 'note', level: 'info', message: 'nobody asked' }),
+  });
+  const events: OdoEvent[] = [];
+  await engine.layDown(JOB, (event) => events.push(event), new AbortController().signal);
+  expect(events).toHaveLength(100);
+  expect(events.at(-1)).toEqual({ type: 'progress', phase: 'wal', segments: 99 });
+  await engine.swap(TARGET);
+  expect(events).toHaveLength(100);
+});
+
+it('carries an error across with its code, message and hint, and goes on working', async () => {
+  const engine = await remote({
+    swap: async () => {
+      throw new OdoError('noSpace', 'no space left\nat all', { hint: 'free some', cause: new Error('ENOSPC') });
+    },
+    rollback: async () => true,
+  });
+  const error = await engine.swap(TARGET).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(OdoError);
+  expect(error).toMatchObject({ code: 'noSpace', message: 'no space left\nat all', hint: 'free some' });
+  expect(await engine.rollback(TARGET)).toBe(true);
+});
+
+it('carries the stack of a bug across, which would otherwise be lost', async () => {
+  const engine = await remote({
+    swap: async function whereItHappened() {
+      throw new TypeError('x is not a function');
+    },
+  });
+  await expect(engine.swap(TARGET)).rejects.toMatchObject({ code: 'bug', hint: expect.stringContaining('whereItHappened') });
+});
+
+it('cancels the work in the container, and can be used to tidy up afterwards', async () => {
+  const controller = new AbortController();
+  const engine = await remote({ layDown: untilCancelled, discard: async () => undefined });
+  const work = engine.layDown(JOB, () => undefined, controller.signal);
+  await nextTurn();
+  controller.abort();
+  await expect(work).rejects.toMatchObject({ code: 'cancelled' });
+  await engine.discard(TARGET);
+});
+
+it('does not begin what is cancelled already', async () => {
+  const layDown = vi.fn<Engine['layDown']>();
+  const engine = await remote({ layDown });
+  await expect(engine.layDown(JOB, () => undefined, AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });
+  expect(layDown).not.toHaveBeenCalled();
+});
+
+it('hears a cancellation that comes in one breath with the request', async () => {
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const served = serveAgent(engineWith({ layDown: untilCancelled }), input, output, '1.0');
+  input.write(`${JSON.stringify({ id: 1, do: 'layDown', job: JOB })}\n${JSON.stringify({ do: 'cancel' })}\n`);
+  const answers: unknown[] = [];
+  for await (const line of splitLines(output)) {
+    answers.push(JSON.parse(line));
+    if (answers.length === 2) break;
+  }
+  input.end();
+  await served;
+  expect(answers).toEqual([{ hello: { version: '1.0' } }, { id: 1, error: expect.objectContaining({ code: 'cancelled' }) }]);
+});
+
+it('carries requests out one after the other', async () => {
+  const steps: string[] = [];
+  const slow = (name: string) => async () => {
+    steps.push(`${name} begins`);
+    await nextTurn();
+    steps.push(`${name} ends`);
+  };
+  const engine = await remote({ swap: slow('swap'), discard: slow('discard') });
+  await Promise.all([engine.swap(TARGET), engine.discard(TARGET)]);
+  expect(steps).toEqual(['swap begins', 'swap ends', 'discard begins', 'discard ends']);
+});
+
+it('stops its work when the host is gone, does not begin what is queued, and ends', async () => {
+  const swap = vi.fn<Engine['swap']>();
+  const input = new PassThrough();
+  const output = new PassThrough().resume();
+  let reason: unknown;
+  const layDown: Engine['layDown'] = (job, report, signal) => {
+    signal.addEventListener('abort', () => (reason = signal.reason));
+    return untilCancelled(job, report, signal);
+  };
+  const served = serveAgent(engineWith({ layDown, swap }), input, output, '1.0');
+  input.write(
+    `${JSON.stringify({ id: 1, do: 'layDown', job: JOB })}\n${JSON.stringify({ id: 2, do: 'swap', target: TARGET })}\n`,
+  );
+  await nextTurn();
+  input.end();
+  await served;
+  expect(reason).toMatchObject({ code: 'cancelled', message: expect.stringContaining('gone') });
+  expect(swap).not.toHaveBeenCalled();
+});
+
+it('refuses an image of another version, and ends its container', async () => {
+  const container = agentContainer(engineWith({}), '0.9');
+  await expect(openRemoteEngine(container, 'odo:old', '1.0')).rejects.toMatchObject({
+    code: 'versionMismatch',
+    message: expect.stringMatching(/odo:old holds ODO 0\.9.*1\.0/),
+  });
+  expect(container.ended).toBe(true);
+});
+
+it.each(['Usage: agent [options]', '42', 'null', '"hello"'])(
+  'refuses an image of something else, which says %s, and ends its container',
+  async (line) => {
+    const { container, say } = scriptedContainer();
+    const opened = openRemoteEngine(container, 'postgres:17', '1.0');
+    say(`${line}\n`);
+    await expect(opened).rejects.toMatchObject({ code: 'versionMismatch', message: expect.stringContaining('postgres:17') });
+    expect(container.ended).toBe(true);
+  },
+);
+
+it('tells the status and the last words of a container that ends before it has said anything', async () => {
+  const { container, die } = scriptedContainer('exec format error\n');
+  const opened = openRemoteEngine(container, 'odo:arm', '1.0');
+  die(1);
+  await expect(opened).rejects.toMatchObject({ message: expect.stringContaining('status 1'), hint: 'exec format error' });
+});
+
+it('ends every request, also later ones, when the container dies in the middle of its work', async () => {
+  const { container, say, die } = scriptedContainer('Killed');
+  const opened = openRemoteEngine(container, 'odo:1.0', '1.0');
+  say('{"hello":{"version":"1.0"}}\n');
+  const engine = await opened;
+  const calls = [engine.layDown(JOB, () => undefined, new AbortController().signal), engine.probe(TARGET)];
+  die(137);
+  for (const call of calls)
+    await expect(call).rejects.toMatchObject({ message: expect.stringContaining('status 137'), hint: 'Killed' });
+  await expect(engine.discard(TARGET)).rejects.toMatchObject({ message: expect.stringContaining('status 137') });
+});
+
+it('survives a container that dies while a request is on its way to it', async () => {
+  const { container, say, die } = scriptedContainer();
+  const sending = Promise.withResolvers<void>();
+  const opened = openRemoteEngine({ ...container, send: () => sending.promise }, 'odo:1.0', '1.0');
+  say('{"hello":{"version":"1.0"}}\n');
+  const call = (await opened).swap(TARGET);
+  die(137);
+  // Long enough for Node to call a rejection unhandled.
+  await nextTurn();
+  await nextTurn();
+  sending.resolve();
+  await expect(call).rejects.toMatchObject({ message: expect.stringContaining('status 137') });
+});
+
+it('tells a lost engine from a container that ended', async () => {
+  const output = new PassThrough();
+  const container = containerOf(new PassThrough(), output, new Promise(() => undefined));
+  const opened = openRemoteEngine(container, 'odo:1.0', '1.0');
+  output.write('{"hello":{"version":"1.0"}}\n');
+  const call = (await opened).swap(TARGET);
+  output.destroy(new OdoError('dockerUnreachable', 'the connection was lost'));
+  await expect(call).rejects.toMatchObject({ code: 'dockerUnreachable' });
+});

@@ -1,0 +1,208 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { completeStaging } from '../../../src/restore/complete-staging.ts';
+import type { LayDownJob, Target } from '../../../src/restore/engine.ts';
+import { heldControlFile, incomingDir } from '../../../src/target/place.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+import { crashesAt } from '../target/crash.ts';
+import { plantTree, snapshotTree } from '../tree-snapshot.ts';
+import { segment } from '../wal/named-archive.ts';
+import { SEGMENT_SIZE_BYTES, walSegment } from '../wal/wal-segment.ts';
+import { CONTROL, OWNER, SYSTEM_IDENTIFIER } from './restore-bench.ts';
+
+let target: Target;
+let incoming: string;
+
+/** The files as they are laid down, pg_control in its parking place. */
+function layDown(files: Record<string, string> = {}): void {
+  plantTree(incoming, { PG_VERSION: '17\n', backup_label: 'x', 'postgresql.auto.conf': "work_mem = '8MB'\n", ...files });
+  fs.writeFileSync(heldControlFile(target.pgdata), CONTROL);
+}
+
+function jobWith(more: Partial<LayDownJob> = {}, backup: Partial<LayDownJob['backup']> = {}): LayDownJob {
+  return {
+    store: { url: '/nowhere', pathStyle: false },
+    repository: { format: 'basebackup', root: '' },
+    backup: {
+      id: 'b1',
+      format: 'basebackup',
+      state: 'complete',
+      tablespaces: [],
+      parts: [],
+      wal: 'included',
+      systemIdentifier: SYSTEM_IDENTIFIER,
+      ...backup,
+    },
+    wal: { source: 'included' },
+    target,
+    owner: OWNER,
+    sync: false,
+    verify: 'stream',
+    fresh: false,
+    wipe: false,
+    unattended: false,
+    ...more,
+  };
+}
+
+const read = (name: string) => fs.readFileSync(path.join(incoming, name), 'utf8');
+
+beforeEach(() => {
+  const volume = scratchDirectory();
+  const space = scratchDirectory();
+  target = {
+    pgdata: { root: path.join(volume, '18/docker'), odoDir: path.join(volume, '.odo') },
+    tablespaces: [{ oid: 16387, place: { root: space, odoDir: path.join(space, '.odo') } }],
+  };
+  incoming = incomingDir(target.pgdata);
+  fs.mkdirSync(incoming, { recursive: true });
+});
+
+describe('a complete staging directory', () => {
+  it('has pg_control, and everything that the server needs, with its owner', () => {
+    layDown();
+    completeStaging(jobWith());
+    expect(fs.readFileSync(path.join(incoming, 'global/pg_control')).equals(CONTROL)).toBe(true);
+    expect(fs.existsSync(heldControlFile(target.pgdata))).toBe(false);
+    const made = Object.entries(snapshotTree(incoming)).filter(
+      ([name]) => !['.', 'PG_VERSION', 'backup_label', 'global/pg_control'].includes(name),
+    );
+    for (const [name, what] of made) expect([name, what]).toEqual([name, expect.stringContaining('999:998')]);
+    for (const name of ['pg_wal/archive_status', 'pg_logical/snapshots', 'pg_multixact/members', 'pg_xact', 'pg_tblspc']) {
+      expect([name, snapshotTree(incoming)[name]]).toEqual([name, 'directory 700 999:998']);
+    }
+    expect(snapshotTree(incoming)['recovery.signal']).toBe('file 600 999:998 ');
+  });
+
+  it.each([
+    [0o755, '750'],
+    [0o750, '750'],
+    [0o700, '700'],
+    [0o777, '750'],
+  ])('has a mode that the server accepts: %o becomes %s', (mode, expected) => {
+    layDown();
+    fs.chmodSync(incoming, mode);
+    completeStaging(jobWith());
+    expect((fs.statSync(incoming).mode & 0o7777).toString(8)).toBe(expected);
+  });
+
+  it("keeps the backup's settings, or has the user's instead, and recovers with ours", () => {
+    layDown();
+    completeStaging(jobWith());
+    expect(read('postgresql.auto.conf')).toMatch(
+      /^work_mem = '8MB'\n# >>> odo[\s\S]*restore_command = 'test -r \.\.\/\.\.\/\.odo\/restore-command/,
+    );
+    expect(fs.readFileSync(path.join(target.pgdata.odoDir, 'restore-command'), 'utf8')).toMatch(/^#!\/bin\/sh\n/);
+    layDown();
+    completeStaging(jobWith({ replacementConf: "work_mem = '1GB'" }));
+    expect(read('postgresql.auto.conf')).toMatch(/^work_mem = '1GB'\n# >>> odo/);
+  });
+
+  it('needs no postgresql.auto.conf in the backup', () => {
+    layDown();
+    fs.rmSync(path.join(incoming, 'postgresql.auto.conf'));
+    completeStaging(jobWith());
+    expect(read('postgresql.auto.conf')).toMatch(/^# >>> odo/);
+  });
+
+  it('clears the spool away by itself only when nobody watches it recover', () => {
+    layDown();
+    completeStaging(jobWith());
+    expect(read('postgresql.auto.conf')).toContain("recovery_end_command = ''");
+    completeStaging(jobWith({ unattended: true }));
+    expect(read('postgresql.auto.conf')).toMatch(/recovery_end_command = 'rm -rf \.\.\/\.\.\/\.odo\/spool/);
+  });
+
+  it('has links to the tablespaces, or a map with their new places where the backup brings one', () => {
+    layDown();
+    completeStaging(jobWith());
+    expect(snapshotTree(incoming)['pg_tblspc/16387']).toBe(`link to ${target.tablespaces[0]?.place.root} 999:998`);
+    fs.rmSync(path.join(incoming, 'pg_tblspc/16387'));
+    layDown({ tablespace_map: '16387 /where/it was\n16999 /of/no/concern\n' });
+    completeStaging(jobWith());
+    expect(read('tablespace_map')).toBe(`16387 ${target.tablespaces[0]?.place.root}\n16999 /of/no/concern\n`);
+    expect(fs.readdirSync(path.join(incoming, 'pg_tblspc'))).toEqual([]);
+  });
+
+  it('comes out the same after any interruption', () => {
+    const files = { tablespace_map: '16387 /where/it/was\n' };
+    layDown(files);
+    completeStaging(jobWith());
+    const expected = snapshotTree(incoming);
+    for (let n = 1; ; n++) {
+      fs.rmSync(incoming, { recursive: true });
+      layDown(files);
+      const crashed = crashesAt(n, () => completeStaging(jobWith()));
+      completeStaging(jobWith());
+      expect([n, snapshotTree(incoming)]).toEqual([n, expected]);
+      if (!crashed) break;
+    }
+  });
+
+  it('never writes through a link that the backup holds', () => {
+    const outside = path.join(scratchDirectory(), 'outside');
+    fs.writeFileSync(outside, 'untouched');
+    layDown();
+    for (const name of ['postgresql.auto.conf', 'recovery.signal', 'postgresql.auto.conf.odo']) {
+      fs.rmSync(path.join(incoming, name), { force: true });
+      fs.symlinkSync(outside, path.join(incoming, name));
+    }
+    completeStaging(jobWith());
+    expect(fs.readFileSync(outside, 'utf8')).toBe('untouched');
+    expect(read('postgresql.auto.conf')).toMatch(/^# >>> odo/);
+    expect(fs.lstatSync(path.join(incoming, 'recovery.signal')).isFile()).toBe(true);
+  });
+});
+
+describe('a backup that cannot be started', () => {
+  const refused = (job: LayDownJob, expected: object) => {
+    expect(() => completeStaging(job)).toThrow(expect.objectContaining(expected));
+    expect(fs.existsSync(path.join(incoming, 'global/pg_control'))).toBe(false);
+  };
+
+  it.each(['PG_VERSION', 'backup_label'])('is incomplete without %s, and does not get its pg_control', (name) => {
+    layDown();
+    fs.rmSync(path.join(incoming, name));
+    refused(jobWith(), { code: 'backupIncomplete', message: expect.stringContaining(name) });
+  });
+
+  it('is incomplete without pg_control', () => {
+    layDown();
+    fs.rmSync(heldControlFile(target.pgdata));
+    refused(jobWith(), { code: 'backupIncomplete', message: expect.stringContaining('pg_control') });
+  });
+
+  it('does not fit a server of another major version', () => {
+    layDown();
+    refused(jobWith({ postgresMajor: 18 }), { code: 'versionMismatch', hint: expect.stringContaining('17') });
+  });
+
+  it('is corrupt when it is put together from two clusters', () => {
+    layDown();
+    refused(jobWith({}, { systemIdentifier: '7' }), { code: 'dataCorrupt', message: expect.stringContaining(SYSTEM_IDENTIFIER) });
+  });
+
+  it('is corrupt when its pg_control is cut off', () => {
+    layDown();
+    fs.truncateSync(heldControlFile(target.pgdata), 100);
+    refused(jobWith(), { code: 'dataCorrupt' });
+  });
+
+  it('is incomplete when the WAL that it should bring along is not all there', () => {
+    const backup = {
+      beginWal: segment(1, 1),
+      endWal: segment(1, 3),
+      walSegmentSizeBytes: SEGMENT_SIZE_BYTES,
+      postgresMajor: 17,
+      parts: [],
+    };
+    layDown({ 'pg_wal/': '' });
+    for (const number of [1, 2]) {
+      fs.writeFileSync(path.join(incoming, 'pg_wal', segment(1, number)), walSegment(1, number, SYSTEM_IDENTIFIER));
+    }
+    refused(jobWith({}, backup), { code: 'backupIncomplete', message: expect.stringContaining(segment(1, 3)) });
+    fs.writeFileSync(path.join(incoming, 'pg_wal', segment(1, 3)), walSegment(1, 3, SYSTEM_IDENTIFIER));
+    expect(() => completeStaging(jobWith({}, backup))).not.toThrow();
+  });
+});

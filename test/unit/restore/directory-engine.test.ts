@@ -1,0 +1,421 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OdoEvent, Phase, Report } from '../../../src/events.ts';
+import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
+import type { FinishOptions } from '../../../src/restore/engine.ts';
+import { type Journal, readJournal, writeJournal } from '../../../src/target/journal.ts';
+import { incomingDir, type Place, previousDir, spoolDir } from '../../../src/target/place.ts';
+import { swap, swapBack } from '../../../src/target/swap.ts';
+import { crashesAt, crashesLaterAt } from '../target/crash.ts';
+import { plantTree, snapshotTree } from '../tree-snapshot.ts';
+import { segment } from '../wal/named-archive.ts';
+import { type Bench, CONTROL, contentOf, setUpBench } from './restore-bench.ts';
+
+const engine = createDirectoryEngine();
+const never = new AbortController().signal;
+const silent: Report = () => undefined;
+
+// Nothing here is about a loss of power.
+beforeEach(() => {
+  const spy = vi.spyOn(fs, 'fsyncSync').mockReturnValue();
+  return () => spy.mockRestore();
+});
+
+const layDown = (bench: Bench, report = silent, signal = never) => engine.layDown(bench.job, report, signal);
+
+async function restore(bench: Bench): Promise<void> {
+  await layDown(bench);
+  await engine.swap(bench.target);
+}
+
+function finishOf(bench: Bench, more: Partial<FinishOptions> = {}): FinishOptions {
+  return { target: bench.target, keepPrevious: false, settings: 'remove', ...more };
+}
+
+/** What a server does at the end of its recovery. */
+function promote({ target }: Bench): void {
+  fs.rmSync(path.join(target.pgdata.root, 'recovery.signal'));
+}
+
+const placesOf = ({ target }: Bench): Place[] => [target.pgdata, ...target.tablespaces.map(({ place }) => place)];
+const stateOf = ({ target }: Bench) => readJournal(target.pgdata.odoDir)?.state;
+const leftovers = (bench: Bench) => placesOf(bench).filter(({ odoDir }) => fs.existsSync(odoDir));
+const previousOf = (bench: Bench) => placesOf(bench).map((place) => snapshotTree(previousDir(place)));
+const autoConf = ({ target }: Bench) => fs.readFileSync(path.join(target.pgdata.root, 'postgresql.auto.conf'), 'utf8');
+
+/** A part that was uploaded only so far. */
+function cutOff({ repository, job }: Bench, index: number, sizeBytes: number): void {
+  const part = job.backup.parts[index] as Bench['job']['backup']['parts'][number];
+  fs.truncateSync(path.join(repository, part.key), sizeBytes);
+  part.sizeBytes = sizeBytes;
+}
+
+/** A signal that fires when the phase begins, and a report for it. */
+function cancelAt(phase: Phase): { signal: AbortSignal; report: Report } {
+  const controller = new AbortController();
+  const report = (event: OdoEvent) => {
+    if (event.type === 'phase' && event.phase === phase && event.state === 'started') controller.abort();
+  };
+  return { signal: controller.signal, report };
+}
+
+describe('a whole restore', () => {
+  it.each(['.', '18/docker'])(
+    'fills PGDATA at %s and its tablespace, over older content that is kept until it is finished',
+    async (root) => {
+      const bench = setUpBench(root);
+      const laidDown = await layDown(bench);
+      expect(contentOf(bench)).toEqual(bench.old);
+      expect(laidDown).toMatchObject({ files: 7, walSegments: 3, reusedBytes: 0, reusedParts: 0 });
+
+      await engine.swap(bench.target);
+      const [data, space] = contentOf(bench);
+      expect(
+        Object.keys(data ?? {})
+          .filter((name) => !data?.[name]?.startsWith('directory'))
+          .sort(),
+      ).toEqual([
+        'PG_VERSION',
+        'backup_label',
+        'base/5/1259',
+        'global/pg_control',
+        'pg_tblspc/16387',
+        'postgresql.auto.conf',
+        'postgresql.conf',
+        'recovery.signal',
+      ]);
+      expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'global/pg_control')).equals(CONTROL)).toBe(true);
+      expect(data?.['pg_tblspc/16387']).toBe(`link to ${bench.target.tablespaces[0]?.place.root} 999:998`);
+      expect(data?.['.']).toBe('directory 750 999:998');
+      expect(space?.['PG_17_202406281/5/16400']).toMatch(/^file \d+ 999:998 heap$/);
+      for (const what of [...Object.values(data ?? {}), ...Object.values(space ?? {})]) expect(what).toContain('999:998');
+      expect(previousOf(bench)).toEqual(bench.old);
+      expect(fs.readdirSync(spoolDir(bench.target.pgdata)).sort()).toEqual(
+        [1, 2, 3].map((number) => segment(1, number)).concat('complete'),
+      );
+      for (const reached of [bench.target.pgdata.odoDir, spoolDir(bench.target.pgdata)]) {
+        expect(fs.statSync(reached)).toMatchObject({ uid: 999, gid: 998 });
+      }
+
+      promote(bench);
+      await engine.finish(finishOf(bench));
+      expect(leftovers(bench)).toEqual([]);
+      expect(autoConf(bench)).toBe("work_mem = '8MB'\n");
+      expect(fs.statSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'))).toMatchObject({ uid: 999, gid: 998 });
+    },
+  );
+
+  it('fills directories that are not there yet', async () => {
+    const bench = setUpBench('new/data');
+    fs.rmSync(path.join(bench.volume, 'new'), { recursive: true });
+    await restore(bench);
+    expect(fs.statSync(path.join(bench.volume, 'new'))).toMatchObject({ uid: 999, gid: 998 });
+    expect(contentOf(bench)[0]?.PG_VERSION).toMatch(/17\n$/);
+  });
+
+  it('keeps archiving off when it is told to, with the owner and mode that the file had', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    promote(bench);
+    fs.chmodSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'), 0o640);
+    await engine.finish(finishOf(bench, { settings: 'remove-but-keep-archiving-off' }));
+    expect(autoConf(bench)).toMatch(/^work_mem = '8MB'\n# odo: .*\narchive_mode = 'off'\n$/);
+    expect((fs.statSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe('640');
+  });
+
+  it('leaves the recovery to whoever starts the server, when nobody watches', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    await engine.finish(finishOf(bench, { keepPrevious: true, settings: 'leave' }));
+    expect(autoConf(bench)).toContain('restore_command');
+    expect(fs.existsSync(path.join(spoolDir(bench.target.pgdata), 'complete'))).toBe(true);
+    expect(previousOf(bench)).toEqual(bench.old);
+    expect(stateOf(bench)).toBe('swapped');
+  });
+
+  it('leaves nothing to roll back to where there was nothing before', async () => {
+    const bench = setUpBench();
+    for (const { root } of placesOf(bench))
+      for (const name of fs.readdirSync(root)) fs.rmSync(path.join(root, name), { recursive: true });
+    await restore(bench);
+    await engine.finish(finishOf(bench, { keepPrevious: true, settings: 'leave' }));
+    expect(stateOf(bench)).toBeUndefined();
+    expect(leftovers(bench)).toEqual([bench.target.pgdata]);
+    expect(fs.readdirSync(bench.target.pgdata.odoDir).sort()).toEqual(['restore-command', 'spool']);
+  });
+
+  it('runs as an ordinary user on directories of that user', async () => {
+    const bench = setUpBench();
+    for (const directory of [bench.repository, ...placesOf(bench).map(({ root }) => root), bench.volume]) {
+      execFileSync('chown', ['-R', '65534:65534', directory]);
+    }
+    const engineUrl = new URL('../../../src/restore/directory-engine.ts', import.meta.url).href;
+    const script = `
+      import { createDirectoryEngine } from ${JSON.stringify(engineUrl)};
+      const engine = createDirectoryEngine();
+      const job = ${JSON.stringify(bench.job)};
+      await engine.layDown(job, () => undefined, new AbortController().signal);
+      await engine.swap(job.target);
+      process.exit(0);`;
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], { uid: 65534, gid: 65534, cwd: '/', stdio: 'pipe' });
+    const [data, space] = contentOf(bench);
+    for (const what of [...Object.values(data ?? {}), ...Object.values(space ?? {})]) expect(what).toContain('65534:65534');
+    expect(data?.['global/pg_control']).toBeDefined();
+  });
+});
+
+describe('a failure before the exchange', () => {
+  it.each(['lay-down', 'wal', 'sync'] as const)(
+    'by a cancellation in phase %s leaves the old content, and can be discarded without a trace',
+    async (phase) => {
+      const bench = setUpBench();
+      bench.job.sync = true;
+      const { signal, report } = cancelAt(phase);
+      await expect(layDown(bench, report, signal)).rejects.toMatchObject({ name: 'OdoError', code: 'cancelled' });
+      expect(contentOf(bench)).toEqual(bench.old);
+      expect(stateOf(bench)).toBe('laying-down');
+      await engine.discard(bench.target);
+      expect(contentOf(bench)).toEqual(bench.old);
+      expect(leftovers(bench)).toEqual([]);
+    },
+  );
+
+  it('never has pg_control in the staged directory while it is incomplete', async () => {
+    const bench = setUpBench();
+    const seen: boolean[] = [];
+    await layDown(bench, (event) => {
+      if (event.type === 'phase') seen.push(fs.existsSync(path.join(incomingDir(bench.target.pgdata), 'global/pg_control')));
+    });
+    expect(seen).toEqual([false, false, false, false]);
+  });
+
+  it.each<[string, (bench: Bench) => unknown, string]>([
+    ['a part is gone', (bench) => fs.rmSync(path.join(bench.repository, 'base/b1/16387.tar.gz')), 'notFound'],
+    ['a part is cut off', (bench) => cutOff(bench, 0, 3000), 'dataCorrupt'],
+    ['a packed part is cut off', (bench) => cutOff(bench, 1, 100), 'dataCorrupt'],
+    [
+      'a segment is gone',
+      (bench) => fs.rmSync(path.join(bench.repository, `wals/0000000100000000/${segment(1, 2)}.gz`)),
+      'backupIncomplete',
+    ],
+    ['the version does not fit', (bench) => Object.assign(bench.job, { postgresMajor: 18 }), 'versionMismatch'],
+  ])('because %s has its own code and leaves the old content', async (_what, damage, code) => {
+    const bench = setUpBench();
+    damage(bench);
+    await expect(layDown(bench)).rejects.toMatchObject({ name: 'OdoError', code });
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(fs.existsSync(path.join(incomingDir(bench.target.pgdata), 'global/pg_control'))).toBe(false);
+  });
+
+  it('is no obstacle to the next run, whose result is the same as without it', async () => {
+    const undisturbed = setUpBench();
+    await restore(undisturbed);
+    const bench = setUpBench();
+    const { signal, report } = cancelAt('wal');
+    await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await layDown(bench)).toMatchObject({ reusedParts: 2 });
+    await engine.swap(bench.target);
+    const ownPaths = (one: Bench) =>
+      JSON.stringify(contentOf(one)).replaceAll(one.target.tablespaces[0]?.place.root ?? '', 'TABLESPACE');
+    expect(ownPaths(bench)).toBe(ownPaths(undisturbed));
+    expect(previousOf(bench)).toEqual(bench.old);
+  });
+
+  it('does not let another run build on what was laid down of another backup', async () => {
+    const bench = setUpBench();
+    const { signal, report } = cancelAt('wal');
+    await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
+    plantTree(incomingDir(bench.target.pgdata), { 'base/5/stray': 'of the other backup' });
+    bench.job.backup = { ...bench.job.backup, id: 'b2' };
+    expect(await layDown(bench)).toMatchObject({ reusedParts: 0, reusedBytes: 0 });
+    await engine.swap(bench.target);
+    expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');
+  });
+});
+
+describe('an exchange that fails', () => {
+  /** Lets the n-th rename of a directory's entry fail, once. */
+  function failingRename(n: number) {
+    const { renameSync } = fs;
+    let count = 0;
+    return vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+      if (!String(from).endsWith('.new')) count += 1;
+      if (count === n) {
+        count += 1;
+        throw Object.assign(new Error('EBUSY: resource busy or locked'), { code: 'EBUSY' });
+      }
+      renameSync(from, to);
+    });
+  }
+
+  it('while the old content moves out puts it back at once', async () => {
+    const bench = setUpBench();
+    await layDown(bench);
+    const spy = failingRename(3);
+    await expect(engine.swap(bench.target)).rejects.toThrow('EBUSY');
+    spy.mockRestore();
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(stateOf(bench)).toBe('staged');
+    await engine.swap(bench.target);
+    expect(previousOf(bench)).toEqual(bench.old);
+  });
+
+  it('while the new content moves in is carried on with', async () => {
+    const bench = setUpBench();
+    await layDown(bench);
+    const spy = failingRename(8);
+    await engine.swap(bench.target);
+    spy.mockRestore();
+    expect(stateOf(bench)).toBe('swapped');
+    expect(previousOf(bench)).toEqual(bench.old);
+    expect(contentOf(bench)[0]?.['global/pg_control']).toBeDefined();
+  });
+});
+
+describe('after the exchange', () => {
+  it('a rollback brings the old content back and leaves no trace', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    expect(await engine.rollback(bench.target)).toBe(true);
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(leftovers(bench)).toEqual([]);
+    expect(await engine.rollback(bench.target)).toBe(false);
+  });
+
+  it('a rollback says that it brought back what an interrupted exchange or rollback had displaced', async () => {
+    for (const interrupted of ['swap', 'rollback'] as const) {
+      const bench = setUpBench();
+      await layDown(bench);
+      const { odoDir } = bench.target.pgdata;
+      if (interrupted === 'rollback') await engine.swap(bench.target);
+      expect(crashesAt(10, () => (interrupted === 'swap' ? swap : swapBack)(odoDir, readJournal(odoDir) as Journal))).toBe(true);
+      expect(stateOf(bench)).toBe(interrupted === 'swap' ? 'moving-out' : 'moving-back');
+      expect(await engine.rollback(bench.target)).toBe(true);
+      expect(contentOf(bench)).toEqual(bench.old);
+    }
+  });
+
+  it('a rollback has nothing to do where there was nothing before, and leaves what was restored', async () => {
+    const bench = setUpBench();
+    for (const { root } of placesOf(bench))
+      for (const name of fs.readdirSync(root)) fs.rmSync(path.join(root, name), { recursive: true });
+    await restore(bench);
+    const restored = contentOf(bench);
+    expect(await engine.rollback(bench.target)).toBe(false);
+    expect(contentOf(bench)).toEqual(restored);
+  });
+
+  it('a new restore takes back one that no server has finished, and keeps what was there at first', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    await restore(bench);
+    expect(previousOf(bench)).toEqual(bench.old);
+    expect(contentOf(bench)[0]?.PG_VERSION).toMatch(/17\n$/);
+  });
+
+  it('a new restore is refused once the restored server has run, since its data may be wanted', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    promote(bench);
+    const used = contentOf(bench);
+    await expect(layDown(bench)).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining('in use since'),
+    });
+    expect(contentOf(bench)).toEqual(used);
+    expect(previousOf(bench)).toEqual(bench.old);
+  });
+
+  it('discarding what failed before the exchange does not touch one that was made', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    const restored = contentOf(bench);
+    await engine.discard(bench.target);
+    expect(contentOf(bench)).toEqual(restored);
+    expect(previousOf(bench)).toEqual(bench.old);
+  });
+
+  it('a finish that dies at any step is never rolled back to half of the old content', async () => {
+    const outcomes = new Set<boolean>();
+    for (let n = 1; ; n++) {
+      const bench = setUpBench();
+      await restore(bench);
+      promote(bench);
+      const settled = Object.fromEntries(
+        Object.entries(contentOf(bench)[0] ?? {}).filter(([name]) => name !== 'postgresql.auto.conf'),
+      );
+      const died = await crashesLaterAt(n, () => engine.finish(finishOf(bench)));
+      // Deleting is not done in one step, so half of what was being deleted may be gone.
+      if (stateOf(bench) === 'clearing')
+        fs.rmSync(path.join(previousDir(bench.target.pgdata), 'base'), { recursive: true, force: true });
+      const rolledBack = await engine.rollback(bench.target);
+      outcomes.add(rolledBack);
+      if (rolledBack) expect(contentOf(bench)).toEqual(bench.old);
+      else expect(contentOf(bench)[0]).toMatchObject(settled);
+      if (!died) break;
+    }
+    expect(outcomes).toEqual(new Set([true, false]));
+  });
+
+  it('a new restore clears away what a finish that died has left, and is not disturbed by it', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    promote(bench);
+    const { odoDir } = bench.target.pgdata;
+    writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'clearing' });
+    fs.rmSync(path.join(previousDir(bench.target.pgdata), 'base'), { recursive: true });
+    const before = contentOf(bench);
+    let lockedAtStart = false;
+    await layDown(bench, (event) => {
+      if (event.type === 'phase' && event.phase === 'lay-down') lockedAtStart ||= fs.existsSync(path.join(odoDir, 'lock'));
+    });
+    expect(lockedAtStart).toBe(true);
+    await engine.swap(bench.target);
+    expect(previousOf(bench)).toEqual(before);
+  });
+});
+
+describe('cleaning up by hand', () => {
+  it('removes what was kept, and staged files, but not the way back from a recovery that has not ended', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    expect(previousOf(bench)).toEqual(bench.old);
+    promote(bench);
+    const used = contentOf(bench);
+    await engine.clean(bench.target);
+    const cleaned = contentOf(bench);
+    for (const [pgdata] of [used, cleaned]) delete pgdata?.['postgresql.auto.conf'];
+    expect(cleaned).toEqual(used);
+    expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'), 'utf8')).not.toContain('restore_command');
+    expect(leftovers(bench)).toEqual([]);
+    const staged = setUpBench();
+    await layDown(staged);
+    await engine.clean(staged.target);
+    expect(contentOf(staged)).toEqual(staged.old);
+    expect(leftovers(staged)).toEqual([]);
+  });
+});
+
+it('tells what is in the places, one probe each', async () => {
+  const bench = setUpBench();
+  await restore(bench);
+  const { pgdata, tablespaces } = await engine.probe(bench.target);
+  expect(pgdata).toMatchObject({
+    pgVersion: '17',
+    journalState: 'swapped',
+    hasPrevious: true,
+    usedSinceSwap: false,
+    owner: { uid: 999, gid: 998 },
+  });
+  expect(pgdata.journalPlaces).toEqual(placesOf(bench));
+  expect(tablespaces).toMatchObject([{ exists: true, empty: false, sample: ['PG_17_202406281'], hasPrevious: true }]);
+});
+
+it('has nothing to exchange without a journal', async () => {
+  const bench = setUpBench();
+  await expect(engine.swap(bench.target)).rejects.toMatchObject({ code: 'bug' });
+  expect(contentOf(bench)).toEqual(bench.old);
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import type { Backup } from '../../../src/formats/format.ts';
+import { proveCluster, proveSpace, proveTargetSafe } from '../../../src/restore/prove-place.ts';
+import type { TargetProbe } from '../../../src/target/probe.ts';
+import type { WalPlan } from '../../../src/wal/wal-plan.ts';
+
+const PLACE = { root: '/pg/data', odoDir: '/pg/.odo' };
+const GIB = 2 ** 30;
+
+const EMPTY: TargetProbe = {
+  exists: true,
+  empty: true,
+  sample: [],
+  freeBytes: 100 * GIB,
+  freeInodes: 1e6,
+  hasPrevious: false,
+  usedSinceSwap: false,
+};
+const OLD: TargetProbe = { ...EMPTY, empty: false, sample: ['PG_VERSION', 'base'], pgVersion: '15' };
+
+const unsafe = (words: string) => expect.objectContaining({ code: 'unsafeTarget', message: expect.stringContaining(words) });
+const judge = (probe: Partial<TargetProbe>, kind: 'data directory' | 'tablespace' = 'data directory') =>
+  proveTargetSafe(PLACE, { ...EMPTY, ...probe }, kind);
+
+describe('a directory is safe to fill when it', () => {
+  it('is empty or not there yet', () => {
+    expect(judge({}).evidence).toContain('is empty');
+    expect(judge({ exists: false }).evidence).toContain('will be created');
+  });
+
+  it('holds a data directory, which is kept', () => {
+    expect(judge(OLD).evidence).toMatch(/PostgreSQL 15, which is kept/);
+  });
+
+  it('says loudly when the old data is not kept', () => {
+    expect(proveTargetSafe(PLACE, OLD, 'data directory', { wipe: true }).evidence).toContain('DELETED');
+  });
+
+  it.each(['moving-out', 'moving-in', 'moving-back', 'swapped'] as const)(
+    'was left by an exchange of ours in state %s',
+    (journalState) => {
+      const probe = { ...OLD, sample: ['base'], hasPrevious: true, journalState };
+      const { pgVersion: _pgVersion, ...halfMoved } = probe;
+      expect(judge(halfMoved).evidence).toContain('holds');
+    },
+  );
+
+  it('holds a tablespace, for a tablespace', () => {
+    expect(judge({ empty: false, sample: ['PG_15_202209061'] }, 'tablespace').evidence).toContain('a tablespace');
+  });
+});
+
+describe('a directory is left alone when it', () => {
+  it('may have a server', () => {
+    expect(() => judge({ ...OLD, server: 'process 7 is running' })).toThrow(unsafe('process 7 is running'));
+  });
+
+  it('holds something else', () => {
+    expect(() => judge({ empty: false, sample: ['photos', 'taxes'] })).toThrow(unsafe('photos, taxes'));
+    expect(() => judge({ empty: false, sample: ['PG_15_202209061', 'photos'] }, 'tablespace')).toThrow(unsafe('photos'));
+  });
+
+  it('was restored and has been used since', () => {
+    expect(() => judge({ ...OLD, journalState: 'swapped', hasPrevious: true, usedSinceSwap: true })).toThrow(
+      unsafe('in use since'),
+    );
+  });
+
+  it.each([undefined, 'laying-down', 'staged'] as const)('has older data that no journal accounts for (%s)', (journalState) => {
+    const journal = journalState === undefined ? {} : { journalState };
+    expect(() => judge({ ...OLD, hasPrevious: true, ...journal })).toThrow(unsafe('/pg/.odo/previous'));
+    expect(() => judge({ hasPrevious: true, ...journal })).toThrow(unsafe('/pg/.odo/previous'));
+  });
+});
+
+const BACKUP: Backup = {
+  id: 'b',
+  format: 'barman',
+  state: 'complete',
+  tablespaces: [],
+  parts: [],
+  wal: 'archive',
+  storedBytes: GIB,
+};
+const INCLUDED: WalPlan = { source: 'included' };
+
+function archived(segments: number): WalPlan {
+  return {
+    source: 'archive',
+    spans: [],
+    segmentSizeBytes: 16 * 2 ** 20,
+    recoveryTargetTimeline: 'latest',
+    histories: [],
+    segments,
+    storedBytes: 1,
+    endSegment: '',
+  };
+}
+
+describe('the space', () => {
+  const space = (freeBytes: number, wal: WalPlan, backup: Partial<Backup> = {}, wipe = false) =>
+    proveSpace({ ...OLD, freeBytes, usedBytes: 5 * GIB }, { ...BACKUP, ...backup }, wal, { wipe });
+  const noSpace = expect.objectContaining({ code: 'noSpace' });
+
+  it('must hold the backup beside the old data, to the last byte', () => {
+    expect(() => space(GIB, INCLUDED)).not.toThrow();
+    expect(() => space(GIB - 1, INCLUDED)).toThrow(noSpace);
+  });
+
+  it('is reckoned by what the backup comes to when it is unpacked, where that is known', () => {
+    expect(() => space(2 * GIB, INCLUDED, { restoredBytes: 3 * GIB })).toThrow(noSpace);
+    expect(space(3 * GIB, INCLUDED, { restoredBytes: 3 * GIB }).evidence).toMatch(/3\.0 GiB free.*3\.0 GiB needed/);
+  });
+
+  it('must hold the unpacked WAL too: in the spool, and again as the server replays it', () => {
+    expect(() => space(GIB + 64 * 32 * 2 ** 20, archived(64))).not.toThrow();
+    expect(() => space(GIB + 64 * 32 * 2 ** 20 - 1, archived(64))).toThrow(noSpace);
+  });
+
+  it('counts the old data as free only when it is deleted first', () => {
+    expect(() => space(GIB, INCLUDED, { restoredBytes: 6 * GIB })).toThrow(noSpace);
+    expect(space(GIB, INCLUDED, { restoredBytes: 6 * GIB }, true).evidence).toContain('to be deleted');
+    expect(() => space(GIB - 1, INCLUDED, { restoredBytes: 6 * GIB }, true)).toThrow(noSpace);
+  });
+
+  it('needs inodes as well, where a file system counts them', () => {
+    const probe = { ...EMPTY, freeInodes: 10 };
+    expect(() => proveSpace(probe, BACKUP, INCLUDED, { wipe: false })).toThrow(noSpace);
+    expect(() => proveSpace({ ...probe, freeInodes: 0 }, BACKUP, INCLUDED, { wipe: false })).not.toThrow();
+    const withMany = (freeInodes: number) =>
+      proveSpace({ ...EMPTY, freeInodes }, { ...BACKUP, restoredFiles: 50_000 }, INCLUDED, { wipe: false });
+    expect(() => withMany(49_999)).toThrow(noSpace);
+    expect(() => withMany(50_000)).not.toThrow();
+  });
+});
+
+describe('the cluster of the old data', () => {
+  const NO = { wipe: false, allowDifferentCluster: false };
+  const cluster = (probe: Partial<TargetProbe>, wish = NO) =>
+    proveCluster({ ...OLD, ...probe }, { ...BACKUP, systemIdentifier: '1' }, wish);
+
+  it('may be the same, another that is kept, or unknown', () => {
+    expect(cluster({ systemIdentifier: '1' }).state).toBeUndefined();
+    expect(cluster({ systemIdentifier: '2' }).state).toBe('warning');
+    expect(cluster({}).state).toBe('unjudged');
+    expect(cluster({ ...EMPTY }).evidence).toContain('no old data');
+  });
+
+  it('is not deleted when it is another, unless that is said in so many words', () => {
+    expect(() => cluster({ systemIdentifier: '2' }, { ...NO, wipe: true })).toThrow(unsafe('another cluster (2)'));
+    expect(cluster({ systemIdentifier: '2' }, { wipe: true, allowDifferentCluster: true }).state).toBe('warning');
+    expect(cluster({ systemIdentifier: '1' }, { ...NO, wipe: true }).state).toBeUndefined();
+  });
+});

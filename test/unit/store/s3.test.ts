@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ObjectStore } from '../../../src/store/object-store.ts';
+import { createS3Store, type S3Config } from '../../../src/store/s3.ts';
+import { resolveCredentials } from '../../../src/store/s3-credentials.ts';
+import { type Answer, answerError, type ScriptedServer, startScriptedServer } from './scripted-s3.ts';
+
+let server: ScriptedServer | undefined;
+let store: ObjectStore | undefined;
+
+beforeEach(() => {
+  // Nothing of the machine's own configuration, and no question to an instance's metadata service.
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent/credentials');
+  vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent/config');
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  store?.close();
+  await server?.close();
+  store = server = undefined;
+});
+
+async function open(answer: Answer, config: Partial<S3Config> = {}): Promise<ObjectStore> {
+  server = await startScriptedServer(answer);
+  const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
+  store = createS3Store({ bucket: 'backups', endpoint: server.endpoint, credentials, retryForMs: 0, ...config });
+  return store;
+}
+
+async function list(from: ObjectStore): Promise<unknown[]> {
+  const entries: unknown[] = [];
+  for await (const entry of from.list('')) entries.push(entry);
+  return entries;
+}
+
+test.each([
+  [404, 'NoSuchBucket', 'notFound', /^no bucket backups at http/],
+  [403, 'AccessDenied', 'accessDenied', /access to bucket backups is denied/],
+  [403, 'InvalidAccessKeyId', 'accessDenied', /does not know the access key/],
+  [403, 'SignatureDoesNotMatch', 'accessDenied', /secret key does not fit/],
+  [400, 'ExpiredToken', 'accessDenied', /have expired/],
+  [400, 'InvalidToken', 'accessDenied', /session token/],
+  [403, 'RequestTimeTooSkewed', 'accessDenied', /clock/],
+  [301, 'PermanentRedirect', 'usage', /another region/],
+  [400, 'IllegalLocationConstraintException', 'usage', /another region/],
+  [400, 'InvalidBucketName', 'usage', /not a valid bucket name/],
+  [503, 'SlowDown', 'storeUnreachable', /SlowDown, HTTP 503/],
+  [500, '', 'storeUnreachable', /HTTP 500/],
+  [400, 'RequestTimeout', 'storeUnreachable', /RequestTimeout/],
+] as const)('an answer of %i %s is %s', async (status, code, expected, message) => {
+  const error = await list(await open(answerError(status, code))).catch((e: unknown) => e);
+  expect(error).toMatchObject({ code: expected, message: expect.stringMatching(message) });
+});
+
+test('names the region that the server names', async () => {
+  const asked = await open(answerError(400, 'AuthorizationHeaderMalformed', '<Region>eu-central-1</Region>'), {
+    region: 'us-east-1',
+  });
+  await expect(list(asked)).rejects.toMatchObject({
+    code: 'usage',
+    message: 'bucket backups is in region eu-central-1, not in us-east-1',
+    hint: 'give -r eu-central-1',
+  });
+});
+
+test('goes by the region in the header where an answer has no body', async () => {
+  const asked = await open(answerError(301, '', '', { 'x-amz-bucket-region': 'eu-west-3' }));
+  await expect(asked.head('key')).rejects.toMatchObject({ code: 'usage', hint: 'give -r eu-west-3' });
+});
+
+test('a HEAD that is denied is not taken for a missing object', async () => {
+  await expect((await open(answerError(403, ''))).head('key')).rejects.toMatchObject({
+    code: 'accessDenied',
+    message: 'access to s3://backups/key is denied',
+  });
+});
+
+test('an archived object is told from a forbidden one', async () => {
+  const asked = await open(answerError(403, 'InvalidObjectState'));
+  await expect(asked.read('key')).rejects.toMatchObject({
+    code: 'accessDenied',
+    message: expect.stringContaining('archive storage class'),
+  });
+});
+
+test.each(['<!doctype html><html><head><title>Console</title></head></html>', 'hello & <goodbye'])(
+  'a web server is not taken for an empty bucket (%s)',
+  async (page) => {
+    const asked = await open((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(page));
+    await expect(list(asked)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('not as an S3 server') });
+  },
+);
+
+test('a gateway’s page in HTML is a server that cannot be reached', async () => {
+  const asked = await open((_, response) => response.writeHead(502, { 'content-type': 'text/html' }).end('<html>Bad <b>gateway'));
+  await expect(list(asked)).rejects.toMatchObject({ code: 'storeUnreachable', message: expect.stringContaining('HTTP 502') });
+});
+
+test('a listing and a HEAD survive failures that pass', async () => {
+  const page = '<ListBucketResult><Name>backups</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>';
+  const asked = await open(
+    (request, response, count) => {
+      if (count % 4 < 3) return count % 2 ? request.socket.destroy() : answerError(503, 'SlowDown')(request, response, count);
+      return request.method === 'HEAD'
+        ? response.writeHead(200, { 'content-length': 7, etag: '"e1"' }).end()
+        : response.writeHead(200, { 'content-type': 'application/xml' }).end(page);
+    },
+    { retryForMs: 10_000 },
+  );
+  expect(await list(asked)).toEqual([]);
+  expect(await asked.head('key')).toEqual({ key: 'key', sizeBytes: 7, etag: 'e1' });
+});
+
+test('no credentials at all', async () => {
+  server = await startScriptedServer(answerError(500, ''));
+  store = createS3Store({ bucket: 'backups', endpoint: server.endpoint, retryForMs: 0 });
+  await expect(list(store)).rejects.toMatchObject({ code: 'accessDenied', message: 'no credentials for bucket backups' });
+  expect(server.requests).toEqual([]);
+  await expect(resolveCredentials({})).rejects.toMatchObject({ code: 'accessDenied', message: 'no S3 credentials' });
+});
+
+test('credentials come from the configuration, else from the environment', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'env-key');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'env-secret');
+  vi.stubEnv('AWS_SESSION_TOKEN', 'env-token');
+  expect(await resolveCredentials({})).toMatchObject({
+    accessKeyId: 'env-key',
+    secretAccessKey: 'env-secret',
+    sessionToken: 'env-token',
+  });
+  const own = { accessKeyId: 'own-key', secretAccessKey: 'own-secret' };
+  expect(await resolveCredentials({ credentials: own })).toEqual(own);
+});
+
+test('no region for Amazon', async () => {
+  store = createS3Store({ bucket: 'backups', credentials: { accessKeyId: 'key', secretAccessKey: 'secret' }, retryForMs: 0 });
+  await expect(list(store)).rejects.toMatchObject({ code: 'usage', hint: expect.stringContaining('AWS_DEFAULT_REGION') });
+});
+
+test.each(['127.0.0.1:7480', 'ftp://host', 'http://user:hunter2@host'])(
+  'refuses the endpoint %s without repeating it',
+  (endpoint) => {
+    try {
+      createS3Store({ bucket: 'backups', endpoint });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'usage', message: 'the endpoint is not a plain URL' });
+    }
+  },
+);

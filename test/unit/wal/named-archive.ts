@@ -1,0 +1,24 @@
+import type { WalArchive, WalFile } from '../../../src/formats/format.ts';
+import { isHistoryName, isSegmentName, timelineOfName } from '../../../src/postgres/wal-names.ts';
+import { splitCodec } from '../../../src/stream/codec.ts';
+
+/** An archive of files that lie under their own names, such as `000000010000000000000001.gz`. */
+export function archiveOf(names: readonly string[], sizeBytes: (name: string) => number = () => 10): WalArchive {
+  const files = [...names].sort().map((key): WalFile => {
+    const { stem, codec } = splitCodec(key);
+    return { name: stem, key, sizeBytes: sizeBytes(key), codec };
+  });
+  return {
+    histories: async () => files.filter(({ name }) => isHistoryName(name)),
+    async *segments(timeline, fromSegment) {
+      for (const file of files) {
+        if (isSegmentName(file.name) && timelineOfName(file.name) === timeline && file.name >= fromSegment) yield file;
+      }
+    },
+  };
+}
+
+/** The name of a segment of 16 MiB (or any other, as long as its number is small). */
+export function segment(timeline: number, number: number): string {
+  return [timeline, 0, number].map((part) => part.toString(16).toUpperCase().padStart(8, '0')).join('');
+}

@@ -1,0 +1,128 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Place, restoreCommandFile, spoolDir } from '../../../src/target/place.ts';
+import { clearSpoolSetting, RESTORE_COMMAND_SCRIPT, restoreCommandSetting } from '../../../src/wal/restore-command.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+import { plantTree } from '../tree-snapshot.ts';
+
+const SEGMENT = '000000010000000000000002';
+
+/** Programs that a shell calls, for a PATH that holds one certain shell under the name of sh. */
+const PROGRAMS = ['cp', 'rm', 'rmdir', 'test'];
+
+function findProgram(name: string): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(':')
+    .map((folder) => path.join(folder, name))
+    .find((file) => fs.existsSync(file));
+}
+
+/** Debian's images have dash, Alpine's have busybox; every one of them that is here is tried, and `sh` always. */
+const SHELLS = ['sh', 'dash', 'bash', 'busybox'].filter((name) => name === 'sh' || findProgram(name) !== undefined);
+
+function binFolder(shell: string): string {
+  const folder = scratchDirectory();
+  const program = findProgram(shell) as string;
+  fs.chmodSync(folder, 0o755);
+  fs.symlinkSync(program, path.join(folder, 'sh'));
+  for (const name of PROGRAMS) {
+    const own = shell === 'busybox' ? program : findProgram(name);
+    if (own !== undefined) fs.symlinkSync(own, path.join(folder, name));
+  }
+  return folder;
+}
+
+/** What PostgreSQL makes of a setting before it gives it to system(3); any other use of the percent sign is an error to it. */
+function expand(setting: string, values: Record<string, string>): string {
+  return setting.replace(/%(.?)/g, (_all, letter: string) => {
+    const value = letter === '%' ? '%' : values[letter];
+    if (value === undefined) throw new Error(`PostgreSQL refuses %${letter}`);
+    return value;
+  });
+}
+
+describe.each(SHELLS)('with %s as the shell', (shell) => {
+  let place: Place;
+  let bin: string;
+
+  function run(setting: string, options: { file?: string; uid?: number } = {}) {
+    const command = expand(setting, { f: options.file ?? SEGMENT, p: 'pg_wal/RECOVERYXLOG' });
+    const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
+    const { status, stderr } = spawnSync('sh', ['-c', command], { cwd: place.root, env: { PATH: bin }, encoding: 'utf8', ...as });
+    return { status, stderr };
+  }
+
+  function laidOut(volume: string, root: string, odoDir: string): Place {
+    const made = { root: path.join(volume, root), odoDir: path.join(volume, odoDir) };
+    plantTree(path.join(made.root, 'pg_wal'), {});
+    plantTree(spoolDir(made), { [SEGMENT]: 'wal' });
+    fs.writeFileSync(restoreCommandFile(made), RESTORE_COMMAND_SCRIPT);
+    return made;
+  }
+
+  beforeEach(() => {
+    bin = binFolder(shell);
+    place = laidOut(scratchDirectory(), '18/docker', '.odo');
+  });
+
+  it.each([
+    ['the root of the volume', '.', '.odo'],
+    ['below the root', '18/docker', '.odo'],
+    ['beside a folder that nobody would name so', 'data', 'it\'s 100% $HOME `x`"/.odo'],
+  ])('gives a segment, and keeps it for the next time, when PGDATA is %s', (_where, root, odoDir) => {
+    place = laidOut(scratchDirectory(), root, odoDir);
+    const restored = path.join(place.root, 'pg_wal/RECOVERYXLOG');
+    for (let time = 0; time < 2; time++) {
+      expect(run(restoreCommandSetting(place))).toEqual({ status: 0, stderr: '' });
+      expect(fs.readFileSync(restored, 'utf8')).toBe('wal');
+      fs.rmSync(restored);
+    }
+  });
+
+  it('ends recovery at what the archive is known to lack, and only then', () => {
+    const file = '00000002.history';
+    const unfinished = run(restoreCommandSetting(place), { file });
+    expect(unfinished.status).toBe(254);
+    expect(unfinished.stderr).toContain(file);
+    plantTree(spoolDir(place), { complete: '' });
+    expect(run(restoreCommandSetting(place), { file })).toEqual({ status: 1, stderr: '' });
+  });
+
+  // PostgreSQL takes a status of 1 to 125 for the end of the archive, and goes on without what was committed after.
+  it.each([
+    ['the segment cannot be written', () => fs.rmSync(path.join(place.root, 'pg_wal'), { recursive: true }), undefined],
+    ['its script is gone', () => fs.rmSync(restoreCommandFile(place)), undefined],
+    ['everything of ODO is gone', () => fs.rmSync(place.odoDir, { recursive: true }), undefined],
+    ['its script belongs to another user', () => fs.chmodSync(restoreCommandFile(place), 0o600), 65534],
+    ['the spool belongs to another user', () => fs.chmodSync(spoolDir(place), 0o700), 65534],
+    ['the segment belongs to another user', () => fs.chmodSync(path.join(spoolDir(place), SEGMENT), 0o600), 65534],
+  ])('never lets a fault look like the end of the archive: %s', (_what, damage, uid) => {
+    plantTree(spoolDir(place), { complete: '' });
+    for (const folder of [path.dirname(path.dirname(place.root)), path.dirname(place.root), place.root])
+      fs.chmodSync(folder, 0o755);
+    damage();
+    expect(run(restoreCommandSetting(place), uid === undefined ? {} : { uid }).status).toBe(254);
+  });
+
+  it('clears the spool away at the end, and its folder when nothing else is in it', () => {
+    expect(run(clearSpoolSetting(place))).toEqual({ status: 0, stderr: '' });
+    expect(fs.existsSync(place.odoDir)).toBe(false);
+    expect(run(clearSpoolSetting(place))).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('keeps the older content and its journal when it clears the spool away', () => {
+    plantTree(place.odoDir, { 'journal.json': '{}', 'previous/PG_VERSION': '15' });
+    expect(run(clearSpoolSetting(place)).status).toBe(0);
+    expect(fs.readdirSync(place.odoDir).sort()).toEqual(['journal.json', 'previous']);
+  });
+
+  it('does not disturb the server when it may not clear anything away', () => {
+    for (const folder of [path.dirname(path.dirname(place.root)), path.dirname(place.root), place.root])
+      fs.chmodSync(folder, 0o755);
+    fs.chmodSync(place.odoDir, 0o755);
+    expect(run(clearSpoolSetting(place), { uid: 65534 }).status).toBe(0);
+    expect(fs.existsSync(path.join(spoolDir(place), SEGMENT))).toBe(true);
+  });
+});
