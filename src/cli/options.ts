@@ -50,7 +50,7 @@ export const SERVICE_OPTIONS = {
     requiresArg: true,
     describe: "compose's project name, when it is not the default [COMPOSE_PROJECT_NAME]",
   },
-  image: { type: 'string', requiresArg: true, describe: 'the restore image (default: odo:VERSION)' },
+  image: { type: 'string', requiresArg: true, describe: 'the restore image (default: odo:VERSION) [ODO_IMAGE]' },
   network: {
     type: 'string',
     requiresArg: true,

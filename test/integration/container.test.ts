@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { VERSION } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type PlainServer, startPlainServer } from './parts/plain-server.ts';
 import { mustRun, run } from './parts/run.ts';
 import { createBucket, emptyBucket, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
-const IMAGE = `odo:${VERSION}`;
+const IMAGE = DEFAULT_IMAGE;
 
 /** The image alone, as a person would use it: no command line of ODO's on the host, no compose. */
 describe('the restore image by itself', () => {

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { VERSION } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
@@ -37,7 +37,7 @@ describe('the lock', () => {
     other = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
     await other.compose('create');
     // Made now, so that it is old enough when its turn comes.
-    await mustRun('docker', ['create', '--name', `odo-restore-${other.volume}`, ...LEFT, `odo:${VERSION}`]);
+    await mustRun('docker', ['create', '--name', `odo-restore-${other.volume}`, ...LEFT, DEFAULT_IMAGE]);
     otherCreatedAt = Date.now();
   });
 
@@ -96,13 +96,13 @@ describe('the lock', () => {
   });
 
   it('of a volume: a container that an engine left behind does not keep it', async () => {
-    await mustRun('docker', ['run', '--name', container, ...LEFT, '--entrypoint', 'true', `odo:${VERSION}`]);
+    await mustRun('docker', ['run', '--name', container, ...LEFT, '--entrypoint', 'true', DEFAULT_IMAGE]);
     expect(await odo(['check', '-u', url(), ...names()])).toMatchObject({ code: 0 });
     expect((await run('docker', ['inspect', container])).code).not.toBe(0);
   });
 
   it('of a volume: somebody else’s container of that name stays', async () => {
-    await mustRun('docker', ['run', '--name', container, '--entrypoint', 'true', `odo:${VERSION}`]);
+    await mustRun('docker', ['run', '--name', container, '--entrypoint', 'true', DEFAULT_IMAGE]);
     expect(await odo(['check', '-u', url(), ...names()])).toMatchObject({ code: 24 });
     await mustRun('docker', ['rm', container]);
   });

@@ -7,8 +7,8 @@ const OBJECTS = /^GET [^?]+\.(gz|history)\b/;
 const ANYTHING = /./;
 
 /** Requests under way break, and so do the next few, each after some bytes. */
-function burst(scene: Scene, wrong: () => Wrong): void {
-  let left = scene.random.int(1, 8);
+function burst(scene: Scene, wrong: () => Wrong, atMost = 8): void {
+  let left = scene.random.int(1, atMost);
   scene.note(`${left} requests`);
   scene.proxy.fault(OBJECTS, () => (left-- > 0 ? wrong() : undefined));
 }
@@ -97,15 +97,15 @@ export const STORE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'stall for good',
-    about: 'the next 1–8 bodies stand still, and the connections stay open',
+    about: 'the next 1–3 bodies stand still, and the connections stay open',
     weight: 0.2,
     moments: LATER,
     repositories: BOTH,
     codes: [],
-    // A download is taken for stalled after 30 s, and only then asked for again.
-    retryForS: 60,
+    // A download is taken for stalled after 30 s, and only then asked for again: three in a row may hit the same few bytes.
+    retryForS: 120,
     async strike(scene) {
-      burst(scene, () => ({ do: 'stall', afterBytes: someBytes(scene) }));
+      burst(scene, () => ({ do: 'stall', afterBytes: someBytes(scene) }), 3);
     },
   },
   {
