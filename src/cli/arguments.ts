@@ -52,11 +52,13 @@ export function serviceTarget(args: Arguments): ServiceTarget {
   if (composeFiles.length === 0) throw missing('compose-file', '-f COMPOSE_FILE');
   const projectName = text(args, 'project-name');
   const network = text(args, 'network');
+  const namedImage = text(args, 'image');
   return {
     volume,
     service,
     composeFiles,
-    image: text(args, 'image') ?? DEFAULT_IMAGE,
+    image: namedImage ?? DEFAULT_IMAGE,
+    ...(namedImage === undefined ? {} : { namedImage }),
     ...(projectName === undefined ? {} : { projectName }),
     ...(network === undefined ? {} : { network }),
   };
@@ -109,7 +111,8 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
 
 export function seconds(args: Arguments, name: string): number {
   const value = args[name];
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isFinite(number) && number >= 0) return number;
   throw new OdoError('usage', `--${name} wants a number of seconds`);
 }
 

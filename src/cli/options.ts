@@ -22,9 +22,9 @@ export const STORE_OPTIONS = {
     describe: 'http://server/bucket/key addressing (the default with --endpoint; --no-path-style turns it off)',
   },
   'retry-for': {
-    type: 'number',
+    type: 'string',
     requiresArg: true,
-    default: 600,
+    default: '600',
     describe: 'seconds that a download goes on trying when the store fails',
   },
 } as const satisfies Record<string, Options>;
@@ -56,7 +56,12 @@ export const SERVICE_OPTIONS = {
     requiresArg: true,
     describe: "the restore container's network (default: host for a loopback endpoint, else bridge)",
   },
-  'stop-timeout': { type: 'number', requiresArg: true, default: 120, describe: 'seconds that the server gets to stop by itself' },
+  'stop-timeout': {
+    type: 'string',
+    requiresArg: true,
+    default: '120',
+    describe: 'seconds that the server gets to stop by itself',
+  },
 } as const satisfies Record<string, Options>;
 
 /** Options of a restore. */
@@ -81,7 +86,12 @@ export const RESTORE_OPTIONS = {
     describe: 'stream: check everything that streams by; full: also all data page checksums, and pg_amcheck after promotion',
   },
   sync: { type: 'boolean', default: true, describe: '--no-sync does not flush to disk' },
-  'stall-timeout': { type: 'number', requiresArg: true, default: 600, describe: 'seconds that recovery may go without progress' },
+  'stall-timeout': {
+    type: 'string',
+    requiresArg: true,
+    default: '600',
+    describe: 'seconds that recovery may go without progress',
+  },
   wipe: {
     type: 'boolean',
     default: false,

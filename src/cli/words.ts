@@ -139,8 +139,10 @@ function statusWords(status: StatusReport): string {
 }
 
 function rollbackWords(result: Rollback): string {
-  if (!result.rolledBack) return `nothing to roll back: volume ${result.volume} holds no older data of a restore`;
-  return `rolled back: ${result.dataDirectory} on volume ${result.volume} holds what it held before the restore, and service ${result.service} is started`;
+  const started = result.started ? `, and service ${result.service} is started` : '';
+  return result.rolledBack
+    ? `rolled back: ${result.dataDirectory} on volume ${result.volume} holds what it held before the restore${started}`
+    : `nothing to roll back: volume ${result.volume} holds no older data of a restore${started}`;
 }
 
 function table(rows: [string, string | undefined][]): string {

@@ -42,6 +42,11 @@ export function engineWords(error: unknown): string {
   return messageOf(error).replace(/^\(HTTP code \d+\) .*? - /, '');
 }
 
+/** Whether an engine's words mean that it cannot connect a container: its own trouble (a firewall that was reloaded, say), not the image's. */
+export function isNetworkFault(words: string): boolean {
+  return /failed to (create|set ?up|program|add)[^:]*(endpoint|network|connectivity|interface)|iptables/i.test(words);
+}
+
 /** What to do about an engine that does not answer, judged by how the connection failed. */
 export function hintForConnection(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;

@@ -5,7 +5,7 @@ import type Dockerode from 'dockerode';
 import { cancelled, OdoError } from '../errors.ts';
 import { removeContainer } from './container.ts';
 import { converse } from './conversation.ts';
-import { engineWords, httpStatus, translateDockerError } from './docker-errors.ts';
+import { engineWords, httpStatus, isNetworkFault, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 
 /** Told apart from the containers of services by this label; the value says what it is there for. */
@@ -179,7 +179,8 @@ function startError(error: unknown, options: RestoreContainerOptions): OdoError 
       hint: 'see `docker network ls`',
     });
   }
-  return translateDockerError(error, `start container ${options.name} of image ${options.image}`, { refused: 'versionMismatch' });
+  const refused = isNetworkFault(engineWords(error)) ? 'dockerUnreachable' : 'versionMismatch';
+  return translateDockerError(error, `start container ${options.name} of image ${options.image}`, { refused });
 }
 
 /** Resolves when the engine has begun to watch, which has to be before the start; the inner promise is the exit code. */

@@ -17,12 +17,15 @@ export function isResumable(error: OdoError): boolean {
 }
 
 /** Adds what became of the staged files, and of the old data, to an error before the swap. */
-export function withKeptStaging(error: OdoError, state: { kept: boolean; wiped: boolean; odoDir: string }): OdoError {
+export function withKeptStaging(
+  error: OdoError,
+  state: { kept: boolean; wiped: boolean; odoDir: string; removal: string },
+): OdoError {
   const hints: string[] = [];
   if (state.wiped)
     hints.push('the old data was deleted beforehand (--wipe), so the service stays stopped until a restore succeeds');
   if (state.kept)
-    hints.push(`what was laid down is kept in ${state.odoDir}: the same command goes on from there, odo clean removes it`);
+    hints.push(`what was laid down is kept in ${state.odoDir}: the same command goes on from there, ${state.removal} removes it`);
   return withHints(error, hints);
 }
 
@@ -43,9 +46,10 @@ export function withLeftovers(error: OdoError, request: ServiceRequest): OdoErro
 }
 
 function commandFor(name: 'rollback' | 'clean', request: ServiceRequest): string {
-  const { volume, service, composeFiles, projectName } = request.target;
+  const { volume, service, composeFiles, projectName, namedImage } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];
   if (projectName !== undefined) words.push('--project-name', projectName);
+  if (namedImage !== undefined) words.push('--image', namedImage);
   return words.map(shellWord).join(' ');
 }
 

@@ -49,6 +49,8 @@ export interface ServiceTarget {
   projectName?: string;
   /** The restore image. */
   image: string;
+  /** The same, when it was named rather than the default: commands that are told to the user name it again. */
+  namedImage?: string;
   /** The restore container's network, when the default is not right. */
   network?: string;
 }

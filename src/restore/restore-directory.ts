@@ -103,7 +103,8 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     const error = asOdoError(thrown, signal);
     const kept = !request.discard && isResumable(error);
     if (!kept) await engine.discard(target).catch(() => undefined);
-    throw withKeptStaging(error, { kept, wiped: request.wipe, odoDir: target.pgdata.odoDir });
+    const { odoDir } = target.pgdata;
+    throw withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
   });
   await inPhase(report, 'swap', () => engine.swap(target));
   await engine.finish({ target, keepPrevious: true, settings: 'leave' });

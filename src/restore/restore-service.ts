@@ -179,7 +179,9 @@ async function leaveAsBefore(run: Run, error: OdoError, version: string): Promis
   if (!kept) for (const volume of run.made) await removeVolume(docker, volume);
   // On a wiped volume a server would find no data and begin a new, empty cluster.
   if (!request.leaveStopped && !wiped) for (const { id } of stopped) await startContainer(docker, id);
-  return run.layingDown ? withKeptStaging(error, { kept, wiped, odoDir: proven.target.pgdata.odoDir }) : error;
+  return run.layingDown
+    ? withKeptStaging(error, { kept, wiped, odoDir: proven.target.pgdata.odoDir, removal: 'odo clean' })
+    : error;
 }
 
 async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {

@@ -14,8 +14,10 @@ export interface Rollback {
   volume: string;
   service: string;
   dataDirectory: string;
-  /** False: there was nothing to put back, and nothing was changed. */
+  /** False: there was nothing to put back, and no data was changed. */
   rolledBack: boolean;
+  /** The service did not run before, or was stopped for the rollback, and runs now. */
+  started: boolean;
 }
 
 /** Puts the data back that was there before the last restore, and starts the service on it. */
@@ -39,6 +41,7 @@ export async function rollbackService(
     service: service.name,
     dataDirectory: data.place.root,
     rolledBack: false,
+    started: false,
   };
   const { engine, place } = await openOnJournal(found, request.target, context.version);
   try {
@@ -59,6 +62,8 @@ export async function rollbackService(
   }
   // Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data.
   await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));
+  const stoodStill = service.containers.some(({ running }) => !running);
+  result.started = result.rolledBack ? service.containers.length > 0 : stoodStill;
   return result;
 }
 

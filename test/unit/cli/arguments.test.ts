@@ -149,6 +149,7 @@ describe('the target', () => {
       volume: 'db',
       service: 'db',
       image: 'odo:x',
+      namedImage: 'odo:x',
       network: 'host',
       projectName: 'shop',
     });
@@ -183,7 +184,7 @@ describe('the other options', () => {
     await expect(requestOf([...STORE, ...SERVICE, '--tablespace', wrong])).rejects.toThrow(usage(`not ${wrong}`));
   });
 
-  it.each(['soon', '-1', 'Infinity'])('refuse %j for a number of seconds', async (wrong) => {
+  it.each(['soon', '-1', 'Infinity', ''])('refuse %j for a number of seconds', async (wrong) => {
     await expect(requestOf([...STORE, ...SERVICE, `--stall-timeout=${wrong}`])).rejects.toMatchObject({ code: 'usage' });
     expect(() => seconds({ x: wrong }, 'x')).toThrow(usage('--x'));
   });

@@ -4,7 +4,7 @@ import { createTextRenderer } from '../../../src/cli/render-text.ts';
 import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent } from '../../../src/events.ts';
 
-const ROLLBACK = { kind: 'rollback', volume: 'v', service: 's', dataDirectory: '/d', rolledBack: true } as const;
+const ROLLBACK = { kind: 'rollback', volume: 'v', service: 's', dataDirectory: '/d', rolledBack: true, started: true } as const;
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 
 let out: string;

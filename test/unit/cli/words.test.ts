@@ -142,7 +142,16 @@ test('a receipt of a service tells how far the server got and how long it was do
 });
 
 test('a rollback tells whether it had anything to put back', () => {
-  const result = { kind: 'rollback', volume: 'shop_db', service: 'db', dataDirectory: '/data', rolledBack: true } as const;
+  const result = {
+    kind: 'rollback',
+    volume: 'shop_db',
+    service: 'db',
+    dataDirectory: '/data',
+    rolledBack: true,
+    started: true,
+  } as const;
   expect(resultWords(result)).toMatch(/^rolled back: \/data on volume shop_db/);
-  expect(resultWords({ ...result, rolledBack: false })).toMatch(/^nothing to roll back/);
+  expect(resultWords(result)).toMatch(/, and service db is started$/);
+  expect(resultWords({ ...result, rolledBack: false })).toMatch(/^nothing to roll back.*, and service db is started$/);
+  expect(resultWords({ ...result, rolledBack: false, started: false })).toMatch(/^nothing to roll back.* of a restore$/);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { translateDockerError } from '../../../src/docker/docker-errors.ts';
+import { isNetworkFault, translateDockerError } from '../../../src/docker/docker-errors.ts';
 import { OdoError } from '../../../src/errors.ts';
 
 function answer(statusCode: number, message: string): Error {
@@ -48,4 +48,13 @@ describe('translateDockerError', () => {
     expect(translateDockerError(own, 'x')).toBe(own);
     expect(translateDockerError(new DOMException('gone', 'AbortError'), 'x').code).toBe('cancelled');
   });
+});
+
+it.each([
+  ['failed to create endpoint odo-restore-db on network bridge: network not ready', true],
+  ['failed to set up container networking: driver failed programming external connectivity', true],
+  ['Failed to program FILTER chain: iptables failed', true],
+  ['exec: "agent": executable file not found in $PATH', false],
+])('knows whether %j is about the network', (words, expected) => {
+  expect(isNetworkFault(words)).toBe(expected);
 });

@@ -8,6 +8,7 @@ import type { FinishOptions } from '../../../src/restore/engine.ts';
 import { type Journal, readJournal, writeJournal } from '../../../src/target/journal.ts';
 import { incomingDir, type Place, previousDir, spoolDir } from '../../../src/target/place.ts';
 import { swap, swapBack } from '../../../src/target/swap.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
 import { crashesAt, crashesLaterAt } from '../target/crash.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
 import { segment } from '../wal/named-archive.ts';
@@ -50,6 +51,12 @@ function cutOff({ repository, job }: Bench, index: number, sizeBytes: number): v
   const part = job.backup.parts[index] as Bench['job']['backup']['parts'][number];
   fs.truncateSync(path.join(repository, part.key), sizeBytes);
   part.sizeBytes = sizeBytes;
+}
+
+/** The same job with its tablespace in another directory. */
+function elsewhere({ target }: Bench['job']): Bench['job']['target'] {
+  const root = scratchDirectory();
+  return { ...target, tablespaces: [{ oid: 16387, place: { root, odoDir: path.join(root, '.odo') } }] };
 }
 
 /** A signal that fires when the phase begins, and a report for it. */
@@ -223,15 +230,35 @@ describe('a failure before the exchange', () => {
     expect(previousOf(bench)).toEqual(bench.old);
   });
 
-  it('does not let another run build on what was laid down of another backup', async () => {
+  it.each<[string, (job: Bench['job']) => void]>([
+    ['of another backup', (job) => Object.assign(job, { backup: { ...job.backup, id: 'b2' } })],
+    ['with its tablespace elsewhere', (job) => Object.assign(job, { target: elsewhere(job) })],
+  ])('does not let another run build on what was laid down %s', async (_what, change) => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
-    plantTree(incomingDir(bench.target.pgdata), { 'base/5/stray': 'of the other backup' });
-    bench.job.backup = { ...bench.job.backup, id: 'b2' };
+    plantTree(incomingDir(bench.target.pgdata), { 'base/5/stray': 'of the other run' });
+    change(bench.job);
     expect(await layDown(bench)).toMatchObject({ reusedParts: 0, reusedBytes: 0 });
     await engine.swap(bench.target);
     expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');
+  });
+
+  it('in an earlier boot of the machine counts nothing as whole, but compares what is there', async () => {
+    const bench = setUpBench();
+    const { signal, report } = cancelAt('wal');
+    await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
+    const { odoDir } = bench.target.pgdata;
+    const journal = readJournal(odoDir) as Journal;
+    expect(journal.finishedParts).toHaveLength(2);
+    writeJournal(odoDir, { ...journal, bootId: 'of another boot' });
+    // The power failed before it was on the disk.
+    fs.truncateSync(path.join(incomingDir(bench.target.pgdata), 'base/5/1259'), 3);
+    const laidDown = await layDown(bench);
+    expect(laidDown).toMatchObject({ reusedParts: 0, reusedSegments: 0 });
+    expect(laidDown.reusedBytes).toBeGreaterThan(0);
+    await engine.swap(bench.target);
+    expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'base/5/1259'), 'utf8')).toBe('pg_class');
   });
 });
 
