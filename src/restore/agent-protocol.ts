@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
 import type { FinishOptions, LayDownJob, Target } from './engine.ts';
-import type { SuspectPage } from './verify-cluster.ts';
+import type { SuspectPage } from './verified-cluster.ts';
 
 /**
  * What the host and the restore container say to each other: one JSON document a line, requests on the container's standard

@@ -5,7 +5,7 @@ import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { VolumeStatus } from './status.ts';
-import type { SuspectPage, VerifiedCluster } from './verify-cluster.ts';
+import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 
 /** Where a tablespace of the backup goes. */
 export interface TablespacePlace {

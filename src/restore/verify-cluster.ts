@@ -7,27 +7,8 @@ import { incomingDir, type Place } from '../target/place.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import type { LayDownJob, Target } from './engine.ts';
 import { placesOf } from './staging.ts';
+import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 import { isPageSound, verifyPages } from './verify-pages.ts';
-
-/** A data page whose checksum is wrong. */
-export interface SuspectPage {
-  /** Which of the target's places, as placesOf() has them. */
-  place: number;
-  /** Relative to the place. */
-  file: string;
-  /** Number of the page within the file, from 0. */
-  page: number;
-  /** Number of the page within the relation's fork. */
-  block: number;
-}
-
-/** What `--verify full` found in the staged files. */
-export interface VerifiedCluster {
-  /** 0 when the cluster has no data checksums. */
-  pages: number;
-  /** A page that was copied while the server wrote it looks like this too; recovery repairs that one. */
-  suspects: SuspectPage[];
-}
 
 /** How often a page is read again: a running server may be writing it at that moment. */
 const LOOKS = 5;
