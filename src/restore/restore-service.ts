@@ -3,12 +3,10 @@ import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { createVolume, removeVolume } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
-import { commandLineSettings } from '../postgres/recovery-settings.ts';
-import type { StoreConfig } from '../store/open.ts';
-import { resolveCredentials } from '../store/s3-credentials.ts';
 import { runAmcheck } from './amcheck.ts';
-import type { Engine, LaidDown, LayDownJob } from './engine.ts';
+import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
+import { makeJob } from './lay-down-job.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { type ProvenService, proveServiceRestore } from './prove-service-restore.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
@@ -115,7 +113,7 @@ async function replaceContent(run: Run, version: string): Promise<LaidDown> {
     run.engine = await openServiceEngine(found, proven.mounts, request, { version });
   }
   const engine = run.engine;
-  const job = jobOf(request, proven, await storeWithKeys(request.store));
+  const job = await makeJob(request, proven);
   run.layingDown = true;
   const laidDown = await engine.layDown(job, report, signal);
   signal.throwIfAborted();
@@ -232,31 +230,4 @@ function planOf(request: ServiceRequest, { found, source, target, owner, proofs 
     ],
     proofs,
   };
-}
-
-function jobOf(request: ServiceRequest, proven: ProvenService, store: StoreConfig): LayDownJob {
-  const { source, target, owner, major, replacementConf } = proven;
-  return {
-    store,
-    repository: source.repository.ref,
-    backup: source.backup,
-    wal: source.wal,
-    target,
-    owner,
-    postgresMajor: major,
-    sync: request.sync,
-    verify: request.verify,
-    fresh: request.fresh,
-    wipe: request.wipe,
-    unattended: false,
-    configElsewhere: commandLineSettings(proven.found.service.commandArgs).has('config_file'),
-    ...(replacementConf === undefined ? {} : { replacementConf }),
-  };
-}
-
-/** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here. */
-async function storeWithKeys(store: StoreConfig): Promise<StoreConfig> {
-  if (!store.url.startsWith('s3://')) return store;
-  const { expiration: _expiration, ...credentials } = await resolveCredentials(store);
-  return { ...store, credentials };
 }

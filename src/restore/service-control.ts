@@ -7,7 +7,7 @@ import { setsParameter } from '../postgres/recovery-settings.ts';
 import type { Engine, Target } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
-import { openServiceDatabase, type ServiceDatabase } from './service-database.ts';
+import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { watchRecovery } from './watch-recovery.ts';
 
 /** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
@@ -31,6 +31,17 @@ export async function bringUp(found: FoundService, stallTimeoutMs: number, repor
   const containerId = await inPhase(report, 'start', () => startOn(found, signal));
   const service = await resolveService(docker, project, found.service.name);
   const address = { docker, containerId, dataDirectory: data.place.root, env: service.env };
+  return { address, ...(await seeThroughRecovery(address, stallTimeoutMs, report, signal)) };
+}
+
+/** Follows a started server through recovery and promotion, wherever it runs. */
+export async function seeThroughRecovery(
+  address: DatabaseAddress,
+  stallTimeoutMs: number,
+  report: Report,
+  signal: AbortSignal,
+): Promise<{ database: ServiceDatabase; reached: Reached }> {
+  const { docker, containerId } = address;
   const database = openServiceDatabase(address, signal);
   const status = await inPhase(report, 'recover', () =>
     watchRecovery({ docker, containerId, database, stallTimeoutMs }, report, signal),
@@ -40,7 +51,7 @@ export async function bringUp(found: FoundService, stallTimeoutMs: number, repor
     ...(status.replayLsn === undefined ? {} : { lsn: status.replayLsn }),
     ...(status.lastCommitTime === undefined ? {} : { lastCommitTime: status.lastCommitTime }),
   };
-  return { address, database, reached };
+  return { database, reached };
 }
 
 /** Starts the service's containers as they were made, or lets compose make one. Gives the container that holds the server. */
