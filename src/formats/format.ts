@@ -84,6 +84,11 @@ export interface WalArchive {
   histories(signal?: AbortSignal): Promise<WalFile[]>;
   /** The segments of one timeline from the named one on, in order, holes and all. */
   segments(timeline: number, fromSegment: string, signal?: AbortSignal): AsyncIterable<WalFile>;
+  /**
+   * All segments of all timelines, holes and all, in at most `count` slices that can be listed at the same time: each in order, and each
+   * before the next.
+   */
+  slices(count: number, signal?: AbortSignal): Promise<AsyncIterable<WalFile>[]>;
 }
 
 /** Enough to find the repository's WAL again elsewhere (in the restore container); plain JSON. */

@@ -1,11 +1,10 @@
 import { OdoError } from '../errors.ts';
-import type { Backup, WalArchive, WalFile } from '../formats/format.ts';
-import { parseTimelineHistory } from '../postgres/timeline-history.ts';
+import type { Backup, WalArchive } from '../formats/format.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { readWalFile } from './read-wal-file.ts';
+import { readHistories } from './read-histories.ts';
 import { filesToReplay } from './replay-files.ts';
-import { findTimelinePath, historiesToFetch, type TimelineHistory } from './timeline-path.ts';
+import { findTimelinePath, historiesToFetch } from './timeline-path.ts';
 import type { WalPlan } from './wal-plan.ts';
 
 /**
@@ -28,7 +27,9 @@ export async function planWal(
   }
   const segmentSizeBytes = backup.walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
   const historyFiles = await archive.histories(signal);
-  const histories = await readHistories(store, historyFiles, timeline, signal);
+  // those up to its own timeline tell nothing of where it leads
+  const newer = historyFiles.filter(({ name }) => timelineOfName(name) > timeline);
+  const histories = await readHistories(store, newer, signal);
   const start = { timeline, beginWal, segmentSizeBytes, ...(backup.endLsn === undefined ? {} : { endLsn: backup.endLsn }) };
   const path = findTimelinePath(start, histories);
 
@@ -75,20 +76,4 @@ export async function planWal(
     ...(endArchivedAt === undefined ? {} : { endArchivedAt: endArchivedAt.toISOString() }),
     ...(hole === undefined ? {} : { hole }),
   };
-}
-
-/** Reads the histories above a timeline; those up to it tell nothing of where it leads. */
-async function readHistories(
-  store: ObjectStore,
-  files: readonly WalFile[],
-  above: number,
-  signal?: AbortSignal,
-): Promise<TimelineHistory[]> {
-  const newer = files.filter((file) => timelineOfName(file.name) > above);
-  return Promise.all(
-    newer.map(async (file) => ({
-      timeline: timelineOfName(file.name),
-      ancestors: parseTimelineHistory((await readWalFile(store, file, signal)).toString('utf8'), file.name),
-    })),
-  );
 }

@@ -39,6 +39,13 @@ export function findTimelinePath(start: PathStart, histories: readonly TimelineH
   };
 }
 
+/** The way from a backup to one certain timeline; undefined when that does not descend from the backup, or its history is not known. */
+export function pathTo(start: PathStart, timeline: number, histories: readonly TimelineHistory[]): TimelineSpan[] | undefined {
+  if (timeline === start.timeline) return spansTo(start, undefined);
+  const history = histories.find((other) => other.timeline === timeline);
+  return history && descendsFrom(history, start) ? spansTo(start, history) : undefined;
+}
+
 /**
  * The history files that the server may ask for: of the backup's own timeline (a recovery_target_timeline given by its number must have one,
  * and the next timeline's history begins with it), of the way on, and newer ones, so that its own new timeline gets an unused number.

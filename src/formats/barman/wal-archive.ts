@@ -3,6 +3,9 @@ import type { ListOptions, ObjectInfo, ObjectStore } from '../../store/object-st
 import { splitCodec } from '../../stream/codec.ts';
 import type { WalArchive, WalFile } from '../format.ts';
 
+/** Timeline and log number, as the segments in it begin. */
+const FOLDER = /^[0-9A-F]{16}$/;
+
 /**
  * The WAL archive of a barman repository: `wals/<first 16 digits>/<24 digits>[.<codec>]` and `wals/<8 digits>.history[.<codec>]`.
  * Beside the segments lie `….partial` and `….<8 digits>.backup` files, which are not WAL to replay.
@@ -47,7 +50,37 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
         yield file;
       }
     },
+
+    async slices(count, signal) {
+      const folders: string[] = [];
+      for await (const entry of store.list(wals, { delimiter: '/', ...signalOption(signal) })) {
+        const name = entry.kind === 'prefix' ? entry.prefix.slice(wals.length, -1) : '';
+        if (FOLDER.test(name)) folders.push(name);
+      }
+      const size = Math.max(1, Math.ceil(folders.length / count));
+      const starts = Array.from({ length: Math.ceil(folders.length / size) }, (_, index) => index * size);
+      return starts.map((start) => listFolders(store, wals, folders.slice(start, start + size), signal));
+    },
   };
+}
+
+/** The segments in some neighbouring folders, by one listing. */
+async function* listFolders(
+  store: ObjectStore,
+  wals: string,
+  folders: readonly string[],
+  signal?: AbortSignal,
+): AsyncGenerator<WalFile> {
+  const end = `${wals}${folders.at(-1)}0`; // '0' is the character after '/'
+  let last = '';
+  for await (const entry of store.list(wals, { startAfter: wals + folders[0], ...signalOption(signal) })) {
+    if (entry.kind !== 'object') continue;
+    if (entry.key >= end) return;
+    const file = toWalFile(entry);
+    if (!file || !isSegmentName(file.name) || file.name === last) continue;
+    last = file.name;
+    yield file;
+  }
 }
 
 function toWalFile(object: ObjectInfo): WalFile | undefined {
@@ -60,7 +93,7 @@ function toWalFile(object: ObjectInfo): WalFile | undefined {
 }
 
 function noteFolder(firstFolders: Map<number, string>, name: string, prefix: string): void {
-  if (!/^[0-9A-F]{16}$/.test(name)) return;
+  if (!FOLDER.test(name)) return;
   const timeline = Number.parseInt(name.slice(0, 8), 16);
   if (!firstFolders.has(timeline)) firstFolders.set(timeline, prefix);
 }

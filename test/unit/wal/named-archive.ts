@@ -2,18 +2,30 @@ import type { WalArchive, WalFile } from '../../../src/formats/format.ts';
 import { isHistoryName, isSegmentName, timelineOfName } from '../../../src/postgres/wal-names.ts';
 import { splitCodec } from '../../../src/stream/codec.ts';
 
-/** An archive of files that lie under their own names, such as `000000010000000000000001.gz`. */
-export function archiveOf(names: readonly string[], sizeBytes: (name: string) => number = () => 10): WalArchive {
+/** An archive of files that lie under their own names, such as `000000010000000000000001.gz`; on request with the times of their upload. */
+export function archiveOf(
+  names: readonly string[],
+  sizeBytes: (name: string) => number = () => 10,
+  archivedAt?: (name: string) => Date,
+): WalArchive {
   const files = [...names].sort().map((key): WalFile => {
     const { stem, codec } = splitCodec(key);
-    return { name: stem, key, sizeBytes: sizeBytes(key), codec };
+    return { name: stem, key, sizeBytes: sizeBytes(key), codec, ...(archivedAt ? { archivedAt: archivedAt(stem) } : {}) };
   });
+  const segments = files.filter(({ name }) => isSegmentName(name));
   return {
     histories: async () => files.filter(({ name }) => isHistoryName(name)),
     async *segments(timeline, fromSegment) {
-      for (const file of files) {
-        if (isSegmentName(file.name) && timelineOfName(file.name) === timeline && file.name >= fromSegment) yield file;
+      for (const file of segments) {
+        if (timelineOfName(file.name) === timeline && file.name >= fromSegment) yield file;
       }
+    },
+    async slices(count) {
+      const size = Math.max(1, Math.ceil(segments.length / count));
+      const starts = Array.from({ length: Math.ceil(segments.length / size) }, (_, index) => index * size);
+      return starts.map(async function* (start) {
+        yield* segments.slice(start, start + size);
+      });
     },
   };
 }

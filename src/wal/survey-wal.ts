@@ -1,0 +1,100 @@
+import { OdoError } from '../errors.ts';
+import type { WalArchive, WalFile } from '../formats/format.ts';
+import { mapLimit } from '../formats/map-limit.ts';
+import { parseSegmentName } from '../postgres/wal-names.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { type ArchivedHistory, readHistories } from './read-histories.ts';
+
+/** Consecutive segments of one timeline that the archive holds. */
+export interface WalRun {
+  timeline: number;
+  /** Segment numbers, both included. */
+  firstNumber: number;
+  lastNumber: number;
+  storedBytes: number;
+  /** When the first and the last of them got there: about the time of the last commit in them. */
+  firstArchivedAt?: Date;
+  lastArchivedAt?: Date;
+}
+
+/** What a WAL archive holds, in memory for its holes instead of its segments. */
+export interface ArchivedWal {
+  segmentSizeBytes: number;
+  /** By timeline, in order; between two runs of a timeline there is a hole. */
+  runs: ReadonlyMap<number, readonly WalRun[]>;
+  /** By ascending timeline. */
+  histories: readonly ArchivedHistory[];
+  /** What was passed over, in words: histories that cannot be read, names that no segment of this size has. */
+  problems: readonly string[];
+}
+
+const PARALLEL_LISTINGS = 16;
+const PARALLEL_READS = 16;
+
+/** Lists a whole WAL archive, in parallel, and reads its timeline histories. */
+export async function surveyWal(
+  store: ObjectStore,
+  archive: WalArchive,
+  segmentSizeBytes: number,
+  signal?: AbortSignal,
+): Promise<ArchivedWal> {
+  const problems: string[] = [];
+  const histories = await mapLimit(await archive.histories(signal), PARALLEL_READS, (file) =>
+    readHistories(store, [file], signal).catch((error: unknown) => {
+      if (!(error instanceof OdoError) || error.code !== 'dataCorrupt') throw error;
+      problems.push(`${file.name} is passed over: ${error.message}`);
+      return [];
+    }),
+  );
+  const slices = await archive.slices(PARALLEL_LISTINGS, signal);
+  const found = await mapLimit(slices, PARALLEL_LISTINGS, (slice) => toRuns(slice, segmentSizeBytes));
+  const runs = new Map<number, WalRun[]>();
+  for (const run of found.flatMap((slice) => slice.runs)) {
+    const ofTimeline = runs.get(run.timeline) ?? [];
+    runs.set(run.timeline, ofTimeline);
+    join(ofTimeline, run);
+  }
+  const misfits = found.flatMap((slice) => slice.misfits);
+  if (misfits[0] !== undefined) {
+    problems.push(
+      `no segment of ${segmentSizeBytes} bytes is named ${misfits[0]}; ${misfits.length} of the kind are passed over`,
+    );
+  }
+  return { segmentSizeBytes, runs, histories: histories.flat(), problems };
+}
+
+async function toRuns(files: AsyncIterable<WalFile>, segmentSizeBytes: number): Promise<{ runs: WalRun[]; misfits: string[] }> {
+  const runs: WalRun[] = [];
+  const misfits: string[] = [];
+  for await (const { name, sizeBytes, archivedAt } of files) {
+    const segment = parse(name, segmentSizeBytes);
+    if (segment === undefined) {
+      misfits.push(name);
+      continue;
+    }
+    const { timeline, segmentNumber } = segment;
+    const times = archivedAt === undefined ? {} : { firstArchivedAt: archivedAt, lastArchivedAt: archivedAt };
+    join(runs, { timeline, firstNumber: segmentNumber, lastNumber: segmentNumber, storedBytes: sizeBytes, ...times });
+  }
+  return { runs, misfits };
+}
+
+/** Appends a run, as the continuation of the last one where it is that. */
+function join(runs: WalRun[], next: WalRun): void {
+  const last = runs.at(-1);
+  if (last?.timeline !== next.timeline || last.lastNumber + 1 !== next.firstNumber) {
+    runs.push(next);
+    return;
+  }
+  last.lastNumber = next.lastNumber;
+  last.storedBytes += next.storedBytes;
+  if (next.lastArchivedAt !== undefined) last.lastArchivedAt = next.lastArchivedAt;
+}
+
+function parse(name: string, segmentSizeBytes: number): ReturnType<typeof parseSegmentName> | undefined {
+  try {
+    return parseSegmentName(name, segmentSizeBytes);
+  } catch {
+    return undefined;
+  }
+}
