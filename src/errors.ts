@@ -24,6 +24,7 @@ export const EXIT = {
   },
   recoveryFailed: { exitCode: 30, meaning: 'recovery failed' },
   promotionNotSeen: { exitCode: 31, meaning: 'promotion was not seen in time' },
+  scriptFailed: { exitCode: 32, meaning: 'a script of --post-sql failed; the restored database is up' },
   cancelled: { exitCode: 130, meaning: 'cancelled' },
 } as const;
 

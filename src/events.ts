@@ -1,7 +1,19 @@
 import type { ErrorReport } from './errors.ts';
 
 /** The steps of a restore, in their order. */
-export type Phase = 'prove' | 'stop' | 'lay-down' | 'wal' | 'verify' | 'sync' | 'swap' | 'start' | 'recover' | 'check' | 'clean';
+export type Phase =
+  | 'prove'
+  | 'stop'
+  | 'lay-down'
+  | 'wal'
+  | 'verify'
+  | 'sync'
+  | 'swap'
+  | 'start'
+  | 'recover'
+  | 'check'
+  | 'clean'
+  | 'post-sql';
 
 /** held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety · warning: true but unwelcome */
 export type ProofState = 'held' | 'failed' | 'unjudged' | 'warning';

@@ -1,4 +1,5 @@
 import { OdoError } from '../errors.ts';
+import { parseSetting } from '../postgres/own-settings.ts';
 import type { DirectoryRequest, RestoreRequest, ServiceRequest, ServiceTarget } from '../restore/request.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
@@ -69,10 +70,13 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
   const into = text(args, 'into');
   const replaceConf = replacementFolder(text(args, 'replace-conf'));
   const owner = ownerOf(text(args, 'owner'));
+  const hbaFile = text(args, 'pg-hba');
   const common: RestoreRequest = {
     store: { ...storeConfig(args, env), retryForMs: seconds(args, 'retry-for') * 1000 },
     backup: text(args, 'backup') ?? 'latest',
     tablespaces: tablespaces(list(args, 'tablespace')),
+    archiveMode: args['archive-mode'] === 'keep' ? 'keep' : 'off',
+    settings: list(args, 'set').map(parseSetting),
     sync: args.sync !== false,
     verify: args.verify === 'full' ? 'full' : 'stream',
     dryRun: args['dry-run'] === true,
@@ -83,9 +87,11 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     discard: args.discard === true,
     ...(replaceConf === undefined ? {} : { replaceConf }),
     ...(owner === undefined ? {} : { owner }),
+    ...(hbaFile === undefined ? {} : { hbaFile }),
   };
   if (into === undefined) {
     const online = args.online === true;
+    const postSql = text(args, 'post-sql');
     if (online && common.wipe) {
       throw new OdoError('usage', '--online and --wipe contradict each other', {
         hint: 'with --online the service keeps running on the old data until the exchange',
@@ -98,9 +104,10 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
       stopTimeoutSeconds: seconds(args, 'stop-timeout'),
       online,
       leaveStopped: args['leave-stopped'] === true,
+      ...(postSql === undefined ? {} : { postSql }),
     };
   }
-  const clash = ['volume', 'service', 'compose-file'].find((name) => args[name] !== undefined);
+  const clash = ['volume', 'service', 'compose-file', 'post-sql'].find((name) => args[name] !== undefined);
   if (clash !== undefined) {
     throw new OdoError('usage', `--into and --${clash} contradict each other`, {
       hint: '--into fills a directory without Docker; -v, -n and -f restore a compose service',

@@ -71,6 +71,24 @@ export const RESTORE_OPTIONS = {
     type: 'string',
     describe: 'replace postgresql.auto.conf by DIR/postgresql.auto.conf (DIR: confs)',
   },
+  'archive-mode': {
+    choices: ['off', 'keep'],
+    default: 'off',
+    describe:
+      "off: archiving is off in the restored copy, so that it cannot write into the original's archive; keep: as configured",
+  },
+  set: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'NAME=VALUE: a setting for the restored server, which stays; may be given several times',
+  },
+  'pg-hba': { type: 'string', requiresArg: true, describe: 'replace pg_hba.conf by this file' },
+  'post-sql': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'folder with *.sql scripts to run in the restored database, in the order of their names, as the postgres user',
+  },
   into: { type: 'string', requiresArg: true, describe: 'restore to this directory, without Docker' },
   backup: { type: 'string', requiresArg: true, default: 'latest', describe: 'which backup: latest, or its id' },
   tablespace: {

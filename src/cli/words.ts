@@ -19,6 +19,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   recover: 'recovering',
   check: 'checking the restored database',
   clean: 'cleaning up',
+  'post-sql': 'running scripts',
 };
 
 /** `83 s` as `1 min 23 s`, `850 ms` as `0.9 s`. */

@@ -73,21 +73,23 @@ export async function removeContainer(engine: DockerEngine, id: string, timeoutM
 }
 
 /**
- * Runs a program in a running container and collects what it writes. The engine cannot end such a program: after a timeout
+ * Runs a program in a running container, with `input` on its stdin where given, and collects what it writes. The engine cannot end such a program: after a timeout
  * (dockerUnreachable) or an abort it may still run. A container that is not there or does not run is serviceNotFound.
  */
 export async function execIn(
   engine: DockerEngine,
   id: string,
   argv: string[],
-  options: { user?: string; env?: Record<string, string>; timeoutMs: number; signal: AbortSignal },
+  options: { user?: string; env?: Record<string, string>; input?: string; timeoutMs?: number; signal: AbortSignal },
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const what = `run ${argv[0]} in container ${shortId(id)}`;
-  const timeout = AbortSignal.timeout(options.timeoutMs);
+  const { input, timeoutMs } = options;
+  const timeout = timeoutMs === undefined ? new AbortController().signal : AbortSignal.timeout(timeoutMs);
   const abortSignal = AbortSignal.any([options.signal, timeout]);
   try {
     const exec = await engine.docker.getContainer(id).exec({
       Cmd: argv,
+      AttachStdin: input !== undefined,
       AttachStdout: true,
       AttachStderr: true,
       Tty: false,
@@ -95,14 +97,19 @@ export async function execIn(
       ...(options.user !== undefined && { User: options.user }),
       abortSignal,
     });
-    const output = await exec.start({ abortSignal });
+    const output = await exec.start(input === undefined ? { abortSignal } : { abortSignal, hijack: true, stdin: true });
+    if (input !== undefined) {
+      // A program that ends before it has read everything tells why by its status.
+      output.on('error', () => undefined);
+      output.end(input);
+    }
     const { stdout, stderr } = await collect(output, abortSignal);
     const { ExitCode } = await exec.inspect({ abortSignal });
     return { exitCode: ExitCode ?? -1, stdout, stderr };
   } catch (error) {
     if (options.signal.aborted) throw cancelled(error);
     if (timeout.aborted) {
-      throw new OdoError('dockerUnreachable', `cannot ${what}: no answer within ${options.timeoutMs / 1000} s`, { cause: error });
+      throw new OdoError('dockerUnreachable', `cannot ${what}: no answer within ${(timeoutMs ?? 0) / 1000} s`, { cause: error });
     }
     throw translateDockerError(error, what, { notFound: 'serviceNotFound', refused: 'serviceNotFound' });
   }

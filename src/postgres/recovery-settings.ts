@@ -21,6 +21,8 @@ export function recoverySettings(options: {
   restoreCommand: string;
   recoveryEndCommand: string;
   timeline: 'latest' | number;
+  /** Archiving stays as the configuration has it. */
+  keepArchiving?: boolean;
 }): Setting[] {
   return [
     ['restore_command', options.restoreCommand],
@@ -35,7 +37,7 @@ export function recoverySettings(options: {
     ['recovery_min_apply_delay', '0'],
     ['primary_conninfo', ''],
     ['primary_slot_name', ''],
-    ['archive_mode', 'off'],
+    ...(options.keepArchiving ? [] : [['archive_mode', 'off'] as const]),
   ];
 }
 
@@ -77,7 +79,7 @@ export const RECOVERY_CRITICAL = new Set([
 /** Appends the block to a configuration file's text; a block that is already there is replaced. */
 export function addBlock(conf: string, settings: Setting[]): string {
   const own = removeBlock(conf);
-  const lines = settings.map(([name, value]) => `${name} = ${quote(value)}`);
+  const lines = settings.map(([name, value]) => `${name} = ${quoteValue(value)}`);
   return `${endWithNewline(own)}${[BLOCK_BEGIN, ...lines, BLOCK_END].join('\n')}\n`;
 }
 
@@ -92,6 +94,12 @@ export function removeBlock(conf: string): string {
     });
   }
   return conf.slice(0, begin) + conf.slice(end + BLOCK_END.length).replace(/^\n/, '');
+}
+
+/** Whether ODO's block turns archiving off. */
+export function blockTurnsArchivingOff(conf: string): boolean {
+  const begin = conf.indexOf(BLOCK_BEGIN);
+  return begin >= 0 && setsParameter(conf.slice(begin, conf.indexOf(BLOCK_END, begin)), 'archive_mode');
 }
 
 /** Keeps archiving off beyond the recovery. */
@@ -118,10 +126,11 @@ export function commandLineSettings(argv: readonly string[]): Map<string, string
   return found;
 }
 
-function quote(value: string): string {
+/** A value as a configuration file spells it. */
+export function quoteValue(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
-function endWithNewline(text: string): string {
+export function endWithNewline(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }

@@ -1,8 +1,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { setParameters } from '../postgres/own-settings.ts';
 import { parsePgControl } from '../postgres/pg-control.ts';
-import { addBlock, includesOthers, recoverySettings, removeBlock, withoutNeedless } from '../postgres/recovery-settings.ts';
+import {
+  addBlock,
+  includesOthers,
+  recoverySettings,
+  removeBlock,
+  type Setting,
+  setsParameter,
+  withoutNeedless,
+} from '../postgres/recovery-settings.ts';
 import { formatTablespaceMap, parseTablespaceMap, relocate } from '../postgres/tablespace-map.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
@@ -90,16 +99,28 @@ function placeTablespaces(job: LayDownJob, incoming: string): void {
 function writeRecoveryFiles(job: LayDownJob, incoming: string): void {
   const pgdata = job.target.pgdata;
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
-  const conf = job.replacementConf ?? readIfThere(autoConf) ?? '';
+  const given = removeBlock(job.replacementConf ?? readIfThere(autoConf) ?? '');
+  const hbaSettings = replaceHba(job, incoming, given);
+  const conf = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
   const settings = recoverySettings({
     restoreCommand: restoreCommandSetting(pgdata),
     recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
     timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : 'latest',
+    keepArchiving: job.keepArchiving ?? false,
   });
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
   writeOwned(job, autoConf, addBlock(conf, whole === undefined ? settings : withoutNeedless(settings, whole)));
   writeOwned(job, path.join(incoming, 'recovery.signal'), '');
   writeOwned(job, restoreCommandFile(pgdata), RESTORE_COMMAND_SCRIPT);
+}
+
+/** Puts the user's pg_hba.conf in place; gives the setting that leads to it where the configuration may lead elsewhere. */
+function replaceHba(job: LayDownJob, incoming: string, autoConf: string): Setting[] {
+  if (job.hbaConf === undefined) return [];
+  writeOwned(job, path.join(incoming, 'pg_hba.conf'), job.hbaConf);
+  const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, autoConf);
+  const leadsThere = whole !== undefined && !setsParameter(whole, 'hba_file');
+  return leadsThere ? [] : [['hba_file', path.join(job.target.pgdata.root, 'pg_hba.conf')]];
 }
 
 /** All configuration of the staged server as one text; undefined when it reads files that are not in its data directory. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { cancelled, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { openWalArchive } from '../formats/registry.ts';
-import { addArchiveOff, removeBlock } from '../postgres/recovery-settings.ts';
+import { addArchiveOff, blockTurnsArchivingOff, removeBlock } from '../postgres/recovery-settings.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import { syncFileSystem, writeFileDurably } from '../target/durable.ts';
@@ -178,7 +178,7 @@ function clean(target: Target): void {
     );
   }
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about it.
-  if (isRestored) takeOutSettings(target.pgdata, true);
+  if (isRestored) takeOutSettings(target.pgdata, 'as-in-recovery');
   clearAway(journal.places);
 }
 
@@ -190,7 +190,7 @@ function finish(options: FinishOptions): void {
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (!keep && journal) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
   if (options.settings !== 'leave') {
-    takeOutSettings(pgdata, options.settings === 'remove-but-keep-archiving-off');
+    takeOutSettings(pgdata, options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured');
     fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }
@@ -204,13 +204,14 @@ function finish(options: FinishOptions): void {
   fs.rmSync(path.join(pgdata.odoDir, 'journal.json'), { force: true });
 }
 
-function takeOutSettings(pgdata: Place, keepArchivingOff: boolean): void {
+function takeOutSettings(pgdata: Place, archiving: 'off' | 'as-configured' | 'as-in-recovery'): void {
   const file = path.join(pgdata.root, 'postgresql.auto.conf');
   const stat = fs.statSync(file);
   const text = fs.readFileSync(file, 'utf8');
   const own = removeBlock(text);
   if (own === text) return;
-  writeFileDurably(file, keepArchivingOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+  const keepOff = archiving === 'off' || (archiving === 'as-in-recovery' && blockTurnsArchivingOff(text));
+  writeFileDurably(file, keepOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
 }
 
 function totalOf(totalBytes: number | undefined): { totalBytes?: number } {

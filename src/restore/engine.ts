@@ -1,5 +1,6 @@
 import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
+import type { Setting } from '../postgres/recovery-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
@@ -29,6 +30,12 @@ export interface LayDownJob {
   owner?: Owner;
   /** The content that postgresql.auto.conf gets instead of the backup's. */
   replacementConf?: string;
+  /** Settings that postgresql.auto.conf gets and keeps. */
+  settings?: Setting[];
+  /** The content that pg_hba.conf gets instead of the backup's. */
+  hbaConf?: string;
+  /** Archiving stays as the configuration has it; otherwise it is off, so that the copy does not write into the original's archive. */
+  keepArchiving?: boolean;
   /** The server is told to read its configuration from outside of its data directory (config_file on its command line). */
   configElsewhere?: boolean;
   /** What the server that will run on it is; a backup of another one is refused before the swap. */

@@ -10,7 +10,7 @@ export async function makeJob(
   request: RestoreRequest,
   proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts'>,
 ): Promise<LayDownJob> {
-  const { found, source, target, owner, major, replacementConf } = proven;
+  const { found, source, target, owner, major, configuration } = proven;
   return {
     store: await storeWithKeys(request.store),
     repository: source.repository.ref,
@@ -25,7 +25,7 @@ export async function makeJob(
     wipe: request.wipe,
     unattended: false,
     configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file'),
-    ...(replacementConf === undefined ? {} : { replacementConf }),
+    ...configuration,
   };
 }
 

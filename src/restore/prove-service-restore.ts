@@ -4,13 +4,14 @@ import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
+import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
 import { openServiceEngine } from './open-service-engine.ts';
+import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
-import { readReplacementConf } from './replacement-conf.ts';
 import type { ServiceRequest } from './request.ts';
 import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
 
@@ -21,7 +22,8 @@ export interface ProvenService {
   target: Target;
   mounts: ReturnType<typeof mountsOf>;
   major: number;
-  replacementConf: string | undefined;
+  configuration: Configuration;
+  scripts: readonly SqlScript[];
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
   owner: Owner;
@@ -36,12 +38,13 @@ export async function proveServiceRestore(
 ): Promise<ProvenService> {
   const { signal } = context;
   const proofs = createProofs(report, signal);
-  const conf = request.replaceConf;
-  const replacementConf = conf === undefined ? undefined : await proofs.attempt('replacement conf', () => provenConf(conf));
+  const configuration = await proveConfiguration(request, proofs);
+  const scripts = await proveScripts(request.postSql, proofs);
   const found = await proveService(request.target, proofs, signal);
   if (found) await proveNobodyElse(found, proofs);
   const source = await proveRepository(request, proofs, signal);
   const major = found && (await proveFit(found, source?.backup, proofs, signal));
+  if (found) await proveSettings(found, configuration, proofs, signal);
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
 
   const data = found && tablespaces && { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
@@ -51,16 +54,11 @@ export async function proveServiceRestore(
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
     if (!found || !source || !data || major === undefined || !owner) throw new OdoError('bug', 'a proof failed without an error');
-    return { found, source, ...data, major, replacementConf, engine, owner, proofs: proofs.all };
+    return { found, source, ...data, major, configuration, scripts, engine, owner, proofs: proofs.all };
   } catch (error) {
     await engine?.close();
     throw error;
   }
-}
-
-function provenConf(directory: string) {
-  const { file, content } = readReplacementConf(directory);
-  return { evidence: file, value: content };
 }
 
 /** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */

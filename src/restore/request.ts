@@ -1,3 +1,4 @@
+import type { Setting } from '../postgres/recovery-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 
@@ -8,6 +9,12 @@ export interface RestoreRequest {
   backup: string;
   /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */
   replaceConf?: string;
+  /** off: archiving is off in the restored copy · keep: as its configuration has it. */
+  archiveMode: 'off' | 'keep';
+  /** Single settings for the restored server, which stay. */
+  settings: readonly Setting[];
+  /** File that replaces pg_hba.conf. */
+  hbaFile?: string;
   /** Where tablespaces go, by name, OID or old path. */
   tablespaces: ReadonlyMap<string, string>;
   owner?: Owner;
@@ -39,6 +46,8 @@ export interface ServiceRequest extends RestoreRequest {
   online: boolean;
   /** Do not start the service again after a failure. */
   leaveStopped: boolean;
+  /** Folder with scripts to run in the restored database. */
+  postSql?: string;
 }
 
 /** Which compose service, and through what. */

@@ -5,6 +5,7 @@ import { inPhase, type Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { demandFree } from '../target/lock.ts';
 import { ODO_DIR, previousDir } from '../target/place.ts';
+import { proveConfiguration } from './configuration.ts';
 import { createDirectoryEngine } from './directory-engine.ts';
 import type { LayDownJob, Target } from './engine.ts';
 import { isResumable, withKeptStaging } from './failure-hints.ts';
@@ -12,7 +13,6 @@ import { createProofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository } from './prove-repository.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
-import { readReplacementConf } from './replacement-conf.ts';
 import type { DirectoryRequest } from './request.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
 import { timePhases } from './stopwatch.ts';
@@ -38,8 +38,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
   const proofs = createProofs(report, signal);
 
   const proven = await inPhase(report, 'prove', async () => {
-    const conf = request.replaceConf;
-    const replacement = conf === undefined ? undefined : await proofs.attempt('replacement conf', () => provenConf(conf));
+    const configuration = await proveConfiguration(request, proofs);
     const source = await proveRepository(request, proofs, signal);
     const target = await proofs.attempt('target', async () => {
       const value = targetOf(request, source?.backup);
@@ -63,10 +62,10 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     }
     proofs.demandAll();
     if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
-    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, replacement };
+    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, configuration };
   });
 
-  const { source, target, replacement } = proven;
+  const { source, target, configuration } = proven;
   const owner = request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
   const plan: Plan = {
     kind: 'plan',
@@ -97,7 +96,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     wipe: request.wipe,
     unattended: true,
     ...(owner ? { owner } : {}),
-    ...(replacement === undefined ? {} : { replacementConf: replacement }),
+    ...configuration,
   };
   const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
     const error = asOdoError(thrown, signal);
@@ -117,13 +116,8 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     dataDirectory: target.pgdata.root,
     laidDown,
     phases,
-    notes: notesFor(target),
+    notes: notesFor(target, configuration.keepArchiving),
   };
-}
-
-function provenConf(directory: string) {
-  const { file, content } = readReplacementConf(directory);
-  return { evidence: file, value: content };
 }
 
 /** Without a service, a tablespace goes where it was only if that directory is there; otherwise the user has to say where. */
@@ -145,10 +139,12 @@ function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target
   return target;
 }
 
-function notesFor(target: Target): string[] {
+function notesFor(target: Target, keepArchiving: boolean): string[] {
   const notes = [
     `start a PostgreSQL server on ${target.pgdata.root}: it recovers to the end of the WAL, is then promoted, and clears the fetched WAL away`,
-    'archiving is off in the restored copy; to turn it on, take archive_mode out of postgresql.auto.conf and restart',
+    keepArchiving
+      ? 'archiving is as the configuration has it: if it is on, see that the copy does not write where the original archives'
+      : 'archiving is off in the restored copy; to turn it on, take archive_mode out of postgresql.auto.conf and restart',
   ];
   const previous = previousDir(target.pgdata);
   if (fs.existsSync(previous))

@@ -8,6 +8,7 @@ import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
 import { openServiceEngine } from './open-service-engine.ts';
+import { runScripts } from './post-sql.ts';
 import { type ProvenService, proveServiceRestore } from './prove-service-restore.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
@@ -73,15 +74,13 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
     const finish: Engine['finish'] = (options) => onEngine(run, context.version, (engine) => engine.finish(options));
-    const { replacementConf } = proven;
-    const notes = await cleanUp(
-      { finish },
-      { target, replacementConf, keepPrevious: request.keepPrevious },
-      steady,
-      report,
-    ).catch((thrown: unknown) => {
-      throw withLeftovers(asOdoError(thrown), request);
-    });
+    const { configuration, scripts } = proven;
+    const notes = await cleanUp({ finish }, { target, configuration, keepPrevious: request.keepPrevious }, steady, report).catch(
+      (thrown: unknown) => {
+        throw withLeftovers(asOdoError(thrown), request);
+      },
+    );
+    await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
     return {
       kind: 'receipt',
       odoVersion: context.version,

@@ -4,6 +4,7 @@ import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { setsParameter } from '../postgres/recovery-settings.ts';
+import type { Configuration } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
@@ -76,17 +77,23 @@ function startedMeanwhile(name: string): OdoError {
 /** Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know. */
 export async function cleanUp(
   engine: Pick<Engine, 'finish'>,
-  options: { target: Target; replacementConf: string | undefined; keepPrevious: boolean },
+  options: { target: Target; configuration: Configuration; keepPrevious: boolean },
   database: ServiceDatabase,
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
-    const { replacementConf, target, keepPrevious } = options;
+    const { configuration, target, keepPrevious } = options;
+    const { replacementConf, keepArchiving } = configuration;
     // A replacement file that speaks of archive_mode is the user's own word on it.
     const ownWord = replacementConf !== undefined && setsParameter(replacementConf, 'archive_mode');
-    const keepOff = !ownWord && (await database.archivingConfigured());
+    const configured = await database.archivingConfigured();
+    const keepOff = !ownWord && !keepArchiving && configured;
     await engine.finish({ target, keepPrevious, settings: keepOff ? 'remove-but-keep-archiving-off' : 'remove' });
     await database.reload();
+    if (keepArchiving) {
+      if (!configured) return [];
+      return ["archiving is on, as --archive-mode keep says: see that archive_command does not lead into the original's archive"];
+    }
     if (!keepOff && !ownWord) return [];
     const how = ownWord
       ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'

@@ -37,6 +37,8 @@ export interface ServiceDatabase {
   query(sql: string, database?: string): Promise<string[][]>;
   /** Runs one of PostgreSQL's client programs (a plain word) in the container, connected to the server; undefined when the image lacks it. */
   runClient(program: string, args: readonly string[], timeoutMs: number): Promise<ProgramOutcome | undefined>;
+  /** Feeds a script to a psql session that stops at the first error. Its output is dropped; its errors name `<stdin>` and the line. */
+  runScript(script: string): Promise<ProgramOutcome>;
   /** Makes the server read its configuration files again. */
   reload(): Promise<void>;
 }
@@ -73,8 +75,13 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
   let osUser: string | undefined = 'postgres';
   let login = logins[0] as { role: string; database: string };
 
-  async function run(argv: string[], timeoutMs = EXEC_TIMEOUT_MS) {
-    const options = { timeoutMs, signal, env: { PGCONNECT_TIMEOUT: '5', PGAPPNAME: 'odo' } };
+  async function run(argv: string[], timeoutMs: number | undefined = EXEC_TIMEOUT_MS, input?: string) {
+    const options = {
+      ...(timeoutMs === Infinity ? {} : { timeoutMs }),
+      ...(input === undefined ? {} : { input }),
+      signal,
+      env: { PGCONNECT_TIMEOUT: '5', PGAPPNAME: 'odo' },
+    };
     try {
       return await execIn(docker, containerId, argv, osUser === undefined ? options : { ...options, user: osUser });
     } catch (error) {
@@ -82,7 +89,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
       if (osUser === undefined || !(error instanceof OdoError) || !/unable to find user|no matching entries/i.test(error.message))
         throw error;
       osUser = undefined;
-      return run(argv, timeoutMs);
+      return run(argv, timeoutMs, input);
     }
   }
 
@@ -156,6 +163,13 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
       const where = await socket();
       if (!where || (await run(['sh', '-c', `command -v ${program}`])).exitCode !== 0) return undefined;
       return run([program, ...addressOf(where, login.role), ...args], timeoutMs);
+    },
+    async runScript(script) {
+      const where = await socket();
+      if (!where)
+        throw new OdoError('promotionNotSeen', 'the restored server does not run any more', { hint: 'look at its log' });
+      const options = ['-X', '-q', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', ...addressOf(where, login.role)];
+      return run(['psql', ...options, '-d', login.database, '-f', '-'], Infinity, script);
     },
     async reload() {
       await mustAsk('select pg_reload_conf()');

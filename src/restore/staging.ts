@@ -117,8 +117,8 @@ function settleOld(pgdata: Place): Journal | undefined {
 
 /** Everything that decides which bytes are staged; credentials and addresses do not. */
 function fingerprintOf(job: LayDownJob): string {
-  const { repository, backup, target, owner, replacementConf, unattended } = job;
-  const facts = { repository, backup, target, owner, replacementConf, unattended };
+  const { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving } = job;
+  const facts = { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving };
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

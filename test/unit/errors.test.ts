@@ -19,6 +19,7 @@ test('every way to end has its exit code, which scripts rely on', () => {
     unsafeTarget: 24,
     recoveryFailed: 30,
     promotionNotSeen: 31,
+    scriptFailed: 32,
     cancelled: 130,
   });
 });

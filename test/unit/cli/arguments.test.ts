@@ -189,6 +189,22 @@ describe('the other options', () => {
     expect(() => seconds({ x: wrong }, 'x')).toThrow(usage('--x'));
   });
 
+  it('configure the restored server, of a service and in a directory', async () => {
+    const argv = ['--set', 'work_mem=7MB', '--set', 'a.b= x', '--pg-hba', 'hba.conf', '--archive-mode', 'keep'];
+    const wanted = {
+      settings: [
+        ['work_mem', '7MB'],
+        ['a.b', 'x'],
+      ],
+      hbaFile: 'hba.conf',
+      archiveMode: 'keep',
+    };
+    expect(await requestOf([...STORE, ...SERVICE, ...argv, '--post-sql', 'sql'])).toMatchObject({ ...wanted, postSql: 'sql' });
+    expect(await requestOf([...STORE, '--into', '/srv/pg', ...argv])).toMatchObject(wanted);
+    expect(await requestOf([...STORE, ...SERVICE])).toMatchObject({ settings: [], archiveMode: 'off' });
+    await expect(requestOf([...STORE, '--into', '/srv/pg', '--post-sql', 'sql'])).rejects.toThrow(usage('--post-sql'));
+  });
+
   it('turn syncing off and the dry run on', async () => {
     expect(await requestOf([...STORE, ...SERVICE, '--no-sync', '--dry-run'])).toMatchObject({ sync: false, dryRun: true });
   });

@@ -4,6 +4,7 @@ import {
   addBlock,
   BLOCK_BEGIN,
   BLOCK_END,
+  blockTurnsArchivingOff,
   commandLineSettings,
   includesOthers,
   RECOVERY_CRITICAL,
@@ -179,4 +180,13 @@ describe('a configuration that reads other files', () => {
       expect(includesOthers(`${line}\n`)).toBe(false);
     },
   );
+});
+
+describe('archiving during recovery', () => {
+  it('is off by our block unless it is to be kept, whatever stands around the block', () => {
+    const off = addBlock('archive_mode = on', recoverySettings(OPTIONS));
+    const kept = addBlock('archive_mode = on', recoverySettings({ ...OPTIONS, keepArchiving: true }));
+    expect([off, kept, "archive_mode = 'off'"].map(blockTurnsArchivingOff)).toEqual([true, false, false]);
+    expect([effective(off).archive_mode, effective(kept).archive_mode]).toEqual(['off', 'on']);
+  });
 });

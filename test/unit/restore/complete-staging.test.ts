@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { blockTurnsArchivingOff, removeBlock } from '../../../src/postgres/recovery-settings.ts';
 import { completeStaging } from '../../../src/restore/complete-staging.ts';
 import type { LayDownJob, Target } from '../../../src/restore/engine.ts';
 import { heldControlFile, incomingDir } from '../../../src/target/place.ts';
@@ -97,6 +98,37 @@ describe('a complete staging directory', () => {
     layDown();
     completeStaging(jobWith({ replacementConf: "work_mem = '1GB'" }));
     expect(read('postgresql.auto.conf')).toMatch(/^work_mem = '1GB'\n# >>> odo/);
+  });
+
+  it('gets single settings, which stand before ours, and once only when they are set again', () => {
+    layDown();
+    const settings: LayDownJob['settings'] = [['work_mem', "it's"]];
+    completeStaging(jobWith({ settings }));
+    completeStaging(jobWith({ settings }));
+    expect(read('postgresql.auto.conf')).toMatch(/^work_mem = 'it''s'\n# >>> odo/);
+    expect(removeBlock(read('postgresql.auto.conf'))).toBe("work_mem = 'it''s'\n");
+  });
+
+  it("gets the user's pg_hba.conf, and the way to it where the configuration leads elsewhere or is not all known", () => {
+    const hbaConf = 'local all all trust\n';
+    layDown({ 'postgresql.conf': 'port = 5432\n', 'pg_hba.conf': 'host all all all md5\n' });
+    completeStaging(jobWith({ hbaConf }));
+    expect([read('pg_hba.conf'), read('postgresql.auto.conf')]).toEqual([hbaConf, expect.not.stringContaining('hba_file')]);
+    const way = `hba_file = '${path.join(target.pgdata.root, 'pg_hba.conf')}'\n# >>> odo`;
+    layDown({ 'postgresql.conf': "hba_file = '/etc/hba'\n" });
+    completeStaging(jobWith({ hbaConf }));
+    expect(read('postgresql.auto.conf')).toContain(way);
+    layDown({ 'postgresql.conf': 'port = 5432\n' });
+    completeStaging(jobWith({ hbaConf, configElsewhere: true }));
+    expect(read('postgresql.auto.conf')).toContain(way);
+  });
+
+  it('archives as configured only when that is asked for', () => {
+    layDown({ 'postgresql.conf': 'archive_mode = on\n' });
+    completeStaging(jobWith());
+    expect(blockTurnsArchivingOff(read('postgresql.auto.conf'))).toBe(true);
+    completeStaging(jobWith({ keepArchiving: true }));
+    expect(read('postgresql.auto.conf')).not.toContain('archive_mode');
   });
 
   it('needs no postgresql.auto.conf in the backup', () => {
