@@ -1,17 +1,26 @@
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
-import { explain, type Reading, type ReadingOptions, requestRange, startReading } from './request-range.ts';
-import { createBackoff, isRetryable } from './retry.ts';
+import { createPace, type Pace } from './pace.ts';
+import { type RangedPart, readPart, secondLagging } from './ranged-part.ts';
+import { type Reading, type ReadingOptions, startReading } from './request-range.ts';
 
 export interface RangedReadOptions extends ReadingOptions {
-  /** Requests under way at once (default 8). */
-  connections?: number;
-  /** Bytes per request (default 2 MiB). At most connections × partSizeBytes are held at a time, beside the buffer last yielded. */
-  partSizeBytes?: number;
+  /** Held at a time, beside the buffer last yielded (default 16 MiB, or connections × partSizeBytes where both are given). */
+  windowBytes?: number | undefined;
+  /** Requests under way at once; by default as many as suit the measured rate (see pace.ts). */
+  connections?: number | undefined;
+  /** Bytes per request; by default as many as suit the measured rate. */
+  partSizeBytes?: number | undefined;
+  /** A yielded buffer is the caller's only until it asks for the next, and is then filled anew. */
+  reuseBuffers?: boolean;
 }
+
+const WINDOW_BYTES = 16 << 20;
+const LOOK_EVERY_MS = 100;
 
 /**
  * Reads an object, or a range of it, by several requests at once, in order and pinned to the object's etag. Each part picks up where
- * it broke off after an early end, a stall, a reset or a server's error. Every yielded buffer is the caller's to keep.
+ * it broke off after an early end, a stall, a reset or a server's error; one that lags far behind the others is asked for a second time, and
+ * the first answer counts. Every yielded buffer is the caller's to keep, unless buffers are reused.
  * Returning early aborts all requests. Errors: storeUnreachable when no byte came for retryForMs; dataCorrupt when the
  * object is no longer the one that was listed; whatever else the store throws, at once.
  */
@@ -20,54 +29,67 @@ export function readRanged(
   object: ObjectInfo,
   options: RangedReadOptions = {},
 ): AsyncGenerator<Buffer, void, void> {
-  const { connections = 8, partSizeBytes = 2 << 20 } = options;
-  return startReading(store, object, options, (reading) => readParts(reading, connections, partSizeBytes));
+  const { connections, partSizeBytes, reuseBuffers = false } = options;
+  const windowBytes =
+    options.windowBytes ??
+    (connections !== undefined && partSizeBytes !== undefined ? connections * partSizeBytes : WINDOW_BYTES);
+  const pace = createPace({ windowBytes, connections, partSizeBytes });
+  return startReading(store, object, options, (reading) => readParts(reading, pace, windowBytes, reuseBuffers));
 }
 
-async function* readParts(reading: Reading, connections: number, partSizeBytes: number): AsyncGenerator<Buffer, void, void> {
-  const { start, end } = reading;
-  const window: Promise<Buffer>[] = [];
+async function* readParts(
+  reading: Reading,
+  pace: Pace,
+  windowBytes: number,
+  reuseBuffers: boolean,
+): AsyncGenerator<Buffer, void, void> {
+  const { start, end, stopped } = reading;
+  const window: { part: RangedPart; isRead: Promise<void> }[] = [];
+  const spare: Buffer[] = [];
   let offset = start;
+  let heldBytes = 0;
+  let underWay = 0;
+
+  function fillWindow(): void {
+    while (offset < end && underWay < pace.connections && !stopped.aborted) {
+      const length = Math.min(pace.partSizeBytes, end - offset);
+      if (heldBytes > 0 && heldBytes + length > windowBytes) return;
+      const part: RangedPart = { offset, buffer: bufferOf(length), filled: 0, startedAt: undefined };
+      const isRead = readPart(reading, part, pace).finally(() => {
+        underWay -= 1;
+        fillWindow();
+      });
+      isRead.catch(() => {}); // A part that fails while an earlier one is awaited must not count as unhandled.
+      window.push({ part, isRead });
+      offset += length;
+      heldBytes += length;
+      underWay += 1;
+    }
+  }
+
+  function bufferOf(length: number): Buffer {
+    const found = spare.pop();
+    return found && found.length >= length ? found.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+  }
+
+  const look = setInterval(() => {
+    for (const { part } of window) secondLagging(reading, part, pace);
+  }, LOOK_EVERY_MS);
   try {
-    while (offset < end || window.length > 0) {
-      while (offset < end && window.length < connections) {
-        const part = readPart(reading, offset, Math.min(partSizeBytes, end - offset));
-        part.catch(() => {}); // A part that fails while an earlier one is awaited must not count as unhandled.
-        window.push(part);
-        offset += partSizeBytes;
-      }
-      const part = await window[0];
+    for (;;) {
+      fillWindow();
+      const next = window[0];
+      if (!next) return;
+      await next.isRead;
       window.shift();
-      if (part) yield part;
+      const { buffer } = next.part;
+      heldBytes -= buffer.length;
+      yield buffer;
+      if (reuseBuffers) spare.push(buffer);
     }
   } finally {
+    clearInterval(look);
     reading.stop();
-    await Promise.allSettled(window);
-  }
-}
-
-/** Reads `length` bytes at `offset`, resuming until they are all there. */
-async function readPart(reading: Reading, offset: number, length: number): Promise<Buffer> {
-  const { retryForMs, onBytes, onRetry, stopped } = reading;
-  const buffer = Buffer.allocUnsafeSlow(length);
-  const backoff = createBackoff({ retryForMs, signal: stopped, onRetry });
-  let filled = 0;
-  for (;;) {
-    try {
-      for await (const chunk of requestRange(reading, offset + filled, length - filled)) {
-        buffer.set(chunk, filled);
-        filled += chunk.length;
-        backoff.progressed();
-        onBytes?.(chunk.length);
-      }
-      return buffer;
-    } catch (error) {
-      if (filled === length && isRetryable(error)) return buffer;
-      try {
-        await backoff.pause(error);
-      } catch (final) {
-        throw final === error ? explain(error, reading, offset + filled) : final;
-      }
-    }
+    await Promise.allSettled(window.map(({ isRead }) => isRead));
   }
 }

@@ -6,10 +6,11 @@ import { detectCodec, MAGIC_BYTES } from './magic.ts';
 export interface DecompressOptions {
   /** What is being read, for errors: `s3://bucket/key`. */
   name: string;
+  /** How much is unpacked at a time (default 256 KiB): it happens in the thread pool while the consumer works on the chunk before. */
+  chunkBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Decompressing happens in the thread pool: one such chunk is made there while the consumer works on the one before. */
 const CHUNK_BYTES = 1 << 18;
 
 /**
@@ -23,22 +24,27 @@ export async function* decompress(
   codec: Codec,
   options: DecompressOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const { name, signal } = options;
-  const unpacked = codec === 'none' ? source : inflate(source, codec, name);
+  const { name, chunkBytes = CHUNK_BYTES, signal } = options;
+  const unpacked = codec === 'none' ? source : inflate(source, codec, name, chunkBytes);
   for await (const chunk of unpacked) {
     if (signal?.aborted) throw cancelled(signal.reason);
     yield chunk;
   }
 }
 
-async function* inflate(source: AsyncIterable<Buffer>, codec: Codec, name: string): AsyncGenerator<Buffer, void, void> {
+async function* inflate(
+  source: AsyncIterable<Buffer>,
+  codec: Codec,
+  name: string,
+  chunkBytes: number,
+): AsyncGenerator<Buffer, void, void> {
   if (codec !== 'gzip' && codec !== 'zstd') {
     throw new OdoError('usage', `${name} is compressed with ${codec}, which this version of ODO does not read yet`, {
       hint: 'choose a backup that is compressed with gzip or zstd, or not at all',
     });
   }
   const input = source[Symbol.asyncIterator]();
-  let engine = createEngine(codec);
+  let engine = createEngine(codec, chunkBytes);
   let producedBytes = 0;
   try {
     let rest: Buffer | undefined = await readMagic(input, codec, name);
@@ -51,7 +57,7 @@ async function* inflate(source: AsyncIterable<Buffer>, codec: Codec, name: strin
       }
       rest = await feeding;
       if (rest && codec === 'gzip') return await expectPadding(rest, input, name);
-      if (rest) engine = createEngine(codec);
+      if (rest) engine = createEngine(codec, chunkBytes);
     } while (rest);
   } catch (error) {
     throw translateEngineError(error, codec, name, producedBytes);
@@ -61,8 +67,8 @@ async function* inflate(source: AsyncIterable<Buffer>, codec: Codec, name: strin
   }
 }
 
-function createEngine(codec: 'gzip' | 'zstd'): zlib.Gunzip | zlib.ZstdDecompress {
-  const settings = { chunkSize: CHUNK_BYTES, readableHighWaterMark: CHUNK_BYTES };
+function createEngine(codec: 'gzip' | 'zstd', chunkBytes: number): zlib.Gunzip | zlib.ZstdDecompress {
+  const settings = { chunkSize: chunkBytes, readableHighWaterMark: chunkBytes };
   return codec === 'gzip' ? zlib.createGunzip(settings) : zlib.createZstdDecompress(settings);
 }
 

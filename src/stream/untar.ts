@@ -1,6 +1,6 @@
-import tar from 'tar-stream';
 import { cancelled, OdoError } from '../errors.ts';
 import type { EntrySink, TarEntry } from '../target/entry.ts';
+import { BLOCK_BYTES, readPaxRecords, readTarHeader, readText, type TarHeader } from './tar-header.ts';
 
 export interface UntarOptions {
   /** What is being read, for errors: `s3://bucket/base.tar.gz`. */
@@ -8,26 +8,24 @@ export interface UntarOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A header as tar-stream gives it, whose types know less of it. */
-type Header = Omit<tar.Header, 'type' | 'pax' | 'linkname'> & {
-  /** null for kinds that it does not know. */
-  type: tar.Header['type'] | null;
-  linkname: string | null;
-  /** Where the member's content begins in the archive. */
-  byteOffset: number;
-  /** The records of a PAX extended header, https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html */
-  pax: Record<string, string> | null;
-};
+/** What the headers before a member have told of it. */
+interface Extension {
+  name?: string;
+  linkName?: string;
+  /** The records of PAX extended headers, https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html */
+  pax?: ReadonlyMap<string, string>;
+}
 
-const BLOCK_BYTES = 512;
 const END_MARK_BYTES = 2 * BLOCK_BYTES;
+/** Of an extended header; what one really holds is a path and a few numbers. */
+const MAX_EXTENSION_BYTES = 1 << 20;
 const HINT = 'the object was written wrongly or damaged; choose another backup with --backup';
 
 /**
  * Reads a tar (ustar, PAX or GNU) from `source`, which it always uses up or returns. `onEntry` is called for every member in order and gives
- * the sink for its content; the next member comes when the sink's end() is done. Resolves with the number of members and the
- * bytes of content. `dataCorrupt` for anything but a whole and well-formed archive of safe, relative paths: damaged headers, a
- * missing end mark, `..`. Errors of `source` and of the sinks pass through.
+ * the sink for its content; the next member comes when the sink's end() is done. As long as nothing answers with a promise, a member costs
+ * none. Resolves with the number of members and the bytes of content. `dataCorrupt` for anything but a whole and well-formed archive of
+ * safe, relative paths: damaged headers, a missing end mark, `..`. Errors of `source` and of the sinks pass through.
  */
 export async function untar(
   source: AsyncIterable<Buffer>,
@@ -35,101 +33,111 @@ export async function untar(
   options: UntarOptions,
 ): Promise<{ entries: number; bytes: number }> {
   const { name, signal } = options;
-  const extract = tar.extract();
-  const reader = observe(extract);
-  let entries = 0;
-  let bytes = 0;
+  const total = { entries: 0, bytes: 0 };
   let archiveBytes = 0;
   let contentEnd = 0;
   let zeroTail = 0;
-  let accepting = Promise.resolve();
-  let failure: { error: unknown } | undefined;
+  let extension: Extension = {};
+  let globalPax: ReadonlyMap<string, string> | undefined;
+  /** A header that began in the chunk before. */
+  let block: Buffer = Buffer.alloc(0);
+  /** Who gets the content that comes, how much of it is still to come, and the zeros that fill its last block. */
+  let sink: EntrySink | undefined;
+  let missing = 0;
+  let padding = 0;
 
-  async function accept(header: Header, body: AsyncIterable<Buffer>): Promise<void> {
-    let isReading = false;
+  /** Begins what follows a header: a member, or an extended header. */
+  function begin(header: TarHeader, offsetBytes: number): EntrySink | Promise<EntrySink> {
+    const { kind } = header;
+    if (kind !== 'pax' && kind !== 'pax-global' && kind !== 'long-name' && kind !== 'long-link') {
+      const pax = globalPax ? new Map([...globalPax, ...(extension.pax ?? [])]) : extension.pax;
+      const entry = describeEntry(header, { ...extension, ...(pax ? { pax } : {}) }, offsetBytes, name);
+      extension = {};
+      setOff(entry.sizeBytes);
+      contentEnd = offsetBytes + missing + padding;
+      total.entries += 1;
+      total.bytes += entry.sizeBytes;
+      return onEntry(entry);
+    }
+    if (!(header.sizeBytes >= 0 && header.sizeBytes <= MAX_EXTENSION_BYTES)) throw malformed(name, archiveBytes);
+    setOff(header.sizeBytes);
+    return gather((bytes) => {
+      if (kind === 'long-name') extension.name = readText(bytes, 0, bytes.length);
+      else if (kind === 'long-link') extension.linkName = readText(bytes, 0, bytes.length);
+      else if (kind === 'pax') extension.pax = sound(() => readPaxRecords(bytes));
+      else globalPax = sound(() => readPaxRecords(bytes));
+    });
+  }
+
+  function setOff(sizeBytes: number): void {
+    missing = sizeBytes;
+    padding = -sizeBytes & (BLOCK_BYTES - 1);
+  }
+
+  function sound<T>(read: () => T): T {
     try {
-      const entry = describeEntry(header, name);
-      const sink = await onEntry(entry);
-      entries += 1;
-      bytes += entry.sizeBytes;
-      contentEnd = header.byteOffset + Math.ceil(entry.sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;
-      isReading = true;
-      for await (const chunk of body) {
-        isReading = false;
-        const written = sink.write(chunk);
+      return read();
+    } catch (cause) {
+      throw malformed(name, archiveBytes, cause);
+    }
+  }
+
+  for await (const chunk of source) {
+    if (signal?.aborted) throw cancelled(signal.reason);
+    const before = archiveBytes;
+    archiveBytes += chunk.length;
+    zeroTail = countZeroTail(chunk, zeroTail);
+    for (let at = 0; at < chunk.length; ) {
+      if (sink) {
+        const end = Math.min(at + missing, chunk.length);
+        const written = sink.write(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
         if (written) await written;
-        isReading = true;
+        missing -= end - at;
+        at = end;
+      } else if (padding > 0) {
+        const skipped = Math.min(padding, chunk.length - at);
+        padding -= skipped;
+        at += skipped;
+      } else {
+        const header: Buffer =
+          block.length > 0 ? Buffer.concat([block, chunk.subarray(at, at + BLOCK_BYTES - block.length)]) : chunk;
+        const headerAt = block.length > 0 ? 0 : at;
+        at += BLOCK_BYTES - block.length;
+        if (header.length - headerAt < BLOCK_BYTES) {
+          // A copy: the chunk is not ours after this.
+          block = Buffer.from(header.subarray(headerAt));
+          break;
+        }
+        block = Buffer.alloc(0);
+        const found = sound(() => readTarHeader(header, headerAt));
+        if (!found) continue;
+        const opened = begin(found, before + at);
+        sink = opened instanceof Promise ? await opened : opened;
       }
-      isReading = false;
-      await sink.end();
-    } catch (error) {
-      // While it reads, the error is tar-stream's own, which shows as the extractor's.
-      if (!isReading) failure ??= { error };
-      throw error;
+      if (sink && missing === 0) {
+        const ended = sink.end();
+        if (ended) await ended;
+        sink = undefined;
+      }
     }
   }
 
-  extract.on('entry', (header, body, next) => {
-    // A directory may have a size that means nothing, and for which tar-stream would wait.
-    if (header.type === 'directory') header.size = 0;
-    body.on('error', () => {}); // It may come before anyone iterates, and shows as the extractor's own.
-    accepting = accept(header as Header, body as AsyncIterable<Buffer>).then(() => next(null), next);
-  });
-
-  try {
-    for await (const chunk of source) {
-      if (signal?.aborted) throw cancelled(signal.reason);
-      archiveBytes += chunk.length;
-      zeroTail = countZeroTail(chunk, zeroTail);
-      if (!extract.write(chunk) || reader.error()) await reader.drained();
-    }
-    extract.end(null);
-    await reader.finished();
-    await accepting;
-  } catch (error) {
-    extract.destroy();
-    await accepting;
-    throw failure ? failure.error : error === reader.error() ? damaged(name, archiveBytes, error) : error;
+  if (sink || padding > 0 || block.length > 0) {
+    throw new OdoError('dataCorrupt', `${name} ends in the middle of a member (${archiveBytes} bytes read)`, { hint: HINT });
   }
-  if (failure) throw failure.error;
-  // tar-stream does not ask for the end mark, and an extended header may stand, without its member, where the mark should.
+  // An extended header may stand, without its member, where the end mark should.
   if (archiveBytes - contentEnd < END_MARK_BYTES || zeroTail < END_MARK_BYTES) {
     throw new OdoError('dataCorrupt', `${name} ends after ${archiveBytes} bytes, without the end mark of a tar`, { hint: HINT });
   }
-  return { entries, bytes };
+  return total;
 }
 
-/** The extractor's events as promises, without one that lives, and gathers reactions, as long as the archive. */
-function observe(extract: tar.Extract) {
-  let failure: Error | undefined;
-  let isFinished = false;
-  let settle = () => {};
-  const wake = () => settle();
-  extract.on('drain', wake);
-  extract.on('finish', () => {
-    isFinished = true;
-    wake();
-  });
-  extract.on('error', (error: Error) => {
-    failure ??= error;
-    wake();
-  });
-  // A body that is left in the middle takes the extractor with it, without an error.
-  extract.on('close', () => {
-    failure ??= new Error('closed');
-    wake();
-  });
-  const next = () =>
-    new Promise<void>((resolve, reject) => {
-      settle = () => (failure ? reject(failure) : resolve());
-      if (failure) reject(failure);
-    });
+/** A sink that keeps everything. */
+function gather(onEnd: (bytes: Buffer) => void): EntrySink {
+  const pieces: Buffer[] = [];
   return {
-    drained: next,
-    async finished() {
-      while (!isFinished) await next();
-    },
-    error: () => failure,
+    write: (piece) => void pieces.push(Buffer.from(piece)),
+    end: () => onEnd(Buffer.concat(pieces)),
   };
 }
 
@@ -141,57 +149,53 @@ function countZeroTail(chunk: Buffer, before: number): number {
   return zeros < chunk.length ? zeros : Math.min(before + zeros, END_MARK_BYTES);
 }
 
-function damaged(name: string, archiveBytes: number, cause: unknown): OdoError {
-  const reason =
-    cause instanceof Error && cause.message === 'Unexpected end of data'
-      ? 'ends in the middle of a member'
-      : 'is not a well-formed tar';
-  return new OdoError('dataCorrupt', `${name} ${reason} (${archiveBytes} bytes read)`, { hint: HINT, cause });
+function malformed(name: string, archiveBytes: number, cause?: unknown): OdoError {
+  return new OdoError('dataCorrupt', `${name} is not a well-formed tar (${archiveBytes} bytes read)`, { hint: HINT, cause });
 }
 
-function describeEntry(header: Header, name: string): TarEntry {
-  const { pax } = header;
+function describeEntry(header: TarHeader, { pax, ...long }: Extension, offsetBytes: number, name: string): TarEntry {
+  const number = (key: string) => {
+    const text = pax?.get(key);
+    return text === undefined ? undefined : Number(text);
+  };
+  const type = typeOf(header, pax, name);
   const entry: TarEntry = {
-    path: checkPath(header.name, name),
-    type: typeOf(header, name),
+    path: checkPath(pax?.get('path') ?? long.name ?? header.name, name),
+    type,
     mode: header.mode,
-    uid: numberOf(pax?.uid) ?? header.uid,
-    gid: numberOf(pax?.gid) ?? header.gid,
-    mtimeMs: Math.floor((numberOf(pax?.mtime) ?? header.mtime.getTime() / 1000) * 1000),
-    sizeBytes: header.size,
-    offsetBytes: header.byteOffset,
+    uid: number('uid') ?? header.uid,
+    gid: number('gid') ?? header.gid,
+    mtimeMs: Math.floor((number('mtime') ?? header.mtimeSeconds) * 1000),
+    // A directory may have a size that means nothing.
+    sizeBytes: type === 'directory' ? 0 : (number('size') ?? header.sizeBytes),
+    offsetBytes,
   };
   const isSound =
-    [entry.mode, entry.uid, entry.gid, entry.mtimeMs].every(Number.isFinite) && Number.isSafeInteger(entry.sizeBytes);
+    [entry.mode, entry.uid, entry.gid, entry.mtimeMs].every(Number.isFinite) &&
+    Number.isSafeInteger(entry.sizeBytes) &&
+    entry.sizeBytes >= 0;
   if (!isSound) throw new OdoError('dataCorrupt', `${name} has a damaged header for ${entry.path}`, { hint: HINT });
-  if (header.linkname) {
-    refuseControlCharacters(header.linkname, name);
-    entry.linkName = entry.type === 'link' ? checkPath(header.linkname, name) : header.linkname;
+  const linkName = pax?.get('linkpath') ?? long.linkName ?? header.linkName;
+  if (linkName !== '') {
+    refuseControlCharacters(linkName, name);
+    entry.linkName = type === 'link' ? checkPath(linkName, name) : linkName;
   }
   return entry;
 }
 
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
-}
-
-function typeOf(header: Header, name: string): TarEntry['type'] {
-  const isSparse = Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.'));
-  if (!header.type || isSparse) {
-    throw new OdoError('dataCorrupt', `${name} holds ${header.name} as a member of a kind that ODO does not read`, {
-      hint: 'sparse, incremental and multi-volume archives of GNU tar cannot be restored',
-    });
-  }
-  switch (header.type) {
+function typeOf({ kind, name: member }: TarHeader, pax: Extension['pax'], name: string): TarEntry['type'] {
+  const isSparse = [...(pax?.keys() ?? [])].some((key) => key.startsWith('GNU.sparse.'));
+  switch (isSparse ? 'unread' : kind) {
     case 'file':
-    case 'contiguous-file':
-      return 'file';
     case 'directory':
     case 'symlink':
     case 'link':
-      return header.type;
+    case 'other':
+      return kind as TarEntry['type'];
     default:
-      return 'other';
+      throw new OdoError('dataCorrupt', `${name} holds ${member} as a member of a kind that ODO does not read`, {
+        hint: 'sparse, incremental and multi-volume archives of GNU tar cannot be restored',
+      });
   }
 }
 

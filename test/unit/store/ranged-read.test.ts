@@ -147,3 +147,92 @@ test('does not take a pause of this very process for a stall', async () => {
   expect(await reading).toEqual(content);
   expect(seen.requests).toEqual([0]);
 });
+
+test('starts the next part as soon as one is there, while an earlier one is waited for', async () => {
+  const { store, seen } = fakeStore(async function* ({ offset, length, signal }) {
+    if (offset === 0) {
+      while (seen.requests.length < 5) await sleep(1, undefined, { signal });
+    }
+    yield content.subarray(offset, offset + length);
+  });
+  expect(await gather(readRanged(store, object, { partSizeBytes: 100, connections: 2, windowBytes: 500 }))).toEqual(content);
+  expect(seen.requests).toHaveLength(10);
+});
+
+test('asks a second time for the rest of a part that lags, and ends the first request', async () => {
+  const { store, seen } = fakeStore(async function* ({ offset, length, signal }, count) {
+    if (count !== 0) return yield content.subarray(offset, offset + length);
+    yield content.subarray(0, 30);
+    // For good: nothing but the second request can end this.
+    await sleep(600_000, undefined, { signal });
+  });
+  let counted = 0;
+  const retries: unknown[] = [];
+  const reading = readRanged(store, object, {
+    partSizeBytes: 100,
+    connections: 3,
+    windowBytes: 600,
+    onBytes: (bytes) => (counted += bytes),
+    onRetry: (error) => retries.push(error),
+  });
+  expect(await gather(reading)).toEqual(content);
+  expect(seen.requests.filter((offset) => offset === 30)).toHaveLength(1);
+  expect(seen.requests).toHaveLength(11);
+  expect(seen.open).toBe(0);
+  expect(counted).toBe(1000);
+  expect(retries).toEqual([]);
+});
+
+test('the first request of a part that lags may come to its end before the second', async () => {
+  let isSecondAsked = () => {};
+  const secondAsked = new Promise<void>((resolve) => (isSecondAsked = resolve));
+  const { store, seen } = fakeStore(async function* ({ offset, length, signal }, count) {
+    if (offset === 30) {
+      isSecondAsked();
+      yield content.subarray(30, 40);
+      await sleep(600_000, undefined, { signal });
+    }
+    if (count !== 0) return yield content.subarray(offset, offset + length);
+    yield content.subarray(0, 30);
+    await secondAsked;
+    await sleep(20);
+    yield content.subarray(30, 100);
+  });
+  let counted = 0;
+  const options = { partSizeBytes: 100, connections: 3, windowBytes: 600, onBytes: (bytes: number) => (counted += bytes) };
+  expect(await gather(readRanged(store, object, options))).toEqual(content);
+  expect(seen.open).toBe(0);
+  expect(counted).toBe(1000);
+});
+
+test('a second request that fails changes nothing', async () => {
+  let isSecondAsked = () => {};
+  const secondAsked = new Promise<void>((resolve) => (isSecondAsked = resolve));
+  const { store } = fakeStore(async function* ({ offset, length }, count) {
+    if (offset === 30) {
+      isSecondAsked();
+      throw new OdoError('accessDenied', 'no more of this');
+    }
+    if (count !== 0) return yield content.subarray(offset, offset + length);
+    yield content.subarray(0, 30);
+    await secondAsked;
+    await sleep(20);
+    yield content.subarray(30, 100);
+  });
+  expect(await gather(readRanged(store, object, { partSizeBytes: 100, connections: 3, windowBytes: 600 }))).toEqual(content);
+});
+
+test('fills a buffer anew when it is given back, and not before', async () => {
+  const { store } = fakeStore(async function* ({ offset, length }) {
+    yield content.subarray(offset, offset + length);
+  });
+  const buffers = new Set<ArrayBufferLike>();
+  const copies: Buffer[] = [];
+  for await (const chunk of readRanged(store, object, { partSizeBytes: 100, connections: 2, reuseBuffers: true })) {
+    buffers.add(chunk.buffer);
+    await sleep(1);
+    copies.push(Buffer.from(chunk));
+  }
+  expect(Buffer.concat(copies)).toEqual(content);
+  expect(buffers.size).toBeLessThanOrEqual(4);
+});
