@@ -17,7 +17,8 @@ function createRenderer({ stdout, stderr, plain }: Output): Renderer {
   const live = !plain && process.stderr.isTTY === true;
   const columns = () => process.stderr.columns || 80;
   const colors = !plain && supportsColorStderr ? supportsColorStderr.level : 0;
-  return createTextRenderer({ stdout, stderr, live, columns, colors });
+  const resultColumns = process.stdout.isTTY && !plain ? { resultColumns: () => process.stdout.columns || 80 } : {};
+  return createTextRenderer({ stdout, stderr, live, columns, ...resultColumns, colors });
 }
 
 /** The first signal cancels in good order; a second one ends the process at once, and with it the restore container. */

@@ -1,6 +1,6 @@
 import { OdoError } from '../errors.ts';
 import { parseSetting } from '../postgres/own-settings.ts';
-import type { DirectoryRequest, RestoreRequest, ServiceRequest, ServiceTarget } from '../restore/request.ts';
+import type { DirectoryRequest, RepositoryRequest, RestoreRequest, ServiceRequest, ServiceTarget } from '../restore/request.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 import { DEFAULT_IMAGE } from './version.ts';
@@ -45,6 +45,15 @@ function keys(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig['credentials
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
+/** Which repository. */
+export function repositoryRequest(args: Arguments, env: NodeJS.ProcessEnv): RepositoryRequest {
+  const server = text(args, 'server');
+  return {
+    store: { ...storeConfig(args, env), retryForMs: seconds(args, 'retry-for') * 1000 },
+    ...(server === undefined ? {} : { server }),
+  };
+}
+
 /** Which service; every one of the three names is needed. */
 export function serviceTarget(args: Arguments): ServiceTarget {
   const volume = required(args, 'volume', '-v VOLUME');
@@ -72,7 +81,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
   const owner = ownerOf(text(args, 'owner'));
   const hbaFile = text(args, 'pg-hba');
   const common: RestoreRequest = {
-    store: { ...storeConfig(args, env), retryForMs: seconds(args, 'retry-for') * 1000 },
+    ...repositoryRequest(args, env),
     backup: text(args, 'backup') ?? 'latest',
     tablespaces: tablespaces(list(args, 'tablespace')),
     archiveMode: args['archive-mode'] === 'keep' ? 'keep' : 'off',

@@ -1,6 +1,7 @@
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Proof, Report } from '../events.ts';
 import { serveAgent } from '../restore/agent.ts';
+import { listBackups, showBackup } from '../restore/catalogue.ts';
 import { createDirectoryEngine } from '../restore/directory-engine.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { DirectoryRequest, ServiceRequest } from '../restore/request.ts';
@@ -8,7 +9,7 @@ import { type RunContext, restoreDirectory } from '../restore/restore-directory.
 import { restoreService } from '../restore/restore-service.ts';
 import { rollbackService } from '../restore/rollback-service.ts';
 import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
-import { type Arguments, restoreRequest, seconds, serviceTarget } from './arguments.ts';
+import { type Arguments, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, somebodyToAsk } from './ask.ts';
 import type { Result } from './render.ts';
 import { VERSION } from './version.ts';
@@ -61,6 +62,24 @@ export const check: Command = async (args, { env, report, signal, show }) => {
     if (proofs.some(({ state }) => state === 'failed')) show({ kind: 'check', ok: false, proofs, error: error.report() });
     throw error;
   }
+};
+
+export const list: Command = async (args, { env, report, signal, show }) => {
+  const request = repositoryRequest(args, env);
+  warnOfSecret(args, report);
+  const found = await listBackups(request, signal);
+  show(found);
+  if (found.repositories.every(({ backups }) => backups.length === 0)) {
+    throw new OdoError('notFound', `there is WAL under ${found.url}, and no backup`, {
+      hint: 'WAL alone cannot be restored; check that --s3-url names the right server',
+    });
+  }
+};
+
+export const showOne: Command = async (args, { env, report, signal, show }) => {
+  const request = repositoryRequest(args, env);
+  warnOfSecret(args, report);
+  show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', signal));
 };
 
 export const rollback: Command = async (args, { report, signal, show }) =>

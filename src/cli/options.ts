@@ -16,6 +16,11 @@ export const STORE_OPTIONS = {
     requiresArg: true,
     describe: 'where the backups are: s3://bucket/prefix, a server, one backup, one object [S3_BACKUP_URL]',
   },
+  server: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'which of several servers under the URL, by its name or its folder',
+  },
   endpoint: { alias: 'e', type: 'string', requiresArg: true, describe: 'URL of an S3-compatible server [S3_ENDPOINT]' },
   'path-style': {
     type: 'boolean',

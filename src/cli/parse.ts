@@ -1,7 +1,7 @@
 import yargs from 'yargs';
 import { EXIT, OdoError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
-import { agent, type Command, check, clean, restore, rollback, status } from './commands.ts';
+import { agent, type Command, check, clean, list, restore, rollback, showOne, status } from './commands.ts';
 import { OUTPUT_OPTIONS, RESTORE_OPTIONS, SERVICE_OPTIONS, STORE_OPTIONS } from './options.ts';
 import { VERSION } from './version.ts';
 
@@ -52,6 +52,21 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
       'make every check that a restore makes first, and tell whether it would start',
       (command) => command.options({ ...STORE_OPTIONS, ...SERVICE_OPTIONS, ...RESTORE_OPTIONS, ...OUTPUT_OPTIONS }),
       choose(check),
+    )
+    .command(
+      'list',
+      'list every backup, good or not, and the moments that can be recovered',
+      (command) => command.options({ ...STORE_OPTIONS, ...OUTPUT_OPTIONS }),
+      choose(list),
+    )
+    .command(
+      'show [id]',
+      'tell all that is known of one backup',
+      (command) =>
+        command
+          .positional('id', { type: 'string', describe: 'its id or name; the newest that is complete when not given' })
+          .options({ ...STORE_OPTIONS, ...OUTPUT_OPTIONS }),
+      choose(showOne),
     )
     .command(
       'status',

@@ -10,6 +10,8 @@ export interface TextOptions {
   live: boolean;
   /** Width of the terminal now. */
   columns(): number;
+  /** Width of the terminal that standard output is now, if it is one. */
+  resultColumns?(): number;
   colors: ColorSupportLevel;
 }
 
@@ -87,7 +89,7 @@ export function createTextRenderer(options: TextOptions): Renderer {
     result(result) {
       if (liveLine) options.stderr(CLEAR_LINE);
       liveLine = false;
-      options.stdout(`${resultWords(result)}\n`);
+      options.stdout(`${resultWords(result, options.resultColumns?.())}\n`);
     },
     error(error) {
       line(`${paint.red('error:')} ${error.message}`);

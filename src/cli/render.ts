@@ -1,12 +1,13 @@
 import type { OdoError } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
+import type { ListReport, ShowReport } from '../restore/catalogue.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { CleanReport, StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
 
 /** What a command ends with. */
-export type Result = Plan | Receipt | Rollback | CheckReport | StatusReport | CleanReport;
+export type Result = Plan | Receipt | Rollback | CheckReport | StatusReport | CleanReport | ListReport | ShowReport;
 
 /** Makes what the core tells visible: events and errors on standard error, the result on standard output. */
 export interface Renderer {

@@ -4,7 +4,10 @@ import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
+import { listWords } from './list-words.ts';
 import type { Result } from './render.ts';
+import { showWords } from './show-words.ts';
+import { table } from './table.ts';
 
 /** The phases as a person reads them. */
 export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
@@ -55,8 +58,8 @@ function rate(bytes: number, elapsedMs: number): number {
   return elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
 }
 
-/** The result for a person: what was done, what was reached, what to do next. */
-export function resultWords(result: Result): string {
+/** The result for a person: what was done, what was reached, what to do next; `columns` is the width of the terminal that it goes to, if it does. */
+export function resultWords(result: Result, columns?: number): string {
   switch (result.kind) {
     case 'plan':
       return planWords(result);
@@ -68,6 +71,10 @@ export function resultWords(result: Result): string {
       return checkWords(result);
     case 'status':
       return statusWords(result);
+    case 'list':
+      return listWords(result, columns);
+    case 'show':
+      return showWords(result);
     case 'clean':
       return `cleaned: ${formatBytes(result.freedBytes)} of a restore are gone from volume ${result.volume}`;
   }
@@ -144,10 +151,4 @@ function rollbackWords(result: Rollback): string {
   return result.rolledBack
     ? `rolled back: ${result.dataDirectory} on volume ${result.volume} holds what it held before the restore${started}`
     : `nothing to roll back: volume ${result.volume} holds no older data of a restore${started}`;
-}
-
-function table(rows: [string, string | undefined][]): string {
-  const filled = rows.filter((row): row is [string, string] => row[1] !== undefined);
-  const width = Math.max(...filled.map(([name]) => name.length));
-  return filled.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
 }

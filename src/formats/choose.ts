@@ -53,7 +53,8 @@ function chooseLatest(backups: readonly Backup[], notAfter: string | undefined):
   });
 }
 
-function chooseById(backups: readonly Backup[], wanted: string): Backup {
+/** The backup of that id, or the only one of that name, good or not. Throws notFound, naming those that there are. */
+export function findBackup(backups: readonly Backup[], wanted: string): Backup {
   const named = backups.filter(({ name }) => name === wanted);
   const backup = backups.find(({ id }) => id === wanted) ?? named[0];
   if (!backup || (backup.id !== wanted && named.length > 1)) {
@@ -63,6 +64,11 @@ function chooseById(backups: readonly Backup[], wanted: string): Backup {
       hint: 'choose one of them with --backup',
     });
   }
+  return backup;
+}
+
+function chooseById(backups: readonly Backup[], wanted: string): Backup {
+  const backup = findBackup(backups, wanted);
   if (backup.state !== 'complete') {
     throw new OdoError('backupIncomplete', `backup ${backup.id} cannot be restored: ${reasonOf(backup)}`, {
       hint: 'choose another backup, or leave --backup out to take the newest complete one',

@@ -105,6 +105,8 @@ export interface Repository {
   server: string;
   /** Every backup, good or not, oldest first by end time, those without a time first. */
   catalogue(signal?: AbortSignal): Promise<Backup[]>;
+  /** The same backup with what a few small reads tell of it: what a list shows. A damaged manifest is dataCorrupt. */
+  glance(backup: Backup, signal?: AbortSignal): Promise<Backup>;
   /**
    * The same backup with what is too dear to find out for the whole catalogue (version, system identifier, end of its WAL, sizes), as far
    * as the format tells. Meant for the chosen one. What it cannot find out stays undefined; a damaged manifest is dataCorrupt.

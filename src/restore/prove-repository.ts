@@ -1,4 +1,3 @@
-import { OdoError } from '../errors.ts';
 import { chooseBackup } from '../formats/choose.ts';
 import type { Backup, Repository } from '../formats/format.ts';
 import { findRepositories, openWalArchive } from '../formats/registry.ts';
@@ -6,12 +5,13 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import { planWal } from '../wal/plan-wal.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { onlyRepository } from './choose-repository.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { Finding, Proofs } from './proofs.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** Nothing is stopped yet, and somebody is watching: a store that does not answer is told soon. */
-const PATIENCE_MS = 15_000;
+export const PATIENCE_MS = 15_000;
 
 const SKEW_WARNING_SECONDS = 60;
 
@@ -33,7 +33,7 @@ export async function proveRepository(request: RestoreRequest, proofs: Proofs, s
   try {
     const found = await proofs.attempt('repository', async () => {
       const { repositories, backupId } = await findRepositories(store, key, signal);
-      const repository = onlyOne(repositories, request.store.url);
+      const repository = onlyRepository(repositories, request);
       return {
         evidence: `${repository.ref.format} repository of ${repository.server} at ${store.url}/${repository.ref.root}`,
         value: { repository, backupId },
@@ -60,15 +60,6 @@ function proveClock({ clockSkewMs }: ObjectStore): Finding {
     state: 'warning',
     evidence: `this machine's clock is ${seconds} s ${direction} the store's; S3 refuses requests from 900 s on`,
   };
-}
-
-function onlyOne(repositories: Repository[], url: string): Repository {
-  const [only, ...others] = repositories;
-  if (only && others.length === 0) return only;
-  const names = repositories.map(({ server, ref }) => `${server} (${ref.format}, ${ref.root})`);
-  throw new OdoError('usage', `there are ${repositories.length} servers under ${url}: ${names.join(', ')}`, {
-    hint: `point -u at one of them, such as ${url.replace(/\/$/, '')}/${only?.server ?? 'SERVER'}`,
-  });
 }
 
 async function proveBackup(repository: Repository, pointedAt: string | undefined, wanted: string, signal: AbortSignal) {

@@ -2,9 +2,15 @@ import type { Setting } from '../postgres/recovery-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 
-/** What every restore is asked for, whatever it fills. */
-export interface RestoreRequest {
+/** Which repository. */
+export interface RepositoryRequest {
   store: StoreConfig;
+  /** The one wanted of several under the URL: its server's name, or its folder. */
+  server?: string;
+}
+
+/** What every restore is asked for, whatever it fills. */
+export interface RestoreRequest extends RepositoryRequest {
   /** `latest`, or a backup's id. */
   backup: string;
   /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */

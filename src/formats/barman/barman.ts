@@ -27,6 +27,7 @@ export const barman: Format = {
       ref: { format: 'barman', root },
       server,
       catalogue: (signal) => readCatalogue(store, root, server, signal),
+      glance: async (backup) => backup,
       describe: async (backup) => backup,
     };
   },

@@ -23,7 +23,8 @@ export const basebackup: Format = {
       ref: { format: 'basebackup', root },
       server: folderName(store, root),
       catalogue: (signal) => readCatalogue(store, root, signal),
-      describe: (backup, signal) => describe(store, backup, signal),
+      glance: (backup, signal) => describe(store, backup, 'glance', signal),
+      describe: (backup, signal) => describe(store, backup, 'full', signal),
     };
   },
   walArchive: () => undefined,

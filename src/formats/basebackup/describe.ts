@@ -20,14 +20,23 @@ import { readTarHead } from './tar-head.ts';
 /** Up to here the manifest is read whole, to sum up the sizes of its files. */
 const MAX_SUMMED_BYTES = 64 * 1024 * 1024;
 
+/** How much of base.tar is read to find the version, where the WAL does not tell it. */
+const SEARCHED_BYTES = { glance: 1024 * 1024, full: 8 * 1024 * 1024 };
+
 /**
- * Adds what backup_manifest and the first WAL segment tell: where the WAL ends, the system identifier, the version, the segment size,
- * the size on disk. A backup that is not complete comes back as it is. Throws dataCorrupt when the manifest is damaged, or when it is of another cluster than the WAL.
+ * Adds what backup_manifest and the first WAL segment tell: where the WAL ends, the system identifier, the version, the segment size, and if it is
+ * not but a glance the size on disk. A backup that is not complete comes back as it is. Throws dataCorrupt when the manifest is damaged, or when
+ * it is of another cluster than the WAL.
  */
-export async function describe(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<Backup> {
+export async function describe(
+  store: ObjectStore,
+  backup: Backup,
+  depth: 'glance' | 'full',
+  signal?: AbortSignal,
+): Promise<Backup> {
   if (backup.state !== 'complete') return backup;
   const page = await readFirstWalPage(store, backup, signal);
-  const manifest = await readManifest(store, backup, signal);
+  const manifest = await readManifest(store, backup, depth === 'full' ? MAX_SUMMED_BYTES : 0, signal);
   const systemIdentifier = manifest?.summary.systemIdentifier ?? page?.systemIdentifier;
   if (page && systemIdentifier !== page.systemIdentifier) {
     throw new OdoError(
@@ -44,7 +53,8 @@ export async function describe(store: ObjectStore, backup: Backup, signal?: Abor
     ...withoutUndefined({
       systemIdentifier,
       walSegmentSizeBytes,
-      postgresMajor: backup.postgresMajor ?? page?.postgresMajor ?? (await identifyMajor(store, backup, signal)),
+      postgresMajor:
+        backup.postgresMajor ?? page?.postgresMajor ?? (await identifyMajor(store, backup, SEARCHED_BYTES[depth], signal)),
       ...endOfWal(backup, manifest?.summary, walSegmentSizeBytes),
     }),
   };
@@ -64,9 +74,11 @@ async function readFirstWalPage(store: ObjectStore, backup: Backup, signal?: Abo
   return undefined;
 }
 
+/** Its head and tail; one of at most `maxSummedBytes` is read whole. */
 async function readManifest(
   store: ObjectStore,
   backup: Backup,
+  maxSummedBytes: number,
   signal?: AbortSignal,
 ): Promise<{ summary: ManifestSummary; content?: { files: number; sumBytes: number } } | undefined> {
   if (backup.manifestKey === undefined) return undefined;
@@ -74,8 +86,8 @@ async function readManifest(
   if (!object)
     throw new OdoError('backupIncomplete', `${store.url}/${backup.manifestKey} has disappeared`, { hint: 'run again' });
   try {
-    if (object.sizeBytes <= MAX_SUMMED_BYTES) {
-      const text = (await readWhole(store, object, { maxBytes: MAX_SUMMED_BYTES, signal })).toString('utf8');
+    if (object.sizeBytes <= maxSummedBytes) {
+      const text = (await readWhole(store, object, { maxBytes: maxSummedBytes, signal })).toString('utf8');
       const summary = readManifestSummary(text.slice(0, MANIFEST_HEAD_BYTES), text.slice(-MANIFEST_TAIL_BYTES));
       demandOwnChecksum(text, summary);
       return { summary, content: sumManifestSizes(text) };
@@ -93,7 +105,7 @@ async function readManifest(
 
 async function readTail(store: ObjectStore, object: ObjectInfo, signal?: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  const range = { offset: object.sizeBytes - MANIFEST_TAIL_BYTES, length: MANIFEST_TAIL_BYTES };
+  const range = { offset: Math.max(0, object.sizeBytes - MANIFEST_TAIL_BYTES), length: MANIFEST_TAIL_BYTES };
   for await (const chunk of readRanged(store, object, { ...range, signal })) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

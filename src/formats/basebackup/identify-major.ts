@@ -4,16 +4,19 @@ import type { ObjectStore } from '../../store/object-store.ts';
 import type { Backup } from '../format.ts';
 import { readTarHead } from './tar-head.ts';
 
-const MAX_BYTES = 8 * 1024 * 1024;
-
 /**
- * The PostgreSQL major version of a set, from the first PG_VERSION file in the first 8 MiB of base.tar (each database's folder has one, too),
+ * The PostgreSQL major version of a set, from the first PG_VERSION file in the first `maxBytes` of base.tar (each database's folder has one, too),
  * or from a WAL segment there; undefined when neither comes so early.
  */
-export async function identifyMajor(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<number | undefined> {
+export async function identifyMajor(
+  store: ObjectStore,
+  backup: Backup,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   const base = backup.parts.find(({ role }) => role === 'base');
   if (!base) return undefined;
-  const options = { maxBytes: MAX_BYTES, contentBytes: WAL_PAGE_HEADER_BYTES, signal };
+  const options = { maxBytes, contentBytes: WAL_PAGE_HEADER_BYTES, signal };
   for await (const { name, content } of readTarHead(store, base, options)) {
     if (name === 'PG_VERSION' || name.endsWith('/PG_VERSION')) return majorOfPgVersionFile(content.toString('utf8'));
     const page = name.startsWith('pg_wal/') ? readWalPageHeader(content) : undefined;
