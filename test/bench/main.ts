@@ -1,0 +1,82 @@
+/**
+ * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--prepare]
+ *
+ * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run writes docs/benchmarks.md;
+ * with --quick, --only or fewer rounds the page goes to standard output. --prepare makes the data and measures nothing.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openBench, ROOT, removeLeftovers } from './bench.ts';
+import { describeSetting } from './describe-setting.ts';
+import { reportText } from './report.ts';
+import { runScenario } from './run-scenario.ts';
+import type { Outcome } from './scenario.ts';
+import { BARMAN_REPOSITORY } from './scenarios/barman-repository.ts';
+import { BIG_CLUSTER } from './scenarios/big-cluster.ts';
+import { INCIDENT } from './scenarios/incident.ts';
+import { MEMORY } from './scenarios/memory.ts';
+import { PGBACKREST_REPOSITORY } from './scenarios/pgbackrest-repository.ts';
+import { REPLAY } from './scenarios/replay.ts';
+import { SLOW_LINE } from './scenarios/slow-line.ts';
+import { SMALL_TABLES } from './scenarios/small-tables.ts';
+import { SPLIT_TABLESPACES } from './scenarios/split-tablespaces.ts';
+import { FULL, QUICK } from './sizes.ts';
+
+const SCENARIOS = [
+  BIG_CLUSTER,
+  BARMAN_REPOSITORY,
+  PGBACKREST_REPOSITORY,
+  SMALL_TABLES,
+  SPLIT_TABLESPACES,
+  REPLAY,
+  INCIDENT,
+  SLOW_LINE,
+  MEMORY,
+];
+const FULL_ROUNDS = 3;
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string', default: String(FULL_ROUNDS) },
+    prepare: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is no number of rounds`);
+const letters = values.only?.toUpperCase().split(',') ?? SCENARIOS.map(({ letter }) => letter);
+const chosen = SCENARIOS.filter(({ letter }) => letters.includes(letter));
+if (chosen.length !== letters.length)
+  throw new Error(`--only ${values.only}: there are ${SCENARIOS.map(({ letter }) => letter)}`);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void removeLeftovers().finally(() => process.exit(130)));
+}
+const startedAt = performance.now();
+const bench = await openBench(values.quick ? QUICK : FULL, say);
+try {
+  const outcomes: Outcome[] = [];
+  for (const scenario of chosen) {
+    if (values.prepare) await (await scenario.prepare(bench)).close();
+    else outcomes.push(await runScenario(scenario, bench, rounds));
+  }
+  if (!values.prepare) {
+    const flags = process.argv.slice(2).join(' ');
+    const setting = {
+      ...(await describeSetting(bench)),
+      rounds,
+      minutes: (performance.now() - startedAt) / 60_000,
+      command: `npm run bench${flags === '' ? '' : ` -- ${flags}`}`,
+    };
+    const notes = fs.readFileSync(new URL('notes.md', import.meta.url), 'utf8');
+    const text = reportText(outcomes, setting, notes);
+    const isWhole = !values.quick && values.only === undefined && rounds >= FULL_ROUNDS;
+    if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), text);
+    else process.stdout.write(text);
+  }
+} finally {
+  await bench.close();
+}
