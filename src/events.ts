@@ -29,29 +29,56 @@ export interface Proof {
   error?: ErrorReport;
 }
 
-/** How far a phase is. What is not known is left out. */
+/** Something per second. */
+export interface Rate {
+  /** Over the last few seconds. */
+  current: number;
+  /** Since the phase began. */
+  mean: number;
+}
+
+/** How far a phase is. What is not known is left out; the rates and what is left are left out until they can be known. */
 export interface Progress {
   phase: Phase;
-  /** Bytes read from the store. */
+  /** Bytes read: from the store, or, by the phase `verify`, of the laid-down files. */
   readBytes?: number;
-  /** Bytes that the phase reads from the store in all. */
+  /** Bytes that the phase reads in all. */
   totalBytes?: number;
+  /** Of readBytes, what need not be read because an interrupted run had done it. */
+  skippedBytes?: number;
   /** Bytes written to disk. */
   writtenBytes?: number;
+  /** Bytes that the phase writes in all, as far as the backup tells. */
+  totalWrittenBytes?: number;
   files?: number;
+  totalFiles?: number;
   /** WAL segments fetched so far, and in all. */
   segments?: number;
   totalSegments?: number;
-  /** Last LSN replayed, while recovering. */
+  /** The WAL segment that the recovering server has taken last. */
+  walSegment?: string;
+  /** Last LSN replayed; before the server answers, where that segment begins. */
   replayLsn?: string;
   /** Time of the last commit replayed (ISO 8601). */
   replayTime?: string;
+  /** Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end earlier. */
+  endLsn?: string;
+  /** WAL to replay in all, from the first segment to endLsn. */
+  replayBytes?: number;
+  /** WAL that is still to be replayed: from replayLsn to endLsn. */
+  lagBytes?: number;
+  lagSegments?: number;
+  readBytesPerSecond?: Rate;
+  writtenBytesPerSecond?: Rate;
+  replayedBytesPerSecond?: Rate;
+  /** How long the rest of the phase takes at the rate of the last minute. */
+  etaMs?: number;
 }
 
 /** What the core tells while it works; the renderers in cli/ make text or NDJSON of it. Nothing in it is secret. */
 export type OdoEvent =
   | { type: 'phase'; phase: Phase; state: 'started' }
-  | { type: 'phase'; phase: Phase; state: 'finished'; elapsedMs: number }
+  | { type: 'phase'; phase: Phase; state: 'finished' | 'failed'; elapsedMs: number }
   | ({ type: 'proof' } & Proof)
   | ({ type: 'progress' } & Progress)
   | { type: 'note'; level: 'info' | 'warning'; message: string }
@@ -62,8 +89,15 @@ export type Report = (event: OdoEvent) => void;
 /** Runs one phase between its two events. */
 export async function inPhase<T>(report: Report, phase: Phase, work: () => Promise<T>): Promise<T> {
   const startedAt = performance.now();
+  const tellEnd = (state: 'finished' | 'failed') =>
+    report({ type: 'phase', phase, state, elapsedMs: Math.round(performance.now() - startedAt) });
   report({ type: 'phase', phase, state: 'started' });
-  const result = await work();
-  report({ type: 'phase', phase, state: 'finished', elapsedMs: Math.round(performance.now() - startedAt) });
-  return result;
+  try {
+    const result = await work();
+    tellEnd('finished');
+    return result;
+  } catch (error) {
+    tellEnd('failed');
+    throw error;
+  }
 }

@@ -14,11 +14,15 @@ const json = argv.includes('--json');
 /** Chosen before the command line is parsed, so that an error in it comes in the right form too. */
 function createRenderer({ stdout, stderr, plain }: Output): Renderer {
   if (json) return createJsonRenderer(stdout, stderr);
-  const live = !plain && process.stderr.isTTY === true;
-  const columns = () => process.stderr.columns || 80;
+  const live = !plain && process.stderr.isTTY === true && process.env.TERM !== 'dumb';
+  const size = () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 });
+  const onResize = (redraw: () => void) => {
+    process.stderr.on('resize', redraw);
+    return () => void process.stderr.off('resize', redraw);
+  };
   const colors = !plain && supportsColorStderr ? supportsColorStderr.level : 0;
   const resultColumns = process.stdout.isTTY && !plain ? { resultColumns: () => process.stdout.columns || 80 } : {};
-  return createTextRenderer({ stdout, stderr, live, columns, ...resultColumns, colors });
+  return createTextRenderer({ stdout, stderr, live, size, onResize, ...resultColumns, colors });
 }
 
 /** The first signal cancels in good order; a second one ends the process at once, and with it the restore container. */

@@ -35,6 +35,7 @@ export function outliveTerminal(create: (output: Output) => Renderer): LastingRe
     if (more.length === 0) return;
     for (const stream of more) lost.add(stream);
     if (more.includes(process.stderr)) {
+      current.close();
       current = create({ stdout: writeTo(process.stdout), stderr: writeTo(process.stderr), plain: true });
     }
     current.event({ type: 'note', level: 'warning', message: `${what} is gone; the work goes on, and logs to ${logFile}` });
@@ -65,6 +66,7 @@ export function outliveTerminal(create: (output: Output) => Renderer): LastingRe
     event: (event) => current.event(event),
     result: (result) => current.result(result),
     error: (error) => current.error(error),
+    close: () => current.close(),
   };
 }
 

@@ -9,5 +9,6 @@ export function createJsonRenderer(stdout: Write, stderr: Write): Renderer {
     event: line,
     result: (result) => stdout(`${JSON.stringify(result, null, 2)}\n`),
     error: (error) => line({ type: 'error', ...error.report() }),
+    close() {},
   };
 }

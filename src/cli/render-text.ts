@@ -1,15 +1,20 @@
 import { Chalk, type ColorSupportLevel } from 'chalk';
-import type { OdoEvent, Phase, Proof } from '../events.ts';
+import type { OdoEvent, Phase, Progress, Proof } from '../events.ts';
+import { formatDuration } from './format-duration.ts';
+import { createLiveBlock } from './live-block.ts';
+import { PHASE_WORDS, progressLine, progressLines, type Underway } from './progress-words.ts';
 import type { Renderer } from './render.ts';
-import { formatDuration, PHASE_WORDS, progressWords, resultWords } from './words.ts';
+import { resultWords } from './words.ts';
 
 export interface TextOptions {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Standard error is a terminal: progress is one line that is written over. Elsewhere it is a line every few seconds. */
+  /** Standard error is a terminal: progress is a block of lines that is written over. Elsewhere it is a line every few seconds. */
   live: boolean;
-  /** Width of the terminal now. */
-  columns(): number;
+  /** Of the terminal, now. */
+  size(): { columns: number; rows: number };
+  /** Calls back whenever that has changed, until the function that it gives is called. */
+  onResize(redraw: () => void): () => void;
   /** Width of the terminal that standard output is now, if it is one. */
   resultColumns?(): number;
   colors: ColorSupportLevel;
@@ -17,41 +22,85 @@ export interface TextOptions {
 
 /** Between two lines of progress where there is no terminal. */
 const PLAIN_INTERVAL_MS = 5000;
+/** Between two looks at the clock, whatever happens: also when nothing does, how long it lasts is shown. */
+const TICK_MS = 1000;
+/** Between two drawings of the display at least. */
+const LIVE_INTERVAL_MS = 100;
 
-const CLEAR_LINE = '\r\x1b[2K';
+interface Running {
+  startedAt: number;
+  progress?: Progress;
+  toldAt: number;
+}
 
 /** Text for people: a live display on a terminal, timestamped lines elsewhere. */
 export function createTextRenderer(options: TextOptions): Renderer {
   const paint = new Chalk({ level: options.colors });
-  let phaseStartedAt = performance.now();
-  let lastProgressAt = 0;
-  let liveLine = false;
+  const block = createLiveBlock(options.stderr, () => options.size().rows);
+  /** Phases may overlap. */
+  const running = new Map<Phase, Running>();
+  let lastShownAt = performance.now();
+  let ticker: NodeJS.Timeout | undefined;
+  let stopListening: (() => void) | undefined;
 
   function line(text: string): void {
-    const clear = liveLine ? CLEAR_LINE : '';
-    const stamp = options.live ? '' : `${new Date().toISOString()} `;
-    liveLine = false;
-    options.stderr(`${clear}${stamp}${text}\n`);
+    block.clear();
+    options.stderr(`${options.live ? '' : `${new Date().toISOString()} `}${text}\n`);
+    if (options.live) draw();
   }
 
-  function progress(text: string): void {
+  function underway(): Underway[] {
+    const now = performance.now();
+    return [...running].map(([phase, { startedAt, progress, toldAt }]) => ({
+      phase,
+      progress,
+      elapsedMs: now - startedAt,
+      silentMs: now - toldAt,
+    }));
+  }
+
+  function draw(): void {
+    const { columns } = options.size();
+    const clip = (text: string) => text.slice(0, Math.max(1, columns - 3));
+    // Proofs are lines of their own, each as soon as it is known.
+    const lines = underway()
+      .filter(({ phase }) => phase !== 'prove')
+      .flatMap((one) => progressLines(one, columns).map((text, index) => `${index === 0 ? paint.cyan('…') : ' '} ${clip(text)}`));
+    lastShownAt = performance.now();
+    if (lines.length > 0) block.show(lines);
+    else block.clear();
+  }
+
+  function tick(): void {
     if (options.live) {
-      liveLine = true;
-      options.stderr(`${CLEAR_LINE}${text.slice(0, Math.max(20, options.columns() - 1))}`);
-    } else if (performance.now() - lastProgressAt > PLAIN_INTERVAL_MS) {
-      lastProgressAt = performance.now();
-      line(text);
+      draw();
+    } else if (performance.now() - lastShownAt >= PLAIN_INTERVAL_MS) {
+      lastShownAt = performance.now();
+      for (const one of underway()) line(progressLine(one));
     }
   }
 
-  function phase(name: Phase, elapsedMs: number | undefined): void {
-    if (elapsedMs === undefined) {
-      phaseStartedAt = performance.now();
-      lastProgressAt = phaseStartedAt;
-      if (options.live && name !== 'prove') progress(`${paint.cyan('…')} ${PHASE_WORDS[name]}`);
-      return;
-    }
-    line(`${paint.green('✓')} ${PHASE_WORDS[name]} ${paint.dim(`(${formatDuration(elapsedMs)})`)}`);
+  function progress(told: Progress): void {
+    // A renderer that has taken another's place did not see the phase begin.
+    if (!running.has(told.phase)) begin(told.phase);
+    const startedAt = running.get(told.phase)?.startedAt ?? performance.now();
+    running.set(told.phase, { startedAt, progress: told, toldAt: performance.now() });
+    if (options.live && performance.now() - lastShownAt >= LIVE_INTERVAL_MS) draw();
+  }
+
+  function begin(phase: Phase): void {
+    if (running.size === 0) lastShownAt = performance.now();
+    running.set(phase, { startedAt: performance.now(), toldAt: performance.now() });
+    // Alone it must not keep the process alive.
+    ticker ??= setInterval(tick, TICK_MS).unref();
+    if (!options.live) return;
+    stopListening ??= options.onResize(draw);
+    draw();
+  }
+
+  function end(phase: Phase, mark: string, elapsedMs: number): void {
+    running.delete(phase);
+    line(`${mark} ${PHASE_WORDS[phase]} ${paint.dim(`(${formatDuration(elapsedMs)})`)}`);
   }
 
   function proof({ name, state, evidence }: Proof): void {
@@ -67,13 +116,14 @@ export function createTextRenderer(options: TextOptions): Renderer {
   function event(told: OdoEvent): void {
     switch (told.type) {
       case 'phase':
-        phase(told.phase, told.state === 'finished' ? told.elapsedMs : undefined);
+        if (told.state === 'started') begin(told.phase);
+        else end(told.phase, told.state === 'finished' ? paint.green('✓') : paint.red('✗'), told.elapsedMs);
         break;
       case 'proof':
         proof(told);
         break;
       case 'progress':
-        progress(`${paint.cyan('…')} ${PHASE_WORDS[told.phase]}: ${progressWords(told, performance.now() - phaseStartedAt)}`);
+        progress(told);
         break;
       case 'note':
         line(`${told.level === 'warning' ? paint.yellow('warning: ') : paint.dim('note: ')}${told.message}`);
@@ -84,16 +134,27 @@ export function createTextRenderer(options: TextOptions): Renderer {
     }
   }
 
+  /** Nothing is under way any more. */
+  function close(): void {
+    clearInterval(ticker);
+    ticker = undefined;
+    stopListening?.();
+    stopListening = undefined;
+    running.clear();
+    block.clear();
+  }
+
   return {
     event,
     result(result) {
-      if (liveLine) options.stderr(CLEAR_LINE);
-      liveLine = false;
+      close();
       options.stdout(`${resultWords(result, options.resultColumns?.())}\n`);
     },
     error(error) {
+      close();
       line(`${paint.red('error:')} ${error.message}`);
       for (const hint of error.hint?.split('\n') ?? []) line(`${paint.yellow('hint:')} ${hint}`);
     },
+    close,
   };
 }

@@ -14,4 +14,6 @@ export interface Renderer {
   event(event: OdoEvent): void;
   result(result: Result): void;
   error(error: OdoError): void;
+  /** Ends what it does by itself, as time goes by; for one that another takes the place of. */
+  close(): void;
 }

@@ -1,62 +1,14 @@
-import type { Phase, Progress, Proof } from '../events.ts';
+import type { Proof } from '../events.ts';
 import { formatBytes } from '../restore/format-bytes.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
+import { formatDuration } from './format-duration.ts';
 import { listWords } from './list-words.ts';
 import type { Result } from './render.ts';
 import { showWords } from './show-words.ts';
 import { table } from './table.ts';
-
-/** The phases as a person reads them. */
-export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
-  prove: 'checking',
-  stop: 'stopping the service',
-  'lay-down': 'laying the backup down',
-  wal: 'fetching WAL',
-  verify: 'checking data pages',
-  sync: 'flushing to disk',
-  swap: 'exchanging old and new data',
-  start: 'starting the service',
-  recover: 'recovering',
-  check: 'checking the restored database',
-  clean: 'cleaning up',
-  'post-sql': 'running scripts',
-};
-
-/** `83 s` as `1 min 23 s`, `850 ms` as `0.9 s`. */
-export function formatDuration(elapsedMs: number): string {
-  const tenths = Math.round(elapsedMs / 100);
-  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-  const seconds = Math.round(tenths / 10);
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** One line of progress. `elapsedMs` is how long the phase has run. */
-export function progressWords(progress: Progress, elapsedMs: number): string {
-  const words: string[] = [];
-  const { readBytes, totalBytes, writtenBytes } = progress;
-  if (readBytes !== undefined) {
-    const share = totalBytes ? ` of ${formatBytes(totalBytes)} (${Math.floor((100 * readBytes) / totalBytes)} %)` : '';
-    words.push(`${formatBytes(readBytes)}${share} read`);
-  }
-  if (writtenBytes !== undefined)
-    words.push(`${formatBytes(writtenBytes)} written, ${formatBytes(rate(writtenBytes, elapsedMs))}/s`);
-  if (readBytes && totalBytes && readBytes < totalBytes) {
-    words.push(`${formatDuration((elapsedMs * (totalBytes - readBytes)) / readBytes)} left`);
-  }
-  if (progress.totalSegments) words.push(`${progress.segments ?? 0} of ${progress.totalSegments} segments`);
-  if (progress.replayLsn !== undefined) words.push(`replayed to ${progress.replayLsn}`);
-  if (progress.replayTime !== undefined) words.push(`last commit ${progress.replayTime}`);
-  return words.join(', ');
-}
-
-function rate(bytes: number, elapsedMs: number): number {
-  return elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
-}
 
 /** The result for a person: what was done, what was reached, what to do next; `columns` is the width of the terminal that it goes to, if it does. */
 export function resultWords(result: Result, columns?: number): string {

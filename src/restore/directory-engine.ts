@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { cancelled, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
+import type { Backup } from '../formats/format.ts';
 import { openWalArchive } from '../formats/registry.ts';
 import { addArchiveOff, blockTurnsArchivingOff, removeBlock } from '../postgres/recovery-settings.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -20,7 +21,7 @@ import { layDownParts } from './lay-down.ts';
 import { probeTarget } from './probe-target.ts';
 import { discardStaging, makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
 import { statusOf } from './status.ts';
-import { createTally, type Tally } from './tally.ts';
+import { createTally, type Tally, type Totals } from './tally.ts';
 import { tellRetries } from './tell-retries.ts';
 import { recheckPages, verifyStaged } from './verify-cluster.ts';
 
@@ -69,7 +70,7 @@ async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Pr
     store.onRetry = tellRetries(report);
     try {
       const parts = await inPhase(report, 'lay-down', async () => {
-        const tally = createTally('lay-down', totalOf(job.backup.storedBytes), report);
+        const tally = createTally('lay-down', totalsOf(job.backup), report);
         await layDownParts(job, store, staging, tally, report, signal);
         return tally;
       });
@@ -214,6 +215,10 @@ function takeOutSettings(pgdata: Place, archiving: 'off' | 'as-configured' | 'as
   writeFileDurably(file, keepOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
 }
 
-function totalOf(totalBytes: number | undefined): { totalBytes?: number } {
-  return totalBytes === undefined ? {} : { totalBytes };
+function totalsOf({ storedBytes, restoredBytes, restoredFiles }: Backup): Totals {
+  return {
+    ...(storedBytes === undefined ? {} : { totalBytes: storedBytes }),
+    ...(restoredBytes === undefined ? {} : { totalWrittenBytes: restoredBytes }),
+    ...(restoredFiles === undefined ? {} : { totalFiles: restoredFiles }),
+  };
 }

@@ -38,8 +38,7 @@ export async function layDownParts(
   for (const part of job.backup.parts) {
     if (staging.isFinished(part.key)) {
       report({ type: 'note', level: 'info', message: `${store.url}/${part.key} was laid down before` });
-      tally.read(part.sizeBytes);
-      tally.reusedPart();
+      tally.reusedPart(part.sizeBytes);
       manifest?.skip(part);
       continue;
     }
@@ -65,13 +64,21 @@ async function layDownPart(
   if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
     fs.chownSync(root, job.owner.uid, job.owner.gid);
   }
+  let countedFiles = 0;
+  const countFiles = () => {
+    tally.files(writer.files - countedFiles);
+    countedFiles = writer.files;
+  };
   const writer = createTreeWriter({
     root,
     owner: job.owner,
     reuse: staging.resuming,
     place: (entry) => (part.role === 'base' ? placeBase(entry, pgdata) : placeOther(entry)),
     ...(job.backup.format === 'barman' && part.role === 'base' ? { mayRepeat } : {}),
-    onBytes: (bytes) => tally.wrote(bytes),
+    onBytes: (bytes) => {
+      countFiles();
+      tally.wrote(bytes);
+    },
   });
   const name = `${store.url}/${part.key}`;
   const check = await manifest?.begin(part);
@@ -92,7 +99,7 @@ async function layDownPart(
     throw nameObject(error, name);
   }
   writer.finish();
-  tally.files(writer.files);
+  countFiles();
   tally.reused(writer.reusedBytes);
 }
 

@@ -9,6 +9,7 @@ import { proveConfiguration } from './configuration.ts';
 import { createDirectoryEngine } from './directory-engine.ts';
 import type { LayDownJob, Target } from './engine.ts';
 import { isResumable, withKeptStaging } from './failure-hints.ts';
+import { measureProgress } from './measure-progress.ts';
 import { createProofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository } from './prove-repository.ts';
@@ -33,7 +34,7 @@ export interface RunContext {
 export async function restoreDirectory(request: DirectoryRequest, context: RunContext): Promise<Plan | Receipt> {
   const { signal } = context;
   const startedAt = new Date().toISOString();
-  const { report, phases } = timePhases(context.report);
+  const { report, phases } = timePhases(measureProgress(context.report));
   const engine = createDirectoryEngine();
   const proofs = createProofs(report, signal);
 

@@ -7,10 +7,12 @@ import { runAmcheck } from './amcheck.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
+import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { type ProvenService, proveServiceRestore } from './prove-service-restore.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { ServiceRequest } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
@@ -41,7 +43,7 @@ interface Run {
  */
 export async function restoreService(request: ServiceRequest, context: RunContext): Promise<Plan | Receipt> {
   const startedAt = new Date().toISOString();
-  const { report, phases } = timePhases(context.report);
+  const { report, phases } = timePhases(measureProgress(context.report));
   const { signal } = context;
 
   const proven = await inPhase(report, 'prove', () => proveServiceRestore(request, report, context));
@@ -126,7 +128,12 @@ async function replaceContent(run: Run, version: string): Promise<LaidDown> {
 /** The service starts on the new content, recovers all of it, and holds what it should. */
 async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   const { request, proven, report, signal } = run;
-  const { address, database, reached } = await bringUp(proven.found, request.stallTimeoutMs, report, signal);
+  const { address, database, reached } = await bringUp(
+    proven.found,
+    request.stallTimeoutMs,
+    tellLag(report, wayToReplay(proven.source)),
+    signal,
+  );
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
   demandReplayedToEnd(proven.source.wal, reached);
   const checked = await checkRestored(run, version, laidDown, database);

@@ -1,4 +1,4 @@
-import type { Phase, Report } from '../events.ts';
+import type { Phase, Progress, Report } from '../events.ts';
 
 /** How often progress is told at most. */
 const INTERVAL_MS = 500;
@@ -9,10 +9,10 @@ export interface Tally {
   wrote(bytes: number): void;
   files(count: number): void;
   segment(): void;
-  /** What an interrupted run had done already. */
+  /** What an interrupted run had done already: of a file's bytes, and parts and segments that need not be read again. */
   reused(bytes: number): void;
-  reusedPart(): void;
-  reusedSegment(): void;
+  reusedPart(sizeBytes: number): void;
+  reusedSegment(sizeBytes: number): void;
   readonly readBytes: number;
   readonly writtenBytes: number;
   readonly fileCount: number;
@@ -22,8 +22,12 @@ export interface Tally {
   readonly reusedSegmentCount: number;
 }
 
-export function createTally(phase: Phase, totals: { totalBytes?: number; totalSegments?: number }, report: Report): Tally {
-  const counts = { readBytes: 0, writtenBytes: 0, files: 0, segments: 0 };
+/** What a phase has to do in all, as far as it is known. */
+export type Totals = Pick<Progress, 'totalBytes' | 'totalWrittenBytes' | 'totalFiles' | 'totalSegments'>;
+
+/** Told often, it tells seldom: whoever counts need not think of what reporting costs. */
+export function createTally(phase: Phase, totals: Totals, report: Report): Tally {
+  const counts = { readBytes: 0, skippedBytes: 0, writtenBytes: 0, files: 0, segments: 0 };
   const reuse = { bytes: 0, parts: 0, segments: 0 };
   let lastToldAt = performance.now();
 
@@ -31,7 +35,16 @@ export function createTally(phase: Phase, totals: { totalBytes?: number; totalSe
     const now = performance.now();
     if (now - lastToldAt < INTERVAL_MS) return;
     lastToldAt = now;
-    report({ type: 'progress', phase, ...counts, ...totals });
+    // What an interrupted run had laid down is not written again, so that the totals of what is written mean nothing.
+    const { totalWrittenBytes: _bytes, totalFiles: _files, ...totalsOfRest } = totals;
+    const { readBytes, ...others } = counts;
+    const done = Object.fromEntries(Object.entries(others).filter(([, count]) => count > 0));
+    report({ type: 'progress', phase, readBytes, ...done, ...(reuse.parts === 0 ? totals : totalsOfRest) });
+  }
+
+  function skip(bytes: number): void {
+    counts.readBytes += bytes;
+    counts.skippedBytes += bytes;
   }
 
   return {
@@ -53,10 +66,12 @@ export function createTally(phase: Phase, totals: { totalBytes?: number; totalSe
     reused(bytes) {
       reuse.bytes += bytes;
     },
-    reusedPart() {
+    reusedPart(sizeBytes) {
+      skip(sizeBytes);
       reuse.parts += 1;
     },
-    reusedSegment() {
+    reusedSegment(sizeBytes) {
+      skip(sizeBytes);
       reuse.segments += 1;
       counts.segments += 1;
     },

@@ -7,8 +7,9 @@ import { incomingDir, type Place } from '../target/place.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import type { LayDownJob, Target } from './engine.ts';
 import { placesOf } from './staging.ts';
+import { createTally } from './tally.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
-import { isPageSound, verifyPages } from './verify-pages.ts';
+import { isPageSound, measureRelations, verifyPages } from './verify-pages.ts';
 
 /** How often a page is read again: a running server may be writing it at that moment. */
 const LOOKS = 5;
@@ -23,11 +24,14 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
     report({ type: 'note', level: 'warning', message: 'the cluster has no data checksums, so its pages cannot be judged' });
     return { pages: 0, suspects: [] };
   }
+  const totalBytes = measureRelations(pgdata as string, tablespaces);
+  const tally = createTally('verify', { totalBytes }, report);
   const found = await verifyPages(pgdata as string, {
     segmentBlocks: control.relationSegmentBlocks,
     startLsn: job.backup.beginLsn ?? control.redoLsn,
     tablespaces,
     signal,
+    onBytes: (bytes) => tally.read(bytes),
   });
   const suspects = found.bad.map(({ file, block }) => locate(file, block, places, control.relationSegmentBlocks));
   if (suspects.length > 0 && job.unattended) throw badPages(job.target, suspects, found.badCount);

@@ -44,10 +44,21 @@ export async function verifyPages(root: string, options: VerifyPagesOptions): Pr
   const result: VerifiedPages = { pages: 0, badCount: 0, bad: [] };
   const startLsn = parseLsn(options.startLsn);
   const buffer = new ArrayBuffer(CHUNK_BYTES);
-  for (const file of relationFiles([path.join(root, 'base'), path.join(root, 'global'), ...(options.tablespaces ?? [])])) {
+  for (const file of relationFiles(directoriesOf(root, options.tablespaces ?? []))) {
     await verifyFile(file, { ...options, startLsn }, buffer, result);
   }
   return result;
+}
+
+/** How many bytes verifyPages() will read. */
+export function measureRelations(root: string, tablespaces: readonly string[]): number {
+  let sizeBytes = 0;
+  for (const file of relationFiles(directoriesOf(root, tablespaces))) sizeBytes += fs.statSync(file).size;
+  return sizeBytes;
+}
+
+function directoriesOf(root: string, tablespaces: readonly string[]): string[] {
+  return [path.join(root, 'base'), path.join(root, 'global'), ...tablespaces];
 }
 
 function* relationFiles(directories: readonly string[]): Generator<string> {

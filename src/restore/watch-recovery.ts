@@ -7,6 +7,8 @@ import type { ServerStatus, ServiceDatabase } from './service-database.ts';
 
 /** Between two looks at the server. */
 const INTERVAL_MS = 200;
+/** Between two reports of progress. */
+const REPORT_INTERVAL_MS = 500;
 const LOG_LINES = 50;
 
 /** What our own questions leave in the server's log: it says nothing of progress. */
@@ -14,6 +16,9 @@ const OWN_TRACES = /\b(FATAL|DETAIL|HINT|CONTEXT|STATEMENT):|LOG: +(connection|d
 
 /** What a server that is not ready yet writes about each of our questions. */
 const TURNED_DOWN = /FATAL: +the database system is |DETAIL: +(Consistent recovery state|Hot standby mode)/;
+
+/** What a server writes about each segment that the restore_command has brought. */
+const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
 
 export interface Watched {
   docker: DockerEngine;
@@ -34,6 +39,23 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   let promoted = false;
   let lastSign = '';
   let lastSignAt = performance.now();
+  let lastReportAt = Number.NEGATIVE_INFINITY;
+
+  function tell(status: ServerStatus | undefined, log: readonly string[]): void {
+    const isOver = status?.inRecovery === false;
+    const walSegment = TAKEN_SEGMENT.exec(log.findLast((line) => TAKEN_SEGMENT.test(line)) ?? '')?.[1];
+    const { replayLsn, lastCommitTime } = status ?? {};
+    if (walSegment === undefined && replayLsn === undefined) return;
+    if (!isOver && performance.now() - lastReportAt < REPORT_INTERVAL_MS) return;
+    lastReportAt = performance.now();
+    report({
+      type: 'progress',
+      phase: 'recover',
+      ...(walSegment === undefined ? {} : { walSegment }),
+      ...(replayLsn === undefined ? {} : { replayLsn }),
+      ...(lastCommitTime === undefined ? {} : { replayTime: lastCommitTime }),
+    });
+  }
 
   for (;;) {
     signal.throwIfAborted();
@@ -47,21 +69,16 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
       if (error instanceof OdoError && error.code === 'serviceNotFound') return undefined;
       throw error;
     });
+    const log = (await logsSince(docker, containerId, sinceUnixSeconds, LOG_LINES)).split('\n');
+    tell(answer?.ready ? answer.value : undefined, log);
     if (answer?.ready) {
       if (!answer.value.inRecovery) return answer.value;
-      const { replayLsn, lastCommitTime } = answer.value;
-      report({
-        type: 'progress',
-        phase: 'recover',
-        ...(replayLsn === undefined ? {} : { replayLsn }),
-        ...(lastCommitTime === undefined ? {} : { replayTime: lastCommitTime }),
-      });
       if (answer.value.replayPaused && !promoted) {
         promoted = true;
         await database.promote();
       }
     }
-    const sign = `${answer?.ready ? answer.value.replayLsn : answer?.reason} ${await lastWords(docker, containerId, sinceUnixSeconds)}`;
+    const sign = `${answer?.ready ? answer.value.replayLsn : answer?.reason} ${lastWords(log)}`;
     if (sign !== lastSign) {
       lastSign = sign;
       lastSignAt = performance.now();
@@ -73,9 +90,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
 }
 
 /** The last line of the log that is not about our own questions. */
-async function lastWords(docker: DockerEngine, containerId: string, sinceUnixSeconds: number): Promise<string> {
-  const log = await logsSince(docker, containerId, sinceUnixSeconds, LOG_LINES);
-  return log.split('\n').findLast((line) => line.trim() !== '' && !OWN_TRACES.test(line)) ?? '';
+function lastWords(log: readonly string[]): string {
+  return log.findLast((line) => line.trim() !== '' && !OWN_TRACES.test(line)) ?? '';
 }
 
 function recoveryFailed(exitCode: number, log: string): OdoError {

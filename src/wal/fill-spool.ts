@@ -27,7 +27,7 @@ export interface SpoolJob {
   /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
   reuse?: boolean;
   /** Told what has been done. */
-  tally: { read(bytes: number): void; wrote(bytes: number): void; segment(): void; reusedSegment(): void };
+  tally: { read(bytes: number): void; wrote(bytes: number): void; segment(): void; reusedSegment(sizeBytes: number): void };
   signal: AbortSignal;
 }
 
@@ -74,8 +74,7 @@ async function* filesOf({ archive, plan, signal }: SpoolJob): AsyncGenerator<Wal
 async function fetchFile(job: SpoolJob, file: WalFile, signal: AbortSignal): Promise<void> {
   const target = path.join(job.spool, file.name);
   if (job.reuse && isSegmentName(file.name) && fs.existsSync(target)) {
-    job.tally.read(file.sizeBytes);
-    job.tally.reusedSegment();
+    job.tally.reusedSegment(file.sizeBytes);
     return;
   }
   const temporary = `${target}.incoming`;

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OdoEvent, Progress } from '../../src/events.ts';
+import { parseLsn } from '../../src/postgres/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { odoReceipt } from './parts/odo.ts';
+import { odo } from './parts/odo.ts';
 import { mustRun } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
@@ -51,22 +53,23 @@ export function describeRestores({ major, mountAt, pgdataInVolume }: SuiteOption
     });
 
     async function restore(url: string) {
-      return odoReceipt([
-        '-a',
-        'testkey',
-        '-s',
-        'testsecret123',
-        '-r',
-        'us-east-1',
-        '-u',
-        url,
-        '-v',
-        'db',
-        '-n',
-        'db',
-        '-f',
-        project.file,
-      ]);
+      const keys = ['-a', 'testkey', '-s', 'testsecret123', '-r', 'us-east-1'];
+      const { code, stdout, stderr } = await odo([...keys, '-u', url, '-v', 'db', '-n', 'db', '-f', project.file, '--json']);
+      expect(code, stderr).toBe(0);
+      const lines = stderr.trimEnd().split('\n');
+      const events = lines.map((line) => JSON.parse(line) as OdoEvent);
+      return { receipt: JSON.parse(stdout), events };
+    }
+
+    /** The way of the replay, as it was told last, against where it ended. */
+    function expectReplayTold(events: OdoEvent[], reached: { lsn: string }): void {
+      const told = events.filter((event) => event.type === 'progress' && event.phase === 'recover');
+      expect(told.length).toBeGreaterThan(0);
+      const { replayLsn, endLsn = '', replayBytes = 0, lagBytes, lagSegments } = told.at(-1) as Progress;
+      expect(replayLsn).toBe(reached.lsn);
+      expect(lagBytes).toBe(Math.max(0, Number(parseLsn(endLsn) - parseLsn(reached.lsn))));
+      expect(lagBytes).toBeLessThan(replayBytes);
+      expect(lagSegments).toBeLessThanOrEqual(1);
     }
 
     async function expectSound(): Promise<void> {
@@ -83,15 +86,16 @@ export function describeRestores({ major, mountAt, pgdataInVolume }: SuiteOption
     }
 
     it('brings every archived row back from a barman repository', async () => {
-      const receipt = await restore(`s3://${bucket}/backups/shop`);
+      const { receipt, events } = await restore(`s3://${bucket}/backups/shop`);
       expect(await project.sql(DIGEST)).toBe(atTheEnd);
       await expectSound();
       expect(receipt).toMatchObject({ kind: 'receipt', service: 'db', volume: project.volume, reached: { timeline: 2 } });
+      expectReplayTold(events, receipt.reached);
       expect(await project.sql('show archive_mode')).toBe('off');
     });
 
     it('brings the rows of the backup back from a pg_basebackup set', async () => {
-      const receipt = await restore(`s3://${bucket}/sets`);
+      const { receipt } = await restore(`s3://${bucket}/sets`);
       expect(await project.sql(DIGEST)).toBe(atBaseBackup);
       await expectSound();
       expect(receipt.backup).toMatchObject({ id: '20251024T022608', format: 'basebackup', postgresMajor: major });

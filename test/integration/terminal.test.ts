@@ -4,6 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Progress } from '../../src/events.ts';
+import { createTerminalScreen } from '../unit/cli/terminal-screen.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { ODO } from './parts/odo.ts';
@@ -52,7 +54,7 @@ describe('a restore on a terminal', () => {
 
   /** Runs it on a terminal of its own, which is gone when `hangUp` is called. */
   function onTerminal(args: readonly string[]) {
-    const command = ['stty', 'cols', `${COLUMNS};`, 'exec', process.execPath, ODO, ...args].join(' ');
+    const command = ['stty', 'cols', `${COLUMNS}`, 'rows', '24;', 'exec', process.execPath, ODO, ...args].join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
     let shown = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -106,8 +108,8 @@ describe('a restore on a terminal', () => {
     const terminal = onTerminal(service());
     await terminal.shows('Go on? [y/N]');
     terminal.type('y\r');
-    await terminal.shows('laying the backup down:');
-    await terminal.shows(' %) read');
+    await terminal.shows('laying the backup down');
+    await terminal.shows('B of ');
     terminal.hangUp();
     await logHas('restored and promoted');
 
@@ -118,14 +120,17 @@ describe('a restore on a terminal', () => {
     expect(fs.statSync(logFile() ?? '').mode & 0o777).toBe(0o600);
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
 
-    const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
-    const live = terminal
-      .shown()
-      .split(`\r${String.fromCharCode(27)}[2K`)
-      .slice(1);
-    const widths = live.map((text) => text.split('\r\n')[0]?.replace(escapes, '') ?? '').filter((text) => text.startsWith('…'));
-    expect(widths.length).toBeGreaterThan(1);
-    for (const text of widths) expect(text.length, text).toBeLessThan(COLUMNS);
+    const screen = createTerminalScreen({ columns: COLUMNS, rows: 24, reflows: true });
+    screen.write(terminal.shown());
+    const live = screen.lines().slice(screen.lines().findIndex((text) => text.startsWith('…')));
+    // Written over in place: however often it was drawn, it is there once, with all that was printed above it.
+    expect(live).toEqual([
+      expect.stringMatching(/^… laying the backup down {2}.* so far$/),
+      expect.stringMatching(/^ {2}read .*B of .*B/),
+      expect.stringMatching(/^ {2}written .*B/),
+    ]);
+    for (const text of live) expect(text.length, text).toBeLessThan(COLUMNS);
+    expect(screen.lines()).toContain('✓ stopping the service');
   });
 
   it('goes on when nobody reads standard error any more, nor standard output', async () => {
@@ -151,7 +156,31 @@ describe('a restore on a terminal', () => {
     const [code] = await once(child, 'close');
     expect(code).toBe(0);
     expect(JSON.parse(fs.readFileSync(stdout, 'utf8'))).toMatchObject({ kind: 'receipt' });
-    expect(fs.readFileSync(stderr, 'utf8')).toContain('"swap"');
+    const events = fs
+      .readFileSync(stderr, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.some(({ phase }) => phase === 'swap')).toBe(true);
+    expectSensible(events.filter(({ type, phase }) => type === 'progress' && phase === 'lay-down'));
     expect(logFile()).toBeUndefined();
   });
 });
+
+/** Of a download that takes a second and more. */
+function expectSensible(events: Progress[]): void {
+  const read = events.map(({ readBytes = 0 }) => readBytes);
+  const totalBytes = events[0]?.totalBytes ?? 0;
+  expect(read).toEqual([...read].sort((one, other) => one - other));
+  expect(totalBytes).toBeGreaterThan(0);
+  expect(read.at(-1)).toBeLessThanOrEqual(totalBytes);
+  const rates = events.flatMap(({ readBytesPerSecond, writtenBytesPerSecond }) =>
+    readBytesPerSecond && writtenBytesPerSecond ? [readBytesPerSecond, writtenBytesPerSecond] : [],
+  );
+  expect(rates.length).toBeGreaterThan(0);
+  for (const { current, mean } of rates) {
+    expect(mean).toBeGreaterThan(0);
+    expect(current).toBeGreaterThanOrEqual(0);
+  }
+  for (const { etaMs = 0 } of events) expect(etaMs).toBeGreaterThanOrEqual(0);
+}

@@ -1,5 +1,6 @@
-import { describe, expect, it, test } from 'vitest';
-import { formatDuration, progressWords, resultWords } from '../../../src/cli/words.ts';
+import { expect, test } from 'vitest';
+import { formatDuration } from '../../../src/cli/format-duration.ts';
+import { resultWords } from '../../../src/cli/words.ts';
 import { formatBytes } from '../../../src/restore/format-bytes.ts';
 import type { Plan, Receipt } from '../../../src/restore/receipt.ts';
 
@@ -24,30 +25,6 @@ test.each([
   [5 * 2 ** 40, '5.0 TiB'],
 ])('%d bytes are %s', (bytes, words) => {
   expect(formatBytes(bytes)).toBe(words);
-});
-
-describe('progress', () => {
-  it('tells how far it is, how fast, and how long it will take at that rate', () => {
-    const words = progressWords(
-      { phase: 'lay-down', readBytes: 2 ** 20, totalBytes: 4 * 2 ** 20, writtenBytes: 8 * 2 ** 20 },
-      2000,
-    );
-    expect(words).toBe('1.0 MiB of 4.0 MiB (25 %) read, 8.0 MiB written, 4.0 MiB/s, 6.0 s left');
-  });
-
-  it('does without what is not known, and without nonsense at its very beginning and end', () => {
-    expect(progressWords({ phase: 'lay-down', readBytes: 1024 }, 1000)).toBe('1.0 KiB read');
-    const begin = progressWords({ phase: 'lay-down', readBytes: 0, totalBytes: 0, writtenBytes: 0 }, 0);
-    const end = progressWords({ phase: 'lay-down', readBytes: 10, totalBytes: 10 }, 1000);
-    expect(`${begin} ${end}`).not.toMatch(/NaN|Infinity|left/);
-    expect(end).toContain('100 %');
-  });
-
-  it('tells of segments and of the replay', () => {
-    expect(progressWords({ phase: 'wal', segments: 3, totalSegments: 9 }, 1)).toBe('3 of 9 segments');
-    const replay = { phase: 'recover', replayLsn: '0/3000000', replayTime: '2026-01-01T00:00:00Z' } as const;
-    expect(progressWords(replay, 1)).toBe('replayed to 0/3000000, last commit 2026-01-01T00:00:00Z');
-  });
 });
 
 const BACKUP = {

@@ -25,14 +25,31 @@ it('tells of progress now and then, with all that has been done so far, however 
   expect(tally).toMatchObject({ readBytes: 100, writtenBytes: 200, segmentCount: 10, fileCount: 0 });
 });
 
+it('tells apart what need not be read, and does not hold what is written against totals that include it', () => {
+  const events: OdoEvent[] = [];
+  const tally = createTally('lay-down', { totalBytes: 100, totalWrittenBytes: 300, totalFiles: 9 }, (event) =>
+    events.push(event),
+  );
+  vi.advanceTimersByTime(600);
+  tally.read(5);
+  tally.reusedPart(40);
+  vi.advanceTimersByTime(600);
+  tally.read(5);
+  expect(events).toEqual([
+    { type: 'progress', phase: 'lay-down', readBytes: 5, totalBytes: 100, totalWrittenBytes: 300, totalFiles: 9 },
+    { type: 'progress', phase: 'lay-down', readBytes: 50, skippedBytes: 40, totalBytes: 100 },
+  ]);
+});
+
 it('counts what was reused apart, yet as done', () => {
   const tally = createTally('wal', {}, () => undefined);
   tally.segment();
-  tally.reusedSegment();
-  tally.reusedPart();
+  tally.reusedSegment(10);
+  tally.reusedPart(20);
   tally.reused(7);
   tally.files(3);
   expect(tally).toMatchObject({ segmentCount: 2, reusedSegmentCount: 1, reusedPartCount: 1, reusedBytes: 7, fileCount: 3 });
+  expect(tally.readBytes).toBe(30);
 });
 
 it('keeps how long each phase took, in order, and passes every event on', () => {
@@ -42,6 +59,7 @@ it('keeps how long each phase took, in order, and passes every event on', () => 
     { type: 'phase', phase: 'prove', state: 'started' },
     { type: 'phase', phase: 'prove', state: 'finished', elapsedMs: 5 },
     { type: 'note', level: 'info', message: 'x' },
+    { type: 'phase', phase: 'sync', state: 'failed', elapsedMs: 6 },
     { type: 'phase', phase: 'swap', state: 'finished', elapsedMs: 7 },
   ];
   for (const event of events) report(event);

@@ -1,0 +1,56 @@
+import type { Report } from '../events.ts';
+import type { Backup } from '../formats/format.ts';
+import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+
+/** The WAL that a recovery replays, as positions in it. */
+export interface WayToReplay {
+  beginLsn: bigint;
+  endLsn: bigint;
+  segmentSizeBytes: number;
+}
+
+/** From the backup's first segment to the end of the last one that the archive holds; undefined when a backup with its own WAL does not tell. */
+export function wayToReplay({ wal, backup }: { wal: WalPlan; backup: Backup }): WayToReplay | undefined {
+  if (wal.source === 'archive') {
+    const { segmentSizeBytes, spans, endSegment } = wal;
+    const startOf = (name: string) => BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes);
+    const beginLsn = startOf(spans[0]?.firstSegment ?? endSegment);
+    return { beginLsn, endLsn: startOf(endSegment) + BigInt(segmentSizeBytes), segmentSizeBytes };
+  }
+  const { beginLsn, endLsn, walSegmentSizeBytes: segmentSizeBytes = DEFAULT_SEGMENT_SIZE_BYTES } = backup;
+  if (beginLsn === undefined || endLsn === undefined) return undefined;
+  return { beginLsn: parseLsn(beginLsn), endLsn: parseLsn(endLsn), segmentSizeBytes };
+}
+
+/** Adds to each progress of a replay how much is left of the way. */
+export function tellLag(report: Report, way: WayToReplay | undefined): Report {
+  if (!way) return report;
+  const { beginLsn, endLsn, segmentSizeBytes } = way;
+  return (event) => {
+    if (event.type !== 'progress') return report(event);
+    const replayLsn = event.replayLsn ?? startOfSegment(event.walSegment, segmentSizeBytes);
+    if (replayLsn === undefined) return report(event);
+    const position = parseLsn(replayLsn);
+    const lag = position < endLsn ? endLsn - position : 0n;
+    report({
+      ...event,
+      replayLsn,
+      endLsn: formatLsn(endLsn),
+      replayBytes: Number(endLsn - beginLsn),
+      lagBytes: Number(lag),
+      // The one that is being replayed is left too.
+      lagSegments: Math.ceil(Number(lag) / segmentSizeBytes),
+    });
+  };
+}
+
+/** undefined also for a name that such segments cannot have: it comes from a log, where anybody may write. */
+function startOfSegment(name: string | undefined, segmentSizeBytes: number): string | undefined {
+  if (name === undefined) return undefined;
+  try {
+    return formatLsn(BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes));
+  } catch {
+    return undefined;
+  }
+}
