@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CopyObjectCommand, CreateBucketCommand } from '@aws-sdk/client-s3';
-import { listKeys, putObject, readObject, s3 } from './s3.ts';
+import { createBucket, listKeys, putObject, readObject, s3 } from './s3.ts';
 import { startSource } from './source-cluster.ts';
 
 /** Digest of table `things`, whose rows tell how far a restore got. */
@@ -29,13 +29,16 @@ export async function readyRepository(): Promise<ReadyRepository> {
   const recipe = ['ready-repository.ts', 'source-cluster.ts'].map((file) =>
     fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
   );
-  const bucket = `odo-test-ready-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
-  await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
-  if (!(await listKeys(bucket, FACTS)).includes(FACTS)) await make(bucket);
-  return JSON.parse((await readObject(bucket, FACTS)).toString('utf8')) as ReadyRepository;
+  const known = `odo-test-ready-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
+  await s3.send(new CreateBucketCommand({ Bucket: known })).catch(() => undefined);
+  if (!(await listKeys(known, FACTS)).includes(FACTS)) {
+    // Each maker has a bucket of its own: two that make at the same time must not mix what they make.
+    await putObject(known, FACTS, JSON.stringify(await make(await createBucket())));
+  }
+  return JSON.parse((await readObject(known, FACTS)).toString('utf8')) as ReadyRepository;
 }
 
-async function make(bucket: string): Promise<void> {
+async function make(bucket: string): Promise<ReadyRepository> {
   const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop' });
   try {
     await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
@@ -55,8 +58,7 @@ async function make(bucket: string): Promise<void> {
       (key) => new RegExp(`^${key}=(\\w+)$`, 'm').exec(info)?.[1],
     );
     if (beginWal >= endWal) throw new Error(`the backup should span segments, and goes from ${beginWal} to ${endWal}`);
-    const facts: ReadyRepository = { bucket, barmanId, beginWal, endWal, atTheEnd, inTheSets };
-    await putObject(bucket, FACTS, JSON.stringify(facts));
+    return { bucket, barmanId, beginWal, endWal, atTheEnd, inTheSets };
   } finally {
     await source.remove();
   }

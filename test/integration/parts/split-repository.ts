@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { THINGS_DIGEST } from './ready-repository.ts';
-import { listKeys, putObject, readObject, s3 } from './s3.ts';
+import { createBucket, listKeys, putObject, readObject, s3 } from './s3.ts';
 import { startSource } from './source-cluster.ts';
 
 /** A barman backup of a real PostgreSQL 15 server in several parts, and another one: made once for each S3 server, then only read. */
@@ -27,13 +27,16 @@ export async function splitRepository(): Promise<SplitRepository> {
   const recipe = ['split-repository.ts', 'source-cluster.ts'].map((file) =>
     fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
   );
-  const bucket = `odo-test-split-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
-  await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
-  if (!(await listKeys(bucket, FACTS)).includes(FACTS)) await make(bucket);
-  return JSON.parse((await readObject(bucket, FACTS)).toString('utf8')) as SplitRepository;
+  const known = `odo-test-split-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
+  await s3.send(new CreateBucketCommand({ Bucket: known })).catch(() => undefined);
+  if (!(await listKeys(known, FACTS)).includes(FACTS)) {
+    // Each maker has a bucket of its own: two that make at the same time must not mix what they make.
+    await putObject(known, FACTS, JSON.stringify(await make(await createBucket())));
+  }
+  return JSON.parse((await readObject(known, FACTS)).toString('utf8')) as SplitRepository;
 }
 
-async function make(bucket: string): Promise<void> {
+async function make(bucket: string): Promise<SplitRepository> {
   const source = await startSource({ major: 15, bucket, prefix: PREFIX, server: SERVER });
   try {
     await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
@@ -51,8 +54,7 @@ async function make(bucket: string): Promise<void> {
     const digest = await source.sql(THINGS_DIGEST);
     const parts = await partsOf(bucket, `${PREFIX}/${SERVER}/base/${splitId}/`);
     if (parts.length < 3) throw new Error(`the backup should have several parts, and has ${parts.map(({ key }) => key)}`);
-    const facts: SplitRepository = { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, digest };
-    await putObject(bucket, FACTS, JSON.stringify(facts));
+    return { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, digest };
   } finally {
     await source.remove();
   }
