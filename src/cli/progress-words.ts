@@ -31,15 +31,16 @@ export interface Underway {
 
 /** A shorter silence is no news. */
 const SILENCE_MS = 5_000;
-const BAR_WIDTH = 24;
-/** A bar in a narrower terminal would push more important things out. */
-const LEAST_WIDTH_FOR_BAR = 70;
+const BAR_WIDTH = { least: 8, most: 24 };
+/** What stands beside the bar. */
+const HEAD_WIDTH = 72;
 
 /** For a display of several lines: the phase with how far it is, and below it the numbers. */
 export function progressLines(underway: Underway, width: number): string[] {
   const { phase, progress } = underway;
   const share = progress && shareOf(progress);
-  const bar = share === undefined || width < LEAST_WIDTH_FOR_BAR ? '' : `  ${barOf(share)}`;
+  const barWidth = Math.min(BAR_WIDTH.most, width - HEAD_WIDTH);
+  const bar = share === undefined || barWidth < BAR_WIDTH.least ? '' : `  ${barOf(share, barWidth)}`;
   return [`${PHASE_WORDS[phase]}${bar}  ${headWords(underway)}`, ...factsOf(progress)];
 }
 
@@ -71,9 +72,9 @@ function shareOf({ replayBytes, lagBytes, readBytes, totalBytes }: Progress): Sh
   return { done: Math.min(total, Math.max(0, done)), total };
 }
 
-function barOf({ done, total }: Share): string {
-  const filled = Math.floor((BAR_WIDTH * done) / total);
-  return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}]`;
+function barOf({ done, total }: Share, width: number): string {
+  const filled = Math.floor((width * done) / total);
+  return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}]`;
 }
 
 function factsOf(progress: Progress | undefined): string[] {

@@ -40,7 +40,7 @@ const RECOVER = {
 
 describe('progress', () => {
   it('tells how far it is, how fast, and how long the rest takes', () => {
-    expect(progressLines(LAY_DOWN, 80)).toEqual([
+    expect(progressLines(LAY_DOWN, 100)).toEqual([
       'laying the backup down  [######..................]  25 %, 12.0 s left, 4.0 s so far',
       'read 1.0 MiB of 4.0 MiB, 512 KiB/s now, 256 KiB/s on average',
       'written 8.0 MiB of 40.0 MiB, 4.0 MiB/s now, 2.0 MiB/s on average, 12 of 1000 files',
@@ -51,7 +51,7 @@ describe('progress', () => {
   });
 
   it('tells how far the replay is, and how far the WAL that is fetched for it', () => {
-    expect(progressLines(RECOVER, 80)).toEqual([
+    expect(progressLines(RECOVER, 100)).toEqual([
       'recovering  [######..................]  25 %, 8.0 s left, 1 min 5 s so far',
       '3 of 9 WAL segments fetched',
       'replayed to 0/3800000 of 0/B000000, 16.0 MiB/s now, 8.0 MiB/s on average',
@@ -60,7 +60,8 @@ describe('progress', () => {
     ]);
   });
 
-  it('leaves the bar out where there is no room for it', () => {
+  it('makes the bar shorter where there is little room, and leaves it out where there is none', () => {
+    expect(progressLines(LAY_DOWN, 80)[0]).toBe('laying the backup down  [##......]  25 %, 12.0 s left, 4.0 s so far');
     expect(progressLines(LAY_DOWN, 50)[0]).toBe('laying the backup down  25 %, 12.0 s left, 4.0 s so far');
   });
 
