@@ -1,8 +1,17 @@
 import { OdoError } from '../errors.ts';
 import { parseSetting } from '../postgres/own-settings.ts';
-import type { DirectoryRequest, RepositoryRequest, RestoreRequest, ServiceRequest, ServiceTarget } from '../restore/request.ts';
+import type {
+  CopyRequest,
+  DirectoryRequest,
+  DockerRequest,
+  RepositoryRequest,
+  RestoreRequest,
+  ServiceRequest,
+  ServiceTarget,
+} from '../restore/request.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
+import { copyDestination } from './destination.ts';
 import { DEFAULT_IMAGE } from './version.ts';
 
 /** What yargs parsed: values by long option name. */
@@ -74,8 +83,9 @@ export function serviceTarget(args: Arguments): ServiceTarget {
   };
 }
 
-/** The whole request of a restore: of a directory with --into, else of a service. */
-export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): DirectoryRequest | ServiceRequest {
+/** The whole request of a restore: of a directory with --into, else of a service, or beside one. */
+export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): DirectoryRequest | ServiceRequest | CopyRequest {
+  const copy = copyDestination(args);
   const into = text(args, 'into');
   const replaceConf = replacementFolder(text(args, 'replace-conf'));
   const owner = ownerOf(text(args, 'owner'));
@@ -106,15 +116,15 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
         hint: 'with --online the service keeps running on the old data until the exchange',
       });
     }
-    return {
+    const inDocker: DockerRequest = {
       ...common,
       target: serviceTarget(args),
       stallTimeoutMs: seconds(args, 'stall-timeout') * 1000,
       stopTimeoutSeconds: seconds(args, 'stop-timeout'),
-      online,
-      leaveStopped: args['leave-stopped'] === true,
       ...(postSql === undefined ? {} : { postSql }),
     };
+    if (copy !== undefined) return { ...inDocker, copy };
+    return { ...inDocker, online, leaveStopped: args['leave-stopped'] === true };
   }
   const clash = ['volume', 'service', 'compose-file', 'post-sql'].find((name) => args[name] !== undefined);
   if (clash !== undefined) {

@@ -4,10 +4,12 @@ import { serveAgent } from '../restore/agent.ts';
 import { listBackups, showBackup } from '../restore/catalogue.ts';
 import { createDirectoryEngine } from '../restore/directory-engine.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
-import type { DirectoryRequest, ServiceRequest } from '../restore/request.ts';
+import type { CopyRequest, DirectoryRequest, ServiceRequest } from '../restore/request.ts';
+import { restoreCopy } from '../restore/restore-copy.ts';
 import { type RunContext, restoreDirectory } from '../restore/restore-directory.ts';
 import { restoreService } from '../restore/restore-service.ts';
 import { rollbackService } from '../restore/rollback-service.ts';
+import { listTemporary, stopTemporary } from '../restore/temporary-servers.ts';
 import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
 import { type Arguments, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, somebodyToAsk } from './ask.ts';
@@ -96,10 +98,17 @@ export const status: Command = async (args, { report, signal, show }) =>
 export const clean: Command = async (args, { report, signal, show }) =>
   show(await cleanVolume(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
 
+export const temporary: Command = async (args, { signal, show }) => {
+  const name = args.name === undefined ? undefined : String(args.name);
+  if (args.action === 'stop') show(await stopTemporary(name, signal));
+  else show(await listTemporary(signal));
+};
+
 export const agent: Command = async () => serveAgent(createDirectoryEngine(), process.stdin, process.stdout, VERSION);
 
-function run(request: DirectoryRequest | ServiceRequest, context: RunContext): Promise<Plan | Receipt> {
-  return 'into' in request ? restoreDirectory(request, context) : restoreService(request, context);
+function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
+  if ('into' in request) return restoreDirectory(request, context);
+  return 'copy' in request ? restoreCopy(request, context) : restoreService(request, context);
 }
 
 /** For commands in which a check that held is no news. */

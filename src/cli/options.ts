@@ -94,6 +94,12 @@ export const RESTORE_OPTIONS = {
     requiresArg: true,
     describe: 'folder with *.sql scripts to run in the restored database, in the order of their names, as the postgres user',
   },
+  temporary: {
+    type: 'boolean',
+    default: false,
+    describe: 'a second database beside the running service, on 127.0.0.1 only; odo temporary stop ends it',
+  },
+  port: { type: 'number', requiresArg: true, describe: 'with --temporary: its port on 127.0.0.1 (default: a free one)' },
   into: { type: 'string', requiresArg: true, describe: 'restore to this directory, without Docker' },
   backup: { type: 'string', requiresArg: true, default: 'latest', describe: 'which backup: latest, or its id' },
   tablespace: {

@@ -1,7 +1,7 @@
 import yargs from 'yargs';
 import { EXIT, OdoError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
-import { agent, type Command, check, clean, list, restore, rollback, showOne, status } from './commands.ts';
+import { agent, type Command, check, clean, list, restore, rollback, showOne, status, temporary } from './commands.ts';
 import { OUTPUT_OPTIONS, RESTORE_OPTIONS, SERVICE_OPTIONS, STORE_OPTIONS } from './options.ts';
 import { VERSION } from './version.ts';
 
@@ -79,6 +79,16 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
       'remove what restores have left: staged files, and old data that was kept',
       (command) => command.options({ ...SERVICE_OPTIONS, ...OUTPUT_OPTIONS }),
       choose(clean),
+    )
+    .command(
+      'temporary <action> [name]',
+      'list temporary servers, or stop one and remove its volume',
+      (command) =>
+        command
+          .positional('action', { choices: ['list', 'stop'] as const, describe: 'what to do' })
+          .positional('name', { type: 'string', describe: 'which one; not needed when there is only one' })
+          .options(OUTPUT_OPTIONS),
+      choose(temporary),
     )
     .command('agent', false, {}, choose(agent))
     .example(EXAMPLES.map(([line, words]) => [line, words]))

@@ -3,11 +3,22 @@ import type { OdoEvent } from '../events.ts';
 import type { ListReport, ShowReport } from '../restore/catalogue.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
+import type { TemporaryList, TemporaryStopped } from '../restore/temporary-servers.ts';
 import type { CleanReport, StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
 
 /** What a command ends with. */
-export type Result = Plan | Receipt | Rollback | CheckReport | StatusReport | CleanReport | ListReport | ShowReport;
+export type Result =
+  | Plan
+  | Receipt
+  | Rollback
+  | CheckReport
+  | StatusReport
+  | CleanReport
+  | ListReport
+  | ShowReport
+  | TemporaryList
+  | TemporaryStopped;
 
 /** Makes what the core tells visible: events and errors on standard error, the result on standard output. */
 export interface Renderer {

@@ -2,6 +2,7 @@ import type { Proof } from '../events.ts';
 import { formatBytes } from '../restore/format-bytes.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
+import type { TemporaryList } from '../restore/temporary-servers.ts';
 import type { StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
 import { formatDuration } from './format-duration.ts';
@@ -27,6 +28,10 @@ export function resultWords(result: Result, columns?: number): string {
       return listWords(result, columns);
     case 'show':
       return showWords(result);
+    case 'temporary-list':
+      return temporaryWords(result);
+    case 'temporary-stopped':
+      return `stopped: ${result.name} and its volume are gone`;
     case 'clean':
       return `cleaned: ${formatBytes(result.freedBytes)} of a restore are gone from volume ${result.volume}`;
   }
@@ -53,6 +58,7 @@ function receiptWords(receipt: Receipt): string {
   const rows: [string, string | undefined][] = [
     ['backup', `${backup.id}, ended ${backup.endTime ?? 'at an unknown time'}`],
     ['into', receipt.volume === undefined ? receipt.dataDirectory : `${receipt.dataDirectory} on volume ${receipt.volume}`],
+    ['server', receipt.temporary && `${receipt.temporary.name} on 127.0.0.1:${receipt.temporary.port}`],
     ['service', receipt.service],
     ['timeline', reached && String(reached.timeline)],
     ['replayed to', reached?.lsn],
@@ -96,6 +102,16 @@ function statusWords(status: StatusReport): string {
     ['free', formatBytes(status.freeBytes)],
   ];
   return `${table(rows)}\n${status.advice}`;
+}
+
+function temporaryWords({ servers }: TemporaryList): string {
+  if (servers.length === 0) return 'there is no temporary server';
+  return servers
+    .map(({ name, state, port, service, backupId, createdAt }) => {
+      const where = port === undefined ? state : `${state} on 127.0.0.1:${port}`;
+      return `${name}  ${where}, backup ${backupId} beside ${service}, since ${createdAt}`;
+    })
+    .join('\n');
 }
 
 function rollbackWords(result: Rollback): string {

@@ -53,7 +53,8 @@ function commandFor(name: 'rollback' | 'clean', request: ServiceRequest): string
   return words.map(shellWord).join(' ');
 }
 
-function withHints(error: OdoError, more: readonly string[]): OdoError {
+/** Adds lines to what an error says of the next action. */
+export function withHints(error: OdoError, more: readonly string[]): OdoError {
   if (more.length === 0) return error;
   const hint = [error.hint, ...more].filter((line) => line !== undefined).join('\n');
   return new OdoError(error.code, error.message, { hint, cause: error.cause ?? error });

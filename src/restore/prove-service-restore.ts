@@ -12,7 +12,7 @@ import { createProofs, type Proofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
-import type { ServiceRequest } from './request.ts';
+import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
 
 /** Everything that the proofs found out and the steps need. */
@@ -112,7 +112,8 @@ async function proveVolume(
   return probe;
 }
 
-async function proveOwner(request: ServiceRequest, found: FoundService, probe: TargetProbe | undefined, proofs: Proofs) {
+/** Who is to own the files of the restored cluster. */
+export async function proveOwner(request: RestoreRequest, found: FoundService, probe: TargetProbe | undefined, proofs: Proofs) {
   return proofs.attempt('owner', async () => {
     const image = found.service.imageId ?? found.service.imageRef;
     const imageUser = await postgresUser(found.docker, image, found.service.containers[0]?.id).catch((error: unknown) => {

@@ -53,6 +53,8 @@ export interface Receipt {
   dataDirectory: string;
   volume?: string;
   service?: string;
+  /** The temporary server: its container's name, and its port on 127.0.0.1. */
+  temporary?: { name: string; port: number };
   /** Absent for a directory restore, which no server has seen yet. */
   reached?: Reached;
   laidDown: LaidDown;

@@ -43,17 +43,29 @@ export interface DirectoryRequest extends RestoreRequest {
   into: string;
 }
 
-export interface ServiceRequest extends RestoreRequest {
+/** What every restore is asked for that a server in Docker recovers. */
+export interface DockerRequest extends RestoreRequest {
   target: ServiceTarget;
   /** How long recovery may go without any progress. */
   stallTimeoutMs: number;
   stopTimeoutSeconds: number;
+  /** Folder with scripts to run in the restored database. */
+  postSql?: string;
+}
+
+export interface ServiceRequest extends DockerRequest {
   /** Lay down beside the running service, and stop it for the exchange only. */
   online: boolean;
   /** Do not start the service again after a failure. */
   leaveStopped: boolean;
-  /** Folder with scripts to run in the restored database. */
-  postSql?: string;
+}
+
+/** A second cluster beside the running service, which is left alone. */
+export interface CopyRequest extends DockerRequest {
+  copy:
+    | { kind: 'temporary' /** On 127.0.0.1; 0: a free one. */; port: number }
+    /** `switch`: the service goes over to it. */
+    | { kind: 'new-volume'; volume: string; switch: boolean };
 }
 
 /** Which compose service, and through what. */

@@ -66,13 +66,15 @@ export interface DatabaseAddress {
   dataDirectory: string;
   /** The container's environment: it may name the superuser. */
   env: Readonly<Record<string, string>>;
+  /** The user of the container to ask as; by default `postgres`. */
+  osUser?: string;
 }
 
 export function openServiceDatabase(address: DatabaseAddress, signal: AbortSignal): ServiceDatabase {
   const { docker, containerId, dataDirectory, env } = address;
   const roles = [...new Set([env.POSTGRES_USER || 'postgres', 'postgres'])];
   const logins = roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
-  let osUser: string | undefined = 'postgres';
+  let osUser: string | undefined = address.osUser ?? 'postgres';
   let login = logins[0] as { role: string; database: string };
 
   async function run(argv: string[], timeoutMs: number | undefined = EXEC_TIMEOUT_MS, input?: string) {

@@ -104,7 +104,7 @@ export function refuseOverlap({ pgdata, tablespaces }: Target): void {
   }
 }
 
-function isBelow(file: string, directory: string): boolean {
+export function isBelow(file: string, directory: string): boolean {
   const relative = path.posix.relative(directory, file);
   return relative !== '' && relative !== '..' && !relative.startsWith('../');
 }

@@ -205,6 +205,18 @@ describe('the other options', () => {
     await expect(requestOf([...STORE, '--into', '/srv/pg', '--post-sql', 'sql'])).rejects.toThrow(usage('--post-sql'));
   });
 
+  it('ask for a temporary server, which has no old data to speak of and archives nothing', async () => {
+    const argv = [...STORE, ...SERVICE, '--temporary'];
+    expect(await requestOf(argv)).toMatchObject({ copy: { kind: 'temporary', port: 0 }, target: { service: 'db' } });
+    expect(await requestOf([...argv, '--port', '5433'])).toMatchObject({ copy: { port: 5433 } });
+    for (const port of ['0.5', '70000', 'x', '-1'])
+      await expect(requestOf([...argv, `--port=${port}`])).rejects.toThrow(usage('--port'));
+    for (const other of ['--wipe', '--online', '--keep-previous', '--leave-stopped', '--into=/x', '--archive-mode=keep']) {
+      await expect(requestOf([...argv, other])).rejects.toThrow(usage(other.split('=')[0] as string));
+    }
+    await expect(requestOf([...STORE, ...SERVICE, '--port', '5433'])).rejects.toThrow(usage('--port means nothing without'));
+  });
+
   it('turn syncing off and the dry run on', async () => {
     expect(await requestOf([...STORE, ...SERVICE, '--no-sync', '--dry-run'])).toMatchObject({ sync: false, dryRun: true });
   });

@@ -1,0 +1,58 @@
+import path from 'node:path';
+import type { Mount } from '../docker/mount.ts';
+import type { Service } from '../docker/service.ts';
+import type { Backup } from '../formats/format.ts';
+import { commandLineSettings } from '../postgres/recovery-settings.ts';
+import { ODO_DIR } from '../target/place.ts';
+import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
+
+/** The data directory of a copy: where the service has its own, on another volume. */
+export function copyData(data: DataPlace, volume: string): DataPlace {
+  const { destination } = data.mount;
+  return { place: data.place, mount: { type: 'volume', source: volume, destination, readOnly: false } };
+}
+
+/** Tablespaces of a copy: on its data volume where they lie below its mount, else each on a volume of its own, named after the data volume. */
+export function copyTablespaces(backup: Backup, chosen: ReadonlyMap<string, string>, data: DataPlace) {
+  refuseUnknownTablespaces(backup, chosen);
+  return backup.tablespaces.map((tablespace) => {
+    const root = tablespaceLocation(tablespace, chosen);
+    const own: Mount = { type: 'volume', source: `${data.mount.source}_${tablespace.oid}`, destination: root, readOnly: false };
+    const mount = isBelow(root, data.mount.destination) ? data.mount : own;
+    return { oid: tablespace.oid, place: { root, odoDir: path.posix.join(root, ODO_DIR) }, mount };
+  });
+}
+
+/** Directories that a server writes its sockets and shared memory to. */
+const SERVER_OWN = ['/run', '/var/run', '/tmp', '/dev'];
+
+/** What the service mounts besides its data (configuration, certificates) is there for the copy too, but cannot be written to. */
+export function copyMounts(service: Service, own: readonly Mount[]): Mount[] {
+  const taken = new Set(own.map(({ destination }) => destination));
+  const others = service.mounts.filter(
+    ({ type, source, destination }) =>
+      type !== 'tmpfs' &&
+      source !== '' &&
+      !taken.has(destination) &&
+      !SERVER_OWN.some((directory) => destination === directory || isBelow(destination, directory)),
+  );
+  return [...own, ...others.map((mount) => ({ ...mount, readOnly: true }))];
+}
+
+/**
+ * The command line of a copy's server: what the service's says of settings, then what keeps the copy to itself. It archives nothing,
+ * takes nothing from the publishers that its subscriptions name, and runs no scheduled jobs; its log is the container's.
+ */
+export function copyServerArgs(service: Service, dataDirectory: string, listen: boolean): string[] {
+  const settings = new Map([
+    ...commandLineSettings(service.commandArgs),
+    ['archive_mode', 'off'],
+    ['max_logical_replication_workers', '0'],
+    ['cron.launch_active_jobs', 'off'],
+    ['logging_collector', 'off'],
+    ['port', '5432'],
+    ['listen_addresses', listen ? '*' : ''],
+    ['unix_socket_directories', '/tmp'],
+  ]);
+  return ['-D', dataDirectory, ...[...settings].flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+}

@@ -1,0 +1,145 @@
+import net from 'node:net';
+import { inspectImage } from '../docker/image.ts';
+import type { Mount } from '../docker/mount.ts';
+import { containersUsing, volumeExists } from '../docker/volume.ts';
+import { OdoError } from '../errors.ts';
+import type { Report } from '../events.ts';
+import type { Owner } from '../target/place.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
+import { copyData, copyTablespaces } from './copy-places.ts';
+import type { Target } from './engine.ts';
+import { openServiceEngine } from './open-service-engine.ts';
+import { proveScripts, type SqlScript } from './post-sql.ts';
+import { createProofs, type Finding, type Proofs } from './proofs.ts';
+import { proveSpace } from './prove-place.ts';
+import { proveRepository, type Source } from './prove-repository.ts';
+import { type FoundService, proveFit, proveService } from './prove-service.ts';
+import { proveOwner } from './prove-service-restore.ts';
+import type { CopyRequest } from './request.ts';
+import { mountsOf, targetOf } from './service-target.ts';
+
+/** Everything that the proofs found out about a copy, and the steps need. */
+export interface ProvenCopy {
+  /** The service as it is. */
+  original: FoundService;
+  /** The same with the copy's data in the place of its own. */
+  found: FoundService;
+  source: Source;
+  target: Target;
+  /** The copy's volumes. */
+  mounts: Mount[];
+  major: number;
+  configuration: Configuration;
+  scripts: readonly SqlScript[];
+  owner: Owner;
+  proofs: Proofs['all'];
+}
+
+/** Makes every check of a copy that the others leave possible, tells all, and throws the first failure; nothing has been made then. */
+export async function proveCopy(
+  request: CopyRequest,
+  name: string,
+  report: Report,
+  context: { version: string; signal: AbortSignal },
+): Promise<ProvenCopy> {
+  const { signal } = context;
+  const proofs = createProofs(report, signal);
+  const configuration = await proveConfiguration(request, proofs);
+  const scripts = await proveScripts(request.postSql, proofs);
+  const { copy } = request;
+  const original = await proveService(request.target, proofs, signal);
+  if (original && copy.kind === 'temporary' && copy.port !== 0)
+    await proofs.attempt('port', () => provePort(original, copy.port));
+  const source = await proveRepository(request, proofs, signal);
+  const major = original && (await proveFit(original, source?.backup, proofs, signal));
+  if (original) await proveSettings(original, configuration, proofs, signal);
+  const found = original && { ...original, data: copyData(original.data, name) };
+  const places = found && source && (await provePlaces(found, source, request, proofs));
+  const probe = found && places && source && (await proveVolumes(found, places, source, request, context, proofs));
+  const owner = found && (await proveOwner(request, found, probe, proofs));
+  proofs.demandAll();
+  if (!original || !found || !source || !places || major === undefined || !owner) {
+    throw new OdoError('bug', 'a proof failed without an error');
+  }
+  return { original, found, source, ...places, major, configuration, scripts, owner, proofs: proofs.all };
+}
+
+/** Whether something listens there on this machine; an engine on another one tells when the server is started. */
+async function provePort({ docker }: FoundService, port: number): Promise<Finding> {
+  if (!docker.host.startsWith('unix:')) return { state: 'unjudged', evidence: `the engine is at ${docker.host}` };
+  const server = net.createServer();
+  const fault = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    server.once('error', resolve);
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => resolve(undefined));
+  });
+  if (fault?.code === 'EADDRINUSE') {
+    throw new OdoError('unsafeTarget', `port ${port} of 127.0.0.1 is taken`, {
+      hint: 'choose another with --port, or leave it out for a free one',
+    });
+  }
+  if (fault) return { state: 'unjudged', evidence: `this user cannot try port ${port} (${fault.code})` };
+  await new Promise((resolve) => server.close(resolve));
+  return { evidence: `${port} of 127.0.0.1 is free` };
+}
+
+async function provePlaces(found: FoundService, source: Source, request: CopyRequest, proofs: Proofs) {
+  return proofs.attempt('volumes', () => {
+    const tablespaces = copyTablespaces(source.backup, request.tablespaces, found.data);
+    const mounts = mountsOf(found.data, tablespaces);
+    const target = targetOf(found.data, tablespaces);
+    return { evidence: mounts.map((mount) => `${mount.source} at ${mount.destination}`).join(', '), value: { mounts, target } };
+  });
+}
+
+/** Volumes that are there already must be empty, or hold what an interrupted run of this laid down, and nobody may use them. */
+async function proveVolumes(
+  found: FoundService,
+  { mounts, target }: { mounts: Mount[]; target: Target },
+  source: Source,
+  request: CopyRequest,
+  context: { version: string },
+  proofs: Proofs,
+): Promise<TargetProbe | undefined> {
+  const { docker } = found;
+  const probe = await proofs.attempt('empty volumes', async () => {
+    for (const { source: name } of mounts) await refuseUsed(docker, name);
+    // Another proof tells of it.
+    if (!(await inspectImage(docker, request.target.image))) return { evidence: 'cannot be looked at', state: 'unjudged' };
+    const looked = await Promise.all(
+      // An anonymous volume stands in for one that is not there: it tells how much room there is, and goes with its container.
+      mounts.map(async (mount) => ((await volumeExists(docker, mount.source)) ? mount : { ...mount, source: '' })),
+    );
+    const engine = await openServiceEngine(found, looked, request, context);
+    try {
+      const { pgdata } = await engine.probe(target);
+      const isResumable = pgdata.journalState === 'laying-down' || pgdata.journalState === 'staged';
+      for (const { source: name, destination } of isResumable ? [] : mounts) {
+        const root = { root: destination, odoDir: target.pgdata.odoDir };
+        const { pgdata: whole } = await engine.probe({ pgdata: root, tablespaces: [] });
+        if (!whole.empty) throw notEmpty(name, whole);
+      }
+      const there = looked.filter((mount) => mount.source !== '').map((mount) => mount.source);
+      const rest = isResumable ? `${there.join(', ')} holds what an interrupted run laid down` : `${there.join(', ')} is empty`;
+      return { evidence: there.length === 0 ? 'will be created' : rest, value: pgdata };
+    } finally {
+      await engine.close();
+    }
+  });
+  if (probe) await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, request));
+  return probe;
+}
+
+async function refuseUsed(docker: FoundService['docker'], volume: string): Promise<void> {
+  const users = await containersUsing(docker, volume);
+  if (users.length === 0) return;
+  throw new OdoError('unsafeTarget', `volume ${volume} is in use by ${users.map(({ name }) => name).join(', ')}`, {
+    hint: 'choose the name of a volume that is not there yet',
+  });
+}
+
+function notEmpty(volume: string, { sample }: TargetProbe): OdoError {
+  return new OdoError('unsafeTarget', `volume ${volume} is not empty: it holds ${sample.join(', ')}`, {
+    hint: `choose the name of a volume that is not there yet, or, if nobody needs what it holds, remove it: docker volume rm ${volume}`,
+  });
+}

@@ -1,0 +1,240 @@
+import { randomBytes } from 'node:crypto';
+import { removeContainer } from '../docker/container.ts';
+import { listCopyServers, startCopyServer } from '../docker/copy-server.ts';
+import { COPY_KIND_LABEL, COPY_LABEL, createCopyVolume } from '../docker/copy-volume.ts';
+import { removeVolume } from '../docker/volume.ts';
+import { asOdoError, OdoError } from '../errors.ts';
+import { inPhase, type Report } from '../events.ts';
+import { runAmcheck } from './amcheck.ts';
+import { copyMounts, copyServerArgs } from './copy-places.ts';
+import type { Engine, LaidDown } from './engine.ts';
+import { isResumable, withHints, withKeptStaging } from './failure-hints.ts';
+import { makeJob } from './lay-down-job.ts';
+import { openServiceEngine } from './open-service-engine.ts';
+import { runScripts } from './post-sql.ts';
+import { type ProvenCopy, proveCopy } from './prove-copy.ts';
+import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { demandReplayedToEnd } from './replayed-to-end.ts';
+import type { CopyRequest } from './request.ts';
+import type { RunContext } from './restore-directory.ts';
+import { cleanUp, seeThroughRecovery } from './service-control.ts';
+import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
+import { timePhases } from './stopwatch.ts';
+
+/** One copy under way, with what has to be undone if it fails. */
+interface Run {
+  request: CopyRequest;
+  proven: ProvenCopy;
+  report: Report;
+  signal: AbortSignal;
+  version: string;
+  /** Of the data volume; for a temporary copy also of its container. */
+  name: string;
+  engine: Engine | undefined;
+  /** Volumes that this very run has made. */
+  made: string[];
+  serverId: string | undefined;
+  layingDown: boolean;
+  swapped: boolean;
+}
+
+/**
+ * Brings a backup up beside the running service, which is left alone: prove, lay down on volumes of its own, start the service's own server
+ * program on them in a container of ODO's, recover, promote, check. A failure or a cancellation leaves nothing behind, but for what the same
+ * command can go on from. A dry run gives the plan.
+ */
+export async function restoreCopy(request: CopyRequest, context: RunContext): Promise<Plan | Receipt> {
+  const startedAt = new Date().toISOString();
+  const { report, phases } = timePhases(context.report);
+  const { signal, version } = context;
+  const name = nameOf(request);
+
+  const proven = await inPhase(report, 'prove', () => proveCopy(request, name, report, context));
+  const plan = planOf(request, proven);
+  if (request.dryRun) return plan;
+  if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was made');
+
+  const state = { engine: undefined, made: [], serverId: undefined, layingDown: false, swapped: false };
+  const run: Run = { request, proven, report, signal, version, name, ...state };
+  try {
+    const { laidDown, address, reached, notes } = await bringUpCopy(run).catch(async (thrown: unknown) => {
+      throw await undo(run, asOdoError(thrown, signal));
+    });
+    await runScripts(proven.scripts, openServiceDatabase(address, signal), address.containerId, report, signal).catch(
+      (thrown: unknown) => {
+        throw withHints(asOdoError(thrown, signal), [`container ${serverName(run)} keeps running; ${endingOf(run)}`]);
+      },
+    );
+    return {
+      kind: 'receipt',
+      odoVersion: version,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      backup: plan.backup,
+      dataDirectory: proven.target.pgdata.root,
+      volume: name,
+      service: proven.found.service.name,
+      reached,
+      laidDown,
+      phases,
+      ...(await hand(run, address, notes)),
+    };
+  } finally {
+    await run.engine?.close().catch(() => undefined);
+  }
+}
+
+/** What the receipt says of a copy that is up. */
+async function hand(run: Run, address: DatabaseAddress, notes: string[]): Promise<Pick<Receipt, 'temporary' | 'notes'>> {
+  const { docker } = run.proven.found;
+  const server = (await listCopyServers(docker, 'temporary')).find(({ id }) => id === address.containerId);
+  const port = server?.port ?? 0;
+  const role = address.env.POSTGRES_USER ?? 'postgres';
+  return {
+    temporary: { name: run.name, port },
+    notes: [
+      ...notes,
+      `to look around: docker exec -it ${run.name} psql, or psql -h 127.0.0.1 -p ${port} -U ${role} with a password of the backup's`,
+      `to fish rows out: docker exec ${run.name} pg_dump -t TABLE --data-only DATABASE > rows.sql`,
+      `it archives nothing; ${endingOf(run)}`,
+    ],
+  };
+}
+
+function planOf(request: CopyRequest, { found, source, target, mounts, owner, proofs }: ProvenCopy): Plan {
+  const { service, data } = found;
+  return {
+    kind: 'plan',
+    backup: summarize(source.backup),
+    wal: source.wal,
+    dataDirectory: target.pgdata.root,
+    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+    volume: data.mount.source,
+    service: service.name,
+    owner,
+    steps: [
+      `make volume ${mounts.map((mount) => mount.source).join(', ')}; service ${service.name} is left alone`,
+      `lay backup ${source.backup.id} down on it`,
+      'start a server on it in a container of its own, see it through recovery and promotion',
+      ...(request.copy.kind === 'temporary' ? ['leave it running on a port of 127.0.0.1, until odo temporary stop'] : []),
+    ],
+    proofs,
+  };
+}
+
+function nameOf({ copy, target }: CopyRequest): string {
+  if (copy.kind === 'new-volume') return copy.volume;
+  return `odo-temporary-${target.service}-${randomBytes(3).toString('hex')}`;
+}
+
+/** From nothing to a promoted server whose recovery left nothing behind. */
+async function bringUpCopy(run: Run) {
+  const { request, proven, report, signal } = run;
+  const laidDown = await fillVolumes(run);
+  const address = await inPhase(report, 'start', () => startServer(run));
+  const { database, reached } = await seeThroughRecovery(address, request.stallTimeoutMs, report, signal);
+  demandReplayedToEnd(proven.source.wal, reached);
+  const checked = await checkCopy(run, laidDown, database);
+  signal.throwIfAborted();
+  const { target, configuration } = proven;
+  const configured = await cleanUp(engineOf(run), { target, configuration, keepPrevious: false }, database, report);
+  // Of archiving nothing is to be said: a temporary server cannot be brought to it.
+  return { laidDown, address, reached, notes: request.copy.kind === 'temporary' ? checked : [...checked, ...configured] };
+}
+
+async function fillVolumes(run: Run): Promise<LaidDown> {
+  const { request, proven, report, signal, version } = run;
+  const { docker } = proven.found;
+  for (const { source } of proven.mounts) {
+    signal.throwIfAborted();
+    if (await createCopyVolume(docker, source, labelsOf(run))) run.made.push(source);
+  }
+  run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
+  const job = await makeJob(request, proven);
+  run.layingDown = true;
+  const laidDown = await run.engine.layDown(job, report, signal);
+  signal.throwIfAborted();
+  run.swapped = true;
+  await inPhase(report, 'swap', () => engineOf(run).swap(proven.target));
+  return laidDown;
+}
+
+async function startServer(run: Run): Promise<DatabaseAddress> {
+  const { request, proven, signal } = run;
+  const { docker, service, data } = proven.found;
+  const { copy } = request;
+  signal.throwIfAborted();
+  const role = service.env.POSTGRES_USER || 'postgres';
+  const osUser = `${proven.owner.uid}:${proven.owner.gid}`;
+  run.serverId = await startCopyServer(docker, {
+    name: serverName(run),
+    image: service.imageId ?? service.imageRef,
+    args: copyServerArgs(service, data.place.root, copy.kind === 'temporary'),
+    user: proven.owner,
+    mounts: copyMounts(service, proven.mounts),
+    // So that psql and pg_dump, called in the container without any option, find the server.
+    env: { PGDATA: data.place.root, PGHOST: '/tmp', PGUSER: role },
+    labels: labelsOf(run),
+    ...(copy.kind === 'temporary' ? { port: copy.port } : {}),
+  });
+  return { docker, containerId: run.serverId, dataDirectory: data.place.root, env: { POSTGRES_USER: role }, osUser };
+}
+
+async function checkCopy(run: Run, laidDown: LaidDown, database: ServiceDatabase): Promise<string[]> {
+  if (run.request.verify !== 'full') return [];
+  return inPhase(run.report, 'check', async () => {
+    await engineOf(run).recheckPages(run.proven.target, laidDown.verified?.suspects ?? []);
+    const note = await runAmcheck(database);
+    return note === undefined ? [] : [note];
+  });
+}
+
+/** Takes away what this run has made. Volumes that were there before stay; what was laid down stays where the same command can use it. */
+async function undo(run: Run, error: OdoError): Promise<OdoError> {
+  const { request, proven, made } = run;
+  const { docker } = proven.found;
+  const kept = run.layingDown && !run.swapped && request.copy.kind === 'new-volume' && !request.discard && isResumable(error);
+  if (run.serverId !== undefined) await removeContainer(docker, run.serverId).catch(() => undefined);
+  if (run.layingDown && !run.swapped && !kept) await run.engine?.discard(proven.target).catch(() => undefined);
+  await run.engine?.close().catch(() => undefined);
+  run.engine = undefined;
+  if (kept)
+    return withKeptStaging(error, {
+      kept,
+      wiped: false,
+      odoDir: `volume ${run.name}`,
+      removal: `docker volume rm ${made.join(' ') || run.name}`,
+    });
+  for (const volume of made) await removeVolume(docker, volume);
+  const left = run.swapped ? proven.mounts.filter(({ source }) => !made.includes(source)).map(({ source }) => source) : [];
+  if (left.length === 0) return error;
+  return withHints(error, [
+    `what was restored is on a volume that was there before, and can be removed: docker volume rm ${left.join(' ')}`,
+  ]);
+}
+
+function engineOf(run: Run): Engine {
+  if (!run.engine) throw new OdoError('bug', 'no restore container was opened');
+  return run.engine;
+}
+
+function serverName({ request, name }: Run): string {
+  return request.copy.kind === 'temporary' ? name : `odo-trial-${name}`;
+}
+
+function endingOf(run: Run): string {
+  return run.request.copy.kind === 'temporary'
+    ? `this ends it and removes its volume: odo temporary stop ${run.name}`
+    : `this ends it, and leaves volume ${run.name} with what was restored: docker rm -f ${serverName(run)}`;
+}
+
+function labelsOf({ request, proven, name }: Run): Record<string, string> {
+  const { service } = proven.found;
+  return {
+    [COPY_LABEL]: name,
+    [COPY_KIND_LABEL]: request.copy.kind,
+    'odo.service': `${service.project}/${service.name}`,
+    'odo.backup': proven.source.backup.id,
+    'odo.created': new Date().toISOString(),
+  };
+}
