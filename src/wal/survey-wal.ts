@@ -28,7 +28,7 @@ export interface ArchivedWal {
   problems: readonly string[];
 }
 
-const PARALLEL_LISTINGS = 16;
+const PARALLEL_LISTINGS = 8;
 const PARALLEL_READS = 16;
 
 /** Lists a whole WAL archive, in parallel, and reads its timeline histories. */
