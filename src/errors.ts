@@ -11,6 +11,7 @@ export const EXIT = {
   notFound: { exitCode: 12, meaning: 'no such bucket, prefix or backup' },
   backupIncomplete: { exitCode: 13, meaning: 'the backup is incomplete: not DONE, or a part or required WAL is missing' },
   dataCorrupt: { exitCode: 14, meaning: 'data in the repository is corrupt' },
+  targetOutOfReach: { exitCode: 15, meaning: 'the wanted moment cannot be recovered from what the repository holds' },
   dockerUnreachable: { exitCode: 20, meaning: 'Docker cannot be reached' },
   serviceNotFound: {
     exitCode: 21,

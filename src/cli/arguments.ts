@@ -12,6 +12,7 @@ import type {
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 import { copyDestination } from './destination.ts';
+import { targetRequest } from './target-options.ts';
 import { DEFAULT_IMAGE } from './version.ts';
 
 /** What yargs parsed: values by long option name. */
@@ -107,6 +108,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     ...(replaceConf === undefined ? {} : { replaceConf }),
     ...(owner === undefined ? {} : { owner }),
     ...(hbaFile === undefined ? {} : { hbaFile }),
+    ...targetRequest(args),
   };
   if (into === undefined) {
     const online = args.online === true;

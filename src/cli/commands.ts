@@ -3,6 +3,7 @@ import type { Proof, Report } from '../events.ts';
 import { serveAgent } from '../restore/agent.ts';
 import { listBackups, showBackup } from '../restore/catalogue.ts';
 import { createDirectoryEngine } from '../restore/directory-engine.ts';
+import { promoteService } from '../restore/promote-service.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { CopyRequest, DirectoryRequest, ServiceRequest } from '../restore/request.ts';
 import { restoreCopy } from '../restore/restore-copy.ts';
@@ -88,6 +89,14 @@ export const rollback: Command = async (args, { report, signal, show }) =>
   show(
     await rollbackService(
       { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') },
+      { report, signal, version: VERSION },
+    ),
+  );
+
+export const promote: Command = async (args, { report, signal, show }) =>
+  show(
+    await promoteService(
+      { target: serviceTarget(args), stallTimeoutMs: seconds(args, 'stall-timeout') * 1000 },
       { report, signal, version: VERSION },
     ),
   );

@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { TARGET_OPTIONS } from './target-options.ts';
 
 /** Options of the store, as every command that reads a repository has them. */
 export const STORE_OPTIONS = {
@@ -102,6 +103,7 @@ export const RESTORE_OPTIONS = {
   port: { type: 'number', requiresArg: true, describe: 'with --temporary: its port on 127.0.0.1 (default: a free one)' },
   into: { type: 'string', requiresArg: true, describe: 'restore to this directory, without Docker' },
   backup: { type: 'string', requiresArg: true, default: 'latest', describe: 'which backup: latest, or its id' },
+  ...TARGET_OPTIONS,
   tablespace: {
     type: 'string',
     array: true,

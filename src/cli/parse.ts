@@ -1,7 +1,7 @@
 import yargs from 'yargs';
 import { EXIT, OdoError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
-import { agent, type Command, check, clean, list, restore, rollback, showOne, status, temporary } from './commands.ts';
+import { agent, type Command, check, clean, list, promote, restore, rollback, showOne, status, temporary } from './commands.ts';
 import { OUTPUT_OPTIONS, RESTORE_OPTIONS, SERVICE_OPTIONS, STORE_OPTIONS } from './options.ts';
 import { VERSION } from './version.ts';
 
@@ -46,6 +46,12 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
       'put the data back that was there before the last restore',
       (command) => command.options({ ...SERVICE_OPTIONS, ...OUTPUT_OPTIONS }),
       choose(rollback),
+    )
+    .command(
+      'promote',
+      'end the recovery of a server that waits at its target (--target-action pause or shutdown), and finish the restore',
+      (command) => command.options({ ...SERVICE_OPTIONS, 'stall-timeout': RESTORE_OPTIONS['stall-timeout'], ...OUTPUT_OPTIONS }),
+      choose(promote),
     )
     .command(
       'check',

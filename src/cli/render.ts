@@ -1,6 +1,7 @@
 import type { OdoError } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
 import type { ListReport, ShowReport } from '../restore/catalogue.ts';
+import type { Promotion } from '../restore/promote-service.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { TemporaryList, TemporaryStopped } from '../restore/temporary-servers.ts';
@@ -12,6 +13,7 @@ export type Result =
   | Plan
   | Receipt
   | Rollback
+  | Promotion
   | CheckReport
   | StatusReport
   | CleanReport

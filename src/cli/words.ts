@@ -1,6 +1,7 @@
 import type { Proof } from '../events.ts';
 import { formatBytes } from '../restore/format-bytes.ts';
-import type { Plan, Receipt } from '../restore/receipt.ts';
+import type { Promotion } from '../restore/promote-service.ts';
+import type { MomentReport, Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { TemporaryList } from '../restore/temporary-servers.ts';
 import type { StatusReport } from '../restore/volume-commands.ts';
@@ -20,6 +21,8 @@ export function resultWords(result: Result, columns?: number): string {
       return receiptWords(result);
     case 'rollback':
       return rollbackWords(result);
+    case 'promotion':
+      return promotionWords(result);
     case 'check':
       return checkWords(result);
     case 'status':
@@ -53,6 +56,13 @@ export function planWords(plan: Plan): string {
   return ['plan', table(rows), ...steps].join('\n');
 }
 
+const MOMENT_TITLES: Readonly<Record<MomentReport['outcome'], string>> = {
+  promoted: 'restored to the target and promoted',
+  paused: 'restored to the target, where the server waits',
+  'shut down': 'restored to the target, where the server has shut down',
+  left: 'restored',
+};
+
 function receiptWords(receipt: Receipt): string {
   const { backup, reached, laidDown } = receipt;
   const rows: [string, string | undefined][] = [
@@ -60,6 +70,7 @@ function receiptWords(receipt: Receipt): string {
     ['into', receipt.volume === undefined ? receipt.dataDirectory : `${receipt.dataDirectory} on volume ${receipt.volume}`],
     ['server', receipt.temporary && `${receipt.temporary.name} on 127.0.0.1:${receipt.temporary.port}`],
     ['service', receipt.service],
+    ['target', receipt.moment?.words],
     ['timeline', reached && String(reached.timeline)],
     ['replayed to', reached?.lsn],
     ['last commit', reached && (reached.lastCommitTime ?? 'none was replayed')],
@@ -72,7 +83,7 @@ function receiptWords(receipt: Receipt): string {
     ['downtime', receipt.downtimeMs === undefined ? undefined : formatDuration(receipt.downtimeMs)],
     ['memory', `${formatBytes(laidDown.peakMemoryBytes)} at the most`],
   ];
-  const title = reached ? 'restored and promoted' : 'restored';
+  const title = receipt.moment ? MOMENT_TITLES[receipt.moment.outcome] : reached ? 'restored and promoted' : 'restored';
   return [title, table(rows), ...receipt.notes.map((note) => `note: ${note}`)].join('\n');
 }
 
@@ -112,6 +123,18 @@ function temporaryWords({ servers }: TemporaryList): string {
       return `${name}  ${where}, backup ${backupId} beside ${service}, since ${createdAt}`;
     })
     .join('\n');
+}
+
+function promotionWords({ service, volume, dataDirectory, target, reached, notes }: Promotion): string {
+  const rows: [string, string | undefined][] = [
+    ['into', `${dataDirectory} on volume ${volume}`],
+    ['service', service],
+    ['target', target],
+    ['timeline', String(reached.timeline)],
+    ['replayed to', reached.lsn],
+    ['last commit', reached.lastCommitTime],
+  ];
+  return ['promoted', table(rows), ...notes.map((note) => `note: ${note}`)].join('\n');
 }
 
 function rollbackWords(result: Rollback): string {

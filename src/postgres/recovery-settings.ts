@@ -1,4 +1,5 @@
 import { OdoError } from '../errors.ts';
+import { type Moment, targetSetting } from './recovery-target.ts';
 
 /** The lines between which ODO's settings stand in postgresql.auto.conf. PostgreSQL reads that file last, and a later line wins. */
 export const BLOCK_BEGIN = '# >>> odo: recovery settings, taken out after promotion';
@@ -11,28 +12,35 @@ const ARCHIVE_OFF_COMMENT =
 export type Setting = readonly [name: string, value: string];
 
 /**
- * The settings under which a restored cluster recovers: WAL comes from the restore_command alone, to the end of `timeline`.
+ * The settings under which a restored cluster recovers: WAL comes from the restore_command alone, to the end of `timeline` or to the moment.
  * Whatever the backup's own configuration says of targets, standbys and archiving is overridden.
  * @param restoreCommand shell text; %f and %p are PostgreSQL's
  * @param recoveryEndCommand shell text, '' for none
- * @param timeline `latest` or a timeline's number
+ * @param timeline `latest`, `current` or a timeline's number
+ * @param stopAt where to stop before the end, and what to do there
  */
 export function recoverySettings(options: {
   restoreCommand: string;
   recoveryEndCommand: string;
-  timeline: 'latest' | number;
+  timeline: 'latest' | 'current' | number;
+  stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
   /** Archiving stays as the configuration has it. */
   keepArchiving?: boolean;
 }): Setting[] {
+  const wanted = options.stopAt && targetSetting(options.stopAt.target);
+  const targets = [
+    'recovery_target',
+    'recovery_target_name',
+    'recovery_target_time',
+    'recovery_target_xid',
+    'recovery_target_lsn',
+  ];
   return [
     ['restore_command', options.restoreCommand],
     ['recovery_end_command', options.recoveryEndCommand],
     ['archive_cleanup_command', ''],
-    ['recovery_target', ''],
-    ['recovery_target_name', ''],
-    ['recovery_target_time', ''],
-    ['recovery_target_xid', ''],
-    ['recovery_target_lsn', ''],
+    ...targets.map((name): Setting => [name, name === wanted?.[0] ? wanted[1] : '']),
+    ...(options.stopAt ? stopSettings(options.stopAt) : []),
     ['recovery_target_timeline', String(options.timeline)],
     ['recovery_min_apply_delay', '0'],
     ['primary_conninfo', ''],
@@ -41,23 +49,36 @@ export function recoverySettings(options: {
   ];
 }
 
-/** What a server takes at its start only: taking such a line out later makes it complain in its log until the next restart. */
-const START_ONLY = new Set([
-  'recovery_target',
-  'recovery_target_name',
-  'recovery_target_time',
-  'recovery_target_xid',
-  'recovery_target_lsn',
-  'recovery_target_timeline',
-  'archive_mode',
+function stopSettings({ exclusive, action }: Pick<Moment, 'exclusive' | 'action'>): Setting[] {
+  return [
+    ['recovery_target_inclusive', exclusive ? 'off' : 'on'],
+    ['recovery_target_action', action],
+    // A server that nobody may look at does not wait at its target: it would be promoted, or shut down.
+    ['hot_standby', 'on'],
+    // What the server says of the target is quoted and acted upon.
+    ['lc_messages', 'C'],
+  ];
+}
+
+/**
+ * What a server takes at its start only, with the defaults: taking such a line out later makes it complain in its log until the next restart.
+ */
+const START_ONLY: ReadonlyMap<string, string> = new Map([
+  ['recovery_target', ''],
+  ['recovery_target_name', ''],
+  ['recovery_target_time', ''],
+  ['recovery_target_xid', ''],
+  ['recovery_target_lsn', ''],
+  ['recovery_target_timeline', 'latest'],
+  ['recovery_target_inclusive', 'on'],
+  ['recovery_target_action', 'pause'],
+  ['hot_standby', 'on'],
+  ['archive_mode', 'off'],
 ]);
 
 /** Leaves out the lines that would only repeat a default, given all of the server's configuration as one text. */
 export function withoutNeedless(settings: readonly Setting[], conf: string): Setting[] {
-  return settings.filter(([name, value]) => {
-    if (!START_ONLY.has(name) || setsParameter(conf, name)) return true;
-    return name === 'recovery_target_timeline' && value !== 'latest';
-  });
+  return settings.filter(([name, value]) => START_ONLY.get(name) !== value || setsParameter(conf, name));
 }
 
 /** Whether a configuration reads files that are not beside it, so that it does not tell all by itself. */
@@ -75,6 +96,9 @@ export const RECOVERY_CRITICAL = new Set([
   'recovery_target_lsn',
   'recovery_target_timeline',
 ]);
+
+/** The same for a restore to a certain moment. */
+export const STOP_CRITICAL = new Set(['recovery_target_inclusive', 'recovery_target_action', 'hot_standby']);
 
 /** Appends the block to a configuration file's text; a block that is already there is replaced. */
 export function addBlock(conf: string, settings: Setting[]): string {

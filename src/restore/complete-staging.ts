@@ -105,7 +105,8 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string): void {
   const settings = recoverySettings({
     restoreCommand: restoreCommandSetting(pgdata),
     recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
-    timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : 'latest',
+    timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.stopAt ? 'current' : 'latest',
+    ...(job.stopAt ? { stopAt: job.stopAt } : {}),
     keepArchiving: job.keepArchiving ?? false,
   });
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);

@@ -4,7 +4,7 @@ import { checkSettings } from '../docker/check-settings.ts';
 import { inspectImage } from '../docker/image.ts';
 import { OdoError } from '../errors.ts';
 import { refuseHbaFaults } from '../postgres/hba.ts';
-import { commandLineSettings, type Setting } from '../postgres/recovery-settings.ts';
+import { commandLineSettings, type Setting, setsParameter } from '../postgres/recovery-settings.ts';
 import type { Proofs } from './proofs.ts';
 import type { FoundService } from './prove-service.ts';
 import { readReplacementConf } from './replacement-conf.ts';
@@ -18,6 +18,17 @@ export interface Configuration {
   /** The content of pg_hba.conf. */
   hbaConf?: string;
   keepArchiving: boolean;
+}
+
+/** What becomes of archiving after the promotion. */
+export interface Archiving {
+  /** The replaced configuration speaks of archive_mode: that is the user's own word on it. */
+  ownWordOnArchiving: boolean;
+  keepArchiving: boolean;
+}
+
+export function archivingOf({ replacementConf, keepArchiving }: Configuration): Archiving {
+  return { ownWordOnArchiving: replacementConf !== undefined && setsParameter(replacementConf, 'archive_mode'), keepArchiving };
 }
 
 /** Reads the files that the request names. */

@@ -1,7 +1,9 @@
 import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
 import type { Setting } from '../postgres/recovery-settings.ts';
+import type { Moment } from '../postgres/recovery-target.ts';
 import type { StoreConfig } from '../store/open.ts';
+import type { AwaitedPromotion } from '../target/journal.ts';
 import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
@@ -40,6 +42,10 @@ export interface LayDownJob {
   configElsewhere?: boolean;
   /** What the server that will run on it is; a backup of another one is refused before the swap. */
   postgresMajor?: number;
+  /** Where recovery stops before the end, and what the server does there. */
+  stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
+  /** The server is left waiting where it stops; `odo promote` finishes the restore. All WAL has to stay in the spool until then. */
+  awaitsPromotion?: AwaitedPromotion;
   /** Flush to disk before the swap. */
   sync: boolean;
   /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */

@@ -1,6 +1,6 @@
 import { type ErrorCode, OdoError } from '../errors.ts';
 import type { Target } from './engine.ts';
-import type { ServiceRequest } from './request.ts';
+import type { ServiceRequest, ServiceTarget } from './request.ts';
 
 /** Failures after which the same command may succeed, so that what is laid down is worth keeping. */
 const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
@@ -38,14 +38,15 @@ export function withWayBack(error: OdoError, request: ServiceRequest, target: Ta
 }
 
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
-export function withLeftovers(error: OdoError, request: ServiceRequest): OdoError {
+export function withLeftovers(error: OdoError, request: { target: ServiceTarget }): OdoError {
   const command = commandFor('clean', request);
   return withHints(error, [
     `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
   ]);
 }
 
-function commandFor(name: 'rollback' | 'clean', request: ServiceRequest): string {
+/** The command line of another command for the same service. */
+export function commandFor(name: 'rollback' | 'clean' | 'promote', request: { target: ServiceTarget }): string {
   const { volume, service, composeFiles, projectName, namedImage } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];
   if (projectName !== undefined) words.push('--project-name', projectName);

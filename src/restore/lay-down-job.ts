@@ -1,6 +1,8 @@
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
+import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import type { StoreConfig } from '../store/open.ts';
 import { resolveCredentials } from '../store/s3-credentials.ts';
+import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { RestoreRequest } from './request.ts';
@@ -25,8 +27,25 @@ export async function makeJob(
     wipe: request.wipe,
     unattended: false,
     configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file'),
+    ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
+    ...(request.moment && request.moment.action !== 'promote'
+      ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }
+      : {}),
     ...configuration,
   };
+}
+
+/** A server that is to be shut down at the target waits for that: then it can be asked where it is, and no restart policy brings it up again. */
+function stopOf({ target, exclusive, action }: Moment): NonNullable<LayDownJob['stopAt']> {
+  return { target, exclusive, action: action === 'shutdown' ? 'pause' : action };
+}
+
+function promotionLater(
+  moment: Moment,
+  { keepPrevious }: RestoreRequest,
+  configuration: Configuration,
+): NonNullable<LayDownJob['awaitsPromotion']> {
+  return { target: targetWords(moment), keepPrevious, ...archivingOf(configuration) };
 }
 
 /** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here. */

@@ -52,7 +52,7 @@ export async function proveCopy(
   if (original && copy.kind === 'temporary' && copy.port !== 0)
     await proofs.attempt('port', () => provePort(original, copy.port));
   const source = await proveRepository(request, proofs, signal);
-  const major = original && (await proveFit(original, source?.backup, proofs, signal));
+  const major = original && (await proveFit(original, source?.backup, request.moment, proofs, signal));
   if (original) await proveSettings(original, configuration, proofs, signal);
   const found = original && { ...original, data: copyData(original.data, name) };
   const places = found && source && (await provePlaces(found, source, request, proofs));

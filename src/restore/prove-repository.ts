@@ -8,6 +8,7 @@ import type { WalPlan } from '../wal/wal-plan.ts';
 import { onlyRepository } from './choose-repository.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { Finding, Proofs } from './proofs.ts';
+import { type ProvenMoment, proveMoment } from './prove-moment.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** Nothing is stopped yet, and somebody is watching: a store that does not answer is told soon. */
@@ -20,6 +21,8 @@ export interface Source {
   repository: Repository;
   backup: Backup;
   wal: WalPlan;
+  /** Of a restore to a certain moment or timeline. */
+  moment?: ProvenMoment;
 }
 
 /** Checks the store's side: it answers, a complete backup is there, and so is the WAL that it needs. */
@@ -41,6 +44,14 @@ export async function proveRepository(request: RestoreRequest, proofs: Proofs, s
     });
     await proofs.attempt('clock', () => proveClock(store));
     if (!found) return undefined;
+    const { moment, timeline } = request;
+    const { repository, backupId } = found;
+    if (moment || timeline !== undefined) {
+      const backup = request.backup === 'latest' && backupId !== undefined ? backupId : request.backup;
+      const wish = { backup, ...(moment ? { moment } : {}), ...(timeline === undefined ? {} : { timeline }) };
+      const source = await proveMoment(store, repository, wish, proofs, signal);
+      return source && { repository, ...source };
+    }
     const backup = await proofs.attempt('backup', () => proveBackup(found.repository, found.backupId, request.backup, signal));
     if (!backup) return undefined;
     const wal = await proofs.attempt('WAL', () => proveWal(store, found.repository, backup, signal));

@@ -43,7 +43,7 @@ export async function proveServiceRestore(
   const found = await proveService(request.target, proofs, signal);
   if (found) await proveNobodyElse(found, proofs);
   const source = await proveRepository(request, proofs, signal);
-  const major = found && (await proveFit(found, source?.backup, proofs, signal));
+  const major = found && (await proveFit(found, source?.backup, request.moment, proofs, signal));
   if (found) await proveSettings(found, configuration, proofs, signal);
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
 

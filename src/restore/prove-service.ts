@@ -5,7 +5,8 @@ import { resolveService, type Service } from '../docker/service.ts';
 import { containersUsing, resolveVolume } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Backup } from '../formats/format.ts';
-import { commandLineSettings, RECOVERY_CRITICAL } from '../postgres/recovery-settings.ts';
+import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
+import type { Moment } from '../postgres/recovery-target.ts';
 import type { Proofs } from './proofs.ts';
 import type { ServiceTarget } from './request.ts';
 import { type DataPlace, locateData } from './service-target.ts';
@@ -72,6 +73,7 @@ export async function proveNobodyElse({ docker, service, data }: FoundService, p
 export async function proveFit(
   { docker, service }: FoundService,
   backup: Backup | undefined,
+  moment: Moment | undefined,
   proofs: Proofs,
   signal: AbortSignal,
 ): Promise<number | undefined> {
@@ -103,7 +105,7 @@ export async function proveFit(
   });
   await proofs.attempt('command line', () => {
     const settings = commandLineSettings(service.commandArgs);
-    const critical = [...settings.keys()].filter((name) => RECOVERY_CRITICAL.has(name));
+    const critical = [...settings.keys()].filter((name) => RECOVERY_CRITICAL.has(name) || (moment && STOP_CRITICAL.has(name)));
     if (critical.length > 0) {
       throw new OdoError(
         'serviceNotFound',

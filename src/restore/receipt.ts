@@ -1,5 +1,6 @@
 import type { Phase, Proof } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
+import type { Moment } from '../postgres/recovery-target.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { LaidDown } from './engine.ts';
 
@@ -43,6 +44,17 @@ export interface Reached {
   lastCommitTime?: string;
 }
 
+/** What was asked of the moment, beside what was reached. */
+export interface MomentReport {
+  asked: Moment;
+  /** The target for a person. */
+  words: string;
+  /** promoted · paused: the server waits at the target, read-only · shut down: at the target · left: nobody has started a server yet */
+  outcome: 'promoted' | 'paused' | 'shut down' | 'left';
+  /** The record that shows that the target was reached, as the search of the WAL found it. */
+  stop?: { lsn: string; time: string };
+}
+
 /** What a restore did and reached, as plain JSON. */
 export interface Receipt {
   kind: 'receipt';
@@ -55,6 +67,8 @@ export interface Receipt {
   service?: string;
   /** The temporary server: its container's name, and its port on 127.0.0.1. */
   temporary?: { name: string; port: number };
+  /** Of a restore to a certain moment. */
+  moment?: MomentReport;
   /** Absent for a directory restore, which no server has seen yet. */
   reached?: Reached;
   laidDown: LaidDown;

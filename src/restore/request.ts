@@ -1,4 +1,5 @@
 import type { Setting } from '../postgres/recovery-settings.ts';
+import type { Moment, TargetTimeline } from '../postgres/recovery-target.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 
@@ -13,6 +14,10 @@ export interface RepositoryRequest {
 export interface RestoreRequest extends RepositoryRequest {
   /** `latest`, or a backup's id. */
   backup: string;
+  /** Not given: the end of the archive. */
+  moment?: Moment;
+  /** The timeline to whose end recovery goes, when no moment is given. */
+  timeline?: TargetTimeline;
   /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */
   replaceConf?: string;
   /** off: archiving is off in the restored copy · keep: as its configuration has it. */

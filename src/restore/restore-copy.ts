@@ -6,6 +6,8 @@ import { removeVolume } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
+import { demandReached, explainTarget, momentReport } from './at-target.ts';
+import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withHints, withKeptStaging } from './failure-hints.ts';
@@ -58,7 +60,8 @@ export async function restoreCopy(request: CopyRequest, context: RunContext): Pr
   const run: Run = { request, proven, report, signal, version, name, ...state };
   try {
     const { laidDown, address, reached, notes } = await bringUpCopy(run).catch(async (thrown: unknown) => {
-      throw await undo(run, asOdoError(thrown, signal));
+      const error = asOdoError(thrown, signal);
+      throw await undo(run, request.moment ? explainTarget(error, request.moment, proven.source) : error);
     });
     await runScripts(proven.scripts, openServiceDatabase(address, signal), address.containerId, report, signal).catch(
       (thrown: unknown) => {
@@ -74,6 +77,7 @@ export async function restoreCopy(request: CopyRequest, context: RunContext): Pr
       dataDirectory: proven.target.pgdata.root,
       volume: name,
       service: proven.found.service.name,
+      ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       reached,
       laidDown,
       phases,
@@ -132,12 +136,19 @@ async function bringUpCopy(run: Run) {
   const { request, proven, report, signal } = run;
   const laidDown = await fillVolumes(run);
   const address = await inPhase(report, 'start', () => startServer(run));
-  const { database, reached } = await seeThroughRecovery(address, request.stallTimeoutMs, report, signal);
-  demandReplayedToEnd(proven.source.wal, reached);
+  const { database, reached } = await seeThroughRecovery(
+    address,
+    { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'promote' },
+    report,
+    signal,
+  );
+  if (request.moment) demandReached(request.moment, proven.source, reached);
+  else demandReplayedToEnd(proven.source.wal, reached);
   const checked = await checkCopy(run, laidDown, database);
   signal.throwIfAborted();
-  const { target, configuration } = proven;
-  const configured = await cleanUp(engineOf(run), { target, configuration, keepPrevious: false }, database, report);
+  const { target } = proven;
+  const archiving = archivingOf(proven.configuration);
+  const configured = await cleanUp(engineOf(run), { target, archiving, keepPrevious: false }, database, report);
   // Of archiving nothing is to be said: a temporary server cannot be brought to it.
   return { laidDown, address, reached, notes: request.copy.kind === 'temporary' ? checked : [...checked, ...configured] };
 }

@@ -3,8 +3,10 @@ import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
+import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { demandFree } from '../target/lock.ts';
 import { ODO_DIR, previousDir } from '../target/place.ts';
+import { momentReport } from './at-target.ts';
 import { proveConfiguration } from './configuration.ts';
 import { createDirectoryEngine } from './directory-engine.ts';
 import type { LayDownJob, Target } from './engine.ts';
@@ -97,6 +99,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     wipe: request.wipe,
     unattended: true,
     ...(owner ? { owner } : {}),
+    ...(request.moment ? { stopAt: request.moment } : {}),
     ...configuration,
   };
   const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
@@ -115,9 +118,10 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     finishedAt: new Date().toISOString(),
     backup: plan.backup,
     dataDirectory: target.pgdata.root,
+    ...(request.moment ? { moment: momentReport(request.moment, source, 'left') } : {}),
     laidDown,
     phases,
-    notes: notesFor(target, configuration.keepArchiving),
+    notes: notesFor(target, configuration.keepArchiving, request.moment),
   };
 }
 
@@ -140,9 +144,23 @@ function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target
   return target;
 }
 
-function notesFor(target: Target, keepArchiving: boolean): string[] {
+function whatItDoes(moment: Moment | undefined): string {
+  const then = 'is then promoted, and clears the fetched WAL away';
+  if (!moment) return `it recovers to the end of the WAL, ${then}`;
+  const words = targetWords(moment);
+  switch (moment.action) {
+    case 'promote':
+      return `it recovers to ${words}, ${then}`;
+    case 'pause':
+      return `it recovers to ${words} and waits there, read-only; select pg_wal_replay_resume() ends its recovery, and it ${then}`;
+    case 'shutdown':
+      return `it recovers to ${words} and shuts down there, at each start; with recovery_target_action = 'promote' in postgresql.auto.conf it ${then}`;
+  }
+}
+
+function notesFor(target: Target, keepArchiving: boolean, moment: Moment | undefined): string[] {
   const notes = [
-    `start a PostgreSQL server on ${target.pgdata.root}: it recovers to the end of the WAL, is then promoted, and clears the fetched WAL away`,
+    `start a PostgreSQL server on ${target.pgdata.root}: ${whatItDoes(moment)}`,
     keepArchiving
       ? 'archiving is as the configuration has it: if it is on, see that the copy does not write where the original archives'
       : 'archiving is off in the restored copy; to turn it on, take archive_mode out of postgresql.auto.conf and restart',

@@ -3,7 +3,10 @@ import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { createVolume, removeVolume } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
+import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { runAmcheck } from './amcheck.ts';
+import { demandReached, explainTarget, momentReport, waitingNotes } from './at-target.ts';
+import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
@@ -68,26 +71,15 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     const laidDown = await replaceContent(run, context.version).catch(async (thrown: unknown) => {
       throw await leaveAsBefore(run, asOdoError(thrown, signal), context.version);
     });
-    const { address, reached, downtimeMs, checked } = await proveRestored(run, context.version, laidDown).catch(
-      (thrown: unknown) => {
-        throw withWayBack(asOdoError(thrown, signal), request, target);
-      },
-    );
-    // From here on there is no way back, and little to do: a cancellation comes too late.
-    const steady = openServiceDatabase(address, new AbortController().signal);
-    const finish: Engine['finish'] = (options) => onEngine(run, context.version, (engine) => engine.finish(options));
-    const { configuration, scripts } = proven;
-    const notes = await cleanUp({ finish }, { target, configuration, keepPrevious: request.keepPrevious }, steady, report).catch(
-      (thrown: unknown) => {
-        throw withLeftovers(asOdoError(thrown), request);
-      },
-    );
-    await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
-    return {
-      kind: 'receipt',
+    const restored = await proveRestored(run, context.version, laidDown).catch((thrown: unknown) => {
+      const error = asOdoError(thrown, signal);
+      throw withWayBack(request.moment ? explainTarget(error, request.moment, proven.source) : error, request, target);
+    });
+    const { address, reached, downtimeMs, checked } = restored;
+    const receipt = {
+      kind: 'receipt' as const,
       odoVersion: context.version,
       startedAt,
-      finishedAt: new Date().toISOString(),
       backup: plan.backup,
       dataDirectory: target.pgdata.root,
       volume: found.data.mount.source,
@@ -95,6 +87,32 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       reached,
       laidDown,
       phases,
+    };
+    if (request.moment && restored.waits) {
+      const outcome = request.moment.action === 'shutdown' ? 'shut down' : 'paused';
+      return {
+        ...receipt,
+        finishedAt: new Date().toISOString(),
+        moment: momentReport(request.moment, proven.source, outcome),
+        ...(outcome === 'paused' ? { downtimeMs } : {}),
+        notes: [...checked, ...waitingNotes(request, outcome)],
+      };
+    }
+    // From here on there is no way back, and little to do: a cancellation comes too late.
+    const steady = openServiceDatabase(address, new AbortController().signal);
+    const finish: Engine['finish'] = (options) => onEngine(run, context.version, (engine) => engine.finish(options));
+    const { scripts } = proven;
+    const archiving = archivingOf(proven.configuration);
+    const notes = await cleanUp({ finish }, { target, archiving, keepPrevious: request.keepPrevious }, steady, report).catch(
+      (thrown: unknown) => {
+        throw withLeftovers(asOdoError(thrown), request);
+      },
+    );
+    await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
+    return {
+      ...receipt,
+      finishedAt: new Date().toISOString(),
+      ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       downtimeMs,
       notes: [...checked, ...notes],
     };
@@ -128,25 +146,37 @@ async function replaceContent(run: Run, version: string): Promise<LaidDown> {
 /** The service starts on the new content, recovers all of it, and holds what it should. */
 async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   const { request, proven, report, signal } = run;
-  const { address, database, reached } = await bringUp(
-    proven.found,
-    request.stallTimeoutMs,
-    tellLag(report, wayToReplay(proven.source)),
-    signal,
-  );
+  const { moment, stallTimeoutMs } = request;
+  const isToWait = isLeftWaiting(request);
+  const options = { stallTimeoutMs, atTarget: isToWait ? ('wait' as const) : ('promote' as const) };
+  const restored = await bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), signal);
+  const { address, database, waits } = restored;
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
-  demandReplayedToEnd(proven.source.wal, reached);
-  const checked = await checkRestored(run, version, laidDown, database);
+  // A server in recovery does not say on which timeline it is.
+  const timeline = waits ? proven.source.moment?.timeline : undefined;
+  const reached = { ...restored.reached, ...(timeline === undefined ? {} : { timeline }) };
+  if (moment) demandReached(moment, proven.source, reached);
+  else demandReplayedToEnd(proven.source.wal, reached);
+  const checked = await checkRestored(run, version, laidDown, waits ? undefined : database);
   signal.throwIfAborted();
-  return { address, reached, downtimeMs, checked };
+  if (waits && moment?.action === 'shutdown') await stop(run);
+  if (isToWait && !waits) checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
+  return { address, reached, downtimeMs, checked, waits };
 }
 
 /** With verify full: what can only be judged after recovery. Gives notes. */
-async function checkRestored(run: Run, version: string, laidDown: LaidDown, database: ServiceDatabase): Promise<string[]> {
+async function checkRestored(
+  run: Run,
+  version: string,
+  laidDown: LaidDown,
+  database: ServiceDatabase | undefined,
+): Promise<string[]> {
   if (run.request.verify !== 'full') return [];
   return inPhase(run.report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];
     await onEngine(run, version, (engine) => engine.recheckPages(run.proven.target, suspects));
+    // It needs an extension, which a server in recovery cannot get.
+    if (!database) return ['pg_amcheck is left out, since the server waits in recovery'];
     const note = await runAmcheck(database);
     return note === undefined ? [] : [note];
   });
@@ -210,6 +240,18 @@ async function onEngine<T>(run: Run, version: string, step: (engine: Engine) => 
   }
 }
 
+function recoveryWords(moment: Moment | undefined): string {
+  if (!moment) return 'see it through recovery and promotion';
+  const then = { promote: 'and promotion', pause: 'and leave it waiting there', shutdown: 'and shut it down there' }[
+    moment.action
+  ];
+  return `see it through recovery to ${targetWords(moment)} ${then}`;
+}
+
+function isLeftWaiting({ moment }: ServiceRequest): boolean {
+  return moment !== undefined && moment.action !== 'promote';
+}
+
 function planOf(request: ServiceRequest, { found, source, target, owner, proofs }: ProvenService): Plan {
   const { service, data } = found;
   const running = service.containers.some((container) => container.running);
@@ -231,8 +273,10 @@ function planOf(request: ServiceRequest, { found, source, target, owner, proofs 
     steps: [
       ...(request.online ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
       `exchange the content of ${target.pgdata.root}`,
-      `start service ${service.name}, see it through recovery and promotion`,
-      request.keepPrevious ? `keep the old data in ${target.pgdata.odoDir}/previous` : 'remove the old data',
+      `start service ${service.name}, ${recoveryWords(request.moment)}`,
+      request.keepPrevious || isLeftWaiting(request)
+        ? `keep the old data in ${target.pgdata.odoDir}/previous`
+        : 'remove the old data',
     ],
     proofs,
   };

@@ -3,13 +3,12 @@ import { startService } from '../docker/project.ts';
 import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
-import { setsParameter } from '../postgres/recovery-settings.ts';
-import type { Configuration } from './configuration.ts';
+import type { Archiving } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
-import { watchRecovery } from './watch-recovery.ts';
+import { type AtTarget, watchRecovery } from './watch-recovery.ts';
 
 /** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
 export async function stopContainers(
@@ -26,33 +25,38 @@ export async function stopContainers(
   );
 }
 
-/** Starts the service on its new data and sees it through recovery and promotion. */
-export async function bringUp(found: FoundService, stallTimeoutMs: number, report: Report, signal: AbortSignal) {
+/** Starts the service on its new data and sees it through recovery, to its promotion unless it is to wait at its target. */
+export async function bringUp(
+  found: FoundService,
+  options: { stallTimeoutMs: number; atTarget: AtTarget },
+  report: Report,
+  signal: AbortSignal,
+) {
   const { docker, project, data } = found;
   const containerId = await inPhase(report, 'start', () => startOn(found, signal));
   const service = await resolveService(docker, project, found.service.name);
   const address = { docker, containerId, dataDirectory: data.place.root, env: service.env };
-  return { address, ...(await seeThroughRecovery(address, stallTimeoutMs, report, signal)) };
+  return { address, ...(await seeThroughRecovery(address, options, report, signal)) };
 }
 
-/** Follows a started server through recovery and promotion, wherever it runs. */
+/** Follows a started server through recovery, wherever it runs. */
 export async function seeThroughRecovery(
   address: DatabaseAddress,
-  stallTimeoutMs: number,
+  options: { stallTimeoutMs: number; atTarget: AtTarget },
   report: Report,
   signal: AbortSignal,
-): Promise<{ database: ServiceDatabase; reached: Reached }> {
+): Promise<{ database: ServiceDatabase; reached: Reached; waits: boolean }> {
   const { docker, containerId } = address;
   const database = openServiceDatabase(address, signal);
   const status = await inPhase(report, 'recover', () =>
-    watchRecovery({ docker, containerId, database, stallTimeoutMs }, report, signal),
+    watchRecovery({ docker, containerId, database, ...options }, report, signal),
   );
   const reached: Reached = {
     timeline: status.timeline ?? 0,
     ...(status.replayLsn === undefined ? {} : { lsn: status.replayLsn }),
     ...(status.lastCommitTime === undefined ? {} : { lastCommitTime: status.lastCommitTime }),
   };
-  return { database, reached };
+  return { database, reached, waits: status.inRecovery };
 }
 
 /** Starts the service's containers as they were made, or lets compose make one. Gives the container that holds the server. */
@@ -77,15 +81,13 @@ function startedMeanwhile(name: string): OdoError {
 /** Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know. */
 export async function cleanUp(
   engine: Pick<Engine, 'finish'>,
-  options: { target: Target; configuration: Configuration; keepPrevious: boolean },
+  options: { target: Target; archiving: Archiving; keepPrevious: boolean },
   database: ServiceDatabase,
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
-    const { configuration, target, keepPrevious } = options;
-    const { replacementConf, keepArchiving } = configuration;
-    // A replacement file that speaks of archive_mode is the user's own word on it.
-    const ownWord = replacementConf !== undefined && setsParameter(replacementConf, 'archive_mode');
+    const { archiving, target, keepPrevious } = options;
+    const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
     const configured = await database.archivingConfigured();
     const keepOff = !ownWord && !keepArchiving && configured;
     await engine.finish({ target, keepPrevious, settings: keepOff ? 'remove-but-keep-archiving-off' : 'remove' });

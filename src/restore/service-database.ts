@@ -31,6 +31,8 @@ export interface ServiceDatabase {
   status(): Promise<Answer<ServerStatus>>;
   /** Asks a server that waits in recovery to end it; comes back at once. */
   promote(): Promise<void>;
+  /** Lets a server that has paused in recovery go on; at its target that ends recovery. */
+  resume(): Promise<void>;
   /** Whether a configuration file (not our own block) turns archiving on. */
   archivingConfigured(): Promise<boolean>;
   /** Rows of a query, as text; in the database that answered so far unless one is named. */
@@ -153,6 +155,10 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     },
     async promote() {
       await mustAsk('select pg_promote(false)');
+    },
+    async resume() {
+      // One that is promoted meanwhile would call it an error.
+      await mustAsk('select case when pg_is_in_recovery() then pg_wal_replay_resume() end');
     },
     async archivingConfigured() {
       const rows = await mustAsk(

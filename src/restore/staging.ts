@@ -64,6 +64,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     fingerprint,
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
+    ...(job.awaitsPromotion ? { awaitsPromotion: job.awaitsPromotion } : {}),
     ...(job.wipe || (resuming && old?.wiped) ? { wiped: true } : {}),
   };
   writeJournal(pgdata.odoDir, journal);

@@ -11,6 +11,8 @@ export interface VolumeStatus {
   startedAt?: string;
   /** The restored server has finished its recovery since the swap. */
   recovered?: boolean;
+  /** Where the restored server waits for its promotion, in words. */
+  waitsAt?: string;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
   incomingBytes: number;
   spoolBytes: number;
@@ -28,6 +30,9 @@ export function statusOf(pgdata: Place): VolumeStatus {
     state: journal?.state ?? 'none',
     ...(journal ? { backupId: journal.backupId, startedAt: journal.startedAt } : {}),
     ...(journal?.state === 'swapped' ? { recovered: probe.usedSinceSwap } : {}),
+    ...(journal?.state === 'swapped' && journal.awaitsPromotion && !probe.usedSinceSwap
+      ? { waitsAt: journal.awaitsPromotion.target }
+      : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),
     previousBytes: total(previousDir),

@@ -101,6 +101,9 @@ function adviceOn(status: VolumeStatus): string {
     case 'moving-back':
       return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
     case 'swapped':
+      if (status.waitsAt !== undefined) {
+        return `the restored server stops at ${status.waitsAt} and waits there: odo promote ends its recovery, odo rollback goes back to the old data`;
+      }
       return status.recovered
         ? 'the restored server has recovered and the old data is kept: odo clean removes it, odo rollback goes back to it'
         : 'the restored server has not recovered yet, and the old data is kept: odo rollback goes back to it';

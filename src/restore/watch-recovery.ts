@@ -20,20 +20,24 @@ const TURNED_DOWN = /FATAL: +the database system is |DETAIL: +(Consistent recove
 /** What a server writes about each segment that the restore_command has brought. */
 const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
 
+/** What is done with a server that has paused. promote: at once · wait: nothing more · resume: it goes on to its target, and from there out of recovery */
+export type AtTarget = 'promote' | 'wait' | 'resume';
+
 export interface Watched {
   docker: DockerEngine;
   containerId: string;
   database: ServiceDatabase;
   /** How long nothing may change: neither the replay position nor the server's log. */
   stallTimeoutMs: number;
+  atTarget: AtTarget;
 }
 
 /**
- * Follows a started server until it is out of recovery, and promotes it when it waits. A container that ends or starts over is
+ * Follows a started server until it is out of recovery, or waits at its target if it is to. A container that ends or starts over is
  * `recoveryFailed`, with what the server said last; no progress for too long is `promotionNotSeen`.
  */
 export async function watchRecovery(watched: Watched, report: Report, signal: AbortSignal): Promise<ServerStatus> {
-  const { docker, containerId, database } = watched;
+  const { docker, containerId, database, atTarget } = watched;
   const first = await containerState(docker, containerId);
   const sinceUnixSeconds = Math.floor((first.startedAt?.getTime() ?? Date.now()) / 1000);
   let promoted = false;
@@ -73,9 +77,11 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     tell(answer?.ready ? answer.value : undefined, log);
     if (answer?.ready) {
       if (!answer.value.inRecovery) return answer.value;
-      if (answer.value.replayPaused && !promoted) {
+      if (answer.value.replayPaused) {
+        if (atTarget === 'wait') return answer.value;
+        if (atTarget === 'resume') await database.resume();
+        else if (!promoted) await database.promote();
         promoted = true;
-        await database.promote();
       }
     }
     const sign = `${answer?.ready ? answer.value.replayLsn : answer?.reason} ${lastWords(log)}`;

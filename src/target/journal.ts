@@ -23,6 +23,16 @@ const STATES: ReadonlySet<string> = new Set<JournalState>([
   'clearing',
 ]);
 
+/** What was decided beforehand of a restore that ends with a promotion later. */
+export interface AwaitedPromotion {
+  /** Where it waits, in words. */
+  target: string;
+  keepPrevious: boolean;
+  /** What becomes of archiving is settled by the user's own configuration. */
+  ownWordOnArchiving: boolean;
+  keepArchiving: boolean;
+}
+
 export interface Journal {
   version: 1;
   state: JournalState;
@@ -37,6 +47,8 @@ export interface Journal {
   bootId?: string;
   /** Keys of the parts that are laid down whole. */
   finishedParts?: string[];
+  /** The restored server is to wait at its target; what its promotion has to know then. */
+  awaitsPromotion?: AwaitedPromotion;
   /** The old content was deleted beforehand (--wipe): there is nothing to go back to. */
   wiped?: boolean;
 }

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
-import { type JournalState, readJournal } from './journal.ts';
+import { type AwaitedPromotion, type JournalState, readJournal } from './journal.ts';
 import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
 import { serverOn } from './server-on.ts';
 
@@ -27,6 +27,8 @@ export interface TargetProbe {
   server?: string;
   journalState?: JournalState;
   journalBackupId?: string;
+  /** A restored server was left waiting at its target. */
+  awaitsPromotion?: AwaitedPromotion;
   /** All places that the journal speaks of: PGDATA and the tablespaces. */
   journalPlaces?: Place[];
   /** Old content that waits in `previous`. */
@@ -62,6 +64,7 @@ export function probePlace(place: Place): TargetProbe {
     probe.journalState = journal.state;
     probe.journalBackupId = journal.backupId;
     probe.journalPlaces = journal.places;
+    if (journal.awaitsPromotion) probe.awaitsPromotion = journal.awaitsPromotion;
   }
   return probe;
 }

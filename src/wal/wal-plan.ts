@@ -3,7 +3,10 @@ export interface TimelineSpan {
   timeline: number;
   /** First segment needed on it. */
   firstSegment: string;
-  /** The segment in which the next timeline branches off; not given for the last timeline, which goes to the end of the archive. */
+  /**
+   * The segment in which the next timeline branches off, or in which a certain moment lies; not given for the last timeline of a plan that
+   * goes to the end of the archive.
+   */
   lastSegment?: string;
 }
 
@@ -13,8 +16,8 @@ export type WalPlan =
       source: 'archive';
       spans: TimelineSpan[];
       segmentSizeBytes: number;
-      /** For recovery_target_timeline: `latest` finds the same timeline that ODO chose, or else its number. */
-      recoveryTargetTimeline: 'latest' | number;
+      /** For recovery_target_timeline: `latest` finds the same timeline that ODO chose, `current` is the backup's own, or else its number. */
+      recoveryTargetTimeline: 'latest' | 'current' | number;
       /** Timeline history files to have in the spool. */
       histories: string[];
       /** What the archive held when the plan was made. */

@@ -12,6 +12,7 @@ test('every way to end has its exit code, which scripts rely on', () => {
     notFound: 12,
     backupIncomplete: 13,
     dataCorrupt: 14,
+    targetOutOfReach: 15,
     dockerUnreachable: 20,
     serviceNotFound: 21,
     versionMismatch: 22,

@@ -28,6 +28,8 @@ export interface SourceOptions {
   server: string;
   /** Such as `--wal-segsize=1`. */
   initdbArgs?: string;
+  /** Settings on the server's command line. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 /** Whether a segment has been archived; the archiver's last file may be a history or `.partial` file, which says nothing of segments. */
@@ -63,6 +65,7 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     'postgres',
     '-c',
     'listen_addresses=127.0.0.1',
+    ...Object.entries(options.settings ?? {}).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]);
 
   const exec = (argv: readonly string[], user = 'postgres') => mustRun('docker', ['exec', '-u', user, name, ...argv]);

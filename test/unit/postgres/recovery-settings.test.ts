@@ -10,9 +10,11 @@ import {
   RECOVERY_CRITICAL,
   recoverySettings,
   removeBlock,
+  STOP_CRITICAL,
   setsParameter,
   withoutNeedless,
 } from '../../../src/postgres/recovery-settings.ts';
+import type { RecoveryTarget } from '../../../src/postgres/recovery-target.ts';
 
 /** Reads a configuration file as PostgreSQL does: the last line of a name wins, and quotes are undone. */
 function effective(conf: string): Record<string, string> {
@@ -75,6 +77,25 @@ describe('the recovery settings', () => {
   it('set every parameter that must not be set elsewhere', () => {
     const names = new Set(recoverySettings(OPTIONS).map(([name]) => name));
     expect([...RECOVERY_CRITICAL].filter((name) => !names.has(name))).toEqual([]);
+    const stopAt = { target: { kind: 'immediate' }, exclusive: false, action: 'promote' } as const;
+    const ofMoment = new Set(recoverySettings({ ...OPTIONS, stopAt }).map(([name]) => name));
+    expect([...RECOVERY_CRITICAL, ...STOP_CRITICAL].filter((name) => !ofMoment.has(name))).toEqual([]);
+  });
+
+  it.each<[RecoveryTarget, string, string]>([
+    [{ kind: 'time', time: '2026-11-21T13:02:03.500000Z' }, 'recovery_target_time', '2026-11-21 13:02:03.5+00'],
+    [{ kind: 'lsn', lsn: '1A/F' }, 'recovery_target_lsn', '1A/F'],
+    [{ kind: 'xid', xid: '745' }, 'recovery_target_xid', '745'],
+    [{ kind: 'name', name: "before the o'clock" }, 'recovery_target_name', "before the o'clock"],
+    [{ kind: 'immediate' }, 'recovery_target', 'immediate'],
+  ])('name exactly one target: %j', (target, name, value) => {
+    const stopAt = { target, exclusive: true, action: 'pause' } as const;
+    const settings = effective(addBlock('', recoverySettings({ ...OPTIONS, stopAt })));
+    const targets = Object.entries(settings).filter(
+      ([key, text]) => /^recovery_target(_time|_lsn|_xid|_name)?$/.test(key) && text !== '',
+    );
+    expect(targets).toEqual([[name, value]]);
+    expect(settings).toMatchObject({ recovery_target_inclusive: 'off', recovery_target_action: 'pause', hot_standby: 'on' });
   });
 });
 
@@ -161,6 +182,17 @@ describe('lines that a server would complain of when they go', () => {
       expect.arrayContaining(['recovery_target_time', 'archive_mode']),
     );
     expect(names('', 3)).toContain('recovery_target_timeline');
+  });
+
+  it('stay where they say what the default does not', () => {
+    const left = (exclusive: boolean, action: 'pause' | 'promote', conf = '') => {
+      const stopAt = { target: { kind: 'lsn', lsn: '0/1' }, exclusive, action } as const;
+      const settings = withoutNeedless(recoverySettings({ ...OPTIONS, stopAt }), conf).map(([name]) => name);
+      return settings.filter((name) => /^recovery_target|^hot_standby/.test(name));
+    };
+    expect(left(false, 'pause')).toEqual(['recovery_target_lsn']);
+    expect(left(true, 'promote')).toEqual(['recovery_target_lsn', 'recovery_target_inclusive', 'recovery_target_action']);
+    expect(left(false, 'pause', 'hot_standby = off')).toEqual(['recovery_target_lsn', 'hot_standby']);
   });
 });
 

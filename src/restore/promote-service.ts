@@ -1,0 +1,104 @@
+import { containerState, startContainer } from '../docker/container.ts';
+import { startService } from '../docker/project.ts';
+import { resolveService } from '../docker/service.ts';
+import { asOdoError, OdoError } from '../errors.ts';
+import { inPhase } from '../events.ts';
+import type { AwaitedPromotion } from '../target/journal.ts';
+import type { TargetProbe } from '../target/probe.ts';
+import type { Target } from './engine.ts';
+import { withLeftovers } from './failure-hints.ts';
+import { createProofs } from './proofs.ts';
+import { type FoundService, proveNobodyElse, proveService } from './prove-service.ts';
+import type { Reached } from './receipt.ts';
+import type { ServiceTarget } from './request.ts';
+import type { RunContext } from './restore-directory.ts';
+import { cleanUp, seeThroughRecovery } from './service-control.ts';
+import { openServiceDatabase } from './service-database.ts';
+import { openOnJournal } from './volume-commands.ts';
+
+/** What a promotion did, as plain JSON. */
+export interface Promotion {
+  kind: 'promotion';
+  volume: string;
+  service: string;
+  dataDirectory: string;
+  /** The target at which the server had waited, in words. */
+  target: string;
+  reached: Reached;
+  notes: string[];
+}
+
+/**
+ * Ends the recovery of a server that a restore has left waiting at its target (started first, where it was shut down there), and finishes the
+ * restore: settings out, WAL and old data away. A server that was promoted by hand meanwhile is only cleaned up after.
+ */
+export async function promoteService(
+  request: { target: ServiceTarget; stallTimeoutMs: number },
+  context: Omit<RunContext, 'confirm'>,
+): Promise<Promotion> {
+  const { report, signal } = context;
+  const found = await inPhase(report, 'prove', async () => {
+    const proofs = createProofs(report, signal);
+    const service = await proveService(request.target, proofs, signal);
+    if (service) await proveNobodyElse(service, proofs);
+    proofs.demandAll();
+    if (!service) throw new OdoError('bug', 'a proof failed without an error');
+    return service;
+  });
+  const { engine, place } = await openOnJournal(found, request.target, context.version);
+  try {
+    const { pgdata } = await engine.probe(place);
+    const awaited = demandWaiting(pgdata, found);
+    const address = await addressOf(found, context);
+    const options = { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'resume' as const };
+    const { reached } = await seeThroughRecovery(address, options, report, signal);
+    // From here on there is no way back, and little to do: a cancellation comes too late.
+    const steady = openServiceDatabase(address, new AbortController().signal);
+    const notes = await cleanUp(
+      engine,
+      { target: targetOf(place, pgdata), archiving: awaited, keepPrevious: awaited.keepPrevious },
+      steady,
+      report,
+    ).catch((thrown: unknown) => {
+      throw withLeftovers(asOdoError(thrown), request);
+    });
+    return {
+      kind: 'promotion',
+      volume: found.data.mount.source,
+      service: found.service.name,
+      dataDirectory: found.data.place.root,
+      target: awaited.target,
+      reached,
+      notes,
+    };
+  } finally {
+    await engine.close().catch(() => undefined);
+  }
+}
+
+function demandWaiting(pgdata: TargetProbe, { data, service }: FoundService): AwaitedPromotion {
+  if (pgdata.journalState === 'swapped' && pgdata.awaitsPromotion) return pgdata.awaitsPromotion;
+  throw new OdoError('usage', `no restore has left service ${service.name} waiting at a target on volume ${data.mount.source}`, {
+    hint: 'odo promote goes on from a restore with --target-action pause or shutdown; odo status tells what is on the volume',
+  });
+}
+
+/** The journal tells where the tablespaces are; their OIDs are of no matter by now. */
+function targetOf({ pgdata }: Target, { journalPlaces = [] }: TargetProbe): Target {
+  return { pgdata, tablespaces: journalPlaces.slice(1).map((place) => ({ oid: 0, place })) };
+}
+
+/** Of the server, which is started where it does not run. */
+async function addressOf(found: FoundService, { report, signal }: Omit<RunContext, 'confirm'>) {
+  const { docker, project, service, data } = found;
+  const [first] = service.containers;
+  if (!first) {
+    await inPhase(report, 'start', () => startService(docker, project, service.name, signal));
+  } else if (!(await containerState(docker, first.id)).running) {
+    await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));
+  }
+  const now = await resolveService(docker, project, service.name);
+  const [container] = now.containers;
+  if (!container) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);
+  return { docker, containerId: container.id, dataDirectory: data.place.root, env: now.env };
+}

@@ -1,0 +1,3 @@
+import { momentSuite } from './moment-suite.ts';
+
+momentSuite(15, '/var/lib/postgresql/data', true);
