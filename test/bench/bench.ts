@@ -19,6 +19,8 @@ export interface Bench {
   work: string;
   /** The container in which competitors run, on the host's network. */
   rivals: string;
+  /** ODO's runs on the host write CPU profiles here, and are the slower for it. */
+  profiles?: string;
   /** The certificate authority of the S3 server's TLS side. */
   caFile: string;
   say(text: string): void;
@@ -26,7 +28,7 @@ export interface Bench {
 }
 
 /** Brings up the competitors' container. */
-export async function openBench(sizes: Sizes, say: (text: string) => void): Promise<Bench> {
+export async function openBench(sizes: Sizes, profile: boolean, say: (text: string) => void): Promise<Bench> {
   const cache = path.join(ROOT, '.cache/bench');
   const work = path.join(cache, `work-${process.pid}`);
   fs.mkdirSync(work, { recursive: true });
@@ -46,6 +48,7 @@ export async function openBench(sizes: Sizes, say: (text: string) => void): Prom
     work,
     rivals,
     caFile,
+    ...(profile ? { profiles: path.join(cache, 'profiles') } : {}),
     say,
     async close() {
       await removeLeftovers();

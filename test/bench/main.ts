@@ -1,8 +1,9 @@
 /**
- * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--prepare]
+ * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--prepare] [--profile]
  *
  * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run writes docs/benchmarks.md;
- * with --quick, --only or fewer rounds the page goes to standard output. --prepare makes the data and measures nothing.
+ * with --quick, --only, --profile or fewer rounds the page goes to standard output. --prepare makes the data and measures nothing; --profile
+ * has ODO write CPU profiles to .cache/bench/profiles.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: String(FULL_ROUNDS) },
     prepare: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
@@ -56,7 +58,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void removeLeftovers().finally(() => process.exit(130)));
 }
 const startedAt = performance.now();
-const bench = await openBench(values.quick ? QUICK : FULL, say);
+const bench = await openBench(values.quick ? QUICK : FULL, values.profile, say);
 try {
   const outcomes: Outcome[] = [];
   for (const scenario of chosen) {
@@ -73,7 +75,7 @@ try {
     };
     const notes = fs.readFileSync(new URL('notes.md', import.meta.url), 'utf8');
     const text = reportText(outcomes, setting, notes);
-    const isWhole = !values.quick && values.only === undefined && rounds >= FULL_ROUNDS;
+    const isWhole = !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
     if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), text);
     else process.stdout.write(text);
   }

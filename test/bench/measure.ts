@@ -29,7 +29,8 @@ export interface OdoRun extends Usage {
 export async function measureOdo(bench: Bench, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<OdoRun> {
   const at = (name: string) => path.join(bench.work, name);
   const [out, err] = [fs.openSync(at('odo.out'), 'w'), fs.openSync(at('odo.err'), 'w')];
-  const child = spawn('/usr/bin/time', ['-f', TIME_FORMAT, '-o', at('time'), process.execPath, ODO, ...args, '--json'], {
+  const node = [process.execPath, ...(bench.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`])];
+  const child = spawn('/usr/bin/time', ['-f', TIME_FORMAT, '-o', at('time'), ...node, ODO, ...args, '--json'], {
     env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...env },
     stdio: ['ignore', out, err],
   });
