@@ -64,7 +64,7 @@ export const OURS: readonly string[] = ['--label', LABEL];
 /** Removes every container of this run, and the volumes of its compose service. */
 export async function removeLeftovers(): Promise<void> {
   const project = `label=com.docker.compose.project=odo-bench-${process.pid}`;
-  for (const filter of [`label=${LABEL}`, project, `name=^odo-bench-source-${process.pid}$`]) {
+  for (const filter of [`label=${LABEL}`, project]) {
     const ids = await mustRun('docker', ['ps', '-aq', '--filter', filter]);
     if (ids !== '') await run('docker', ['rm', '-fv', ...ids.split('\n')]);
   }

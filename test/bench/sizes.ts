@@ -1,5 +1,7 @@
 /** How large everything is. What is prepared is named by a digest of it, so a change makes new data. */
 export interface Sizes {
+  /** In the names of what is made. */
+  name: 'full' | 'quick';
   /** A, B, C, H: scale of pgbench (about 15 MB each), and rows of text of about 370 bytes. */
   bigCluster: { scale: number; textRows: number };
   /** D: each with a primary key, so twice as many files. */
@@ -15,6 +17,7 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = {
+  name: 'full',
   bigCluster: { scale: 140, textRows: 5_600_000 },
   smallTables: { tables: 20_000 },
   tablespaces: { textRows: 1_200_000, maxArchiveSize: '60MB' },
@@ -24,6 +27,7 @@ export const FULL: Sizes = {
 };
 
 export const QUICK: Sizes = {
+  name: 'quick',
   bigCluster: { scale: 10, textRows: 300_000 },
   smallTables: { tables: 1_000 },
   tablespaces: { textRows: 100_000, maxArchiveSize: '5MB' },

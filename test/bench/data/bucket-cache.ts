@@ -27,7 +27,7 @@ export interface ReadyBucket<Facts> {
 export async function readyBucket<Facts>(bench: Bench, recipe: BucketRecipe<Facts>): Promise<ReadyBucket<Facts>> {
   const digest = createHash('sha256').update(JSON.stringify(recipe.sizes));
   for (const file of [recipe.file, new URL('source.ts', import.meta.url).pathname]) digest.update(fs.readFileSync(file));
-  const prefix = `odo-bench-${recipe.name}-`;
+  const prefix = `odo-bench-${recipe.name}-${bench.sizes.name}-`;
   const bucket = prefix + digest.digest('hex').slice(0, 10);
   const copy = path.join(bench.cache, 'buckets', bucket);
   await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);

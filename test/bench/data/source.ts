@@ -1,6 +1,6 @@
 import { mustRun, run, until } from '../../integration/parts/run.ts';
 import { S3_ENDPOINT } from '../../integration/parts/s3.ts';
-import { type Bench, environmentFlags, RIVALS_IMAGE, rivalEnvironment } from '../bench.ts';
+import { type Bench, environmentFlags, OURS, RIVALS_IMAGE, rivalEnvironment } from '../bench.ts';
 
 const PORT = 54990;
 const SERVER = 'shop';
@@ -43,7 +43,7 @@ export const BARMAN_ARCHIVE = (bucket: string) =>
 export const PGBACKREST_ARCHIVE = 'pgbackrest archive-push %p';
 
 /** The database's files; what every server makes anew when it starts is left out. */
-const COUNT = `cd "$PGDATA" && find -L base global pg_tblspc -type f ! -name 'pg_internal.init*' -printf '%s\\n' | awk '{ n++; s += $1 } END { print n, s }'`;
+const COUNT = `cd "$PGDATA" && find -L base global pg_tblspc -type f ! -name 'pg_internal.init*' -printf '%s\\n' | awk '{ n++; s += $1 } END { printf "%d %.0f", n, s }'`;
 
 /** Starts a server that is quick rather than safe. */
 export async function startSource(bench: Bench, bucket: string): Promise<Source> {
@@ -60,7 +60,18 @@ export async function startSource(bench: Bench, bucket: string): Promise<Source>
   };
   await run('docker', ['rm', '-fv', name]);
   await mustRun('docker', [
-    ...['create', '--name', name, '--network', 'host', '--shm-size', '1g', ...environmentFlags(environment), RIVALS_IMAGE],
+    ...[
+      'create',
+      '--name',
+      name,
+      ...OURS,
+      '--network',
+      'host',
+      '--shm-size',
+      '1g',
+      ...environmentFlags(environment),
+      RIVALS_IMAGE,
+    ],
     ...['postgres', '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'max_wal_senders=4', '-c', 'autovacuum=off'],
     ...['-c', 'archive_mode=on', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=on'],
   ]);
