@@ -12,16 +12,15 @@ const NAMED = 10;
 
 /**
  * Chooses the newest complete backup by its end time, or the one whose id (or name) is `wanted`.
- * @param notAfter ISO 8601: `latest` then means the newest that ended by then, as a recovery target in time needs it
  * @throws notFound when there is no backup at all or none of that id; backupIncomplete when none is complete, or the wanted one is not
  */
-export function chooseBackup(backups: readonly Backup[], wanted: 'latest' | (string & {}), notAfter?: string): Choice {
+export function chooseBackup(backups: readonly Backup[], wanted: 'latest' | (string & {})): Choice {
   if (backups.length === 0) {
     throw new OdoError('notFound', 'the repository holds no backup', {
       hint: 'check that --url names the right server and that a backup was ever taken',
     });
   }
-  return wanted === 'latest' ? chooseLatest(backups, notAfter) : { backup: chooseById(backups, wanted), skipped: [] };
+  return wanted === 'latest' ? chooseLatest(backups) : { backup: chooseById(backups, wanted), skipped: [] };
 }
 
 /** Oldest first; those without an end time before all others, in the order of their ids. */
@@ -29,24 +28,13 @@ export function byEndTime(a: Backup, b: Backup): number {
   return compareText(a.endTime ?? '', b.endTime ?? '') || compareText(a.id, b.id);
 }
 
-function chooseLatest(backups: readonly Backup[], notAfter: string | undefined): Choice {
+function chooseLatest(backups: readonly Backup[]): Choice {
   const newestFirst = [...backups].sort(byEndTime).reverse();
-  const complete = newestFirst.filter(({ state }) => state === 'complete');
-  const backup = complete.find(({ endTime = '' }) => notAfter === undefined || Date.parse(endTime) <= Date.parse(notAfter));
+  const backup = newestFirst.find(({ state }) => state === 'complete');
   if (backup) {
     const since = backup.beginTime ?? backup.endTime ?? '';
     const skipped = newestFirst.filter((other) => other.state !== 'complete' && isNewer(other, since));
     return { backup, skipped: skipped.map((other) => ({ id: other.id, reason: reasonOf(other) })) };
-  }
-  const oldest = complete.at(-1);
-  if (oldest) {
-    throw new OdoError(
-      'notFound',
-      `no backup ended by ${notAfter}; the oldest complete one, ${oldest.id}, ended at ${oldest.endTime}`,
-      {
-        hint: 'a recovery target has to lie after the end of a backup; choose a later target',
-      },
-    );
   }
   throw new OdoError('backupIncomplete', `no backup is complete: ${describeAll(newestFirst)}`, {
     hint: 'take a backup, or point --url at another repository',

@@ -2,7 +2,7 @@ import { OdoError } from '../errors.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { parseMicros } from '../postgres/timestamp.ts';
 import { parseLsn } from '../postgres/wal-names.ts';
-import { commandFor, withHints } from './failure-hints.ts';
+import { commandFor, shellWord, withHints } from './failure-hints.ts';
 import type { Source } from './prove-repository.ts';
 import type { MomentReport, Reached } from './receipt.ts';
 import type { ServiceTarget } from './request.ts';
@@ -67,8 +67,8 @@ export function explainTarget(error: OdoError, moment: Moment, source: Source): 
 /** How to go on with a server that waits at its target, or was shut down there. */
 export function waitingNotes(request: { target: ServiceTarget }, outcome: 'paused' | 'shut down'): string[] {
   const { service, composeFiles, projectName } = request.target;
-  const project = projectName === undefined ? '' : ` --project-name ${projectName}`;
-  const compose = `docker compose${composeFiles.map((file) => ` -f ${file}`).join('')}${project}`;
+  const project = projectName === undefined ? [] : ['--project-name', projectName];
+  const compose = ['docker', 'compose', ...composeFiles.flatMap((file) => ['-f', file]), ...project].map(shellWord).join(' ');
   const look = `${compose} exec -u postgres ${service} psql`;
   return [
     outcome === 'paused'

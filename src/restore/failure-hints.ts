@@ -61,6 +61,7 @@ export function withHints(error: OdoError, more: readonly string[]): OdoError {
   return new OdoError(error.code, error.message, { hint, cause: error.cause ?? error });
 }
 
-function shellWord(word: string): string {
+/** A word as a shell takes it. */
+export function shellWord(word: string): string {
   return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -8,6 +8,7 @@ import { streamWalFile } from './read-wal-file.ts';
 
 /** Bytes of segments that are held in memory at once, unless a single one is larger. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
+const MAX_AHEAD = 8;
 
 /** A mark, and the number of the file in which its record ends. */
 export interface FoundMark {
@@ -24,8 +25,6 @@ export interface Stretch {
 
 /** Looks for marks in archived segments, each of which is fetched and unpacked for it, and then remembered by its marks alone. */
 export interface WalSearch {
-  /** How many segments were fetched. */
-  readonly segments: number;
   /** The first mark that passes. */
   first(stretch: Stretch, passes: (mark: WalMark) => boolean): Promise<FoundMark | undefined>;
   /** The first end of a transaction after a time, by halving, since times ascend: few segments are looked at. */
@@ -38,11 +37,9 @@ export interface WalSearch {
 export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?: AbortSignal): WalSearch {
   /** By key. Without what precedes it, a segment does not give the record that runs into it: then it is not whole. */
   const known = new Map<string, { marks: WalMark[]; whole: boolean }>();
-  const parallel = Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes));
-  let segments = 0;
+  const parallel = Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes)));
 
   async function fetch(file: WalFile): Promise<Buffer> {
-    segments += 1;
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     for await (const chunk of streamWalFile(store, file, { signal })) {
@@ -94,9 +91,6 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   }
 
   return {
-    get segments() {
-      return segments;
-    },
     first: (stretch, passes) => first(stretch, passes),
     async firstEndFrom({ files, leftAt }, passes) {
       let [low, high] = [0, files.length];
@@ -109,7 +103,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
       }
       // A segment that begins with what fails may end with what passes.
       const from = Math.max(0, low - 1);
-      const found = await first({ files: files.slice(from), leftAt }, (mark) => isEnd(mark) && passes(mark.micros));
+      const found = await first({ files: files.slice(from), leftAt }, (mark) => isEnd(mark) && passes(mark.micros), 1);
       return found && { mark: found.mark, index: found.index + from };
     },
     async lastEnd({ files, leftAt }) {

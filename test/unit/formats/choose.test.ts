@@ -48,13 +48,6 @@ describe('latest', () => {
     expect(chooseBackup([long, newer], 'latest').backup).toBe(long);
   });
 
-  it('keeps to what had ended by a recovery target', () => {
-    expect(chooseBackup(all, 'latest', '2025-10-02T00:29:59Z').backup).toBe(older);
-    const error = errorOf(() => chooseBackup(all, 'latest', '2025-09-30T00:00:00Z'));
-    expect(error.code).toBe('notFound');
-    expect(error.message).toContain('the oldest complete one, 20251001T000000, ended at 2025-10-01T00:30:00.000Z');
-  });
-
   it('fails naming each when none is complete', () => {
     const error = errorOf(() => chooseBackup([failed, died], 'latest'));
     expect(error.code).toBe('backupIncomplete');
