@@ -95,6 +95,13 @@ export const RESTORE_OPTIONS = {
     requiresArg: true,
     describe: 'folder with *.sql scripts to run in the restored database, in the order of their names, as the postgres user',
   },
+  'new-volume': {
+    alias: 'V',
+    type: 'string',
+    requiresArg: true,
+    describe: 'restore to this new volume; the running service is left alone',
+  },
+  switch: { type: 'boolean', default: false, describe: 'with --new-volume: point the service at it once it is ready' },
   temporary: {
     type: 'boolean',
     default: false,

@@ -61,10 +61,11 @@ export function targetRequest(args: Arguments): { moment?: Moment; timeline?: Ta
       'a server that waits in recovery takes no changes',
     );
   }
-  if (args.temporary === true && action !== undefined && action !== 'promote') {
+  const copy = ['temporary', 'new-volume'].find((name) => args[name] !== undefined && args[name] !== false);
+  if (copy !== undefined && action !== undefined && action !== 'promote') {
     throw wrong(
-      `--temporary and --target-action ${action} contradict each other`,
-      'a temporary server is there to be looked at anyway',
+      `--${copy} and --target-action ${action} contradict each other`,
+      'a copy beside the service is there to be looked at anyway',
     );
   }
   const moment: Moment = { target: targetOf(kind, args), exclusive, action: action ?? 'promote' };

@@ -4,6 +4,7 @@ import { OdoError } from '../errors.ts';
 import { runCompose } from './compose.ts';
 import type { DockerEngine } from './engine.ts';
 import type { Mount } from './mount.ts';
+import { overrideFileOf, readOverride, type SwitchedMount } from './override-file.ts';
 
 /** A compose project as compose itself reads it: files merged, variables filled in, defaults applied. */
 export interface ComposeProject {
@@ -13,6 +14,8 @@ export interface ComposeProject {
   services: Record<string, ComposeService>;
   /** By compose's key; a volume that no service uses is not among them. */
   volumes: Record<string, { name: string; external: boolean }>;
+  /** What ODO's own override file says, which is read along where there is one. */
+  switched?: SwitchedMount[];
 }
 
 export interface ComposeService {
@@ -30,7 +33,7 @@ export interface ComposeService {
 
 /**
  * Reads the project of these compose files through `docker compose config`. A file that is not there, or that compose does not
- * accept, is serviceNotFound. Services of profiles that are not active are part of it.
+ * accept, is serviceNotFound. An override file that ODO has written beside the first one is read along. Services of profiles that are not active are part of it.
  */
 export async function loadProject(
   engine: DockerEngine,
@@ -49,12 +52,15 @@ export async function loadProject(
       });
     }
   }
+  const switched = await readOverride(files);
+  const override = overrideFileOf(files);
+  if (switched && !files.includes(override)) files.push(override);
   const output = await runCompose(
     engine,
     [...projectFlags(files, options.projectName), '--profile', '*', 'config', '--format', 'json'],
     { what: `read the compose project of ${files.join(', ')}`, failure: 'serviceNotFound', signal },
   );
-  return parseProject(output, files);
+  return { ...parseProject(output, files), ...(switched && { switched }) };
 }
 
 /**
@@ -69,6 +75,17 @@ export async function createService(
 ): Promise<void> {
   const args = [...projectFlags(project.files, project.name), 'up', '--no-start', '--no-deps', '--no-recreate', service];
   await runCompose(engine, args, { what: `create service ${service}`, failure: 'serviceNotFound', signal });
+}
+
+/** Lets compose make a service's container anew where its files say something else than the container is, and start it. */
+export async function recreateService(
+  engine: DockerEngine,
+  project: ComposeProject,
+  service: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = [...projectFlags(project.files, project.name), 'up', '--detach', '--no-deps', service];
+  await runCompose(engine, args, { what: `start service ${service}`, failure: 'recoveryFailed', signal });
 }
 
 /** Lets compose start a service. What already has a container is better started by startContainer: it asks no compose file. */

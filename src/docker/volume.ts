@@ -20,8 +20,14 @@ export function resolveVolume(project: ComposeProject, service: Service, wanted:
   const byPath = service.mounts.filter(
     (mount) => mount.type === 'bind' && isPath(wanted) && samePath(mount.source, wanted, folders),
   );
+  // after a switch the name that stands in the compose file still means the service's data
+  const bySwitch = (project.switched ?? []).flatMap(({ service: name, destination, volume, instead }) =>
+    name === service.name && instead !== undefined && [instead.key, instead.source].includes(wanted)
+      ? service.mounts.filter((mount) => mount.source === volume && mount.destination === destination)
+      : [],
+  );
   // the key comes first: it is what stands in the compose file that the user reads
-  const matches = [byKey, byName, byPath].find((mounts) => mounts.length > 0) ?? [];
+  const matches = [byKey, byName, byPath, bySwitch].find((mounts) => mounts.length > 0) ?? [];
   const [first] = matches;
   if (first === undefined) {
     throw new OdoError('serviceNotFound', `service ${service.name} does not mount volume ${wanted}`, {

@@ -45,7 +45,6 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
   ]);
 }
 
-/** The command line of another command for the same service. */
 export function commandFor(name: 'rollback' | 'clean' | 'promote', request: { target: ServiceTarget }): string {
   const { volume, service, composeFiles, projectName, namedImage } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];

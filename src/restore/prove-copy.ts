@@ -18,6 +18,7 @@ import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { proveOwner } from './prove-service-restore.ts';
 import type { CopyRequest } from './request.ts';
 import { mountsOf, targetOf } from './service-target.ts';
+import { proveSwitch } from './switch-service.ts';
 
 /** Everything that the proofs found out about a copy, and the steps need. */
 export interface ProvenCopy {
@@ -51,6 +52,7 @@ export async function proveCopy(
   const original = await proveService(request.target, proofs, signal);
   if (original && copy.kind === 'temporary' && copy.port !== 0)
     await proofs.attempt('port', () => provePort(original, copy.port));
+  if (original && copy.kind === 'new-volume' && copy.switch) await proofs.attempt('override file', () => proveSwitch(original));
   const source = await proveRepository(request, proofs, signal);
   const major = original && (await proveFit(original, source?.backup, request.moment, proofs, signal));
   if (original) await proveSettings(original, configuration, proofs, signal);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { removeContainer } from '../docker/container.ts';
+import { removeContainer, stopContainer } from '../docker/container.ts';
 import { listCopyServers, startCopyServer } from '../docker/copy-server.ts';
 import { COPY_KIND_LABEL, COPY_LABEL, createCopyVolume } from '../docker/copy-volume.ts';
 import { removeVolume } from '../docker/volume.ts';
@@ -10,7 +10,7 @@ import { demandReached, explainTarget, momentReport } from './at-target.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
-import { isResumable, withHints, withKeptStaging } from './failure-hints.ts';
+import { commandFor, isResumable, withHints, withKeptStaging } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
@@ -22,6 +22,7 @@ import type { RunContext } from './restore-directory.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { timePhases } from './stopwatch.ts';
+import { switchedNotes, switchService } from './switch-service.ts';
 
 /** One copy under way, with what has to be undone if it fails. */
 interface Run {
@@ -52,7 +53,7 @@ export async function restoreCopy(request: CopyRequest, context: RunContext): Pr
   const name = nameOf(request);
 
   const proven = await inPhase(report, 'prove', () => proveCopy(request, name, report, context));
-  const plan = planOf(request, proven);
+  const plan = planOf(request, name, proven);
   if (request.dryRun) return plan;
   if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was made');
 
@@ -81,15 +82,39 @@ export async function restoreCopy(request: CopyRequest, context: RunContext): Pr
       reached,
       laidDown,
       phases,
-      ...(await hand(run, address, notes)),
+      ...(request.copy.kind === 'temporary' ? await keepRunning(run, address, notes) : await handOver(run, notes)),
     };
   } finally {
     await run.engine?.close().catch(() => undefined);
   }
 }
 
-/** What the receipt says of a copy that is up. */
-async function hand(run: Run, address: DatabaseAddress, notes: string[]): Promise<Pick<Receipt, 'temporary' | 'notes'>> {
+/** The cluster on the new volume is ready: its trial ends, and the service goes over to it if that is wanted. */
+async function handOver(run: Run, notes: string[]): Promise<Pick<Receipt, 'downtimeMs' | 'notes'>> {
+  const { request, proven, report, signal, name } = run;
+  const { original } = proven;
+  const { docker, service } = original;
+  const ready = `volume ${name} holds the restored cluster, recovered and promoted`;
+  if (run.serverId !== undefined) {
+    await stopContainer(docker, run.serverId, request.stopTimeoutSeconds);
+    await removeContainer(docker, run.serverId);
+  }
+  await run.engine?.close();
+  run.engine = undefined;
+  if (request.copy.kind !== 'new-volume' || !request.copy.switch) {
+    const instead = `give the volume in the compose file the lines "name: ${name}" and "external: true", then docker compose up -d ${service.name}`;
+    return { notes: [...notes, ready, `service ${service.name} was left alone; to bring it onto the volume: ${instead}`] };
+  }
+  const { target, stopTimeoutSeconds, stallTimeoutMs } = request;
+  const how = { target, stopTimeoutSeconds, stallTimeoutMs };
+  const downtimeMs = await switchService(original, proven.mounts, how, report, signal).catch((thrown: unknown) => {
+    throw withHints(asOdoError(thrown, signal), [ready]);
+  });
+  return { downtimeMs, notes: [...notes, ...switchedNotes(original, name, commandFor('rollback', request))] };
+}
+
+/** What the receipt says of a temporary server. */
+async function keepRunning(run: Run, address: DatabaseAddress, notes: string[]): Promise<Pick<Receipt, 'temporary' | 'notes'>> {
   const { docker } = run.proven.found;
   const server = (await listCopyServers(docker, 'temporary')).find(({ id }) => id === address.containerId);
   const port = server?.port ?? 0;
@@ -105,7 +130,7 @@ async function hand(run: Run, address: DatabaseAddress, notes: string[]): Promis
   };
 }
 
-function planOf(request: CopyRequest, { found, source, target, mounts, owner, proofs }: ProvenCopy): Plan {
+function planOf(request: CopyRequest, name: string, { found, source, target, mounts, owner, proofs }: ProvenCopy): Plan {
   const { service, data } = found;
   return {
     kind: 'plan',
@@ -120,10 +145,16 @@ function planOf(request: CopyRequest, { found, source, target, mounts, owner, pr
       `make volume ${mounts.map((mount) => mount.source).join(', ')}; service ${service.name} is left alone`,
       `lay backup ${source.backup.id} down on it`,
       'start a server on it in a container of its own, see it through recovery and promotion',
-      ...(request.copy.kind === 'temporary' ? ['leave it running on a port of 127.0.0.1, until odo temporary stop'] : []),
+      ...lastSteps(request, name, service.name),
     ],
     proofs,
   };
+}
+
+function lastSteps({ copy }: CopyRequest, name: string, service: string): string[] {
+  if (copy.kind === 'temporary') return ['leave it running on a port of 127.0.0.1, until odo temporary stop'];
+  const steps = ['stop and remove that container'];
+  return copy.switch ? [...steps, `point service ${service} at volume ${name}, through an override file`] : steps;
 }
 
 function nameOf({ copy, target }: CopyRequest): string {

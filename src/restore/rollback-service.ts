@@ -1,4 +1,5 @@
 import { startContainer, stopContainer } from '../docker/container.ts';
+import type { SwitchedMount } from '../docker/override-file.ts';
 import { OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import type { TargetProbe } from '../target/probe.ts';
@@ -6,6 +7,7 @@ import { createProofs } from './proofs.ts';
 import { proveNobodyElse, proveService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
+import { ownMounts, switchBack } from './switch-service.ts';
 import { openOnJournal } from './volume-commands.ts';
 
 /** What a rollback did, as plain JSON. */
@@ -20,7 +22,10 @@ export interface Rollback {
   started: boolean;
 }
 
-/** Puts the data back that was there before the last restore, and starts the service on it. */
+/** A server that comes back on its own data has nothing to recover but its last moments. */
+const STALL_TIMEOUT_MS = 600_000;
+
+/** Puts the data back that was there before the last restore, or the service back on its old volume, and starts the service on it. */
 export async function rollbackService(
   request: { target: ServiceTarget; stopTimeoutSeconds: number },
   context: Omit<RunContext, 'confirm'>,
@@ -43,6 +48,7 @@ export async function rollbackService(
     rolledBack: false,
     started: false,
   };
+  let switched: SwitchedMount | undefined;
   const { engine, place } = await openOnJournal(found, request.target, context.version);
   try {
     const { pgdata } = await engine.probe(place);
@@ -53,12 +59,19 @@ export async function rollbackService(
         ),
       );
       result.rolledBack = await inPhase(report, 'swap', () => engine.rollback(place));
+    } else if (ownMounts(found).length > 0) {
+      switched = ownMounts(found).find(({ destination }) => destination === data.mount.destination);
     } else if (pgdata.pgVersion === undefined) {
       // Without a data directory a server would begin a new, empty cluster.
       return result;
     }
   } finally {
     await engine.close();
+  }
+  if (switched) {
+    const how = { target: request.target, stopTimeoutSeconds: request.stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS };
+    await switchBack(found, how, report, signal);
+    return { ...result, volume: switched.instead?.source ?? result.volume, rolledBack: true };
   }
   // Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data.
   await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));

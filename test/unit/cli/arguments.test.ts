@@ -217,6 +217,22 @@ describe('the other options', () => {
     await expect(requestOf([...STORE, ...SERVICE, '--port', '5433'])).rejects.toThrow(usage('--port means nothing without'));
   });
 
+  it('ask for a new volume, and for the service to go over to it', async () => {
+    const argv = [...STORE, ...SERVICE, '-V', 'shop-2'];
+    expect(await requestOf(argv)).toMatchObject({ copy: { kind: 'new-volume', volume: 'shop-2', switch: false } });
+    expect(await requestOf([...argv, '--switch'])).toMatchObject({ copy: { switch: true } });
+    for (const name of ['/srv/x', 'x', 'a b', '']) {
+      await expect(requestOf([...STORE, ...SERVICE, `--new-volume=${name}`])).rejects.toThrow(usage('--new-volume'));
+    }
+    await expect(requestOf([...argv, '-V', 'shop-3'])).rejects.toThrow(usage('--new-volume'));
+    const waits = ['--target=immediate', '--target-action=pause'];
+    await expect(requestOf([...argv, ...waits])).rejects.toThrow(usage('--new-volume and --target-action pause'));
+    for (const other of ['--wipe', '--online', '--keep-previous', '--into=/x', '--temporary', '--port=5433']) {
+      await expect(requestOf([...argv, other])).rejects.toThrow(usage(other.split('=')[0] as string));
+    }
+    await expect(requestOf([...STORE, ...SERVICE, '--switch'])).rejects.toThrow(usage('--switch means nothing without'));
+  });
+
   it('turn syncing off and the dry run on', async () => {
     expect(await requestOf([...STORE, ...SERVICE, '--no-sync', '--dry-run'])).toMatchObject({ sync: false, dryRun: true });
   });

@@ -41,6 +41,25 @@ describe('resolveVolume', () => {
     expect(resolveVolume(project, service([wal]), 'db')).toBe(wal);
   });
 
+  it('still knows a volume by its name in the compose file after the service was switched to another', () => {
+    const switched = [
+      {
+        service: 'pg',
+        destination: '/var/lib/postgresql/data',
+        volume: 'shop-2',
+        instead: { type: 'volume', source: 'shop_x', key: 'x' },
+      },
+    ];
+    const now = mount('volume', 'shop-2', '/var/lib/postgresql/data');
+    for (const wanted of ['x', 'shop_x', 'shop-2']) {
+      expect(resolveVolume({ ...project, switched }, service([wal, now]), wanted)).toBe(now);
+    }
+    // Not when a plain compose call has taken the service back, nor for another service.
+    expect(() => resolveVolume({ ...project, switched }, service([data]), 'x')).toThrow(/does not mount volume x/);
+    const ofAnother = switched.map((one) => ({ ...one, service: 'other' }));
+    expect(() => resolveVolume({ ...project, switched: ofAnother }, service([now]), 'x')).toThrow(/does not mount volume x/);
+  });
+
   it('takes the mount with the data directory of a volume mounted twice', () => {
     const first = { ...mount('volume', 'shop_db', '/certs'), subpath: 'certs' };
     const second = { ...mount('volume', 'shop_db', '/pg'), subpath: 'pg' };

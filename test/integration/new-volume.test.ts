@@ -1,0 +1,189 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { ODO, odo, odoReceipt } from './parts/odo.ts';
+import { startPlainServer } from './parts/plain-server.ts';
+import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { mustRun, run, until } from './parts/run.ts';
+import { startOdo } from './parts/running-odo.ts';
+import { restoreContainers } from './parts/service-before.ts';
+
+const DATA = '/var/lib/postgresql/data';
+
+/** Fails in a way that a trial beside the service cannot foresee. */
+const START = `if grep -q refuse_me "$PGDATA/postgresql.auto.conf" 2>/dev/null; then exit 7; fi
+exec docker-entrypoint.sh "$@"
+`;
+
+/** A restore to a volume that is new, and the service going over to it and back. */
+describe('a new volume', () => {
+  let ready: ReadyRepository;
+  let project: ComposeProject;
+  let made: string[];
+
+  beforeAll(async () => {
+    ready = await readyRepository();
+    project = writeProject({
+      image: 'postgres:15',
+      mountAt: DATA,
+      extra: '      - ./start.sh:/etc/start.sh:ro\n    entrypoint: ["sh", "/etc/start.sh"]\n    command: ["postgres"]',
+    });
+    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign'].map((name) => `${project.name}-${name}`);
+    fs.writeFileSync(path.join(project.folder, 'start.sh'), START);
+    await project.up();
+    await project.sql("create table of_the_service as select 'old' as what");
+  });
+
+  afterAll(async () => {
+    await project?.down();
+    for (const volume of made ?? []) await run('docker', ['volume', 'rm', '-f', volume]);
+  });
+
+  const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
+  const args = (name: string, ...more: string[]) => [
+    '-u',
+    `s3://${ready.bucket}/backups`,
+    ...names(),
+    '-V',
+    `${project.name}-${name}`,
+    ...more,
+  ];
+  const override = () => path.join(project.folder, 'compose.odo.yaml');
+  const mountedNow = async () =>
+    mustRun('docker', [
+      'inspect',
+      '-f',
+      '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}}{{end}}{{end}}',
+      await project.containerId('db'),
+    ]);
+  const isThere = async (volume: string) => (await run('docker', ['volume', 'inspect', volume])).code === 0;
+  const containersOf = (volume: string) => mustRun('docker', ['ps', '-aq', '--filter', `volume=${volume}`]);
+  const answers = () => until('the service answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
+
+  it('gets the cluster, recovered and promoted, while the service runs on as if nothing were', async () => {
+    const identity = await project.identity('db');
+    const receipt = await odoReceipt(args('alone', '--set', 'work_mem=6MB'));
+    const [volume] = made as [string];
+    expect(receipt).toMatchObject({ volume, service: 'db', reached: { timeline: 2 } });
+    expect(receipt).not.toHaveProperty('downtimeMs');
+    expect(receipt.notes.join('\n')).toMatch(new RegExp(`service db was left alone.*"name: ${volume}" and "external: true"`));
+    expect(await project.identity('db')).toBe(identity);
+    expect(await project.sql('select what from of_the_service')).toBe('old');
+    expect([await containersOf(volume), fs.existsSync(override())]).toEqual(['', false]);
+
+    const server = await startPlainServer({ image: 'postgres:15', mount: `${volume}:${DATA}` });
+    try {
+      await server.promoted();
+      expect(await server.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+      expect(await server.sql("select current_setting('archive_mode'), current_setting('work_mem')")).toBe('off|6MB');
+      expect(await server.sql("select count(*) from pg_ls_dir('.') as name where name in ('.odo', 'recovery.signal')")).toBe('0');
+    } finally {
+      await server.remove();
+    }
+  });
+
+  it('is refused when it holds anything, or when the override file is not ODO’s', async () => {
+    const full = `${project.name}-full`;
+    await mustRun('docker', [
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '--entrypoint',
+      'sh',
+      '-v',
+      `${full}:/v`,
+      'postgres:15',
+      '-c',
+      'echo x > /v/precious',
+    ]);
+    const refused = await odo(args('full'));
+    expect([refused.code, refused.stderr]).toEqual([
+      24,
+      expect.stringMatching(/volume \S+-full is not empty: it holds precious/),
+    ]);
+    const own = await odo(['-u', `s3://${ready.bucket}/backups`, ...names(), '-V', project.volume]);
+    expect([own.code, own.stderr]).toEqual([24, expect.stringMatching(/volume \S+_db is in use by /)]);
+
+    fs.writeFileSync(override(), 'services: {}\n');
+    const foreign = await odo(args('foreign', '--switch'));
+    fs.rmSync(override());
+    expect([foreign.code, foreign.stderr]).toEqual([21, expect.stringMatching(/compose\.odo\.yaml is not as ODO wrote it/)]);
+    expect(await isThere(`${project.name}-foreign`)).toBe(false);
+    expect(await project.sql('select what from of_the_service')).toBe('old');
+  });
+
+  it('is removed again, and the service left alone, when the restore is cancelled', async () => {
+    const identity = await project.identity('db');
+    const volume = `${project.name}-cancelled`;
+    // A server that lets nobody in for half a minute cannot be done before it is cancelled.
+    const running = startOdo(args('cancelled', '--switch', '--set', 'pre_auth_delay=30'));
+    let ended = false;
+    const outcome = running.outcome.finally(() => {
+      ended = true;
+    });
+    await until(
+      'the trial runs',
+      async () => ended || (await mustRun('docker', ['ps', '-q', '--filter', `name=odo-trial-${volume}`])) !== '',
+    );
+    running.signal('SIGINT');
+    expect((await outcome).code).toBe(130);
+    expect([await containersOf(volume), await isThere(volume), fs.existsSync(override())]).toEqual(['', false, false]);
+    expect(await project.identity('db')).toBe(identity);
+  });
+
+  it('is given up by a service that does not come up on it', async () => {
+    const volume = `${project.name}-failed`;
+    const { code, stderr } = await odo(args('failed', '--switch', '--set', 'cluster_name=refuse_me'));
+    expect([code, stderr]).toEqual([30, expect.stringMatching(/error: the server stopped during recovery \(status 7\)/)]);
+    expect(stderr).toMatch(
+      new RegExp(`service db is back on the volume that it had\n.*volume ${volume} holds the restored cluster`),
+    );
+    await answers();
+    expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
+    expect([fs.existsSync(override()), await isThere(volume)]).toEqual([false, true]);
+  });
+
+  it('becomes the service’s own with --switch, and odo rollback points the service back', async () => {
+    const volume = `${project.name}-switched`;
+    const receipt = await odoReceipt(args('switched', '--switch'));
+    expect(receipt.downtimeMs).toBeGreaterThan(0);
+    expect([await mountedNow(), await project.sql(THINGS_DIGEST)]).toEqual([volume, ready.atTheEnd]);
+    const identity = await project.identity('db');
+
+    // Both ways that the receipt tells of leave the service where it is.
+    const notes: string = receipt.notes.join('\n');
+    const [, both = ''] = /: (docker compose -f .* up -d)\)/.exec(notes) ?? [];
+    const inFolder = (command: string) => mustRun('sh', ['-c', command], { cwd: project.folder });
+    await inFolder(both);
+    expect(await project.identity('db')).toBe(identity);
+    const [, line = ''] = /\.env: (COMPOSE_FILE=\S+)/.exec(notes) ?? [];
+    fs.writeFileSync(path.join(project.folder, '.env'), `${line}\n`);
+    await inFolder('docker compose up -d');
+    expect(await project.identity('db')).toBe(identity);
+    fs.rmSync(path.join(project.folder, '.env'));
+
+    // ODO reads it along: its other commands know the volume by its new and its old name.
+    for (const name of ['db', volume]) {
+      const status = await odo(['status', '-v', name, '-n', 'db', '-f', project.file, '--json']);
+      expect([status.code, JSON.parse(status.stdout).volume]).toEqual([0, volume]);
+    }
+    await mustRun('docker', [
+      'exec',
+      await project.containerId('db'),
+      'psql',
+      '-U',
+      'postgres',
+      '-c',
+      'create table written as select 1',
+    ]);
+    const [, command = ''] = /points the service back to it: odo (rollback .*)$/m.exec(notes) ?? [];
+    const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command}`]);
+    expect(rolledBack).toMatch(new RegExp(`^rolled back: ${DATA} on volume ${project.volume} `));
+    expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
+    expect([fs.existsSync(override()), await isThere(volume), await restoreContainers(volume)]).toEqual([false, true, '']);
+    const again = await odo(['rollback', ...names()]);
+    expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^nothing to roll back/)]);
+  });
+});
