@@ -139,8 +139,11 @@ function refuseIncremental(entry: TarEntry, name: string): void {
   });
 }
 
-/** Deflate packs 1032 to 1 at best; zstd has no such limit, so there only the room on the disk counts. */
-const MOST_UNPACKED: Partial<Record<Codec, number>> = { none: 1, gzip: 1032 };
+/**
+ * How many bytes one byte can stand for at most: in deflate 1032, in LZ4 a length byte's 255, in snappy 64 for 3. The others have no such limit, so that
+ * only the room on the disk counts.
+ */
+const MOST_UNPACKED: Partial<Record<Codec, number>> = { none: 1, gzip: 1032, lz4: 256, snappy: 22 };
 
 /** Before room is made for it: a size that all of the object could not unpack to is a damaged header's. */
 function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, part: Part, name: string): void {

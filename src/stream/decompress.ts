@@ -1,12 +1,16 @@
 import zlib from 'node:zlib';
 import { cancelled, OdoError } from '../errors.ts';
-import type { Codec } from './codec.ts';
+import { type Codec, extensionOf } from './codec.ts';
+import { decode } from './decode.ts';
 import { detectCodec, MAGIC_BYTES } from './magic.ts';
+import { decodeSnappy } from './snappy.ts';
 
 export interface DecompressOptions {
   /** What is being read, for errors: `s3://bucket/key`. */
   name: string;
-  /** How much is unpacked at a time (default 256 KiB): it happens in the thread pool while the consumer works on the chunk before. */
+  /** Its name need not tell its codec: with codec `none`, what the first bytes speak for is undone. */
+  detect?: boolean;
+  /** How much of gzip and zstd is unpacked at a time (default 256 KiB): it happens in the thread pool while the consumer works on the chunk before. */
   chunkBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -14,40 +18,54 @@ export interface DecompressOptions {
 const CHUNK_BYTES = 1 << 18;
 
 /**
- * Undoes a codec. Concatenated gzip members and zstd frames (pigz, bgzip, pzstd) read as one stream; zero bytes after the last gzip
+ * Undoes a codec. Members, frames and streams that follow one another (pigz, bgzip, pzstd, pbzip2) read as one; zero bytes after the last gzip
  * member are padding. Every yielded buffer is the caller's to keep; each of `source` is done with before the next is asked for.
- * `dataCorrupt` when the bytes are not of that codec, are damaged, end early or are followed by something else; `usage` for a codec that
- * is not supported. Errors of `source` pass through. Returning early returns `source` too.
+ * `dataCorrupt` when the first bytes do not say what the name says, or the data is damaged, ends early or is followed by something else;
+ * `usage` when it needs more memory than a decoder gets. Errors of `source` pass through. Returning early returns `source` too.
  */
 export async function* decompress(
   source: AsyncIterable<Buffer>,
   codec: Codec,
   options: DecompressOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const { name, chunkBytes = CHUNK_BYTES, signal } = options;
-  const unpacked = codec === 'none' ? source : inflate(source, codec, name, chunkBytes);
-  for await (const chunk of unpacked) {
+  const { signal } = options;
+  const input = source[Symbol.asyncIterator]();
+  try {
     if (signal?.aborted) throw cancelled(signal.reason);
-    yield chunk;
+    const head = await readHead(input);
+    const found = confirm(head, codec, options);
+    for await (const chunk of undo(input, head, found, options)) {
+      if (signal?.aborted) throw cancelled(signal.reason);
+      yield chunk;
+    }
+  } finally {
+    await input.return?.();
   }
 }
 
+function undo(input: AsyncIterator<Buffer>, head: Buffer, codec: Codec, options: DecompressOptions): AsyncIterable<Buffer> {
+  const { name, chunkBytes = CHUNK_BYTES } = options;
+  if (codec === 'gzip' || codec === 'zstd') return inflate(input, head, codec, name, chunkBytes);
+  const chunks = chain(head, input);
+  if (codec === 'none') return chunks;
+  return codec === 'snappy' ? decodeSnappy(chunks, name) : decode(chunks, codec, name);
+}
+
+async function* chain(head: Buffer, input: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, void> {
+  for (let chunk: Buffer | undefined = head; chunk; chunk = await nextChunk(input)) if (chunk.length > 0) yield chunk;
+}
+
 async function* inflate(
-  source: AsyncIterable<Buffer>,
-  codec: Codec,
+  input: AsyncIterator<Buffer>,
+  head: Buffer,
+  codec: 'gzip' | 'zstd',
   name: string,
   chunkBytes: number,
 ): AsyncGenerator<Buffer, void, void> {
-  if (codec !== 'gzip' && codec !== 'zstd') {
-    throw new OdoError('usage', `${name} is compressed with ${codec}, which this version of ODO does not read yet`, {
-      hint: 'choose a backup that is compressed with gzip or zstd, or not at all',
-    });
-  }
-  const input = source[Symbol.asyncIterator]();
   let engine = createEngine(codec, chunkBytes);
   let producedBytes = 0;
   try {
-    let rest: Buffer | undefined = await readMagic(input, codec, name);
+    let rest: Buffer | undefined = head;
     do {
       const feeding = feed(engine, input, rest);
       feeding.catch(() => {}); // Shows as the engine's error, which is being listened to.
@@ -63,7 +81,6 @@ async function* inflate(
     throw translateEngineError(error, codec, name, producedBytes);
   } finally {
     engine.destroy();
-    await input.return?.();
   }
 }
 
@@ -115,29 +132,52 @@ async function expectPadding(rest: Buffer, input: AsyncIterator<Buffer>, name: s
   }
 }
 
-/** The first bytes of the input, once they have shown that it is what its name says. */
-async function readMagic(input: AsyncIterator<Buffer>, codec: Codec, name: string): Promise<Buffer> {
-  let head = Buffer.alloc(0);
-  while (head.length < MAGIC_BYTES) {
+/** As many bytes as it takes to see what they are, or all there are. */
+async function readHead(input: AsyncIterator<Buffer>): Promise<Buffer> {
+  let head = (await nextChunk(input)) ?? Buffer.alloc(0);
+  while (head.length > 0 && head.length < MAGIC_BYTES) {
+    // Copied at once: a chunk is the source's again when the next is asked for.
+    head = Buffer.from(head);
     const chunk = await nextChunk(input);
     if (!chunk) break;
     head = Buffer.concat([head, chunk]);
   }
+  return head;
+}
+
+/** The codec that is to be undone, once the first bytes have shown that it is what the name says. */
+function confirm(head: Buffer, codec: Codec, { name, detect }: DecompressOptions): Codec {
   const found = detectCodec(head);
-  if (found === codec) return head;
-  const what = head.length === 0 ? 'is empty' : `is not ${codec} data${found ? `: it looks like ${wordFor(found)}` : ''}`;
-  throw new OdoError('dataCorrupt', `${name} ${what}`, {
-    hint: 'the object was written wrongly or damaged; choose another backup with --backup',
-  });
+  if (found === codec || (codec === 'none' && found === undefined)) return codec;
+  if (codec === 'none' && detect && found !== undefined) return found;
+  if (found === undefined) {
+    throw new OdoError('dataCorrupt', head.length === 0 ? `${name} is empty` : `${name} is not ${codec} data`, {
+      hint: 'the object was written wrongly or damaged; choose another backup with --backup',
+    });
+  }
+  const right = found === 'none' ? `without ${extensionOf(codec)}` : `with the extension ${extensionOf(found)}`;
+  throw new OdoError(
+    'dataCorrupt',
+    `${name} has the wrong extension: it is not ${wordFor(codec)}, it looks like ${wordFor(found)}`,
+    {
+      hint: `see what has written it; if that is right, name it ${right}`,
+    },
+  );
 }
 
 function wordFor(codec: Codec): string {
-  return codec === 'none' ? 'a plain tar' : codec;
+  return codec === 'none' ? 'a plain tar' : `${codec} data`;
 }
 
 function translateEngineError(error: unknown, codec: Codec, name: string, producedBytes: number): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof OdoError || typeof code !== 'string' || !/^(Z_|ZSTD_)/.test(code)) return error;
+  if (code === 'ZSTD_error_frameParameter_windowTooLarge') {
+    return new OdoError('usage', `${name} needs more memory to unpack than the 128 MiB that it gets`, {
+      hint: 'pack it again with a smaller window (zstd without --long=28 or more), or choose another backup with --backup',
+      cause: error,
+    });
+  }
   const what = code === 'Z_BUF_ERROR' ? 'ends early' : 'is damaged';
   return new OdoError('dataCorrupt', `${name} ${what}: ${message}, after ${producedBytes} bytes of unpacked ${codec} data`, {
     hint: 'compare its size with what was uploaded, or choose another backup with --backup',

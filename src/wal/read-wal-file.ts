@@ -14,7 +14,8 @@ export function streamWalFile(
   const name = `${store.url}/${file.key}`;
   const abort = signal === undefined ? {} : { signal };
   const source = readStreamed(store, file, { ...abort, ...(onBytes === undefined ? {} : { onBytes }) });
-  return decompress(source, file.codec, { name, ...abort });
+  // barman's own servers keep compressed segments under plain names.
+  return decompress(source, file.codec, { name, detect: true, ...abort });
 }
 
 /** Far more than a history of a thousand timelines has. */

@@ -1,6 +1,5 @@
 import type { ObjectInfo } from '../../store/object-store.ts';
 import type { Backup, BackupState } from '../format.ts';
-import { unreadableCodec } from '../unreadable-codec.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 import type { BackupInfo } from './backup-info.ts';
 import { findParts, type PartsFound } from './parts.ts';
@@ -95,8 +94,6 @@ function refuse(folder: BackupFolder, info: BackupInfo, found: PartsFound): stri
   if (info.parentBackupId !== undefined) {
     return `it is incremental, on top of ${info.parentBackupId}: pg_combinebackup has to put it together`;
   }
-  const unreadable = unreadableCodec(found.parts);
-  if (unreadable !== undefined) return unreadable;
   if (found.unknown.length > 0) return `ODO does not read ${found.unknown.join(', ')}`;
   if (folder.plainDirectory && found.parts.length === 0)
     return 'it is a plain directory of a barman server, not the tars of barman-cloud-backup';

@@ -1,7 +1,6 @@
 import { inferSegmentSize, parseLsn, timelineOfName } from '../../postgres/wal-names.ts';
 import type { ObjectInfo } from '../../store/object-store.ts';
 import type { Backup, BackupState, Part } from '../format.ts';
-import { unreadableCodec } from '../unreadable-codec.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 import type { SetLabel } from './label.ts';
 import type { SetObjects } from './set.ts';
@@ -58,7 +57,7 @@ export function toBackup(
 
 /** The base.tar whose head has to be read to judge the set; undefined when it is judged without. */
 export function needsLabel(set: SetObjects): Part | undefined {
-  return set.base.length === 1 && set.unknown.length === 0 && unreadableCodec(set.base) === undefined ? set.base[0] : undefined;
+  return set.base.length === 1 && set.unknown.length === 0 ? set.base[0] : undefined;
 }
 
 function judge(set: SetObjects, head: SetHead, objects: readonly ObjectInfo[], now: number): Verdict {
@@ -68,8 +67,6 @@ function judge(set: SetObjects, head: SetHead, objects: readonly ObjectInfo[], n
     const twice = set.base.length > 1 ? set.base : set.wal;
     return { state: 'failed', reason: `it holds ${twice.map(({ key }) => key.slice(key.lastIndexOf('/') + 1)).join(' and ')}` };
   }
-  const unreadable = unreadableCodec([...set.base, ...set.tablespaces, ...set.wal]);
-  if (unreadable !== undefined) return { state: 'unsupported', reason: unreadable };
   if (head === undefined || head === 'no label') {
     return { state: 'unsupported', reason: 'its tar does not begin with backup_label, as those of pg_basebackup do' };
   }

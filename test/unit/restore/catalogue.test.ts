@@ -36,7 +36,7 @@ describe('the list of a folder with several barman servers', () => {
     const states = repositories.map(({ backups }) => backups.map(({ state, usable }) => [state, usable]));
     expect(states).toMatchObject([
       [
-        ['unsupported', false],
+        ['complete', true],
         ['complete', true],
       ],
       [

@@ -87,7 +87,6 @@ describe('state', () => {
     ['encryption=gpg\n', ['data.tar.gz'], /encrypted \(gpg\)/],
     ['parent_backup_id=20251023T000000\n', ['data.tar'], /on top of 20251023T000000: pg_combinebackup/],
     ['', ['data.tar.gz.gpg'], /does not read data\.tar\.gz\.gpg/],
-    ['', ['data.tar.snappy'], /compressed with snappy/],
   ])('is unsupported with %j and %j', (more, names, reason) => {
     expect(judge(DONE + more, names)).toEqual({ state: 'unsupported', reason: expect.stringMatching(reason) });
   });

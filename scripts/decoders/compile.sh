@@ -1,0 +1,49 @@
+#!/bin/bash
+# Runs in odo-parts/toolchain: compiles the sources in /usr/src/decoders and this folder's decoders.c to /out/decoders.wasm, and gathers their licences.
+set -euo pipefail
+cd "$(mktemp -d)"
+here=/decoders
+for name in bzip2 lz4 snappy xz-utils; do
+  mkdir "$name"
+  tar -xf /usr/src/decoders/"${name}"_*.orig.tar.?z -C "$name" --strip-components=1
+done
+
+# snappy's build system would fill in its version
+sed -E 's/\$\{PROJECT_VERSION_[A-Z]+\}/0/; s/\$\{HAVE_SYS_UIO_H_01\}/0/' snappy/snappy-stubs-public.h.in >snappy/snappy-stubs-public.h
+
+flags=(--target=wasm32-wasi -O3 -msimd128 -mbulk-memory -ffunction-sections -fdata-sections -DNDEBUG -ffile-prefix-map="$PWD"=.)
+lzma=xz-utils/src/liblzma
+includes=(-I"$here" -Ixz-utils/src/common -Ibzip2 -Ilz4/lib -Isnappy)
+for part in api common check lz lzma rangecoder simple delta; do includes+=(-I"$lzma/$part"); done
+
+mkdir objects
+compile() { # PREFIX FLAGS... -- FILE...
+  local prefix=$1 more=() compiler=clang
+  shift
+  while [ "$1" != -- ]; do more+=("$1") && shift; done
+  shift
+  for file; do
+    case $file in *.cc) compiler=clang++ ;; esac
+    $compiler "${flags[@]}" "${includes[@]}" "${more[@]}" -c "$file" -o "objects/$prefix-$(basename "$file").o"
+  done
+}
+compile xz -DHAVE_CONFIG_H -DTUKLIB_SYMBOL_PREFIX=lzma_ -- \
+  $lzma/common/{common,block_decoder,block_header_decoder,block_util,filter_common,filter_decoder,filter_flags_decoder,index_hash}.c \
+  $lzma/common/{stream_decoder,stream_flags_common,stream_flags_decoder,vli_decoder,vli_size}.c \
+  $lzma/check/{check,crc32_fast,crc64_fast,sha256}.c $lzma/lz/lz_decoder.c $lzma/lzma/{lzma_decoder,lzma2_decoder}.c \
+  $lzma/simple/{simple_coder,simple_decoder,x86,arm64}.c $lzma/delta/{delta_common,delta_decoder}.c
+compile bzip2 -DBZ_NO_STDIO -- bzip2/{bzlib,compress,decompress,blocksort,huffman,crctable,randtable}.c
+compile lz4 -- lz4/lib/{lz4,lz4hc,lz4frame,xxhash}.c
+compile snappy -std=c++17 -fno-exceptions -fno-rtti -DHAVE_BUILTIN_EXPECT=1 -DHAVE_BUILTIN_CTZ=1 -- \
+  snappy/{snappy,snappy-c,snappy-sinksource,snappy-stubs-internal}.cc
+compile odo -- $here/decoders.c
+mkdir -p /out
+# What is not called is left out: of all these libraries only the decoding half remains. 128 MiB are all that a file can make it take.
+clang++ --target=wasm32-wasi -O3 -mexec-model=reactor -Wl,--gc-sections,--strip-all,--max-memory=134217728,-z,stack-size=262144 \
+  objects/*.o -o /out/decoders.wasm
+
+for file in bzip2/LICENSE lz4/lib/LICENSE snappy/COPYING xz-utils/COPYING.0BSD; do
+  printf '==== %s\n\n' "$(ls /usr/src/decoders | grep "^${file%%/*}_.*orig.tar.[gx]z$")"
+  cat "$file"
+  echo
+done >/out/LICENSES
