@@ -61,7 +61,7 @@ export interface Progress {
   replayLsn?: string;
   /** Time of the last commit replayed (ISO 8601). */
   replayTime?: string;
-  /** Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end earlier. */
+  /** Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end earlier, or a target. */
   endLsn?: string;
   /** WAL to replay in all, from the first segment to endLsn. */
   replayBytes?: number;

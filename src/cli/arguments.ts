@@ -97,6 +97,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     tablespaces: tablespaces(list(args, 'tablespace')),
     archiveMode: args['archive-mode'] === 'keep' ? 'keep' : 'off',
     settings: list(args, 'set').map(parseSetting),
+    keepSettings: args['keep-settings'] === true,
     sync: args.sync !== false,
     verify: args.verify === 'full' ? 'full' : 'stream',
     dryRun: args['dry-run'] === true,

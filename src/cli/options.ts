@@ -89,6 +89,11 @@ export const RESTORE_OPTIONS = {
     requiresArg: true,
     describe: 'NAME=VALUE: a setting for the restored server, which stays; may be given several times',
   },
+  'keep-settings': {
+    type: 'boolean',
+    default: false,
+    describe: "override none of the backup's settings, also where the server lacks what they name (files, libraries)",
+  },
   'pg-hba': { type: 'string', requiresArg: true, describe: 'replace pg_hba.conf by this file' },
   'post-sql': {
     type: 'string',

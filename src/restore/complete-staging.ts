@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { type EffectiveSettings, readSettings } from '../postgres/configuration-file.ts';
 import { setParameters } from '../postgres/own-settings.ts';
-import { parsePgControl } from '../postgres/pg-control.ts';
+import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
 import {
   addBlock,
   includesOthers,
@@ -13,27 +14,33 @@ import {
   withoutNeedless,
 } from '../postgres/recovery-settings.ts';
 import { formatTablespaceMap, parseTablespaceMap, relocate } from '../postgres/tablespace-map.ts';
+import { UNKNOWN_SERVER } from '../postgres/unfit-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
 import { checkIncludedWal } from '../wal/check-included.ts';
 import { clearSpoolSetting, RESTORE_COMMAND_SCRIPT, restoreCommandSetting } from '../wal/restore-command.ts';
 import { CONTROL_FILE, REQUIRED_DIRECTORIES } from './base-members.ts';
 import type { LayDownJob } from './engine.ts';
+import { addFitBlock, fitConfiguration, fitIdent, removeFitBlock } from './fit-configuration.ts';
 
-/** Makes a startable data directory of the laid-down files: checks them, adds what recovery needs, and last of all puts pg_control in place. */
-export function completeStaging(job: LayDownJob): void {
+/**
+ * Makes a startable data directory of the laid-down files: checks them, adds what recovery needs, makes the configuration fit the server, and last of
+ * all puts pg_control in place. Gives what of the configuration was overridden, and why.
+ */
+export function completeStaging(job: LayDownJob): string[] {
   const incoming = incomingDir(job.target.pgdata);
   holdControlFileAgain(job, incoming);
   checkMajor(job, incoming);
   checkLabel(job, incoming);
-  checkControlFile(job);
+  const control = checkControlFile(job);
   for (const name of REQUIRED_DIRECTORIES) ensureDirectory(job, path.join(incoming, name));
   if (job.wal.source === 'included') checkIncludedWal(job.backup, path.join(incoming, 'pg_wal'));
   placeTablespaces(job, incoming);
-  writeRecoveryFiles(job, incoming);
+  const overridden = writeRecoveryFiles(job, incoming, control);
   // A server refuses a data directory with any other mode than these two.
   fs.chmodSync(incoming, fs.statSync(incoming).mode & 0o050 ? 0o750 : 0o700);
   fs.renameSync(heldControlFile(job.target.pgdata), path.join(incoming, CONTROL_FILE));
+  return overridden;
 }
 
 /** An interrupted run may have come as far as this before; everything here can be done twice. */
@@ -63,10 +70,11 @@ function checkLabel(job: LayDownJob, incoming: string): void {
   if (!fs.existsSync(path.join(incoming, 'backup_label'))) throw incomplete(job, 'it has no backup_label file');
 }
 
-function checkControlFile(job: LayDownJob): void {
+function checkControlFile(job: LayDownJob): PgControl {
   const file = heldControlFile(job.target.pgdata);
   if (!fs.existsSync(file)) throw incomplete(job, `it has no ${CONTROL_FILE} file`);
-  const { systemIdentifier } = parsePgControl(fs.readFileSync(file));
+  const control = parsePgControl(fs.readFileSync(file));
+  const { systemIdentifier } = control;
   const expected = job.backup.systemIdentifier;
   if (expected !== undefined && systemIdentifier !== expected) {
     throw new OdoError(
@@ -77,6 +85,7 @@ function checkControlFile(job: LayDownJob): void {
       },
     );
   }
+  return control;
 }
 
 /** pg_basebackup leaves a map, which the server turns into links; for other backups the links are made here. */
@@ -96,12 +105,20 @@ function placeTablespaces(job: LayDownJob, incoming: string): void {
   }
 }
 
-function writeRecoveryFiles(job: LayDownJob, incoming: string): void {
+function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgControl): string[] {
   const pgdata = job.target.pgdata;
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
-  const given = removeBlock(job.replacementConf ?? readIfThere(autoConf) ?? '');
+  const given = removeFitBlock(removeBlock(job.replacementConf ?? readIfThere(autoConf) ?? ''));
   const hbaSettings = replaceHba(job, incoming, given);
-  const conf = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
+  const own = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
+  const fit = fitConfiguration(effectiveSettings(job, incoming, own), {
+    needed: control.settings,
+    facts: job.server ?? UNKNOWN_SERVER,
+    keepSettings: job.keepSettings ?? false,
+    own: job.settings ?? [],
+    isPassing: !job.unattended,
+  });
+  const conf = addFitBlock(own, fit.unfit);
   const settings = recoverySettings({
     restoreCommand: restoreCommandSetting(pgdata),
     recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
@@ -110,9 +127,27 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string): void {
     keepArchiving: job.keepArchiving ?? false,
   });
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
-  writeOwned(job, autoConf, addBlock(conf, whole === undefined ? settings : withoutNeedless(settings, whole)));
+  const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
+  writeOwned(job, autoConf, addBlock(conf, [...needful, ...fit.raised]));
   writeOwned(job, path.join(incoming, 'recovery.signal'), '');
   writeOwned(job, restoreCommandFile(pgdata), RESTORE_COMMAND_SCRIPT);
+  return [...fit.notes, ...fitIdentFile(job, incoming)];
+}
+
+/** What the server's configuration will say without ODO's doing. One that is read from elsewhere cannot be seen. */
+function effectiveSettings(job: LayDownJob, incoming: string, autoConf: string): EffectiveSettings {
+  const read = (file: string) => (file.split('/').includes('..') ? undefined : readIfThere(path.join(incoming, file)));
+  return readSettings(job.configElsewhere ? () => undefined : read, autoConf);
+}
+
+/** Lets the server's own user in where the backup's maps know only that of another container. Gives the note on it. */
+function fitIdentFile(job: LayDownJob, incoming: string): string[] {
+  if (job.keepSettings || job.hbaConf !== undefined) return [];
+  const file = path.join(incoming, 'pg_ident.conf');
+  const fit = fitIdent(readIfThere(path.join(incoming, 'pg_hba.conf')) ?? '', readIfThere(file) ?? '');
+  if (!fit) return [];
+  writeOwned(job, file, fit.text);
+  return [fit.note];
 }
 
 /** Puts the user's pg_hba.conf in place; gives the setting that leads to it where the configuration may lead elsewhere. */

@@ -75,13 +75,14 @@ async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Pr
         return tally;
       });
       const wal = await inPhase(report, 'wal', () => fetchWal(job, store, staging, report, signal));
-      completeStaging(job);
+      const overridden = completeStaging(job);
+      for (const message of overridden) report({ type: 'note', level: 'info', message });
       const verified =
         job.verify === 'full' ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal)) : undefined;
       if (job.sync) await inPhase(report, 'sync', () => syncAll(job.target));
       if (signal.aborted) throw cancelled(signal.reason);
       staging.complete();
-      return { ...laidDown(parts, wal), ...(verified ? { verified } : {}) };
+      return { ...laidDown(parts, wal), overridden, ...(verified ? { verified } : {}) };
     } finally {
       store.close();
     }
@@ -92,7 +93,7 @@ async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Pr
   }
 }
 
-function laidDown(parts: Tally, wal: Tally): LaidDown {
+function laidDown(parts: Tally, wal: Tally): Omit<LaidDown, 'overridden'> {
   return {
     readBytes: parts.readBytes + wal.readBytes,
     writtenBytes: parts.writtenBytes + wal.writtenBytes,

@@ -2,6 +2,7 @@ import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
 import type { Setting } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { Owner, Place } from '../target/place.ts';
@@ -38,6 +39,10 @@ export interface LayDownJob {
   hbaConf?: string;
   /** Archiving stays as the configuration has it; otherwise it is off, so that the copy does not write into the original's archive. */
   keepArchiving?: boolean;
+  /** The server that will run on it. */
+  server?: ServerFacts;
+  /** The backup's settings stay as they are, also those that do not fit that server. */
+  keepSettings?: boolean;
   /** The server is told to read its configuration from outside of its data directory (config_file on its command line). */
   configElsewhere?: boolean;
   /** What the server that will run on it is; a backup of another one is refused before the swap. */
@@ -68,6 +73,8 @@ export interface LaidDown {
   reusedBytes: number;
   reusedParts: number;
   reusedSegments: number;
+  /** What of the backup's settings was overridden, and why. */
+  overridden: string[];
   /** With verify full. */
   verified?: VerifiedCluster;
   /** Highest resident memory of the process that did it. */

@@ -27,6 +27,8 @@ export async function makeJob(
     wipe: request.wipe,
     unattended: false,
     configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file'),
+    keepSettings: request.keepSettings,
+    server: proven.server,
     ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
     ...(request.moment && request.moment.action !== 'promote'
       ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }

@@ -5,6 +5,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { TargetProbe } from '../target/probe.ts';
+import { checkCollations } from './check-collations.ts';
 import type { Target } from './engine.ts';
 import { withLeftovers } from './failure-hints.ts';
 import { createProofs } from './proofs.ts';
@@ -54,6 +55,7 @@ export async function promoteService(
     const { reached } = await seeThroughRecovery(address, options, report, signal);
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
+    const collations = await checkCollations(steady, report);
     const notes = await cleanUp(
       engine,
       { target: targetOf(place, pgdata), archiving: awaited, keepPrevious: awaited.keepPrevious },
@@ -69,7 +71,7 @@ export async function promoteService(
       dataDirectory: found.data.place.root,
       target: awaited.target,
       reached,
-      notes,
+      notes: [...collations, ...notes],
     };
   } finally {
     await engine.close().catch(() => undefined);

@@ -4,6 +4,7 @@ import type { Mount } from '../docker/mount.ts';
 import { containersUsing, volumeExists } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
@@ -17,6 +18,7 @@ import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { proveOwner } from './prove-service-restore.ts';
 import type { CopyRequest } from './request.ts';
+import { findServerFacts } from './server-facts.ts';
 import { mountsOf, targetOf } from './service-target.ts';
 import { proveSwitch } from './switch-service.ts';
 
@@ -32,6 +34,7 @@ export interface ProvenCopy {
   mounts: Mount[];
   major: number;
   configuration: Configuration;
+  server: ServerFacts;
   scripts: readonly SqlScript[];
   owner: Owner;
   proofs: Proofs['all'];
@@ -56,15 +59,16 @@ export async function proveCopy(
   const source = await proveRepository(request, proofs, signal);
   const major = original && (await proveFit(original, source?.backup, request.moment, proofs, signal));
   if (original) await proveSettings(original, configuration, proofs, signal);
+  const server = original && (await findServerFacts(original, signal));
   const found = original && { ...original, data: copyData(original.data, name) };
   const places = found && source && (await provePlaces(found, source, request, proofs));
   const probe = found && places && source && (await proveVolumes(found, places, source, request, context, proofs));
   const owner = found && (await proveOwner(request, found, probe, proofs));
   proofs.demandAll();
-  if (!original || !found || !source || !places || major === undefined || !owner) {
+  if (!original || !found || !source || !places || !server || major === undefined || !owner) {
     throw new OdoError('bug', 'a proof failed without an error');
   }
-  return { original, found, source, ...places, major, configuration, scripts, owner, proofs: proofs.all };
+  return { original, found, source, ...places, major, configuration, server, scripts, owner, proofs: proofs.all };
 }
 
 /** Whether something listens there on this machine; an engine on another one tells when the server is started. */

@@ -2,6 +2,7 @@ import { inspectImage, postgresUser } from '../docker/image.ts';
 import { volumeExists } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
@@ -13,6 +14,7 @@ import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
+import { findServerFacts } from './server-facts.ts';
 import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
 
 /** Everything that the proofs found out and the steps need. */
@@ -23,6 +25,7 @@ export interface ProvenService {
   mounts: ReturnType<typeof mountsOf>;
   major: number;
   configuration: Configuration;
+  server: ServerFacts;
   scripts: readonly SqlScript[];
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
@@ -45,6 +48,7 @@ export async function proveServiceRestore(
   const source = await proveRepository(request, proofs, signal);
   const major = found && (await proveFit(found, source?.backup, request.moment, proofs, signal));
   if (found) await proveSettings(found, configuration, proofs, signal);
+  const server = found && (await findServerFacts(found, signal));
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
 
   const data = found && tablespaces && { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
@@ -53,8 +57,9 @@ export async function proveServiceRestore(
     const probe = engine && data && (await proveVolume(engine, data.target, source, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
-    if (!found || !source || !data || major === undefined || !owner) throw new OdoError('bug', 'a proof failed without an error');
-    return { found, source, ...data, major, configuration, scripts, engine, owner, proofs: proofs.all };
+    if (!found || !source || !data || !server || major === undefined || !owner)
+      throw new OdoError('bug', 'a proof failed without an error');
+    return { found, source, ...data, major, configuration, server, scripts, engine, owner, proofs: proofs.all };
   } catch (error) {
     await engine?.close();
     throw error;

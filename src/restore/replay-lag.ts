@@ -1,7 +1,6 @@
 import type { Report } from '../events.ts';
-import type { Backup } from '../formats/format.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
-import type { WalPlan } from '../wal/wal-plan.ts';
+import type { Source } from './prove-repository.ts';
 
 /** The WAL that a recovery replays, as positions in it. */
 export interface WayToReplay {
@@ -10,13 +9,18 @@ export interface WayToReplay {
   segmentSizeBytes: number;
 }
 
-/** From the backup's first segment to the end of the last one that the archive holds; undefined when a backup with its own WAL does not tell. */
-export function wayToReplay({ wal, backup }: { wal: WalPlan; backup: Backup }): WayToReplay | undefined {
+/**
+ * From the backup's first segment to the end of the last one that the archive holds, or to the record at which a target stops recovery; undefined when
+ * a backup with its own WAL does not tell.
+ */
+export function wayToReplay(source: Pick<Source, 'wal' | 'backup' | 'moment'>): WayToReplay | undefined {
+  const { wal, backup, moment } = source;
   if (wal.source === 'archive') {
     const { segmentSizeBytes, spans, endSegment } = wal;
     const startOf = (name: string) => BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes);
     const beginLsn = startOf(spans[0]?.firstSegment ?? endSegment);
-    return { beginLsn, endLsn: startOf(endSegment) + BigInt(segmentSizeBytes), segmentSizeBytes };
+    const endLsn = moment?.stop ? parseLsn(moment.stop.lsn) : startOf(endSegment) + BigInt(segmentSizeBytes);
+    return { beginLsn, endLsn, segmentSizeBytes };
   }
   const { beginLsn, endLsn, walSegmentSizeBytes: segmentSizeBytes = DEFAULT_SEGMENT_SIZE_BYTES } = backup;
   if (beginLsn === undefined || endLsn === undefined) return undefined;

@@ -24,6 +24,8 @@ export interface RestoreRequest extends RepositoryRequest {
   archiveMode: 'off' | 'keep';
   /** Single settings for the restored server, which stay. */
   settings: readonly Setting[];
+  /** Override none of the backup's settings, also where they do not fit the server. */
+  keepSettings: boolean;
   /** File that replaces pg_hba.conf. */
   hbaFile?: string;
   /** Where tablespaces go, by name, OID or old path. */

@@ -7,15 +7,18 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport } from './at-target.ts';
+import { checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { commandFor, isResumable, withHints, withKeptStaging } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
+import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { CopyRequest } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
@@ -48,7 +51,7 @@ interface Run {
  */
 export async function restoreCopy(request: CopyRequest, context: RunContext): Promise<Plan | Receipt> {
   const startedAt = new Date().toISOString();
-  const { report, phases } = timePhases(context.report);
+  const { report, phases } = timePhases(measureProgress(context.report));
   const { signal, version } = context;
   const name = nameOf(request);
 
@@ -170,12 +173,16 @@ async function bringUpCopy(run: Run) {
   const { database, reached } = await seeThroughRecovery(
     address,
     { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'promote' },
-    report,
+    tellLag(report, wayToReplay(proven.source)),
     signal,
   );
   if (request.moment) demandReached(request.moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
-  const checked = await checkCopy(run, laidDown, database);
+  const checked = [
+    ...laidDown.overridden,
+    ...(await checkCopy(run, laidDown, database)),
+    ...(await checkCollations(database, report)),
+  ];
   signal.throwIfAborted();
   const { target } = proven;
   const archiving = archivingOf(proven.configuration);

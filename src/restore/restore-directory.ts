@@ -98,6 +98,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     fresh: request.fresh,
     wipe: request.wipe,
     unattended: true,
+    keepSettings: request.keepSettings,
     ...(owner ? { owner } : {}),
     ...(request.moment ? { stopAt: request.moment } : {}),
     ...configuration,
@@ -121,7 +122,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     ...(request.moment ? { moment: momentReport(request.moment, source, 'left') } : {}),
     laidDown,
     phases,
-    notes: notesFor(target, configuration.keepArchiving, request.moment),
+    notes: [...laidDown.overridden, ...notesFor(target, configuration.keepArchiving, request.moment)],
   };
 }
 

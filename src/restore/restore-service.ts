@@ -6,6 +6,7 @@ import { inPhase, type Report } from '../events.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport, waitingNotes } from './at-target.ts';
+import { checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
@@ -95,7 +96,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
         finishedAt: new Date().toISOString(),
         moment: momentReport(request.moment, proven.source, outcome),
         ...(outcome === 'paused' ? { downtimeMs } : {}),
-        notes: [...checked, ...waitingNotes(request, outcome)],
+        notes: [...laidDown.overridden, ...checked, ...waitingNotes(request, outcome)],
       };
     }
     // From here on there is no way back, and little to do: a cancellation comes too late.
@@ -114,7 +115,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       finishedAt: new Date().toISOString(),
       ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       downtimeMs,
-      notes: [...checked, ...notes],
+      notes: [...laidDown.overridden, ...checked, ...notes],
     };
   } finally {
     // By now the outcome is known; what the engine says of its container must not take its place.
@@ -159,6 +160,8 @@ async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   else demandReplayedToEnd(proven.source.wal, reached);
   const checked = await checkRestored(run, version, laidDown, waits ? undefined : database);
   signal.throwIfAborted();
+  // Of a server that waits it is asked when it is promoted.
+  if (!waits) checked.push(...(await checkCollations(database, report)));
   if (waits && moment?.action === 'shutdown') await stop(run);
   if (isToWait && !waits) checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
   return { address, reached, downtimeMs, checked, waits };
@@ -259,6 +262,9 @@ function planOf(request: ServiceRequest, { found, source, target, owner, proofs 
   const layingDown = [
     ...(request.wipe ? [`DELETE the old data in ${target.pgdata.root}`] : []),
     `lay backup ${source.backup.id} down in ${target.pgdata.odoDir}${request.wipe ? '' : ', beside the old data'}`,
+    ...(request.keepSettings
+      ? []
+      : ["override settings of the backup that do not fit the service's server (the receipt names them)"]),
     request.replaceConf === undefined ? 'keep its postgresql.auto.conf' : 'replace its postgresql.auto.conf',
   ];
   return {

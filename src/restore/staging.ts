@@ -118,8 +118,19 @@ function settleOld(pgdata: Place): Journal | undefined {
 
 /** Everything that decides which bytes are staged; credentials and addresses do not. */
 function fingerprintOf(job: LayDownJob): string {
-  const { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving } = job;
-  const facts = { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving };
+  const { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving, keepSettings } = job;
+  const facts = {
+    repository,
+    backup,
+    target,
+    owner,
+    replacementConf,
+    unattended,
+    settings,
+    hbaConf,
+    keepArchiving,
+    keepSettings,
+  };
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

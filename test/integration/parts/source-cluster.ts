@@ -5,6 +5,8 @@ let ports = 54400 + (process.pid % 500);
 
 /** A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup. */
 export interface SourceCluster {
+  /** The container's name. */
+  container: string;
   sql(text: string, database?: string): Promise<string>;
   /** Runs a program in the container, as the postgres user unless another is named. */
   exec(argv: readonly string[], user?: string): Promise<string>;
@@ -84,6 +86,7 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
   await restart();
 
   return {
+    container: name,
     sql,
     exec,
     async archiveAll() {

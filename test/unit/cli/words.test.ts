@@ -85,6 +85,7 @@ const RECEIPT: Receipt = {
     reusedBytes: 0,
     reusedParts: 0,
     reusedSegments: 0,
+    overridden: [],
     peakMemoryBytes: 100 * 2 ** 20,
   },
   phases: [

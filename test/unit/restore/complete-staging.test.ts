@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parsePgControl } from '../../../src/postgres/pg-control.ts';
 import { blockTurnsArchivingOff, removeBlock } from '../../../src/postgres/recovery-settings.ts';
 import { completeStaging } from '../../../src/restore/complete-staging.ts';
 import type { LayDownJob, Target } from '../../../src/restore/engine.ts';
@@ -236,5 +237,56 @@ describe('a backup that cannot be started', () => {
     refused(jobWith({}, backup), { code: 'backupIncomplete', message: expect.stringContaining(segment(1, 3)) });
     fs.writeFileSync(path.join(incoming, 'pg_wal', segment(1, 3)), walSegment(1, 3, SYSTEM_IDENTIFIER));
     expect(() => completeStaging(jobWith({}, backup))).not.toThrow();
+  });
+});
+
+describe('settings that do not fit the server', () => {
+  const OPERATOR = {
+    'postgresql.conf': "include 'custom.conf'\n",
+    'custom.conf': "log_directory = '/controller/log'\nlogging_collector = 'on'\nshared_preload_libraries = 'pgaudit'\n",
+    'pg_hba.conf': 'local all all peer map=local\n',
+    'pg_ident.conf': 'local enterprise postgres\n',
+  };
+  const server = { libraries: ['plpgsql'], mounts: [], commandLine: {} };
+
+  it('are overridden before the settings of recovery, so that they stay when those go; doing it twice changes nothing', () => {
+    layDown(OPERATOR);
+    const notes = completeStaging(jobWith({ server }));
+    const once = read('postgresql.auto.conf');
+    expect(notes).toHaveLength(5);
+    expect(once.indexOf('logging_collector')).toBeLessThan(once.indexOf('restore_command'));
+    const kept = removeBlock(once);
+    for (const line of [
+      "logging_collector = 'off'",
+      "log_directory = 'log'",
+      "shared_preload_libraries = ''",
+      "work_mem = '8MB'",
+    ]) {
+      expect(kept.split('\n')).toContain(line);
+    }
+    expect(read('pg_ident.conf')).toContain('local postgres postgres');
+    const ident = read('pg_ident.conf');
+    expect(completeStaging(jobWith({ server }))).toEqual(notes);
+    expect([read('postgresql.auto.conf'), read('pg_ident.conf')]).toEqual([once, ident]);
+  });
+
+  it('are left as they are when they are to be kept, and where the user has set them', () => {
+    layDown(OPERATOR);
+    expect(completeStaging(jobWith({ server, keepSettings: true }))).toEqual([
+      expect.stringMatching(/^max_connections was raised/),
+    ]);
+    expect(removeBlock(read('postgresql.auto.conf'))).toBe("work_mem = '8MB'\n");
+    completeStaging(jobWith({ server, settings: [['log_directory', '/controller/log']] }));
+    expect(read('postgresql.auto.conf')).toContain("log_directory = '/controller/log'");
+    expect(read('postgresql.auto.conf')).not.toContain("log_directory = 'log'");
+  });
+
+  it('are raised among the settings of recovery where pg_control demands more', () => {
+    layDown({ 'postgresql.conf': 'max_connections = 3\n' });
+    const notes = completeStaging(jobWith({ server }));
+    const { max_connections: needed } = parsePgControl(CONTROL).settings;
+    expect(notes).toEqual([expect.stringContaining(`max_connections was raised from 3 to ${needed}`)]);
+    expect(read('postgresql.auto.conf')).toContain(`max_connections = '${needed}'`);
+    expect(removeBlock(read('postgresql.auto.conf'))).not.toContain('max_connections');
   });
 });

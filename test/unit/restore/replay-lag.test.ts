@@ -73,6 +73,15 @@ it('goes by what a backup with its own WAL says, and says nothing where that say
   expect(wayToReplay({ wal: { source: 'included' }, backup: silent })).toBeUndefined();
 });
 
+it('goes no farther than a target of which the position is known', () => {
+  const way = wayToReplay({
+    wal: ARCHIVE,
+    backup: BACKUP,
+    moment: { timeline: 2, stop: { lsn: '1/9000100', time: '2026-01-01T00:00:00Z' } },
+  });
+  expect(way?.endLsn).toBe(0x1_0900_0100n);
+});
+
 it('leaves alone what tells of no replay, and a name that no such segment can have', () => {
   for (const event of [
     { type: 'progress', phase: 'recover', segments: 3 },

@@ -1,0 +1,105 @@
+import { isOn } from './configuration-file.ts';
+
+/** What is known of the server that will run on restored files; plain JSON. */
+export interface ServerFacts {
+  /** The libraries that it can load, without `.so`; not given when nothing could be found out. */
+  libraries?: readonly string[];
+  /** Where directories are mounted in its container: what lies there may be what the settings mean. */
+  mounts: readonly string[];
+  /** Settings of its command line, which beat every file. */
+  commandLine: Readonly<Record<string, string>>;
+}
+
+/** Nothing is known of a server that somebody will start later. */
+export const UNKNOWN_SERVER: ServerFacts = { mounts: [], commandLine: {} };
+
+/** A setting of the backup's configuration with which the server would not start, or not work. */
+export interface UnfitSetting {
+  name: string;
+  was: string;
+  /** What it gets instead. */
+  value: string;
+  why: string;
+}
+
+/**
+ * What a CloudNativePG container has, and nothing else: the operator's program, certificates, socket and logs; volumes that are projected into it;
+ * images with extensions. Source: CloudNativePG, pkg/postgres/configuration.go, and its documentation on projected volumes and image volume extensions.
+ */
+const OPERATOR_DIRECTORIES = ['/controller', '/projected', '/extensions'];
+
+/** Where the servers of the official images, and Debian's, listen. */
+const SOCKET_DIRECTORY = '/var/run/postgresql';
+
+const COMMANDS = ['archive_command', 'restore_command', 'archive_cleanup_command', 'recovery_end_command'];
+const SSL_FILES = ['ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', 'ssl_dh_params_file'];
+const LIBRARY_LISTS = ['shared_preload_libraries', 'session_preload_libraries', 'local_preload_libraries'];
+const SEARCH_PATHS: Readonly<Record<string, string>> = { dynamic_library_path: '$libdir', extension_control_path: '$system' };
+
+/** Finds the settings that do not fit the server, with what to put in their place. Pure; the order is that of the rules. */
+export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: ServerFacts): UnfitSetting[] {
+  const unfit: UnfitSetting[] = [];
+  const replace = (name: string, value: string, why: string) => {
+    const was = settings.get(name);
+    // What the command line says holds whatever stands in a file.
+    if (was !== undefined && was !== value && !(name in facts.commandLine)) unfit.push({ name, was, value, why });
+  };
+  const operatorPath = (name: string) => findOperatorPath(settings.get(name) ?? '', facts.mounts);
+
+  for (const name of COMMANDS) {
+    const path = operatorPath(name);
+    if (path) replace(name, '', `it calls ${path}, a program of the operator that this server does not have`);
+  }
+  if (operatorPath('primary_conninfo'))
+    replace('primary_conninfo', '', 'it leads to the old primary, with certificates of the operator');
+  const certificate = isOn(settings.get('ssl')) ? SSL_FILES.map(operatorPath).find(Boolean) : undefined;
+  if (certificate) replace('ssl', 'off', `${certificate} is a certificate of the operator that this server does not have`);
+  const socket = operatorPath('unix_socket_directories');
+  if (socket) replace('unix_socket_directories', SOCKET_DIRECTORY, `${socket} is a directory of the operator's container`);
+  const log = operatorPath('log_directory');
+  if (log) {
+    const why = `${log} is a directory of the operator's container; the log goes to the container's own`;
+    replace('logging_collector', 'off', why);
+    replace('log_destination', 'stderr', why);
+    replace('log_directory', 'log', why);
+  }
+  for (const [name, value] of Object.entries(SEARCH_PATHS)) {
+    const path = operatorPath(name);
+    if (path) replace(name, value, `${path} is a directory of the operator's container`);
+  }
+  for (const name of LIBRARY_LISTS) {
+    const { kept, missing } = sortLibraries(settings.get(name) ?? '', facts);
+    if (missing.length > 0) replace(name, kept.join(','), `this server does not have ${missing.join(', ')}`);
+  }
+  if (settings.get('synchronous_standby_names')) {
+    replace('synchronous_standby_names', '', 'no standby follows the restored server, and every commit would wait for one');
+  }
+  // Set by the operator, which starts the server again itself.
+  if (log || socket) replace('restart_after_crash', 'on', 'the operator that would start the server again is not there');
+  return unfit;
+}
+
+/** The first path of the operator's in a value, unless something is mounted there. */
+function findOperatorPath(value: string, mounts: readonly string[]): string | undefined {
+  const paths = value.match(/\/[\w./-]+/g) ?? [];
+  return paths.find(
+    (path) => OPERATOR_DIRECTORIES.some((directory) => isBelow(path, directory)) && !mounts.some((mount) => isBelow(path, mount)),
+  );
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.replace(/\/?$/, '/'));
+}
+
+function sortLibraries(list: string, { libraries }: ServerFacts): { kept: string[]; missing: string[] } {
+  const names = list
+    .split(',')
+    .map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
+    .filter(Boolean);
+  // A path of its own is looked up elsewhere than the listing.
+  const isThere = (name: string) => {
+    const plain = name.replace(/^\$libdir\/(plugins\/)?/, '').replace(/\.so$/, '');
+    return libraries === undefined || plain.includes('/') || libraries.includes(plain);
+  };
+  return { kept: names.filter(isThere), missing: names.filter((name) => !isThere(name)) };
+}

@@ -1,0 +1,125 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CloudNativeCluster, startCloudNativeCluster } from './parts/cloudnative-cluster.ts';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { until } from './parts/run.ts';
+import { createBucket, emptyBucket } from './parts/s3.ts';
+
+const ROWS = 'select count(*) from orders';
+
+/** What CloudNativePG has backed up, in a service on a plain image. */
+describe('a backup of CloudNativePG', () => {
+  let bucket: string;
+  let source: CloudNativeCluster;
+  let project: ComposeProject;
+
+  beforeAll(async () => {
+    bucket = await createBucket();
+    source = await startCloudNativeCluster({ major: 15, bucket, prefix: 'cnpg', server: 'shop' });
+    await source.sql("create database app template template0 locale 'en_US.utf8'");
+    await source.sql('create table orders as select n as id, md5(n::text) as what from generate_series(1, 1000) n', 'app');
+    await source.sql("update pg_database set datcollversion = '2.28' where datname = 'app'");
+    await source.backup();
+    await source.sql("insert into orders values (1001, 'after the backup')", 'app');
+    await source.archiveAll();
+    await source.remove();
+    project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
+    await project.up();
+  });
+
+  afterAll(async () => {
+    await source?.remove();
+    await project?.down();
+    if (bucket) await emptyBucket(bucket);
+  });
+
+  const restore = (...more: string[]) => ['-u', `s3://${bucket}/cnpg/shop`, '-v', 'db', '-n', 'db', '-f', project.file, ...more];
+  const inForce = async (...names: string[]) => Promise.all(names.map((name) => project.sql(`show ${name}`)));
+
+  async function restart(): Promise<void> {
+    await project.compose('restart', '-t', '60', 'db');
+    await until('the service answers again', () =>
+      project.sql('select 1').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  it('comes up with no hand work, says what was overridden and why, and starts again without ODO', async () => {
+    const receipt = await odoReceipt(restore());
+    expect(await project.sql(ROWS, 'app')).toBe('1001');
+    expect(await project.sql('select pg_is_in_recovery()')).toBe('f');
+    const notes: string[] = receipt.notes;
+    for (const told of [
+      /^archive_command is '' instead of .*\/controller\/manager/,
+      /^restore_command is ''/,
+      /^primary_conninfo is ''/,
+      /^ssl is 'off' instead of 'on': \/controller\/certificates\/server\.crt/,
+      /^unix_socket_directories is '\/var\/run\/postgresql'/,
+      /^logging_collector is 'off'/,
+      /^shared_preload_libraries is 'pg_stat_statements' instead of .* this server does not have pgaudit/,
+      /^synchronous_standby_names is ''/,
+      /^restart_after_crash is 'on'/,
+      /^pg_ident\.conf got "local postgres postgres"/,
+      /^archiving is off/,
+      /^in database app text may sort in another order .*libc 2\.28.* REINDEX DATABASE "app"; ALTER DATABASE "app" REFRESH COLLATION VERSION;/,
+    ]) {
+      expect(
+        notes.filter((note) => told.test(note)),
+        `${told}\n${notes.join('\n')}`,
+      ).toHaveLength(1);
+    }
+
+    await restart();
+    expect(await project.sql(ROWS, 'app')).toBe('1001');
+    await project.sql("insert into orders values (1002, 'after the restart')", 'app');
+    expect(await inForce('ssl', 'shared_preload_libraries', 'archive_mode', 'max_connections')).toEqual([
+      'off',
+      'pg_stat_statements',
+      'off',
+      '150',
+    ]);
+    // What ODO advised does away with what it warned of.
+    const advice = /run in it: (.*)$/.exec(notes.find((note) => note.startsWith('in database app')) ?? '')?.[1] ?? '';
+    for (const command of advice.split(/(?<=;) /)) await project.sql(command, 'app');
+    expect(
+      await project.sql(
+        "select datcollversion = pg_database_collation_actual_version(oid) from pg_database where datname = 'app'",
+      ),
+    ).toBe('t');
+  });
+
+  it('recovers where the configuration grants less than the original had, and goes back to that with the next restart', async () => {
+    fs.mkdirSync(path.join(project.folder, 'small'));
+    fs.writeFileSync(path.join(project.folder, 'small/postgresql.auto.conf'), 'max_connections = 30\nmax_worker_processes = 4\n');
+    const { notes } = await odoReceipt(restore('-c', path.join(project.folder, 'small')));
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^max_connections was raised from 30 to 150 /),
+        expect.stringMatching(/^max_worker_processes was raised from 4 to 32 /),
+      ]),
+    );
+    expect(await project.sql(ROWS, 'app')).toBe('1001');
+    await restart();
+    expect(await inForce('max_connections', 'max_worker_processes')).toEqual(['30', '4']);
+  });
+
+  it('is left as it is with --keep-settings, with which this server does not start; the way back is told', async () => {
+    await project.sql('create table before_this as select 1');
+    const { code, stderr } = await odo(restore('--keep-settings', '--keep-previous'));
+    expect(stderr).toContain('could not access file "pgaudit"');
+    expect(code).toBe(30);
+    expect(stderr).toContain('odo rollback');
+    await project.compose('stop', 'db');
+    expect((await odo(['rollback', '-v', 'db', '-n', 'db', '-f', project.file])).code).toBe(0);
+    await until('the old data is served', () =>
+      project.sql('select count(*) from before_this').then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+});
