@@ -1,18 +1,35 @@
 #!/usr/bin/env node
 import { supportsColorStderr } from 'chalk';
 import { type Output, outliveTerminal } from './cli/outlive-terminal.ts';
-import { parseCommandLine } from './cli/parse.ts';
+import { type Parsed, parseCommandLine } from './cli/parse.ts';
 import type { Renderer } from './cli/render.ts';
 import { createJsonRenderer } from './cli/render-json.ts';
 import { createTextRenderer } from './cli/render-text.ts';
+import { quiet, tellSettings, verbose, warnOfSecret } from './cli/verbosity.ts';
 import { asOdoError, cancelled, EXIT } from './errors.ts';
 import type { Report } from './events.ts';
 
 const argv = process.argv.slice(2);
-const json = argv.includes('--json');
 
-/** Chosen before the command line is parsed, so that an error in it comes in the right form too. */
-function createRenderer({ stdout, stderr, plain }: Output): Renderer {
+interface Style {
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+}
+
+/** As the settings say; where they are wrong, as the command line does, so that the error comes in the right form, too. */
+function styleOf(parsed: Parsed | { failure: unknown }): Style {
+  const isOn = (name: keyof Style) => ('args' in parsed ? parsed.args[name] === true : argv.includes(`--${name}`));
+  return { json: isOn('json'), quiet: isOn('quiet'), verbose: isOn('verbose') };
+}
+
+function createRenderer(output: Output, style: Style): Renderer {
+  const renderer = createPlainRenderer(output, style);
+  const told = style.quiet ? quiet(renderer) : renderer;
+  return style.verbose ? verbose(told) : told;
+}
+
+function createPlainRenderer({ stdout, stderr, plain }: Output, { json }: Style): Renderer {
   if (json) return createJsonRenderer(stdout, stderr);
   const live = !plain && process.stderr.isTTY === true && process.env.TERM !== 'dumb';
   const size = () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 });
@@ -20,7 +37,7 @@ function createRenderer({ stdout, stderr, plain }: Output): Renderer {
     process.stderr.on('resize', redraw);
     return () => void process.stderr.off('resize', redraw);
   };
-  const colors = !plain && supportsColorStderr ? supportsColorStderr.level : 0;
+  const colors = !plain && !process.env.NO_COLOR && supportsColorStderr ? supportsColorStderr.level : 0;
   const resultColumns = process.stdout.isTTY && !plain ? { resultColumns: () => process.stdout.columns || 80 } : {};
   return createTextRenderer({ stdout, stderr, live, size, onResize, ...resultColumns, colors });
 }
@@ -46,16 +63,22 @@ function cancelOnSignals(report: Report): AbortSignal {
 }
 
 async function main(): Promise<number> {
-  const renderer = outliveTerminal(createRenderer);
+  const parsed = await parseCommandLine(argv).catch((failure: unknown) => ({ failure }));
+  const style = styleOf(parsed);
+  const renderer = outliveTerminal((output) => createRenderer(output, style));
   const signal = cancelOnSignals(renderer.event);
   try {
-    const parsed = await parseCommandLine(argv);
+    if ('failure' in parsed) throw parsed.failure;
     if ('print' in parsed) {
       process.stdout.write(`${parsed.print}\n`);
       return EXIT.done.exitCode;
     }
-    await parsed.run(parsed.args, {
+    const { run, args, settings } = parsed;
+    if (style.verbose) tellSettings(settings, renderer);
+    warnOfSecret(settings, renderer);
+    await run(args, {
       env: process.env,
+      settings,
       report: renderer.event,
       signal,
       show: renderer.result,

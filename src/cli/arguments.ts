@@ -12,6 +12,7 @@ import type {
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 import { copyDestination } from './destination.ts';
+import { SESSION_TOKEN } from './settings.ts';
 import { targetRequest } from './target-options.ts';
 import { DEFAULT_IMAGE } from './version.ts';
 
@@ -50,8 +51,9 @@ function keys(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig['credentials
       accessKeyId === undefined ? 'access key (-a or AWS_ACCESS_KEY_ID)' : 'secret key (-s or AWS_SECRET_ACCESS_KEY)';
     throw new OdoError('usage', `the ${missing} is missing`, { hint: 'give both keys, or neither to use a profile or role' });
   }
+  const ownToken = text(args, SESSION_TOKEN);
   // A session token of the environment belongs to the environment's keys, not to keys given as flags.
-  const sessionToken = flagKey === undefined && flagSecret === undefined ? given(env.AWS_SESSION_TOKEN) : undefined;
+  const sessionToken = ownToken ?? (flagKey === undefined && flagSecret === undefined ? given(env.AWS_SESSION_TOKEN) : undefined);
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 

@@ -14,12 +14,16 @@ import { listTemporary, stopTemporary } from '../restore/temporary-servers.ts';
 import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
 import { type Arguments, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, somebodyToAsk } from './ask.ts';
+import { reportConfig } from './config-report.ts';
 import type { Result } from './render.ts';
+import type { Setting } from './settings.ts';
 import { VERSION } from './version.ts';
 
 /** What a command gets from main.ts. */
 export interface CommandContext {
   env: NodeJS.ProcessEnv;
+  /** The settings in force, and where they come from. */
+  settings: readonly Setting[];
   report: Report;
   signal: AbortSignal;
   /** Shows the result. A command may show one and fail all the same. */
@@ -33,7 +37,6 @@ export type Command = (args: Arguments, context: CommandContext) => Promise<void
 
 export const restore: Command = async (args, { env, report, signal, show, logFile }) => {
   const request = restoreRequest(args, env);
-  warnOfSecret(args, report);
   if (request.wipe && !request.dryRun && args.yes !== true && !somebodyToAsk()) {
     throw new OdoError('usage', '--wipe deletes the old data before the new is proven, and there is no terminal to ask on', {
       hint: 'add --yes if that is what you want',
@@ -48,7 +51,6 @@ export const restore: Command = async (args, { env, report, signal, show, logFil
 
 export const check: Command = async (args, { env, report, signal, show }) => {
   const request = { ...restoreRequest(args, env), dryRun: true };
-  warnOfSecret(args, report);
   const proofs: Proof[] = [];
   const collect: Report = (event) => {
     if (event.type === 'proof') {
@@ -67,9 +69,8 @@ export const check: Command = async (args, { env, report, signal, show }) => {
   }
 };
 
-export const list: Command = async (args, { env, report, signal, show }) => {
+export const list: Command = async (args, { env, signal, show }) => {
   const request = repositoryRequest(args, env);
-  warnOfSecret(args, report);
   const found = await listBackups(request, signal);
   show(found);
   if (found.repositories.every(({ backups }) => backups.length === 0)) {
@@ -79,9 +80,8 @@ export const list: Command = async (args, { env, report, signal, show }) => {
   }
 };
 
-export const showOne: Command = async (args, { env, report, signal, show }) => {
+export const showOne: Command = async (args, { env, signal, show }) => {
   const request = repositoryRequest(args, env);
-  warnOfSecret(args, report);
   show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', signal));
 };
 
@@ -113,6 +113,8 @@ export const temporary: Command = async (args, { signal, show }) => {
   else show(await listTemporary(signal));
 };
 
+export const config: Command = async (_args, { settings, show }) => show(reportConfig(settings));
+
 export const agent: Command = async () => serveAgent(createDirectoryEngine(), process.stdin, process.stdout, VERSION);
 
 function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
@@ -125,14 +127,4 @@ function unlessHeld(report: Report): Report {
   return (event) => {
     if (event.type !== 'proof' || event.state !== 'held') report(event);
   };
-}
-
-function warnOfSecret(args: Arguments, report: Report): void {
-  if (args['aws-secret-key'] === undefined) return;
-  report({
-    type: 'note',
-    level: 'warning',
-    message:
-      'a secret on the command line can be seen by other users of this machine; AWS_SECRET_ACCESS_KEY in the environment is safer',
-  });
 }

@@ -163,6 +163,13 @@ export const RESTORE_OPTIONS = {
 
 /** Options of every command. */
 export const OUTPUT_OPTIONS = {
+  config: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'a YAML file with options, its keys named as the long options (default: odo.yaml, where there is one)',
+  },
   yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' },
   json: { type: 'boolean', default: false, describe: 'events as NDJSON on stderr, the result as one JSON document on stdout' },
+  quiet: { alias: 'q', type: 'boolean', default: false, describe: 'tell warnings, errors and the result only' },
+  verbose: { type: 'boolean', default: false, describe: 'tell the settings in force, and the causes of an error' },
 } as const satisfies Record<string, Options>;

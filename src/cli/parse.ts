@@ -1,103 +1,33 @@
 import yargs from 'yargs';
 import { EXIT, OdoError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
-import { agent, type Command, check, clean, list, promote, restore, rollback, showOne, status, temporary } from './commands.ts';
-import { OUTPUT_OPTIONS, RESTORE_OPTIONS, SERVICE_OPTIONS, STORE_OPTIONS } from './options.ts';
+import { COMMANDS, type CommandEntry, usageOf } from './command-table.ts';
+import { agent, type Command } from './commands.ts';
+import { EXAMPLES } from './examples.ts';
+import { nearest } from './near.ts';
+import { type Setting, type Surroundings, settle, toArguments } from './settings.ts';
+import { ALL_OPTIONS, optionsOf } from './topics.ts';
 import { VERSION } from './version.ts';
 
 /** A command line that was understood: what to run, or (for --help and --version) the text to print. */
-export type Parsed = { run: Command; args: Arguments } | { print: string };
+export type Parsed = { run: Command; args: Arguments; settings: readonly Setting[] } | { print: string };
 
-const EXAMPLES: readonly [string, string][] = [
-  ['$0 -u s3://backups/shop -v db -n db -f compose.yaml', 'the latest backup, into the service; keys from the environment'],
-  [
-    '$0 -a KEY -s SECRET -r eu-west-1 -u s3://backups/shop -v db -n db -f compose.yaml -c',
-    'all given; postgresql.auto.conf from ./confs',
-  ],
-  [
-    '$0 -u s3://backups/shop --endpoint http://127.0.0.1:9000 … --backup 20251024T022608',
-    'one certain backup from an S3-compatible server',
-  ],
-  ['$0 -u s3://backups/shop … --dry-run', 'make every check, print the plan, touch nothing'],
-  ['$0 -u s3://backups/shop --into /srv/pgdata', 'into a directory, without Docker'],
-  ['$0 rollback -v db -n db -f compose.yaml', 'put back what was there before a restore that did not end well'],
-];
-
-/** Understands a command line. Anything wrong with it is an OdoError `usage`. */
-export async function parseCommandLine(argv: readonly string[]): Promise<Parsed> {
+/**
+ * Understands a command line, together with the environment, the config file and `.env` of the working directory. Anything wrong with them is
+ * an OdoError `usage`.
+ */
+export async function parseCommandLine(
+  argv: readonly string[],
+  surroundings: Surroundings = { env: process.env, directory: process.cwd() },
+): Promise<Parsed> {
   let chosen: Command | undefined;
   let printed = '';
-  const choose = (command: Command) => () => {
-    chosen = command;
-  };
   const codes = Object.values(EXIT).map(({ exitCode, meaning }) => `  ${String(exitCode).padStart(3)}  ${meaning}`);
 
   const parser = yargs([...argv])
     .scriptName('odo')
     .usage('$0 [restore] [options]\n\nGets a PostgreSQL backup out of object storage and back into a Docker Compose service.')
-    .command(
-      ['restore', '$0'],
-      'restore a backup into a compose service, or with --into into a directory',
-      (command) => command.options({ ...STORE_OPTIONS, ...SERVICE_OPTIONS, ...RESTORE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(restore),
-    )
-    .command(
-      'rollback',
-      'put the data back that was there before the last restore',
-      (command) => command.options({ ...SERVICE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(rollback),
-    )
-    .command(
-      'promote',
-      'end the recovery of a server that waits at its target (--target-action pause or shutdown), and finish the restore',
-      (command) => command.options({ ...SERVICE_OPTIONS, 'stall-timeout': RESTORE_OPTIONS['stall-timeout'], ...OUTPUT_OPTIONS }),
-      choose(promote),
-    )
-    .command(
-      'check',
-      'make every check that a restore makes first, and tell whether it would start',
-      (command) => command.options({ ...STORE_OPTIONS, ...SERVICE_OPTIONS, ...RESTORE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(check),
-    )
-    .command(
-      'list',
-      'list every backup, good or not, and the moments that can be recovered',
-      (command) => command.options({ ...STORE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(list),
-    )
-    .command(
-      'show [id]',
-      'tell all that is known of one backup',
-      (command) =>
-        command
-          .positional('id', { type: 'string', describe: 'its id or name; the newest that is complete when not given' })
-          .options({ ...STORE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(showOne),
-    )
-    .command(
-      'status',
-      "tell what of a restore is on the service's volume",
-      (command) => command.options({ ...SERVICE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(status),
-    )
-    .command(
-      'clean',
-      'remove what restores have left: staged files, and old data that was kept',
-      (command) => command.options({ ...SERVICE_OPTIONS, ...OUTPUT_OPTIONS }),
-      choose(clean),
-    )
-    .command(
-      'temporary <action> [name]',
-      'list temporary servers, or stop one and remove its volume',
-      (command) =>
-        command
-          .positional('action', { choices: ['list', 'stop'] as const, describe: 'what to do' })
-          .positional('name', { type: 'string', describe: 'which one; not needed when there is only one' })
-          .options(OUTPUT_OPTIONS),
-      choose(temporary),
-    )
-    .command('agent', false, {}, choose(agent))
-    .example(EXAMPLES.map(([line, words]) => [line, words]))
+    .example(EXAMPLES.map(([line, words]) => [line.replace(/^odo/, '$0'), words]))
     .epilogue(`Exit codes:\n${codes.join('\n')}`)
     .parserConfiguration({ 'duplicate-arguments-array': true, 'greedy-arrays': false })
     .strict()
@@ -109,17 +39,60 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
     .exitProcess(false)
     .fail((message, error) => {
       if (error && !message) throw error;
-      throw new OdoError('usage', lowerFirst(message.replaceAll('\n', ' ')), {
-        hint: 'odo --help lists commands and options',
-        cause: error,
-      });
+      const told = withoutTwins(message);
+      throw new OdoError('usage', lowerFirst(told.replaceAll('\n', ' ')), { hint: hintFor(told), cause: error });
     });
+  for (const entry of COMMANDS) {
+    parser.command(
+      entry.isDefault ? [usageOf(entry), '$0'] : usageOf(entry),
+      entry.describe as string,
+      (command) => {
+        for (const [name, { demanded: _, ...positional }] of Object.entries(entry.positionals ?? {})) {
+          command.positional(name, positional);
+        }
+        return command.options(optionsOf(entry.topics, entry.also));
+      },
+      () => {
+        chosen = entry.run;
+      },
+    );
+  }
 
-  const args = (await parser.parseAsync([...argv], {}, (_error, _args, output) => {
+  const flags = (await parser.parseAsync([...argv], {}, (_error, _args, output) => {
     printed = output;
   })) as Arguments;
-  if (chosen && printed === '') return { run: chosen, args };
-  return { print: printed };
+  if (!chosen || printed !== '') return { print: printed };
+  // What runs in the restore container is told everything over its standard input.
+  if (chosen === agent) return { run: chosen, args: flags, settings: [] };
+  const settings = settle(flags, surroundings);
+  return { run: chosen, args: { ...flags, ...toArguments(settings) }, settings };
+}
+
+/** yargs names an unknown option in camel case once more. */
+function withoutTwins(message: string): string {
+  return message.replace(/^(Unknown arguments): (.*)$/m, (_all, what: string, words: string) => {
+    const names = words.split(', ');
+    const camel = (name: string) => name.replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase());
+    const kept = names.filter((name) => !names.some((other) => other.includes('-') && camel(other) === name));
+    return `${kept.length === 1 ? what.slice(0, -1) : what}: ${kept.join(', ')}`;
+  });
+}
+
+/** What the person may have meant. */
+function hintFor(message: string): string {
+  const [, words] = /^Unknown (?:arguments?|commands?): (.*)$/m.exec(message) ?? [];
+  for (const word of words?.split(', ') ?? []) {
+    if (ALL_OPTIONS[word] !== undefined) return `--${word} belongs to another command; odo --help lists commands and options`;
+    const near = nearest(word, [...Object.keys(ALL_OPTIONS), ...visible(COMMANDS)]);
+    if (near !== undefined) {
+      return `did you mean ${ALL_OPTIONS[near] === undefined ? `odo ${near}` : `--${near}`}? odo --help lists commands and options`;
+    }
+  }
+  return 'odo --help lists commands and options';
+}
+
+function visible(commands: readonly CommandEntry[]): string[] {
+  return commands.filter(({ describe }) => describe !== false).map(({ name }) => name);
 }
 
 function lowerFirst(text: string): string {

@@ -7,6 +7,13 @@ import type { Rollback } from '../restore/rollback-service.ts';
 import type { TemporaryList, TemporaryStopped } from '../restore/temporary-servers.ts';
 import type { CleanReport, StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
+import type { ConfigReport } from './config-report.ts';
+
+/** A text that is the whole result, such as a man page. */
+export interface PrintedText {
+  kind: 'text';
+  text: string;
+}
 
 /** What a command ends with. */
 export type Result =
@@ -19,6 +26,8 @@ export type Result =
   | CleanReport
   | ListReport
   | ShowReport
+  | ConfigReport
+  | PrintedText
   | TemporaryList
   | TemporaryStopped;
 

@@ -6,6 +6,7 @@ import type { Rollback } from '../restore/rollback-service.ts';
 import type { TemporaryList } from '../restore/temporary-servers.ts';
 import type { StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
+import { configWords } from './config-report.ts';
 import { formatDuration } from './format-duration.ts';
 import { listWords } from './list-words.ts';
 import type { Result } from './render.ts';
@@ -27,6 +28,10 @@ export function resultWords(result: Result, columns?: number): string {
       return checkWords(result);
     case 'status':
       return statusWords(result);
+    case 'config':
+      return configWords(result);
+    case 'text':
+      return result.text;
     case 'list':
       return listWords(result, columns);
     case 'show':

@@ -5,6 +5,7 @@ import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
+import { S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 
 interface ToldProof {
   name: string;
@@ -70,6 +71,26 @@ describe('the checks', () => {
     expect(document.error).toBeUndefined();
     expect(document.plan.proofs).toEqual(proofs);
     for (const proof of proofs) expect(proof).toMatchObject({ name: expect.any(String), evidence: expect.stringMatching(/\w/) });
+  });
+
+  it('all hold with nothing on the command line: what is asked for stands in odo.yaml and .env', async () => {
+    const folder = fs.mkdtempSync(path.join(project.folder, 'config-'));
+    const options = { 's3-url': url(), volume: 'db', service: 'db', 'compose-file': project.file, endpoint: S3_ENDPOINT };
+    fs.writeFileSync(path.join(folder, 'odo.yaml'), JSON.stringify(options));
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = S3_KEYS;
+    fs.writeFileSync(path.join(folder, '.env'), `AWS_ACCESS_KEY=${AWS_ACCESS_KEY_ID}\nAWS_SECRET_KEY=${AWS_SECRET_ACCESS_KEY}\n`);
+    const env = { S3_ENDPOINT: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+    const { code, document } = await report(['check'], { env, cwd: folder });
+    expect(code).toBe(0);
+    expect(document).toMatchObject({ ok: true, plan: { backup: { id: repository.barmanId }, volume: project.volume } });
+
+    const settings = await odo(['config'], { env, cwd: folder });
+    expect(settings.stdout).toMatch(/^volume +db +config \(odo\.yaml\)$/m);
+    expect(settings.stdout).toMatch(/^aws-secret-key +\*\*\* +\.env \(AWS_SECRET_KEY\)$/m);
+    expect(settings.stdout + settings.stderr).not.toContain(AWS_SECRET_ACCESS_KEY);
+    const quiet = await odo(['check', '--quiet'], { env, cwd: folder });
+    expect(quiet).toMatchObject({ code: 0, stdout: expect.stringMatching(/a restore would start/) });
+    expect(quiet.stderr).not.toMatch(/ held /);
   });
 
   it('are printed with the plan of a dry run', async () => {

@@ -165,6 +165,12 @@ describe('the catalogue of a bucket with backups in every state', () => {
     expect(text.stdout).toMatch(/^ +state +unusable: .*the archive lacks 0000000100000000000000AA$/m);
   });
 
+  it('has no colours where NO_COLOR is set', async () => {
+    const stderr = async (env: NodeJS.ProcessEnv) => (await odo(['list', '-u', `s3://${bucket}/nosuch`], { env })).stderr;
+    expect(await stderr({ FORCE_COLOR: '1' })).toContain('\u001b[');
+    expect(await stderr({ FORCE_COLOR: '1', NO_COLOR: '1' })).not.toContain('\u001b[');
+  });
+
   it('ends with 12 where there is no backup, and with 2 where several servers could be meant', async () => {
     const bare = await list('-u', `s3://${bucket}/backups/bare`);
     expect(bare).toMatchObject({ code: 12, report: { repositories: [{ server: 'bare', backups: [] }] } });

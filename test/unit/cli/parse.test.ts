@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { agent, type Command, restore, rollback } from '../../../src/cli/commands.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { VERSION } from '../../../src/cli/version.ts';
-import { EXIT } from '../../../src/errors.ts';
+import { EXIT, type OdoError } from '../../../src/errors.ts';
 
 async function commandOf(...argv: string[]): Promise<Command> {
   const parsed = await parseCommandLine(argv);
@@ -47,6 +47,27 @@ describe('a wrong command line', () => {
   });
 });
 
+describe('a word that is nearly right', () => {
+  const hintOf = async (...argv: string[]) =>
+    parseCommandLine(argv).then(
+      () => 'it runs',
+      (error: OdoError) => error.hint,
+    );
+
+  it('is answered with the option or command that may have been meant', async () => {
+    expect(await hintOf('--volum', 'x')).toContain('did you mean --volume?');
+    expect(await hintOf('--s3url', 'x')).toContain('did you mean --s3-url?');
+    expect(await hintOf('--dryrun')).toContain('did you mean --dry-run?');
+    expect(await hintOf('lst')).toContain('did you mean odo list?');
+    expect(await hintOf('--frobnicate-entirely')).toBe('odo --help lists commands and options');
+  });
+
+  it('is told when another command has it', async () => {
+    expect(await hintOf('rollback', '--dry-run')).toContain('--dry-run belongs to another command');
+    await expect(parseCommandLine(['rollback', '--dry-run'])).rejects.toThrow(/^unknown argument: dry-run$/);
+  });
+});
+
 describe('what is printed', () => {
   it('is the version alone for --version', async () => {
     expect(await printedBy('--version')).toBe(VERSION);
@@ -60,6 +81,9 @@ describe('what is printed', () => {
     for (const option of ['-u, --s3-url', '-c, --replace-conf', '--into', '--dry-run', '-h, --help'])
       expect(help).toContain(option);
     expect(help).toContain('odo -u s3://backups/shop');
+    const topics = ['Where the backups are:', 'Which service:', 'What is restored, and how:', 'Output and settings:'];
+    expect(topics.map((title) => help.indexOf(title)).every((at, index, all) => at > (all[index - 1] ?? 0))).toBe(true);
+    expect(help).toMatch(/--stall-timeout [^-]*\[default: 600\]/);
   });
 
   it('keeps the command of the restore container to itself', async () => {

@@ -1,0 +1,51 @@
+import type { OdoEvent } from '../events.ts';
+import { originWords, reportConfig } from './config-report.ts';
+import type { Renderer } from './render.ts';
+import type { Setting } from './settings.ts';
+
+/** For --quiet: of what happens only warnings and failed checks are told; errors and the result as always. */
+export function quiet(renderer: Renderer): Renderer {
+  return { ...renderer, event: (event) => (isNews(event) ? renderer.event(event) : undefined) };
+}
+
+/** For --verbose: an error brings its causes along. */
+export function verbose(renderer: Renderer): Renderer {
+  return {
+    ...renderer,
+    error(error) {
+      renderer.error(error);
+      for (const message of causesOf(error)) renderer.event({ type: 'note', level: 'info', message: `caused by ${message}` });
+    },
+  };
+}
+
+/** Tells the settings in force, for --verbose. */
+export function tellSettings(settings: readonly Setting[], renderer: Renderer): void {
+  for (const setting of reportConfig(settings).settings) {
+    if (setting.from === 'default') continue;
+    renderer.event({ type: 'note', level: 'info', message: `${setting.name} is ${setting.value}, by ${originWords(setting)}` });
+  }
+}
+
+/** Other users of the machine can read command lines. */
+export function warnOfSecret(settings: readonly Setting[], renderer: Renderer): void {
+  if (!settings.some(({ name, from }) => name === 'aws-secret-key' && from === 'flag')) return;
+  renderer.event({
+    type: 'note',
+    level: 'warning',
+    message:
+      'a secret on the command line can be seen by other users of this machine; AWS_SECRET_ACCESS_KEY in the environment is safer',
+  });
+}
+
+function isNews(event: OdoEvent): boolean {
+  if (event.type === 'note') return event.level === 'warning';
+  if (event.type === 'proof') return event.state === 'failed' || event.state === 'warning';
+  return event.type === 'error';
+}
+
+function causesOf(error: Error): string[] {
+  const causes: string[] = [];
+  for (let { cause } = error; cause instanceof Error; { cause } = cause) causes.push(`${cause.name}: ${cause.message}`);
+  return causes;
+}
