@@ -45,7 +45,8 @@ async function make(bucket: string): Promise<ReadyRepository> {
     // What does not compress makes a download that has a middle.
     const columns = Array.from({ length: 8 }, (_, at) => `gen_random_uuid() as c${at}`).join(', ');
     await source.sql(`create table noise as select ${columns} from generate_series(1, 70000)`);
-    const [barmanId] = await Promise.all([source.barmanBackup(), keepBusy(source.sql)]);
+    const backup = source.barmanBackup();
+    const [barmanId] = await Promise.all([backup, keepBusy(source.sql, backup)]);
     await source.sql("insert into things select n, 'after barman' from generate_series(5001, 5500) n");
     await source.baseBackup('sets/20251024T022608');
     await source.baseBackup('fetched/20251024T022608', ['-Ft', '-X', 'fetch']);
@@ -64,11 +65,21 @@ async function make(bucket: string): Promise<ReadyRepository> {
   }
 }
 
-/** Fills WAL segments while a backup is being taken, as a real server does. */
-async function keepBusy(sql: (text: string) => Promise<string>): Promise<void> {
-  for (let switched = 0; switched < 3; switched++) {
-    await sleep(700);
-    await sql(`insert into things values (-1, 'meanwhile'); delete from things where id = -1; select pg_switch_wal()`);
+/**
+ * Fills WAL segments for as long as a backup is being taken, as a real server does, and no more than the archiver keeps up with: how soon a
+ * backup begins depends on how busy the machine is.
+ */
+async function keepBusy(sql: (text: string) => Promise<string>, backup: Promise<unknown>): Promise<void> {
+  let isTaken = false;
+  const note = () => {
+    isTaken = true;
+  };
+  backup.then(note, note);
+  const waiting = "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'";
+  while (!isTaken) {
+    await sleep(500);
+    await sql(`insert into things values (-1, 'meanwhile'); delete from things where id = -1;
+      select case when (${waiting}) < 3 then pg_switch_wal() end`);
   }
 }
 
