@@ -1,6 +1,6 @@
 import type { ErrorReport } from './errors.ts';
 
-/** The steps of a restore, in their order. */
+/** The steps of a restore, in their order; and what other commands do. */
 export type Phase =
   | 'prove'
   | 'stop'
@@ -13,7 +13,8 @@ export type Phase =
   | 'recover'
   | 'check'
   | 'clean'
-  | 'post-sql';
+  | 'post-sql'
+  | 'list';
 
 /** held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety · warning: true but unwelcome */
 export type ProofState = 'held' | 'failed' | 'unjudged' | 'warning';

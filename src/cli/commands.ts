@@ -69,9 +69,9 @@ export const check: Command = async (args, { env, report, signal, show }) => {
   }
 };
 
-export const list: Command = async (args, { env, signal, show }) => {
+export const list: Command = async (args, { env, report, signal, show }) => {
   const request = repositoryRequest(args, env);
-  const found = await listBackups(request, signal);
+  const found = await listBackups(request, report, signal);
   show(found);
   if (found.repositories.every(({ backups }) => backups.length === 0)) {
     throw new OdoError('notFound', `there is WAL under ${found.url}, and no backup`, {
@@ -80,9 +80,9 @@ export const list: Command = async (args, { env, signal, show }) => {
   }
 };
 
-export const showOne: Command = async (args, { env, signal, show }) => {
+export const showOne: Command = async (args, { env, report, signal, show }) => {
   const request = repositoryRequest(args, env);
-  show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', signal));
+  show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', report, signal));
 };
 
 export const rollback: Command = async (args, { report, signal, show }) =>

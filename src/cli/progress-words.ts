@@ -16,6 +16,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   check: 'checking the restored database',
   clean: 'cleaning up',
   'post-sql': 'running scripts',
+  list: 'reading the catalogue',
 };
 
 /** A phase that is under way. */

@@ -1,4 +1,5 @@
 import { OdoError } from '../errors.ts';
+import { inPhase, type Report } from '../events.ts';
 import { findBackup } from '../formats/choose.ts';
 import type { Backup, FormatName, Repository } from '../formats/format.ts';
 import { mapLimit } from '../formats/map-limit.ts';
@@ -13,6 +14,7 @@ import { findWindow, type RecoverableWindow } from '../wal/window.ts';
 import { meantRepositories } from './choose-repository.ts';
 import { PATIENCE_MS } from './prove-repository.ts';
 import type { RepositoryRequest } from './request.ts';
+import { tellRetries } from './tell-retries.ts';
 
 const PARALLEL_READS = 16;
 
@@ -61,14 +63,14 @@ export interface ShowReport {
 }
 
 /** Lists all backups under the URL, and what can be recovered. Throws notFound when there is no repository there. */
-export async function listBackups(request: RepositoryRequest, signal: AbortSignal): Promise<ListReport> {
-  return withStore(request, async (store, key) => {
+export async function listBackups(request: RepositoryRequest, report: Report, signal: AbortSignal): Promise<ListReport> {
+  return withStore(request, report, async (store, key) => {
     const { repositories } = await findRepositories(store, key, signal);
-    const report: ListReport = { kind: 'list', url: request.store.url, listedAt: new Date().toISOString(), repositories: [] };
+    const list: ListReport = { kind: 'list', url: request.store.url, listedAt: new Date().toISOString(), repositories: [] };
     for (const repository of meantRepositories(repositories, request)) {
-      report.repositories.push(await listRepository(store, repository, signal));
+      list.repositories.push(await listRepository(store, repository, signal));
     }
-    return report;
+    return list;
   });
 }
 
@@ -76,30 +78,37 @@ export async function listBackups(request: RepositoryRequest, signal: AbortSigna
  * Looks at one backup: the one of that id or name, or for `latest` the one that the URL points at, else the newest that is complete, else the
  * newest. Throws notFound when there is no such backup, and usage when several servers have it.
  */
-export async function showBackup(request: RepositoryRequest, wanted: string, signal: AbortSignal): Promise<ShowReport> {
-  return withStore(request, async (store, key) => {
+export async function showBackup(
+  request: RepositoryRequest,
+  wanted: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<ShowReport> {
+  return withStore(request, report, async (store, key) => {
     const found = await findRepositories(store, key, signal);
     const { repository, backup } = await findInAll(found, request, wanted, signal);
     const { described, reason } = await describeFully(repository, backup, signal);
-    const report = { kind: 'show' as const, url: request.store.url, shownAt: new Date().toISOString() };
-    if (reason !== undefined) return { ...report, backup: toListed({ ...described, reason }, false) };
+    const shown = { kind: 'show' as const, url: request.store.url, shownAt: new Date().toISOString() };
+    if (reason !== undefined) return { ...shown, backup: toListed({ ...described, reason }, false) };
     try {
       const wal = await planWal(store, openWalArchive(store, repository.ref), described, signal);
-      return { ...report, backup: toListed(described, true), wal };
+      return { ...shown, backup: toListed(described, true), wal };
     } catch (error) {
       if (!(error instanceof OdoError) || error.code !== 'backupIncomplete') throw error;
-      return { ...report, backup: toListed({ ...described, reason: error.message }, false) };
+      return { ...shown, backup: toListed({ ...described, reason: error.message }, false) };
     }
   });
 }
 
 async function withStore<T>(
   { store: config }: RepositoryRequest,
+  report: Report,
   use: (store: ObjectStore, key: string) => Promise<T>,
 ): Promise<T> {
   const { store, key } = openStore({ ...config, retryForMs: Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
+  store.onRetry = tellRetries(report);
   try {
-    return await use(store, key);
+    return await inPhase(report, 'list', () => use(store, key));
   } finally {
     store.close();
   }
