@@ -62,7 +62,7 @@ volumes:
   /** Seconds from `startedAt` until a row goes into the table that came last. */
   async function firstWrite(startedAt: number, signal: AbortSignal): Promise<number> {
     const insert = `psql -h 127.0.0.1 -p ${PORT} -U postgres -XAtqc 'insert into ${MARKER} values (now())'`;
-    const waiting = `until ${insert} 2>/dev/null; do [ ! -e ${bench.work}/failed ] || exit 1; sleep 0.05; done`;
+    const waiting = `until ${insert} 2>/dev/null; do [ ! -e ${bench.work}/failed ] || exit 1; sleep 0.2; done`;
     await mustRun('docker', ['exec', bench.rivals, 'timeout', '1200', 'bash', '-c', waiting]);
     signal.throwIfAborted();
     return (performance.now() - startedAt) / 1000;

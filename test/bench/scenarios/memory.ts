@@ -13,7 +13,7 @@ export const MEMORY: Scenario = {
     const contestant = ({ bucket, facts }: typeof small, size: string) =>
       odoInto(bench, facts, { name: `ODO, ${size}: ${(facts.bytes / 1e9).toFixed(1)} GB`, url: `s3://${bucket}/sets` });
     return {
-      about: 'Clusters that pack to a hundredth; the bytes that come out are the point.',
+      about: 'Clusters that pack to a hundredth; the bytes that come out are the point. Once each.',
       contestants: [contestant(small, 'small'), contestant(large, 'large')],
       close: async () => undefined,
     };
