@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { mustRun, run, until } from '../integration/parts/run.ts';
 import { type Bench, RIVALS_IMAGE, rivalEnvironment } from './bench.ts';
@@ -6,8 +8,8 @@ import { DIGEST, MARKER } from './data/archived-cluster.ts';
 import { machineCpuSeconds } from './machine-usage.ts';
 import type { Usage } from './time-output.ts';
 
-const PORT = 54991;
-const IN_SERVICE = { PGPORT: String(PORT), POSTGRES_PASSWORD: 'bench' };
+/** A new cluster on a busy machine takes its time. */
+const READY_MS = 600_000;
 
 /** A compose service that is restored again and again. Its image holds the competitors' tools, and its environment the keys that they need. */
 export interface Service {
@@ -28,9 +30,11 @@ export interface Service {
 export async function startService(bench: Bench, bucket: string, folders: readonly string[] = []): Promise<Service> {
   const name = `odo-bench-${process.pid}`;
   const file = path.join(bench.work, 'compose.yaml');
+  const port = await freePort();
   const environment: Record<string, string> = {
     ...rivalEnvironment('/ca.crt'),
-    ...IN_SERVICE,
+    PGPORT: String(port),
+    POSTGRES_PASSWORD: 'bench',
     PGBACKREST_REPO1_S3_BUCKET: bucket,
     PGBACKREST_PG1_PATH: '/var/lib/postgresql/data',
     PGBACKREST_ARCHIVE_ASYNC: 'y',
@@ -61,7 +65,7 @@ volumes:
 
   /** Seconds from `startedAt` until a row goes into the table that came last. */
   async function firstWrite(startedAt: number, signal: AbortSignal): Promise<number> {
-    const insert = `psql -h 127.0.0.1 -p ${PORT} -U postgres -XAtqc 'insert into ${MARKER} values (now())'`;
+    const insert = `psql -h 127.0.0.1 -p ${port} -U postgres -XAtqc 'insert into ${MARKER} values (now())'`;
     const waiting = `until ${insert} 2>/dev/null; do [ ! -e ${bench.work}/failed ] || exit 1; sleep 0.2; done`;
     await mustRun('docker', ['exec', bench.rivals, 'timeout', '1200', 'bash', '-c', waiting]);
     signal.throwIfAborted();
@@ -76,6 +80,7 @@ volumes:
       await until(
         'the service answers',
         async () => (await run('docker', ['compose', '-f', file, 'exec', '-T', 'db', 'pg_isready', '-q'])).code === 0,
+        READY_MS,
       );
       await psql(`drop table if exists ${MARKER}`);
       await inService('root', 'rm -rf /tmp/pgbackrest-spool');
@@ -101,4 +106,13 @@ volumes:
       await compose('down', '-v', '-t', '5');
     },
   };
+}
+
+/** The server is on the host's network, where others may have any port. */
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
