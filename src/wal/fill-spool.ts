@@ -3,31 +3,22 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
-import type { ObjectStore } from '../store/object-store.ts';
-import type { Owner } from '../target/place.ts';
-import { checkSegment, type SegmentCheck } from './check-segment.ts';
-import { MAX_HISTORY_BYTES, streamWalFile } from './read-wal-file.ts';
+import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { filesToReplay } from './replay-files.ts';
 import { COMPLETE_MARKER } from './restore-command.ts';
-import type { WalPlan } from './wal-plan.ts';
 
 /** How many files are on their way at once: enough to hide the latency of a request each, few enough to keep memory flat. */
 const IN_FLIGHT = 6;
 
-export interface SpoolJob {
-  store: ObjectStore;
+export interface SpoolJob extends WalSource {
   /** Where segments come from; without one the spool stays empty (the backup brings its own WAL). */
   archive?: WalArchive | undefined;
-  plan?: Extract<WalPlan, { source: 'archive' }>;
-  /** What the backup says of its cluster; every segment must be of it. Without it, only sizes are checked. */
-  cluster?: { postgresMajor?: number | undefined; systemIdentifier?: string | undefined };
   /** The spool's directory; created here. */
   spool: string;
-  owner?: Owner | undefined;
   /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
   reuse?: boolean;
   /** Told what has been done. */
-  tally: { read(bytes: number): void; wrote(bytes: number): void; segment(): void; reusedSegment(sizeBytes: number): void };
+  tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
   signal: AbortSignal;
 }
 
@@ -70,56 +61,14 @@ async function* filesOf({ archive, plan, signal }: SpoolJob): AsyncGenerator<Wal
   }
 }
 
-/** Writes under a temporary name, so that a file in the spool is always a whole one. */
 async function fetchFile(job: SpoolJob, file: WalFile, signal: AbortSignal): Promise<void> {
   const target = path.join(job.spool, file.name);
   if (job.reuse && isSegmentName(file.name) && fs.existsSync(target)) {
     job.tally.reusedSegment(file.sizeBytes);
     return;
   }
-  const temporary = `${target}.incoming`;
-  const fd = fs.openSync(temporary, 'w', 0o600);
-  const check = checkOf(job, file);
-  try {
-    for await (const chunk of streamWalFile(job.store, file, { signal, onBytes: (bytes) => job.tally.read(bytes) })) {
-      check.update(chunk);
-      for (let done = 0; done < chunk.length; ) done += fs.writeSync(fd, chunk, done, chunk.length - done);
-      job.tally.wrote(chunk.length);
-    }
-    if (job.owner && process.getuid?.() === 0) fs.fchownSync(fd, job.owner.uid, job.owner.gid);
-  } finally {
-    fs.closeSync(fd);
-  }
-  check.end();
-  fs.renameSync(temporary, target);
+  await fetchWalFile(job, file, target, job.tally, signal);
   if (isSegmentName(file.name)) job.tally.segment();
-}
-
-function checkOf({ store, plan, cluster }: SpoolJob, file: WalFile): SegmentCheck {
-  const object = `${store.url}/${file.key}`;
-  if (!isSegmentName(file.name) || !plan) return checkSize(object, { maxBytes: MAX_HISTORY_BYTES });
-  const { segmentSizeBytes } = plan;
-  if (!cluster) return checkSize(object, { minBytes: segmentSizeBytes, maxBytes: segmentSizeBytes });
-  const isFirstOfTimeline = plan.spans.some(({ firstSegment }) => firstSegment === file.name);
-  return checkSegment(object, { name: file.name, segmentSizeBytes, isFirstOfTimeline, ...cluster });
-}
-
-function checkSize(object: string, { minBytes = 0, maxBytes }: { minBytes?: number; maxBytes: number }): SegmentCheck {
-  let sizeBytes = 0;
-  const refuse = (wanted: string) => {
-    throw new OdoError('dataCorrupt', `${object} holds ${sizeBytes} bytes where ${wanted}`, {
-      hint: 'the archive is damaged there; recovery could not pass this file',
-    });
-  };
-  return {
-    update(chunk) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > maxBytes) refuse(`such a file has ${maxBytes} at most`);
-    },
-    end() {
-      if (sizeBytes < minBytes) refuse(`a WAL segment has ${minBytes}`);
-    },
-  };
 }
 
 function checkWhole({ store, plan }: SpoolJob, fetched: number): void {

@@ -40,6 +40,16 @@ export function clearSpoolSetting(place: Place): string {
   return `rm -rf ${spool} ${command}; rmdir ${odoDir} 2>/dev/null || true`;
 }
 
+/**
+ * The setting where a feeder works beside the server. A segment that is there costs nothing but a rename; everything else is the script's.
+ * A failed rename would be 1, the end of the archive, and so is named by its own number.
+ */
+export function fedRestoreCommandSetting(place: Place): string {
+  const script = shellQuote(fromDataDirectory(place, restoreCommandFile(place)));
+  const spool = shellQuote(fromDataDirectory(place, spoolDir(place)));
+  return `if test -f ${spool}/"%f"; then mv -f ${spool}/"%f" "%p" || exit 254; exit 0; fi; test -r ${script} || exit 254; exec sh ${script} "%f" "%p"`;
+}
+
 function fromDataDirectory(place: Place, file: string): string {
   return path.relative(place.root, file);
 }

@@ -1,0 +1,313 @@
+import { asOdoError, cancelled, OdoError } from '../errors.ts';
+import type { WalArchive, WalFile } from '../formats/format.ts';
+import { nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import { translateFsError } from '../target/fs-errors.ts';
+import { answerWithoutAsking } from './answer-request.ts';
+import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
+import { type ArchiveEnd, followArchive } from './follow-archive.ts';
+import { createSpoolFiles } from './spool-files.ts';
+import type { WalPlan } from './wal-plan.ts';
+
+/** How many segments are on their way at once: while the base backup is laid down, which goes first, and afterwards. */
+const IN_FLIGHT_BESIDE_BASE = 2;
+const IN_FLIGHT = 6;
+
+export interface FeedJob extends WalSource {
+  archive: WalArchive;
+  plan: Extract<WalPlan, { source: 'archive' }>;
+  /** The spool's directory; created here. */
+  spool: string;
+  /** How much of the WAL may wait there. */
+  spoolBytes: number;
+  /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
+  reuse: boolean;
+  /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
+  onlyOnRequest?: boolean;
+  /** Told what has been done; of what is fetched a second time it hears nothing. */
+  tally: FetchTally & { segment(): void; reusedSegment(): void };
+  /** Told what a person should know. */
+  warn(message: string): void;
+}
+
+/** Fetches WAL beside a recovering server. */
+export interface Feeder {
+  /** Resolves when the first `count` segments lie in the spool, or all that it holds or there are. */
+  fed(count: number): Promise<void>;
+  /** The base backup is laid down: all connections are the feeder's now. */
+  takeAllConnections(): void;
+  /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
+  readonly over: Promise<void>;
+  /** Ends all work. A server that still recovers is stopped by its next request, with a fault. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Keeps the spool filled ahead of replay, in order, many segments at once, until it is stopped. What the server asks for and is not there comes
+ * next, also what it had before. See spool-protocol.ts for how it is told what.
+ */
+export function feedSpool(job: FeedJob): Feeder {
+  const { plan, archive } = job;
+  // One of them is the last segment, which stays.
+  const capacity = Math.max(1, Math.floor(job.spoolBytes / plan.segmentSizeBytes) - 1);
+  const files = createSpoolFiles(job.spool, job.owner, {
+    segments: job.reuse,
+    answers: job.onlyOnRequest === true,
+  });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const over = Promise.withResolvers<void>();
+  over.promise.catch(() => undefined);
+
+  /** Whole segments that wait to be taken, and those on their way. */
+  const ready = new Set<string>();
+  const fetching = new Map<string, { work: Promise<void>; stop: AbortController }>();
+  /** What an interrupted run left, as long as the walk has not come by. */
+  const reusable = new Set<string>();
+  /** What was on its way when the server asked for something else, and is still to be counted. */
+  const givenUp = new Set<string>();
+  const head: string[] = [];
+  let inFlight = IN_FLIGHT_BESIDE_BASE;
+  let furthest = '';
+  let end: ArchiveEnd | undefined;
+  let historiesKnown = job.onlyOnRequest === true;
+  let changed = Promise.withResolvers<void>();
+
+  const firstSegment = plan.spans[0]?.firstSegment ?? plan.endSegment;
+  /** The walk along the archive: what it gives next, if nothing is missing; undefined when it has come to the end. */
+  let walk = startWalk(firstSegment);
+  let next: string | undefined = firstSegment;
+  let jumpTo: string | undefined;
+  if (job.onlyOnRequest) next = undefined;
+
+  function startWalk(segment: string): AsyncGenerator<WalFile, ArchiveEnd> {
+    return followArchive(
+      archive,
+      plan,
+      { segment, mustHave: end?.missing ?? nextSegmentName(plan.endSegment, plan.segmentSizeBytes) },
+      signal,
+    );
+  }
+
+  function wake(): void {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  }
+
+  const hasRoom = () => ready.size + fetching.size < capacity;
+
+  /** What still fits when the segments from `first` on come next. */
+  function isInWindow(name: string, first: string): boolean {
+    if (timelineOfName(name) !== timelineOfName(first)) return false;
+    const distance =
+      parseSegmentName(name, plan.segmentSizeBytes).segmentNumber - parseSegmentName(first, plan.segmentSizeBytes).segmentNumber;
+    return distance >= 0 && distance < capacity;
+  }
+
+  function dropOutside(first: string): void {
+    for (const name of [...ready].filter((held) => !isInWindow(held, first))) {
+      files.removeSegment(name);
+      ready.delete(name);
+      reusable.delete(name);
+    }
+    for (const [name, { stop }] of fetching) if (!isInWindow(name, first)) stop.abort();
+  }
+
+  /** What the server has taken leaves room; what it has left behind on an earlier timeline is in the way. */
+  function noteTaken(): void {
+    const there = new Set(files.segments());
+    const taken = [...ready].filter((name) => !there.has(name));
+    for (const name of taken) {
+      ready.delete(name);
+      reusable.delete(name);
+      for (const older of [...ready].filter((held) => timelineOfName(held) < timelineOfName(name))) {
+        files.removeSegment(older);
+        ready.delete(older);
+      }
+    }
+  }
+
+  function answerRequests(): void {
+    for (const name of files.wanted()) {
+      if (files.has(name)) {
+        files.settle(name);
+        continue;
+      }
+      const answer = answerWithoutAsking(name, plan, { end, historiesKnown });
+      if (answer === 'absent') sayAbsent(name);
+      else if (answer === 'fetch' && !fetching.has(name) && !(name === next && hasRoom())) jumpTo = name;
+    }
+  }
+
+  function sayAbsent(name: string): void {
+    files.markAbsent(name);
+    files.settle(name);
+  }
+
+  function onChange(): void {
+    if (signal.aborted) return;
+    try {
+      noteTaken();
+      answerRequests();
+    } catch (error) {
+      fail(error);
+    }
+    wake();
+  }
+
+  function begin(file: WalFile): void {
+    const { name } = file;
+    const isNew = name > furthest || givenUp.delete(name);
+    if (name > furthest) {
+      furthest = name;
+      if (head.length < capacity) head.push(name);
+    }
+    // The server asks for it again at the end of its recovery.
+    const kept = name === plan.endSegment;
+    if (ready.has(name) || (kept && files.has(name))) {
+      if (reusable.delete(name) && isNew) {
+        job.tally.read(file.sizeBytes);
+        job.tally.reusedSegment();
+      }
+      return;
+    }
+    if (fetching.has(name)) return;
+    const stop = new AbortController();
+    let [readBytes, writtenBytes] = [0, 0];
+    const tally: FetchTally = {
+      read(bytes) {
+        readBytes += bytes;
+      },
+      wrote(bytes) {
+        writtenBytes += bytes;
+      },
+    };
+    const aborted = AbortSignal.any([signal, stop.signal]);
+    const work = fetchWalFile(job, file, files.pathOf(name, kept), tally, aborted, files.temporaryOf(name))
+      .then(() => {
+        if (!kept) ready.add(name);
+        if (!isNew) return;
+        job.tally.read(readBytes);
+        job.tally.wrote(writtenBytes);
+        job.tally.segment();
+      })
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) fail(error);
+        else if (isNew) givenUp.add(name);
+      })
+      .finally(() => {
+        fetching.delete(name);
+        onChange();
+      });
+    fetching.set(name, { work, stop });
+  }
+
+  async function fetchHistories(): Promise<void> {
+    const wanted = new Set(plan.histories);
+    const found = (await archive.histories(signal)).filter(({ name }) => wanted.delete(name));
+    const [lost] = wanted;
+    if (lost !== undefined) {
+      throw new OdoError('backupIncomplete', `the WAL archive in ${job.store.url} has lost ${lost}`, {
+        hint: 'see what deletes from the archive (a retention policy?), then run again',
+      });
+    }
+    for (const file of found) {
+      await fetchWalFile(job, file, files.pathOf(file.name, true), job.tally, signal, files.temporaryOf(file.name));
+    }
+    files.markHistoriesKnown();
+    historiesKnown = true;
+  }
+
+  /** The end is told ahead, so that the server need not wait for it. */
+  function sayEnd(found: ArchiveEnd): void {
+    if (end) return;
+    end = found;
+    const at = plan.spans.findIndex(({ timeline }) => timeline === timelineOfName(found.missing));
+    for (const name of [found.missing, ...plan.spans.slice(at + 1).map(({ firstSegment }) => firstSegment)]) sayAbsent(name);
+    if (found.isHole && found.missing !== plan.hole) {
+      job.warn(`the archive lacks ${found.missing}; nothing that was committed later can be recovered`);
+    }
+  }
+
+  async function step(): Promise<void> {
+    if (jumpTo !== undefined) {
+      const target = jumpTo;
+      jumpTo = undefined;
+      dropOutside(target);
+      await walk.return({ missing: target, isHole: false });
+      walk = startWalk(target);
+      next = target;
+    }
+    // Past what lies there already the walk goes without room.
+    if (next === undefined || (!hasRoom() && !files.has(next)) || fetching.size >= inFlight) {
+      await changed.promise;
+      return;
+    }
+    const expected = next;
+    const { done, value } = await walk.next();
+    if (done || (end && value.name >= end.missing)) {
+      next = undefined;
+      if (done) sayEnd(value);
+    } else {
+      // Only the last segment of a timeline that was left in its middle may be missing from the way, and nobody else has that.
+      if (value.name !== expected && files.wanted().includes(expected)) sayAbsent(expected);
+      next = nextSegmentName(value.name, plan.segmentSizeBytes);
+      begin(value);
+    }
+    onChange();
+  }
+
+  async function run(): Promise<void> {
+    for (const name of files.segments()) {
+      if (!job.onlyOnRequest && !isInWindow(name, firstSegment)) files.removeSegment(name);
+      else {
+        ready.add(name);
+        reusable.add(name);
+      }
+    }
+    if (files.has(plan.endSegment)) reusable.add(plan.endSegment);
+    files.open(onChange);
+    if (!historiesKnown) await fetchHistories();
+    onChange();
+    while (!signal.aborted) await step();
+  }
+
+  function fail(error: unknown): void {
+    if (signal.aborted) return;
+    stopping.abort(cancelled(error));
+    files.fail();
+    over.reject(asOdoError(translateFsError(error, job.spool)));
+    wake();
+  }
+
+  const running = run().catch(fail);
+
+  return {
+    over: over.promise,
+    async fed(count) {
+      const wanted = Math.min(count, capacity);
+      const isFed = () =>
+        (next === undefined && fetching.size === 0) || (head.length >= wanted && head.slice(0, wanted).every(files.has));
+      while (!isFed()) {
+        if (signal.aborted) {
+          await over.promise;
+          throw cancelled();
+        }
+        await Promise.race([changed.promise, over.promise]);
+      }
+    },
+    takeAllConnections() {
+      inFlight = IN_FLIGHT;
+      wake();
+    },
+    async stop() {
+      if (!signal.aborted) {
+        stopping.abort(cancelled());
+        files.fail();
+        over.resolve();
+        wake();
+      }
+      await running;
+      await Promise.all([...fetching.values()].map(({ work }) => work));
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import fs from 'node:fs';
+import { OdoError } from '../errors.ts';
+import type { WalFile } from '../formats/format.ts';
+import { isSegmentName } from '../postgres/wal-names.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { Owner } from '../target/place.ts';
+import { checkSegment, type SegmentCheck } from './check-segment.ts';
+import { MAX_HISTORY_BYTES, streamWalFile } from './read-wal-file.ts';
+import type { WalPlan } from './wal-plan.ts';
+
+/** What the fetching of one file has to know of the restore it is for. */
+export interface WalSource {
+  store: ObjectStore;
+  plan?: Extract<WalPlan, { source: 'archive' }>;
+  /** What the backup says of its cluster; every segment must be of it. Without it, only sizes are checked. */
+  cluster?: { postgresMajor?: number | undefined; systemIdentifier?: string | undefined };
+  owner?: Owner | undefined;
+}
+
+/** Told of bytes as they come and go. */
+export interface FetchTally {
+  read(bytes: number): void;
+  wrote(bytes: number): void;
+}
+
+/**
+ * Fetches one file of the archive, unpacked and checked on the way, and puts it to `target`. It is written under a temporary name (on
+ * the same file system), so that a file of that name is always a whole one. A file that was listed and is gone is `backupIncomplete`.
+ */
+export async function fetchWalFile(
+  source: WalSource,
+  file: WalFile,
+  target: string,
+  tally: FetchTally,
+  signal: AbortSignal,
+  temporary = `${target}.incoming`,
+): Promise<void> {
+  const fd = fs.openSync(temporary, 'w', 0o600);
+  const check = checkOf(source, file);
+  try {
+    for await (const chunk of streamWalFile(source.store, file, { signal, onBytes: (bytes) => tally.read(bytes) })) {
+      check.update(chunk);
+      for (let done = 0; done < chunk.length; ) done += fs.writeSync(fd, chunk, done, chunk.length - done);
+      tally.wrote(chunk.length);
+    }
+    if (source.owner && process.getuid?.() === 0) fs.fchownSync(fd, source.owner.uid, source.owner.gid);
+  } catch (error) {
+    throw error instanceof OdoError && error.code === 'notFound' ? lost(source, file, error) : error;
+  } finally {
+    fs.closeSync(fd);
+  }
+  check.end();
+  fs.renameSync(temporary, target);
+}
+
+function checkOf({ store, plan, cluster }: WalSource, file: WalFile): SegmentCheck {
+  const object = `${store.url}/${file.key}`;
+  if (!isSegmentName(file.name) || !plan) return checkSize(object, { maxBytes: MAX_HISTORY_BYTES });
+  const { segmentSizeBytes } = plan;
+  if (!cluster) return checkSize(object, { minBytes: segmentSizeBytes, maxBytes: segmentSizeBytes });
+  const isFirstOfTimeline = plan.spans.some(({ firstSegment }) => firstSegment === file.name);
+  return checkSegment(object, { name: file.name, segmentSizeBytes, isFirstOfTimeline, ...cluster });
+}
+
+function checkSize(object: string, { minBytes = 0, maxBytes }: { minBytes?: number; maxBytes: number }): SegmentCheck {
+  let sizeBytes = 0;
+  const refuse = (wanted: string) => {
+    throw new OdoError('dataCorrupt', `${object} holds ${sizeBytes} bytes where ${wanted}`, {
+      hint: 'the archive is damaged there; recovery could not pass this file',
+    });
+  };
+  return {
+    update(chunk) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) refuse(`such a file has ${maxBytes} at most`);
+    },
+    end() {
+      if (sizeBytes < minBytes) refuse(`a WAL segment has ${minBytes}`);
+    },
+  };
+}
+
+function lost({ store }: WalSource, file: WalFile, cause: OdoError): OdoError {
+  return new OdoError('backupIncomplete', `the WAL archive in ${store.url} has lost ${file.key} since it was listed`, {
+    hint: 'see what deletes from the archive (a retention policy?), then run again',
+    cause,
+  });
+}
