@@ -12,6 +12,7 @@ import type {
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 import { copyDestination } from './destination.ts';
+import { parseSize } from './parse-size.ts';
 import { SESSION_TOKEN } from './settings.ts';
 import { targetRequest } from './target-options.ts';
 import { DEFAULT_IMAGE } from './version.ts';
@@ -124,6 +125,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     const inDocker: DockerRequest = {
       ...common,
       target: serviceTarget(args),
+      spoolBytes: spoolBytes(args),
       stallTimeoutMs: seconds(args, 'stall-timeout') * 1000,
       stopTimeoutSeconds: seconds(args, 'stop-timeout'),
       ...(postSql === undefined ? {} : { postSql }),
@@ -145,6 +147,17 @@ export function seconds(args: Arguments, name: string): number {
   const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
   if (typeof number === 'number' && Number.isFinite(number) && number >= 0) return number;
   throw new OdoError('usage', `--${name} wants a number of seconds`);
+}
+
+/** Two of the smallest segments that a server can have; it has two of its own at least. */
+const SMALLEST_SPOOL_BYTES = 2 * 2 ** 20;
+
+function spoolBytes(args: Arguments): number {
+  const bytes = parseSize(text(args, 'spool') ?? '1GiB');
+  if (bytes !== undefined && bytes >= SMALLEST_SPOOL_BYTES) return bytes;
+  throw new OdoError('usage', `--spool wants a size of ${SMALLEST_SPOOL_BYTES / 2 ** 20} MiB at least, not ${args.spool}`, {
+    hint: 'such as --spool 256MiB',
+  });
 }
 
 /** `-c` alone and the older `-c true` mean the folder confs; `-c false` is as if it were not given. */

@@ -129,6 +129,12 @@ export const RESTORE_OPTIONS = {
     describe: 'stream: check everything that streams by; full: also all data page checksums, and pg_amcheck after promotion',
   },
   sync: { type: 'boolean', default: true, describe: '--no-sync does not flush to disk' },
+  spool: {
+    type: 'string',
+    requiresArg: true,
+    default: '1GiB',
+    describe: 'how much WAL may wait on the volume for the recovering server: bytes, or with K, M, G',
+  },
   'stall-timeout': {
     type: 'string',
     requiresArg: true,

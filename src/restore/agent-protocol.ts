@@ -5,14 +5,14 @@ import type { SuspectPage } from './verified-cluster.ts';
 
 /**
  * What the host and the restore container say to each other: one JSON document a line, requests on the container's standard
- * input, answers and events on its standard output. Requests are carried out one after the other; `cancel` ends the one that
- * is running. Standard input is also the lifeline: its end means that the host is gone, and the container stops its work and ends.
+ * input, answers and events on its standard output. Requests are carried out one after the other, but for `feed`, which goes on beside them;
+ * `cancel` ends the one that is running. Standard input is also the lifeline: its end means that the host is gone, and the container stops its work and ends.
  * Jobs hold secrets, which is why they travel here and not in the container's environment, where anyone could look them up.
  */
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
   | { id: number; do: 'status' | 'clean'; target: Target }
-  | { id: number; do: 'layDown'; job: LayDownJob }
+  | { id: number; do: 'layDown' | 'feed'; job: LayDownJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'swap'; target: Target }
   | { id: number; do: 'rollback'; target: Target }
@@ -25,4 +25,5 @@ export type AgentMessage =
   | { hello: { version: string } }
   | { id: number; result: unknown }
   | { id: number; error: ErrorReport }
-  | { event: OdoEvent };
+  /** `of` is the request that it belongs to. */
+  | { of: number; event: OdoEvent };

@@ -10,18 +10,21 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
   const hostGone = new AbortController();
   let current: AbortController | undefined;
   let queue: Promise<void> = Promise.resolve();
+  const beside: Promise<void>[] = [];
 
   async function answer(request: Exclude<AgentRequest, { do: 'cancel' }>): Promise<void> {
     if (hostGone.signal.aborted) return;
-    current = new AbortController();
-    const signal = AbortSignal.any([current.signal, hostGone.signal]);
+    const isBeside = request.do === 'feed';
+    const cancelling = new AbortController();
+    if (!isBeside) current = cancelling;
+    const signal = AbortSignal.any([cancelling.signal, hostGone.signal]);
     try {
-      const result = await carryOut(request, engine, (event) => send({ event }), signal);
+      const result = await carryOut(request, engine, (event) => send({ of: request.id, event }), signal);
       send({ id: request.id, result: result ?? null });
     } catch (error) {
       send({ id: request.id, error: withCause(asOdoError(error, signal)) });
     } finally {
-      current = undefined;
+      if (!isBeside) current = undefined;
     }
   }
 
@@ -31,10 +34,12 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
     if (line.trim() === '') continue;
     const request = JSON.parse(line) as AgentRequest;
     if (request.do === 'cancel') current?.abort(cancelled());
+    else if (request.do === 'feed') beside.push(answer(request));
     else queue = queue.then(() => answer(request));
   }
   hostGone.abort(new OdoError('cancelled', 'the host command that this container works for is gone'));
-  await queue;
+  await Promise.all([queue, ...beside]);
+  await engine.close();
 }
 
 function carryOut(
@@ -52,6 +57,8 @@ function carryOut(
       return engine.clean(request.target);
     case 'layDown':
       return engine.layDown(request.job, report, signal);
+    case 'feed':
+      return engine.feed(request.job, report, signal);
     case 'recheckPages':
       return engine.recheckPages(request.target, request.suspects);
     case 'swap':

@@ -18,9 +18,16 @@ import { UNKNOWN_SERVER } from '../postgres/unfit-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
 import { checkIncludedWal } from '../wal/check-included.ts';
-import { clearSpoolSetting, RESTORE_COMMAND_SCRIPT, restoreCommandSetting } from '../wal/restore-command.ts';
+import {
+  clearSpoolSetting,
+  fedRestoreCommandSetting,
+  RESTORE_COMMAND_SCRIPT,
+  restoreCommandSetting,
+} from '../wal/restore-command.ts';
+import { FED_RESTORE_COMMAND_SCRIPT } from '../wal/spool-protocol.ts';
 import { CONTROL_FILE, REQUIRED_DIRECTORIES } from './base-members.ts';
 import type { LayDownJob } from './engine.ts';
+import { isFed } from './feed-wal.ts';
 import { addFitBlock, fitConfiguration, fitIdent, removeFitBlock } from './fit-configuration.ts';
 
 /**
@@ -120,7 +127,7 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   });
   const conf = addFitBlock(own, fit.unfit);
   const settings = recoverySettings({
-    restoreCommand: restoreCommandSetting(pgdata),
+    restoreCommand: isFed(job) ? fedRestoreCommandSetting(pgdata) : restoreCommandSetting(pgdata),
     recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
     timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.stopAt ? 'current' : 'latest',
     ...(job.stopAt ? { stopAt: job.stopAt } : {}),
@@ -130,7 +137,7 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
   writeOwned(job, autoConf, addBlock(conf, [...needful, ...fit.raised]));
   writeOwned(job, path.join(incoming, 'recovery.signal'), '');
-  writeOwned(job, restoreCommandFile(pgdata), RESTORE_COMMAND_SCRIPT);
+  writeOwned(job, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
   return [...fit.notes, ...fitIdentFile(job, incoming)];
 }
 

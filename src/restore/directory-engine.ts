@@ -17,9 +17,10 @@ import { fillSpool } from '../wal/fill-spool.ts';
 import { clearAway, hasPrevious } from './clear-away.ts';
 import { completeStaging } from './complete-staging.ts';
 import type { Engine, FinishOptions, LaidDown, LayDownJob, Target } from './engine.ts';
+import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { layDownParts } from './lay-down.ts';
 import { probeTarget } from './probe-target.ts';
-import { discardStaging, makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
+import { discardStaging, isOfThisBoot, makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
 import { statusOf } from './status.ts';
 import { createTally, type Tally, type Totals } from './tally.ts';
 import { tellRetries } from './tell-retries.ts';
@@ -27,18 +28,71 @@ import { recheckPages, verifyStaged } from './verify-cluster.ts';
 
 /** The engine that works on directories of this machine (or of the container that it runs in). */
 export function createDirectoryEngine(): Engine {
+  /** By ODO's folder, from the laying down to the end of the restore. */
+  const feedings = new Map<string, Feeding>();
+
+  async function stopFeeding({ odoDir }: Place): Promise<void> {
+    await feedings.get(odoDir)?.stop();
+    feedings.delete(odoDir);
+  }
+
+  /** What ends a restore takes the spool away, so nobody may be writing to it. */
+  async function ending<T>(target: Target, work: () => T): Promise<T> {
+    await stopFeeding(target.pgdata);
+    return locked(target, work);
+  }
+
   return {
     probe: async (target, options) => probeTarget(target, options),
     status: async (target) => statusOf(target.pgdata),
-    layDown,
+    async layDown(job, report, signal) {
+      const { pgdata } = job.target;
+      await stopFeeding(pgdata);
+      try {
+        return await layDown(job, report, signal, (feeding) => feedings.set(pgdata.odoDir, feeding));
+      } catch (error) {
+        const failure = feedings.get(pgdata.odoDir)?.failure();
+        await stopFeeding(pgdata);
+        throw failure ?? error;
+      }
+    },
+    async feed(job, report, signal) {
+      const { odoDir } = job.target.pgdata;
+      const feeding = feedings.get(odoDir) ?? feedAgain(job, report);
+      feedings.set(odoDir, feeding);
+      feeding.tellTo(asRecovery(report));
+      const stop = () => void feeding.stop();
+      signal.addEventListener('abort', stop);
+      if (signal.aborted) stop();
+      try {
+        await feeding.over;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+      return feeding.total();
+    },
     swap: (target) => locked(target, () => exchange(target)),
-    rollback: (target) => locked(target, () => rollback(target)),
+    rollback: (target) => ending(target, () => rollback(target)),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
-    clean: (target) => locked(target, () => clean(target)),
-    finish: (options) => locked(options.target, () => finish(options)),
-    discard: (target) => locked(target, () => discardStaging(target)),
-    async close() {},
+    clean: (target) => ending(target, () => clean(target)),
+    finish: (options) => ending(options.target, () => finish(options)),
+    discard: (target) => ending(target, () => discardStaging(target)),
+    async close() {
+      await Promise.all([...feedings.values()].map((feeding) => feeding.stop()));
+    },
   };
+}
+
+/** For a server in the middle of its recovery, whose feeder has died: what its spool holds is what that one has given it. */
+function feedAgain(job: LayDownJob, report: Report): Feeding {
+  const journal = readJournal(job.target.pgdata.odoDir);
+  if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
+  return startFeeding(job, { reuse: isOfThisBoot(journal), inUse: true }, report);
+}
+
+/** After the exchange, fetching is a part of the recovery. */
+function asRecovery(report: Report): Report {
+  return (event) => report(event.type === 'progress' && event.phase === 'wal' ? { ...event, phase: 'recover' } : event);
 }
 
 /** What another run is at work on must not be moved or removed under it. */
@@ -58,14 +112,24 @@ async function locked<T>({ pgdata }: Target, work: () => T): Promise<T> {
   }
 }
 
-async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Promise<LaidDown> {
+async function layDown(
+  job: LayDownJob,
+  report: Report,
+  cancelling: AbortSignal,
+  onFeeding: (feeding: Feeding) => void,
+): Promise<LaidDown> {
   const { odoDir } = job.target.pgdata;
   let lock: Lock | undefined;
+  const fault = new AbortController();
+  const signal = AbortSignal.any([cancelling, fault.signal]);
   try {
     makeOwnedDirectory(job.target.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
     const staging = prepareStaging(job);
+    const feeding = isFed(job) ? startFeeding(job, { reuse: staging.spoolReusable, inUse: false }, report) : undefined;
+    if (feeding) onFeeding(feeding);
+    feeding?.over.catch((error: unknown) => fault.abort(error));
     const { store } = openStore(job.store);
     store.onRetry = tellRetries(report);
     try {
@@ -74,7 +138,12 @@ async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Pr
         await layDownParts(job, store, staging, tally, report, signal);
         return tally;
       });
-      const wal = await inPhase(report, 'wal', () => fetchWal(job, store, staging, report, signal));
+      feeding?.takeAllConnections();
+      const wal = await inPhase(report, 'wal', () =>
+        feeding ? untilFed(feeding, signal) : fetchWal(job, store, staging, report, signal),
+      );
+      // That phase is over, and who follows the recovery will ask.
+      feeding?.tellTo((event) => event.type !== 'progress' && report(event));
       const overridden = completeStaging(job);
       for (const message of overridden) report({ type: 'note', level: 'info', message });
       const verified =
@@ -93,17 +162,31 @@ async function layDown(job: LayDownJob, report: Report, signal: AbortSignal): Pr
   }
 }
 
-function laidDown(parts: Tally, wal: Tally): Omit<LaidDown, 'overridden'> {
+/** @param wal what was fetched of it, unless it is fed, which has only begun */
+function laidDown(parts: Tally, wal: Tally | undefined): Omit<LaidDown, 'overridden'> {
   return {
-    readBytes: parts.readBytes + wal.readBytes,
-    writtenBytes: parts.writtenBytes + wal.writtenBytes,
+    readBytes: parts.readBytes + (wal?.readBytes ?? 0),
+    writtenBytes: parts.writtenBytes + (wal?.writtenBytes ?? 0),
     files: parts.fileCount,
-    walSegments: wal.segmentCount,
+    walSegments: wal?.segmentCount ?? 0,
     reusedBytes: parts.reusedBytes,
     reusedParts: parts.reusedPartCount,
-    reusedSegments: wal.reusedSegmentCount,
+    reusedSegments: wal?.reusedSegmentCount ?? 0,
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
   };
+}
+
+async function untilFed(feeding: Feeding, signal: AbortSignal): Promise<undefined> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(cancelled(signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([feeding.headStart(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return undefined;
 }
 
 async function fetchWal(

@@ -59,6 +59,11 @@ export interface LayDownJob {
   fresh: boolean;
   /** Delete the old content first. */
   wipe: boolean;
+  /**
+   * How much WAL may wait in the spool: it is fed to the server while that recovers, see feed(). Without it, all WAL is fetched before the
+   * exchange.
+   */
+  spoolBytes?: number;
   /** Nobody watches the recovery: the server itself clears the spool away at its end. */
   unattended: boolean;
 }
@@ -81,6 +86,16 @@ export interface LaidDown {
   peakMemoryBytes: number;
 }
 
+/** What was fed to a recovering server. */
+export interface FedWal {
+  walSegments: number;
+  /** Of those, what an interrupted run had fetched. */
+  reusedSegments: number;
+  readBytes: number;
+  writtenBytes: number;
+  peakMemoryBytes: number;
+}
+
 export interface FinishOptions {
   target: Target;
   /** Keep the old content in `previous`. */
@@ -100,9 +115,16 @@ export interface Engine {
   status(target: Target): Promise<VolumeStatus>;
   /**
    * Settles what an interrupted run left, then fills `incoming` and the spool, building on what the same job has laid down before.
-   * The old content stays in place, unless the job says to wipe it.
+   * The old content stays in place, unless the job says to wipe it. Where the job says that WAL is fed, the feeding goes on when this has
+   * come back, until the restore ends one way or another; nothing else has to wait for it.
    */
   layDown(job: LayDownJob, report: Report, signal: AbortSignal): Promise<LaidDown>;
+  /**
+   * Sees the feeding that layDown() began through, beside all other requests; where there is none any more, since its process has died, it is
+   * begun again. Resolves when the restore was finished (or taken back), rejects as soon as feeding has failed for good: the server stops its
+   * recovery then. An abort of the signal has the same effect.
+   */
+  feed(job: LayDownJob, report: Report, signal: AbortSignal): Promise<FedWal>;
   /** Exchanges old and new content; not interruptible. */
   swap(target: Target): Promise<void>;
   /** Puts the old content back. False when there was nothing to put back. */

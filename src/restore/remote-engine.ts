@@ -2,12 +2,13 @@ import type { RestoreContainer } from '../docker/restore-container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
-import type { Engine, LaidDown, Target } from './engine.ts';
+import type { Engine, FedWal, LaidDown, Target } from './engine.ts';
 import type { VolumeStatus } from './status.ts';
 
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 
 interface Waiting {
+  report: Report;
   resolve(result: unknown): void;
   reject(error: OdoError): void;
 }
@@ -19,13 +20,12 @@ interface Waiting {
 export async function openRemoteEngine(container: RestoreContainer, image: string, version: string): Promise<Engine> {
   const waiting = new Map<number, Waiting>();
   const greeted = Promise.withResolvers<string>();
-  let report: Report = () => undefined;
   let lastId = 0;
   let over: OdoError | undefined;
 
   function take(message: AgentMessage): void {
     if ('hello' in message) greeted.resolve(message.hello.version);
-    else if ('event' in message) report(message.event);
+    else if ('event' in message) waiting.get(message.of)?.report(message.event);
     else answer(message);
   }
 
@@ -47,10 +47,10 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     waiting.clear();
   });
 
-  async function call(request: Unnumbered<AgentRequest>): Promise<unknown> {
+  async function call(request: Unnumbered<AgentRequest>, report: Report = () => undefined): Promise<unknown> {
     if (over) throw over;
     const id = ++lastId;
-    const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
+    const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject, report }));
     // The container may end while the request is still on its way, when nobody listens to the answer yet.
     answer.catch(() => undefined);
     await container.send(JSON.stringify({ ...request, id }));
@@ -84,14 +84,19 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async layDown(job, tell, signal) {
       if (signal.aborted) throw cancelled(signal.reason);
       const cancel = () => void container.send(JSON.stringify({ do: 'cancel' } satisfies AgentRequest)).catch(() => undefined);
-      report = tell;
       signal.addEventListener('abort', cancel, { once: true });
       try {
-        return (await call({ do: 'layDown', job })) as LaidDown;
+        return (await call({ do: 'layDown', job }, tell)) as LaidDown;
       } finally {
         signal.removeEventListener('abort', cancel);
-        report = () => undefined;
       }
+    },
+    async feed(job, tell, signal) {
+      // Feeding ends with the container; whoever waits no longer wants to hear of it.
+      const dropped = new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
+      });
+      return Promise.race([call({ do: 'feed', job }, tell) as Promise<FedWal>, dropped]);
     },
     async swap(target: Target) {
       await call({ do: 'swap', target });

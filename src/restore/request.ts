@@ -53,6 +53,8 @@ export interface DirectoryRequest extends RestoreRequest {
 /** What every restore is asked for that a server in Docker recovers. */
 export interface DockerRequest extends RestoreRequest {
   target: ServiceTarget;
+  /** How much WAL may wait on the volume for the recovering server. */
+  spoolBytes: number;
   /** How long recovery may go without any progress. */
   stallTimeoutMs: number;
   stopTimeoutSeconds: number;

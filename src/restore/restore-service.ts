@@ -10,6 +10,8 @@ import { checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { isResumable, withKeptStaging, withLeftovers, withWayBack } from './failure-hints.ts';
+import { isFed } from './feed-wal.ts';
+import { type FollowedFeeding, followFeeding } from './follow-feeding.ts';
 import { makeJob } from './lay-down-job.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
@@ -31,6 +33,10 @@ interface Run {
   report: Report;
   signal: AbortSignal;
   engine: Engine | undefined;
+  /** Another container that is being opened in the place of one that has died. */
+  reopening?: Promise<Engine> | undefined;
+  /** From the end of the laying down on, where WAL is fed. */
+  feeding: FollowedFeeding | undefined;
   /** Containers that ODO stops, from the moment it begins to. */
   stopped: readonly ServiceContainer[];
   stoppedAt: number;
@@ -58,6 +64,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     report,
     signal,
     engine: proven.engine,
+    feeding: undefined,
     stopped: [],
     stoppedAt: performance.now(),
     made: [],
@@ -112,12 +119,14 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
     return {
       ...receipt,
+      laidDown: (await run.feeding?.addTo(laidDown)) ?? laidDown,
       finishedAt: new Date().toISOString(),
       ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       downtimeMs,
       notes: [...laidDown.overridden, ...checked, ...notes],
     };
   } finally {
+    run.feeding?.drop();
     // By now the outcome is known; what the engine says of its container must not take its place.
     await run.engine?.close().catch(() => undefined);
   }
@@ -133,12 +142,16 @@ async function replaceContent(run: Run, version: string): Promise<LaidDown> {
     run.engine = await openServiceEngine(found, proven.mounts, request, { version });
   }
   const engine = run.engine;
-  const job = await makeJob(request, proven);
+  // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
+  const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
+  const job = { ...(await makeJob(request, proven)), ...fed };
   run.layingDown = true;
   const laidDown = await engine.layDown(job, report, signal);
+  if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead, version), job, report);
   signal.throwIfAborted();
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stop(run);
+  run.feeding?.demandWell();
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));
   return laidDown;
@@ -150,7 +163,8 @@ async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   const { moment, stallTimeoutMs } = request;
   const isToWait = isLeftWaiting(request);
   const options = { stallTimeoutMs, atTarget: isToWait ? ('wait' as const) : ('promote' as const) };
-  const restored = await bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), signal);
+  const recover = (until: AbortSignal) => bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), until);
+  const restored = await (run.feeding?.during(signal, recover) ?? recover(signal));
   const { address, database, waits } = restored;
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
   // A server in recovery does not say on which timeline it is.
@@ -203,6 +217,8 @@ async function stop(run: Run): Promise<void> {
 async function leaveAsBefore(run: Run, error: OdoError, version: string): Promise<OdoError> {
   const { request, proven, stopped } = run;
   const { docker } = proven.found;
+  // Or it would go on in a new container, if this one is what has failed.
+  run.feeding?.drop();
   const kept = !run.swapping && !request.discard && isResumable(error);
   const wiped = run.layingDown && request.wipe;
   let isBack = true;
@@ -231,15 +247,12 @@ async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {
 
 /** Does what can be done twice; when the restore container is gone, in another one. */
 async function onEngine<T>(run: Run, version: string, step: (engine: Engine) => Promise<T>): Promise<T> {
-  const { proven, request } = run;
   if (!run.engine) throw new OdoError('bug', 'no restore container was opened');
   try {
     return await step(run.engine);
   } catch (error) {
     if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
-    await run.engine.close().catch(() => undefined);
-    run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
-    return step(run.engine);
+    return step(await openAgain(run, run.engine, version));
   }
 }
 
@@ -253,6 +266,21 @@ function recoveryWords(moment: Moment | undefined): string {
 
 function isLeftWaiting({ moment }: ServiceRequest): boolean {
   return moment !== undefined && moment.action !== 'promote';
+}
+
+/** Another restore container, in place of one that is gone; the same for all who find it gone. */
+async function openAgain(run: Run, dead: Engine, version: string): Promise<Engine> {
+  const { proven, request } = run;
+  if (run.engine !== dead && run.engine !== undefined) return run.engine;
+  run.reopening ??= dead
+    .close()
+    .catch(() => undefined)
+    .then(() => openServiceEngine(proven.found, proven.mounts, request, { version }))
+    .finally(() => {
+      run.reopening = undefined;
+    });
+  run.engine = await run.reopening;
+  return run.engine;
 }
 
 function planOf(request: ServiceRequest, { found, source, target, owner, proofs }: ProvenService): Plan {

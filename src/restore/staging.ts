@@ -54,7 +54,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     }
   }
   const bootId = currentBootId();
-  const intact = resuming && bootId !== undefined && old?.bootId === bootId;
+  const intact = resuming && old !== undefined && isOfThisBoot(old);
   const journal: Journal = {
     version: 1,
     state: 'laying-down',
@@ -132,6 +132,11 @@ function fingerprintOf(job: LayDownJob): string {
     keepSettings,
   };
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+/** Whether what the journal tells of was written since the machine was started, so that it cannot have been lost with its power. */
+export function isOfThisBoot(journal: Journal): boolean {
+  return journal.bootId !== undefined && journal.bootId === currentBootId();
 }
 
 /** Linux names each boot; elsewhere nothing is known, and nothing is relied upon. */

@@ -17,14 +17,14 @@ export interface FeedJob extends WalSource {
   plan: Extract<WalPlan, { source: 'archive' }>;
   /** The spool's directory; created here. */
   spool: string;
-  /** How much of the WAL may wait there. */
+  /** How much of the WAL may wait there; two segments at least. */
   spoolBytes: number;
   /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
   reuse: boolean;
   /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
   onlyOnRequest?: boolean;
   /** Told what has been done; of what is fetched a second time it hears nothing. */
-  tally: FetchTally & { segment(): void; reusedSegment(): void };
+  tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
   /** Told what a person should know. */
   warn(message: string): void;
 }
@@ -48,7 +48,7 @@ export interface Feeder {
 export function feedSpool(job: FeedJob): Feeder {
   const { plan, archive } = job;
   // One of them is the last segment, which stays.
-  const capacity = Math.max(1, Math.floor(job.spoolBytes / plan.segmentSizeBytes) - 1);
+  const capacity = Math.max(2, Math.floor(job.spoolBytes / plan.segmentSizeBytes)) - 1;
   const files = createSpoolFiles(job.spool, job.owner, {
     segments: job.reuse,
     answers: job.onlyOnRequest === true,
@@ -165,8 +165,7 @@ export function feedSpool(job: FeedJob): Feeder {
     const kept = name === plan.endSegment;
     if (ready.has(name) || (kept && files.has(name))) {
       if (reusable.delete(name) && isNew) {
-        job.tally.read(file.sizeBytes);
-        job.tally.reusedSegment();
+        job.tally.reusedSegment(file.sizeBytes);
       }
       return;
     }

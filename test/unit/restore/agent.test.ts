@@ -24,13 +24,14 @@ function engineWith(methods: Partial<Engine>): Engine {
     probe: unexpected,
     status: unexpected,
     layDown: unexpected,
+    feed: unexpected,
     swap: unexpected,
     rollback: unexpected,
     recheckPages: unexpected,
     clean: unexpected,
     finish: unexpected,
     discard: unexpected,
-    close: unexpected,
+    close: async () => undefined,
     ...methods,
   };
 }

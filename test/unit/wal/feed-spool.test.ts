@@ -86,6 +86,7 @@ function jobFor(files: Map<string, Buffer>, options: { plan?: Partial<FeedJob['p
     store,
     listings,
     archive: {
+      ...archiveOf([]),
       histories: (signal) => archiveOf([...files.keys()], (key) => files.get(key)?.length ?? 0).histories(signal),
       segments(timeline, from, signal) {
         listings.push(from);

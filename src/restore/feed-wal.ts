@@ -1,0 +1,89 @@
+import type { OdoEvent, Report } from '../events.ts';
+import { openWalArchive } from '../formats/registry.ts';
+import { parseSegmentName } from '../postgres/wal-names.ts';
+import { openStore } from '../store/open.ts';
+import { spoolDir } from '../target/place.ts';
+import { feedSpool } from '../wal/feed-spool.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import type { FedWal, LayDownJob } from './engine.ts';
+import { createTally } from './tally.ts';
+import { tellRetries } from './tell-retries.ts';
+
+/**
+ * So many segments lie in the spool before the exchange, or all there are: what is wrong with the WAL that recovery begins with shows while the
+ * old data is still in place, and the server does not begin by waiting.
+ */
+const HEAD_START = 16;
+
+/** A job whose WAL is fed to the server while it recovers. */
+export type FedJob = LayDownJob & { spoolBytes: number; wal: Extract<WalPlan, { source: 'archive' }> };
+
+export function isFed(job: LayDownJob): job is FedJob {
+  return job.spoolBytes !== undefined && job.wal.source === 'archive';
+}
+
+/** Feeding under way, for one restore. */
+export interface Feeding {
+  /** Resolves when the server could start: the WAL up to the end of the backup is there, or as much of it as fits. */
+  headStart(): Promise<void>;
+  takeAllConnections(): void;
+  /** From now on, events go there. */
+  tellTo(report: Report): void;
+  /** Rejects when feeding has failed for good, resolves when it was stopped. */
+  readonly over: Promise<void>;
+  /** The reason, once it has failed. */
+  failure(): unknown;
+  stop(): Promise<void>;
+  total(): FedWal;
+}
+
+/** @param spool what is there: segments that can be relied upon, and whether a server has begun to take them */
+export function startFeeding(job: FedJob, spool: { reuse: boolean; inUse: boolean }, report: Report): Feeding {
+  let tell = report;
+  const forward = (event: OdoEvent) => tell(event);
+  const { store } = openStore(job.store);
+  store.onRetry = tellRetries(forward);
+  const { postgresMajor, systemIdentifier, beginWal, endWal } = job.backup;
+  const { segmentSizeBytes, segments, storedBytes } = job.wal;
+  const tally = createTally('wal', { totalBytes: storedBytes, totalSegments: segments }, forward);
+  const feeder = feedSpool({
+    store,
+    archive: openWalArchive(store, job.repository) as NonNullable<ReturnType<typeof openWalArchive>>,
+    plan: job.wal,
+    cluster: { postgresMajor, systemIdentifier },
+    owner: job.owner,
+    spool: spoolDir(job.target.pgdata),
+    spoolBytes: job.spoolBytes,
+    reuse: spool.reuse,
+    onlyOnRequest: spool.inUse,
+    tally,
+    warn: (message) => forward({ type: 'note', level: 'warning', message }),
+  });
+  let failure: unknown;
+  feeder.over.catch((error: unknown) => {
+    failure = error;
+  });
+  const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
+  const needed = beginWal === undefined || endWal === undefined ? 0 : numberOf(endWal) - numberOf(beginWal) + 1;
+
+  return {
+    headStart: () => feeder.fed(Math.max(needed, HEAD_START)),
+    takeAllConnections: feeder.takeAllConnections,
+    tellTo(report) {
+      tell = report;
+    },
+    over: feeder.over,
+    failure: () => failure,
+    async stop() {
+      await feeder.stop();
+      store.close();
+    },
+    total: () => ({
+      walSegments: tally.segmentCount,
+      reusedSegments: tally.reusedSegmentCount,
+      readBytes: tally.readBytes,
+      writtenBytes: tally.writtenBytes,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    }),
+  };
+}

@@ -1,0 +1,183 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { THINGS_DIGEST } from './parts/ready-repository.ts';
+import { mustRun, until } from './parts/run.ts';
+import { type RunningOdo, startOdo } from './parts/running-odo.ts';
+import { createBucket, emptyBucket, listKeys, putObject, readObject, s3 } from './parts/s3.ts';
+import { restoreContainers } from './parts/service-before.ts';
+import { startSource } from './parts/source-cluster.ts';
+
+const DATA = '/var/lib/postgresql/data';
+
+/** Enough for three or four segments, where the archive holds many: the server is in the middle of its recovery when the later ones are fetched. */
+const SPOOL = '4MiB';
+const FEWEST_SEGMENTS = 20;
+
+/** A recovery that is fed through a small spool, with a store that does not hold out. The service starts its server over and over. */
+describe('WAL that is fetched while the server recovers', () => {
+  let bucket: string;
+  let digest: string;
+  let keys: string[];
+  let project: ComposeProject;
+  let proxy: FaultProxy;
+
+  beforeAll(async () => {
+    bucket = await createBucket();
+    const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
+    try {
+      await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 1000) n');
+      const backup = source.barmanBackup();
+      await backup;
+      await source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n');
+      await source.archiveAll();
+      digest = await source.sql(THINGS_DIGEST);
+    } finally {
+      await source.remove();
+    }
+    const all = await listKeys(bucket, 'backups/shop/wals/');
+    keys = all.filter((key) => /\/[0-9A-F]{24}\.gz$/.test(key)).sort();
+    project = writeProject({ image: 'postgres:15', mountAt: DATA, extra: '    restart: always' });
+    await project.up();
+    await project.sql("create table old as select 'as before' as what");
+  });
+
+  beforeEach(async () => {
+    proxy = await startFaultProxy();
+  });
+
+  afterEach(() => proxy.close());
+
+  afterAll(async () => {
+    await project?.down();
+    if (bucket) await emptyBucket(bucket);
+  });
+
+  const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
+  const args = (retryForS = 1) => [
+    '-u',
+    `s3://${bucket}/backups/shop`,
+    ...names(),
+    '--retry-for',
+    `${retryForS}`,
+    '--spool',
+    SPOOL,
+  ];
+  const env = () => ({ env: { S3_ENDPOINT: proxy.endpoint } });
+  const status = async () => JSON.parse((await odo(['status', ...names(), '--json'])).stdout);
+
+  /** The n-th segment from the end. */
+  const keyFromEnd = (n: number) => keys.at(-n) as string;
+  const getOf = (key: string) => new RegExp(`^GET /[^?]*${key.slice(key.lastIndexOf('/') + 1)}`);
+
+  /** Starts a restore and comes back when the server has taken many segments, and has many to come. */
+  async function startRecovery(retryForS?: number): Promise<RunningOdo> {
+    const running = startOdo(args(retryForS), env());
+    const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
+    await Promise.race([until('segments are asked for', async () => proxy.count(getOf(keyFromEnd(12))).requests > 0), ended]);
+    return running;
+  }
+
+  const serverState = async () =>
+    mustRun('docker', ['inspect', '-f', '{{.RestartCount}}', await project.containerId('db')]).then(Number);
+
+  /** A server that was told to stop does not come up, however often it is started, and the old data comes back. */
+  async function expectWayBack(stderr: string): Promise<void> {
+    expect(stderr).toContain('odo rollback -v db -n db -f');
+    await until('the server is started over', async () => (await serverState()) > 0);
+    expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
+    expect(await project.inVolume('ls /v/recovery.signal')).toBe('/v/recovery.signal');
+    const { code, stdout, stderr: words } = await odo(['rollback', ...names()]);
+    expect(code, words).toBe(0);
+    expect(stdout).toContain('rolled back');
+    await project.up();
+    expect(await project.sql('select what from old')).toBe('as before');
+    expect(await project.inVolume('ls -A /v | grep odo || echo none')).toBe('none');
+    expect(await restoreContainers(project.volume)).toBe('');
+  }
+
+  it('lasts through an outage of the store, for which the server waits, when it can do without for no longer', async () => {
+    expect(keys.length).toBeGreaterThan(FEWEST_SEGMENTS);
+    const running = await startRecovery(60);
+    const endsAt = performance.now() + 4000;
+    proxy.breakAll();
+    proxy.fault(/./, () => (performance.now() < endsAt ? { do: 'answer', status: 503, code: 'SlowDown' } : undefined));
+    expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
+    const { code, stdout, stderr } = await running.outcome;
+    expect(code, stderr).toBe(0);
+    expect(await project.sql(THINGS_DIGEST)).toBe(digest);
+    expect(await serverState()).toBe(0);
+    expect(stdout).toContain(`${keys.length} WAL segments`);
+    expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
+    await project.sql("create table old as select 'as before' as what");
+  });
+
+  it('is 10 when the store stays away, and the old data comes back', async () => {
+    const running = await startRecovery();
+    await proxy.goAway();
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(10);
+    await expectWayBack(stderr);
+  });
+
+  it('is 11 when the keys expire', async () => {
+    const running = await startRecovery();
+    proxy.fault(/./, { do: 'answer', status: 403, code: 'ExpiredToken' });
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(11);
+    await expectWayBack(stderr);
+  });
+
+  it('is 13 when the archive loses a segment meanwhile', async () => {
+    const key = keyFromEnd(5);
+    const segment = await readObject(bucket, key);
+    const running = await startRecovery();
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    try {
+      const { code, stderr } = await running.outcome;
+      expect(code, stderr).toBe(13);
+      expect(stderr).toContain(key);
+      await expectWayBack(stderr);
+    } finally {
+      await putObject(bucket, key, segment);
+    }
+  });
+
+  it('is 14 when a bit of a segment is another', async () => {
+    proxy.fault(getOf(keyFromEnd(5)), { do: 'flip', atByte: 2000 });
+    const { code, stderr } = await odo(args(), env());
+    expect(code, stderr).toBe(14);
+    expect(stderr).toContain(keyFromEnd(5));
+    await expectWayBack(stderr);
+  });
+
+  it('goes on when the restore container dies, and the server only has to wait', async () => {
+    proxy.fault(getOf(keyFromEnd(12)), { do: 'slow', bytesPerSecond: 20_000 });
+    const running = await startRecovery();
+    const [container = ''] = (await restoreContainers(project.volume)).split('\n');
+    proxy.fault(getOf(keyFromEnd(12)), { do: 'wait', forMs: 0 });
+    await mustRun('docker', ['kill', container]);
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('another one goes on fetching WAL');
+    expect(await project.sql(THINGS_DIGEST)).toBe(digest);
+    expect(await serverState()).toBe(0);
+    expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
+  });
+
+  it('stops the server when odo is killed, and the next run begins anew', async () => {
+    const running = await startRecovery();
+    running.signal('SIGKILL');
+    await running.outcome;
+    await until('the restore container is gone', async () => (await restoreContainers(project.volume)) === '');
+    await until('the server is started over', async () => (await serverState()) > 0);
+    expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
+    const receipt = await odoReceipt(args());
+    expect(receipt.laidDown.walSegments).toBe(keys.length);
+    expect(receipt.reached.timeline).toBe(2);
+    expect(await project.sql(THINGS_DIGEST)).toBe(digest);
+    expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
+  });
+});
