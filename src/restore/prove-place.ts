@@ -76,8 +76,13 @@ export function proveCluster(probe: TargetProbe, backup: Backup, wish: Wish): Fi
 }
 
 /** The old data stays beside the new until the end, so what is free now must suffice (with --wipe, together with what the old takes). */
-export function proveSpace(probe: TargetProbe, backup: Backup, wal: WalPlan, wish: Pick<Wish, 'wipe'>): Finding {
-  const walBytes = wal.source === 'archive' ? wal.segments * wal.segmentSizeBytes * 2 : 0;
+export function proveSpace(
+  probe: TargetProbe,
+  backup: Backup,
+  wal: WalPlan,
+  wish: Pick<Wish, 'wipe'> & { spoolBytes?: number | undefined },
+): Finding {
+  const walBytes = wal.source === 'archive' ? roomForWal(wal, wish.spoolBytes) : 0;
   const baseBytes = backup.restoredBytes ?? backup.storedBytes ?? 0;
   const basis = backup.restoredBytes === undefined ? 'at least, by its size in the store' : 'by what the backup says of its size';
   const neededBytes = baseBytes + walBytes;
@@ -100,7 +105,39 @@ export function proveSpace(probe: TargetProbe, backup: Backup, wal: WalPlan, wis
       hint: 'restore to a file system with more inodes',
     });
   }
-  return { evidence: `${evidence}; ${probe.freeInodes} inodes free` };
+  const inodes = `${probe.freeInodes} inodes free`;
+  const likelyBytes = likelyUnpacked(backup) + walBytes;
+  if (likelyBytes <= probe.freeBytes + freedBytes) return { evidence: `${evidence}; ${inodes}` };
+  return {
+    state: 'warning',
+    evidence: `${evidence}; but packed data grows about ${USUAL_GROWTH} times, and ${formatBytes(likelyBytes)} would be too much: a disk that fills up ends the restore, and the old data stays; ${inodes}`,
+  };
+}
+
+/** What a server keeps in pg_wal while it recovers, as a rule: max_wal_size of 1 GiB, and as much again until the next restartpoint has ended. */
+const KEPT_BY_SERVER_BYTES = 2 * 2 ** 30;
+
+/** What a server makes for itself when it is promoted, and the last segment, which stays in the spool. */
+const OWN_SEGMENTS = 4;
+
+/**
+ * Fed WAL is moved from the spool to the server, so a segment is in one of them; WAL that is fetched whole stays in the spool as well. Neither
+ * has more than there is.
+ */
+function roomForWal(wal: Extract<WalPlan, { source: 'archive' }>, spoolBytes: number | undefined): number {
+  const allBytes = wal.segments * wal.segmentSizeBytes;
+  const keptBytes = Math.min(allBytes, KEPT_BY_SERVER_BYTES);
+  const fedBytes = spoolBytes === undefined ? allBytes + keptBytes : Math.min(allBytes, spoolBytes + KEPT_BY_SERVER_BYTES);
+  return fedBytes + OWN_SEGMENTS * wal.segmentSizeBytes;
+}
+
+/** How many times as large packed data is on disk, as a rule; some is three times, some ten times. */
+const USUAL_GROWTH = 4;
+
+function likelyUnpacked({ restoredBytes, storedBytes, parts }: Backup): number {
+  if (restoredBytes !== undefined) return restoredBytes;
+  const grown = parts.reduce((sum, { codec, sizeBytes }) => sum + sizeBytes * (codec === 'none' ? 1 : USUAL_GROWTH), 0);
+  return Math.max(grown, storedBytes ?? 0);
 }
 
 /** Files of a cluster that holds nothing yet. */

@@ -113,7 +113,7 @@ async function proveVolume(
   });
   if (!probe || !source) return probe;
   await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
-  await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, request));
+  await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, roomWish(request)));
   return probe;
 }
 
@@ -129,4 +129,9 @@ export async function proveOwner(request: RestoreRequest, found: FoundService, p
     const { owner, because } = chooseOwner(request.owner, found.service, probe, imageUser);
     return { evidence: `${owner.uid}:${owner.gid}, ${because}`, value: owner };
   });
+}
+
+/** A server that is left waiting at its target has all of its WAL beside it. */
+function roomWish({ wipe, spoolBytes, moment }: ServiceRequest): Parameters<typeof proveSpace>[3] {
+  return moment !== undefined && moment.action !== 'promote' ? { wipe } : { wipe, spoolBytes };
 }

@@ -29,10 +29,10 @@ describe('WAL that is fetched while the server recovers', () => {
     const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
     try {
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 1000) n');
-      const backup = source.barmanBackup();
-      await backup;
-      await source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n');
-      await source.archiveAll();
+      await source.barmanBackup();
+      await source.archiveFast(() =>
+        source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n'),
+      );
       digest = await source.sql(THINGS_DIGEST);
     } finally {
       await source.remove();

@@ -11,8 +11,8 @@ export type Fault =
   | { do: 'cut'; afterBytes: number; reset?: boolean }
   /** A well-formed answer that holds fewer bytes than were asked for. */
   | { do: 'short'; bytes: number }
-  /** After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time. */
-  | { do: 'stall'; afterBytes: number; forMs?: number }
+  /** After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time, with `until` then. */
+  | { do: 'stall'; afterBytes: number; forMs?: number; until?: Promise<void> }
   | { do: 'slow'; bytesPerSecond: number }
   /** The answer comes late. */
   | { do: 'wait'; forMs: number }
@@ -94,9 +94,9 @@ export async function startFaultProxy(): Promise<FaultProxy> {
         }
         if (fault?.do === 'short' && sent >= fault.bytes) return void response.end();
         if (fault?.do === 'stall' && sent >= fault.afterBytes && !stalled) {
-          if (fault.forMs === undefined) return;
+          if (fault.forMs === undefined && fault.until === undefined) return;
           stalled = true;
-          await sleep(fault.forMs);
+          await (fault.until ?? sleep(fault.forMs));
         }
         const atMost = fault?.do === 'short' ? Math.min(TICK_BYTES, fault.bytes - sent) : TICK_BYTES;
         const piece = chunk.subarray(at, at + atMost);

@@ -16,6 +16,8 @@ export interface SourceCluster {
   barmanBackup(...flags: string[]): Promise<string>;
   /** Takes a pg_basebackup with these flags (such as `-Ft -z -X stream`) and uploads it below `folder` of the bucket. */
   baseBackup(folder: string, flags?: readonly string[]): Promise<void>;
+  /** Archives all WAL of some work to the barman repository at once: barman-cloud-wal-archive takes seconds for each segment. */
+  archiveFast(work: () => Promise<unknown>): Promise<void>;
   /** Makes a standby of it and promotes that, so that it goes on (and archives) on the next timeline. */
   promote(): Promise<void>;
   remove(): Promise<void>;
@@ -85,14 +87,16 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
   };
   await restart();
 
+  async function archiveAll(): Promise<void> {
+    const segment = await sql('select pg_walfile_name(pg_switch_wal())');
+    await until(`${segment} is archived`, async () => (await sql(ARCHIVED(segment))) === 't');
+  }
+
   return {
     container: name,
     sql,
     exec,
-    async archiveAll() {
-      const segment = await sql('select pg_walfile_name(pg_switch_wal())');
-      await until(`${segment} is archived`, async () => (await sql(ARCHIVED(segment))) === 't');
-    },
+    archiveAll,
     async barmanBackup(...more) {
       const before = new Set(await backupFolders(bucket, `${prefix}/${server}/base/`));
       await exec([
@@ -118,6 +122,18 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
       await exec(['pg_basebackup', '-D', local, '-c', 'fast', '-h', '/var/run/postgresql', ...more]);
       await exec(['python3', '-c', UPLOAD, S3_ENDPOINT, bucket, folder, local]);
       await exec(['rm', '-rf', local]);
+    },
+    async archiveFast(work) {
+      const archiveWith = (command: string) => sql(`alter system set archive_command = '${command}'`);
+      const usual = await sql('show archive_command');
+      await exec(['mkdir', '-p', '/tmp/wals']);
+      await archiveWith('gzip -1 -c %p > /tmp/wals/%f.gz');
+      await sql('select pg_reload_conf()');
+      await work();
+      await archiveAll();
+      await exec(['python3', '-c', UPLOAD, S3_ENDPOINT, bucket, `${prefix}/${server}/wals/0000000100000000`, '/tmp/wals']);
+      await archiveWith(usual);
+      await sql('select pg_reload_conf()');
     },
     async promote() {
       await exec(['sh', '-c', 'touch "$PGDATA/standby.signal"']);

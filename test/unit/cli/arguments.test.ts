@@ -184,6 +184,15 @@ describe('the other options', () => {
     await expect(requestOf([...STORE, ...SERVICE, '--tablespace', wrong])).rejects.toThrow(usage(`not ${wrong}`));
   });
 
+  it('say how much WAL may wait for a service', async () => {
+    expect(await requestOf([...STORE, ...SERVICE])).toMatchObject({ spoolBytes: 2 ** 30 });
+    expect(await requestOf([...STORE, ...SERVICE, '--spool', '256MiB'])).toMatchObject({ spoolBytes: 2 ** 28 });
+  });
+
+  it.each(['much', '-1', '1MiB', '0', ''])('refuse the spool %j', async (wrong) => {
+    await expect(requestOf([...STORE, ...SERVICE, `--spool=${wrong}`])).rejects.toThrow(usage('--spool'));
+  });
+
   it.each(['soon', '-1', 'Infinity', ''])('refuse %j for a number of seconds', async (wrong) => {
     await expect(requestOf([...STORE, ...SERVICE, `--stall-timeout=${wrong}`])).rejects.toMatchObject({ code: 'usage' });
     expect(() => seconds({ x: wrong }, 'x')).toThrow(usage('--x'));

@@ -1,12 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { splitLines } from '../../../src/docker/lines.ts';
 import type { RestoreContainer } from '../../../src/docker/restore-container.ts';
 import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent, Report } from '../../../src/events.ts';
 import { serveAgent } from '../../../src/restore/agent.ts';
-import type { Engine, FinishOptions, LayDownJob, Target } from '../../../src/restore/engine.ts';
+import type { Engine, FedWal, FinishOptions, LayDownJob, Target } from '../../../src/restore/engine.ts';
 import { openRemoteEngine } from '../../../src/restore/remote-engine.ts';
 
 const TARGET: Target = {
@@ -310,4 +310,73 @@ it('tells a lost engine from a container that ended', async () => {
   const call = (await opened).swap(TARGET);
   output.destroy(new OdoError('dockerUnreachable', 'the connection was lost'));
   await expect(call).rejects.toMatchObject({ code: 'dockerUnreachable' });
+});
+
+describe('feeding', () => {
+  const FED = { walSegments: 3 } as FedWal;
+
+  it('goes on beside the other requests, and tells its own progress', async () => {
+    const finished = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    const engine = await remote({
+      async feed(_job, report) {
+        steps.push('fed');
+        report({ type: 'progress', phase: 'recover', segments: 1 });
+        await finished.promise;
+        return FED;
+      },
+      swap: async () => void steps.push('swapped'),
+      finish: async () => finished.resolve(),
+    });
+    const events: OdoEvent[] = [];
+    const fed = engine.feed(JOB, (event) => events.push(event), new AbortController().signal);
+    await engine.swap(TARGET);
+    await engine.finish({ target: TARGET, keepPrevious: false, settings: 'remove' });
+    expect(await fed).toEqual(FED);
+    expect(steps).toEqual(['fed', 'swapped']);
+    expect(events).toEqual([{ type: 'progress', phase: 'recover', segments: 1 }]);
+  });
+
+  it('is not ended by the cancellation of another request', async () => {
+    const going = Promise.withResolvers<FedWal>();
+    const controller = new AbortController();
+    const engine = await remote({
+      feed: (_job, _report, signal) => {
+        signal.addEventListener('abort', () => going.reject(signal.reason));
+        return going.promise;
+      },
+      layDown: untilCancelled,
+    });
+    const fed = engine.feed(JOB, () => undefined, new AbortController().signal);
+    const work = engine.layDown(JOB, () => undefined, controller.signal);
+    await nextTurn();
+    controller.abort();
+    await expect(work).rejects.toMatchObject({ code: 'cancelled' });
+    going.resolve(FED);
+    expect(await fed).toEqual(FED);
+  });
+
+  it('ends with the host, and its failure is told as it is', async () => {
+    const input = new PassThrough();
+    const output = new PassThrough().resume();
+    let reason: unknown;
+    const engine = engineWith({
+      feed: (_job, _report, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            reason = signal.reason;
+            resolve(FED);
+          });
+        }),
+    });
+    const served = serveAgent(engine, input, output, '1.0');
+    input.write(`${JSON.stringify({ id: 1, do: 'feed', job: JOB })}\n`);
+    await nextTurn();
+    input.end();
+    await served;
+    expect(reason).toMatchObject({ code: 'cancelled', message: expect.stringContaining('gone') });
+
+    const failing = await remote({ feed: async () => Promise.reject(new OdoError('dataCorrupt', 'a bit is another')) });
+    await expect(failing.feed(JOB, () => undefined, new AbortController().signal)).rejects.toMatchObject({ code: 'dataCorrupt' });
+  });
 });

@@ -112,9 +112,29 @@ describe('the space', () => {
     expect(space(3 * GIB, INCLUDED, { restoredBytes: 3 * GIB }).evidence).toMatch(/3\.0 GiB free.*3\.0 GiB needed/);
   });
 
-  it('must hold the unpacked WAL too: in the spool, and again as the server replays it', () => {
-    expect(() => space(GIB + 64 * 32 * 2 ** 20, archived(64))).not.toThrow();
-    expect(() => space(GIB + 64 * 32 * 2 ** 20 - 1, archived(64))).toThrow(noSpace);
+  const OWN = 4 * 16 * 2 ** 20;
+
+  it.each([
+    ['in the spool, and again as the server replays it', 64, undefined, 2 * GIB],
+    ['in the spool, and as much of it as a server keeps', 640, undefined, 12 * GIB],
+    ['once, where it is moved from the spool to the server', 64, GIB, GIB],
+    ['as much as the spool and a server hold, where it is fed', 640, GIB, 3 * GIB],
+  ])('must hold the unpacked WAL too: %s', (_where, segments, spoolBytes, walBytes) => {
+    const judge = (freeBytes: number) =>
+      proveSpace({ ...OLD, freeBytes }, BACKUP, archived(segments), { wipe: false, spoolBytes });
+    expect(() => judge(GIB + walBytes + OWN)).not.toThrow();
+    expect(() => judge(GIB + walBytes + OWN - 1)).toThrow(noSpace);
+  });
+
+  it('is warned of where packed data will hardly fit, since how much it grows is not known', () => {
+    const parts = [{ role: 'base', key: 'base.tar.gz', sizeBytes: GIB, codec: 'gzip' }] as const;
+    expect(space(3.9 * GIB, INCLUDED, { parts: [...parts] })).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringMatching(/grows about 4 times, and 4\.0 GiB would be too much/),
+    });
+    expect(space(4 * GIB, INCLUDED, { parts: [...parts] }).state).toBeUndefined();
+    expect(space(1.1 * GIB, INCLUDED, { parts: [{ ...parts[0], codec: 'none' }] }).state).toBeUndefined();
+    expect(space(1.1 * GIB, INCLUDED, { parts: [...parts], restoredBytes: GIB }).state).toBeUndefined();
   });
 
   it('counts the old data as free only when it is deleted first', () => {
