@@ -19,8 +19,8 @@ export interface FollowedFeeding {
 }
 
 /**
- * @param reopen another engine over the same volume, for when the container in which the feeder works has died: it goes on from what the
- *   server asks for, and the server only has to wait
+ * @param reopen another engine over the same volume, for when the container in which the feeder works dies in the middle of the recovery: it goes
+ *   on from what the server asks for, and the server only has to wait
  */
 export function followFeeding(
   engine: Engine,
@@ -52,6 +52,8 @@ export function followFeeding(
       if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
       // What it would have told at its end is known up to its last word.
       done.push({ walSegments: told.segments, reusedSegments: 0, readBytes: told.readBytes, writtenBytes: 0 });
+      // Before the exchange all of the work is lost with it; after the recovery nothing more is needed.
+      if (!isUnderway) throw error;
       report({ type: 'note', level: 'warning', message: `${error.message}; another one goes on fetching WAL` });
       await follow(await reopen(current));
     }

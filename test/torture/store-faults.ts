@@ -55,7 +55,8 @@ async function flip(scene: Scene, key: string, sizeBytes: number): Promise<void>
   scene.proxy.fault(match, () => (times-- > 0 ? { do: 'flip', atByte } : undefined));
 }
 
-const LATER = ['prove', 'lay-down', 'stop', 'lay-down', 'wal'] as const;
+// WAL is fetched from the laying down on, until the server has recovered.
+const LATER = ['prove', 'lay-down', 'stop', 'lay-down', 'wal', 'recover'] as const;
 
 export const STORE_FAULTS: readonly Fault[] = [
   {

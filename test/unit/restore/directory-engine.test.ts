@@ -446,3 +446,94 @@ it('has nothing to exchange without a journal', async () => {
   await expect(engine.swap(bench.target)).rejects.toMatchObject({ code: 'bug' });
   expect(contentOf(bench)).toEqual(bench.old);
 });
+
+describe('WAL that is fed', () => {
+  const MIB = 2 ** 20;
+  const spoolOf = ({ target }: Bench, ...names: string[]) => path.join(spoolDir(target.pgdata), ...names);
+  const fedBench = (segments = 2) => {
+    const bench = setUpBench();
+    bench.job.spoolBytes = segments * MIB;
+    return bench;
+  };
+  const feeding = (bench: Bench) => fs.readFileSync(spoolOf(bench, 'feeding'), 'utf8').trim();
+
+  it('goes on over the exchange until the restore is finished, and is counted then', async () => {
+    const bench = fedBench();
+    const laidDown = await layDown(bench);
+    expect(laidDown).toMatchObject({ files: 7, walSegments: 0 });
+    const events: OdoEvent[] = [];
+    const fed = engine.feed(bench.job, (event) => events.push(event), never);
+    await engine.swap(bench.target);
+    expect(autoConf(bench)).toContain('mv -f');
+    for (const number of [1, 2]) {
+      await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, number)))).toBe(true), 10_000);
+      fs.rmSync(spoolOf(bench, segment(1, number)));
+    }
+    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, 'absent', segment(1, 4)))).toBe(true), 10_000);
+    promote(bench);
+    await engine.finish(finishOf(bench));
+    expect(await fed).toMatchObject({ walSegments: 3, reusedSegments: 0 });
+    expect(leftovers(bench)).toEqual([]);
+    expect(autoConf(bench)).toBe("work_mem = '8MB'\n");
+  });
+
+  it('is proven before the exchange as far as the server begins with it', async () => {
+    const bench = fedBench(8);
+    fs.writeFileSync(path.join(bench.repository, `wals/0000000100000000/${segment(1, 3)}.gz`), Buffer.alloc(MIB, 'no gzip'));
+    await expect(layDown(bench)).rejects.toMatchObject({ code: 'dataCorrupt', message: expect.stringContaining(segment(1, 3)) });
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(feeding(bench)).toBe('failed');
+    await engine.discard(bench.target);
+    expect(leftovers(bench)).toEqual([]);
+  });
+
+  it('ends with a cancelled laying down, and what is whole is used again', async () => {
+    const bench = fedBench(8);
+    const { signal, report } = cancelAt('wal');
+    await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(feeding(bench)).toBe('failed');
+    const there = fs.readdirSync(spoolOf(bench)).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    const kept = fs.readdirSync(spoolOf(bench, 'kept'));
+    await layDown(bench);
+    const fed = engine.feed(bench.job, silent, never);
+    await engine.swap(bench.target);
+    promote(bench);
+    await engine.finish(finishOf(bench));
+    expect(await fed).toMatchObject({ walSegments: 3, reusedSegments: there.length + kept.length });
+  });
+
+  it('is ended by a rollback, which leaves no trace', async () => {
+    const bench = fedBench();
+    await restore(bench);
+    expect(feeding(bench)).toMatch(/^\d+$/);
+    fs.writeFileSync(spoolOf(bench, 'wanted', segment(1, 1)), '');
+    expect(await engine.rollback(bench.target)).toBe(true);
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(leftovers(bench)).toEqual([]);
+  });
+
+  it('tells the server to stop when whoever follows it is gone, and can be begun again by another', async () => {
+    const bench = fedBench();
+    await restore(bench);
+    const gone = new AbortController();
+    const followed = engine.feed(bench.job, silent, gone.signal);
+    gone.abort();
+    await followed;
+    expect(feeding(bench)).toBe('failed');
+
+    const another = createDirectoryEngine();
+    const fed = another.feed(bench.job, silent, never);
+    fs.rmSync(spoolOf(bench, segment(1, 1)), { force: true });
+    fs.writeFileSync(spoolOf(bench, 'wanted', segment(1, 1)), '');
+    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, 1)))).toBe(true), 10_000);
+    promote(bench);
+    await another.finish(finishOf(bench));
+    await fed;
+    expect(leftovers(bench)).toEqual([]);
+  });
+
+  it('is not begun where nothing was restored', async () => {
+    const bench = fedBench();
+    await expect(engine.feed(bench.job, silent, never)).rejects.toMatchObject({ code: 'bug' });
+  });
+});

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent, Report } from '../../../src/events.ts';
 import type { Engine, FedWal, LaidDown, LayDownJob } from '../../../src/restore/engine.ts';
@@ -109,12 +109,25 @@ it('goes on in another engine when the container has died, and counts both', asy
     JOB,
     (event) => notes.push(event),
   );
+  const recovered = Promise.withResolvers<void>();
+  const step = feeding.during(never, () => recovered.promise);
   first.tell({ type: 'progress', phase: 'recover', segments: 4, readBytes: 40 });
   first.reject(new OdoError('dockerUnreachable', 'the restore container was killed'));
+  await vi.waitFor(() => expect(notes).toHaveLength(2));
+  recovered.resolve();
+  await step;
   second.resolve({ ...FED, walSegments: 1 });
   expect(await feeding.addTo(LAID_DOWN)).toMatchObject({ walSegments: 5, readBytes: 91 });
-  expect(notes).toEqual([expect.objectContaining({ message: expect.stringContaining('another one goes on') })]);
+  expect(notes[1]).toMatchObject({ type: 'note', message: expect.stringContaining('another one goes on') });
   feeding.demandWell();
+});
+
+it('fails with the container that dies before the exchange', async () => {
+  const { engine, reject } = feedingEngine();
+  const feeding = followFeeding(engine, noOther, JOB, () => undefined);
+  reject(new OdoError('dockerUnreachable', 'the restore container was killed'));
+  await feeding.addTo(LAID_DOWN);
+  expect(() => feeding.demandWell()).toThrow('was killed');
 });
 
 it('opens no other engine once nobody asks any more', async () => {
