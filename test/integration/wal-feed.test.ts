@@ -14,7 +14,7 @@ const DATA = '/var/lib/postgresql/data';
 
 /** Enough for three or four segments, where the archive holds many: the server is in the middle of its recovery when the later ones are fetched. */
 const SPOOL = '4MiB';
-const FEWEST_SEGMENTS = 20;
+const FEWEST_SEGMENTS = 15;
 
 /** A recovery that is fed through a small spool, with a store that does not hold out. The service starts its server over and over. */
 describe('WAL that is fetched while the server recovers', () => {
@@ -26,10 +26,11 @@ describe('WAL that is fetched while the server recovers', () => {
 
   beforeAll(async () => {
     bucket = await createBucket();
+    let id = '';
     const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
     try {
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 1000) n');
-      await source.barmanBackup();
+      id = await source.barmanBackup();
       await source.archiveFast(() =>
         source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n'),
       );
@@ -37,8 +38,12 @@ describe('WAL that is fetched while the server recovers', () => {
     } finally {
       await source.remove();
     }
+    const info = (await readObject(bucket, `backups/shop/base/${id}/backup.info`)).toString('utf8');
+    const beginWal = /^begin_wal=(\w+)$/m.exec(info)?.[1] ?? '';
     const all = await listKeys(bucket, 'backups/shop/wals/');
     keys = all.filter((key) => /\/[0-9A-F]{24}\.gz$/.test(key)).sort();
+    // What the backup does not need was archived before it.
+    keys = keys.filter((key) => key.slice(key.lastIndexOf('/') + 1) >= beginWal);
     project = writeProject({ image: 'postgres:15', mountAt: DATA, extra: '    restart: always' });
     await project.up();
     await project.sql("create table old as select 'as before' as what");
@@ -46,6 +51,8 @@ describe('WAL that is fetched while the server recovers', () => {
 
   beforeEach(async () => {
     proxy = await startFaultProxy();
+    // Loopback is so fast that no fault would find a recovery under way.
+    proxy.fault(/^GET [^?]*[0-9A-F]{24}\.gz/, { do: 'wait', forMs: 600 });
   });
 
   afterEach(() => proxy.close());
@@ -154,11 +161,8 @@ describe('WAL that is fetched while the server recovers', () => {
   });
 
   it('goes on when the restore container dies, and the server only has to wait', async () => {
-    proxy.fault(getOf(keyFromEnd(12)), { do: 'slow', bytesPerSecond: 20_000 });
     const running = await startRecovery();
-    const [container = ''] = (await restoreContainers(project.volume)).split('\n');
-    proxy.fault(getOf(keyFromEnd(12)), { do: 'wait', forMs: 0 });
-    await mustRun('docker', ['kill', container]);
+    await mustRun('docker', ['kill', `odo-restore-${project.volume}`]);
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('another one goes on fetching WAL');
