@@ -447,7 +447,7 @@ it('has nothing to exchange without a journal', async () => {
   expect(contentOf(bench)).toEqual(bench.old);
 });
 
-describe('WAL that is fed', () => {
+describe('WAL that is fed', { timeout: 60_000 }, () => {
   const MIB = 2 ** 20;
   const spoolOf = ({ target }: Bench, ...names: string[]) => path.join(spoolDir(target.pgdata), ...names);
   const fedBench = (segments = 2) => {
@@ -466,10 +466,10 @@ describe('WAL that is fed', () => {
     await engine.swap(bench.target);
     expect(autoConf(bench)).toContain('mv -f');
     for (const number of [1, 2]) {
-      await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, number)))).toBe(true), 10_000);
+      await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, number)))).toBe(true), 50_000);
       fs.rmSync(spoolOf(bench, segment(1, number)));
     }
-    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, 'absent', segment(1, 4)))).toBe(true), 10_000);
+    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, 'absent', segment(1, 4)))).toBe(true), 50_000);
     promote(bench);
     await engine.finish(finishOf(bench));
     expect(await fed).toMatchObject({ walSegments: 3, reusedSegments: 0 });
@@ -525,7 +525,7 @@ describe('WAL that is fed', () => {
     const fed = another.feed(bench.job, silent, never);
     fs.rmSync(spoolOf(bench, segment(1, 1)), { force: true });
     fs.writeFileSync(spoolOf(bench, 'wanted', segment(1, 1)), '');
-    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, 1)))).toBe(true), 10_000);
+    await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, 1)))).toBe(true), 50_000);
     promote(bench);
     await another.finish(finishOf(bench));
     await fed;

@@ -12,6 +12,8 @@ import { archiveOf, segment } from './named-archive.ts';
 
 const SIZE_BYTES = 2 ** 20;
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 /** A store that tells what is read and how much of it at once, and can make readers wait or fail. */
 class WatchedStore extends MemoryStore {
   readonly reads: string[] = [];
@@ -127,7 +129,7 @@ const names = () => fs.readdirSync(spool).filter((name) => /^[0-9A-F]{24}$/.test
 const isThere = (name: string) => fs.existsSync(path.join(spool, name)) || fs.existsSync(path.join(spool, 'kept', name));
 const isAbsent = (name: string) => fs.existsSync(path.join(spool, 'absent', name));
 const feeding = () => fs.readFileSync(path.join(spool, 'feeding'), 'utf8').trim();
-const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 50_000, interval: 5 });
 
 /** What the restore_command does: takes the file when it is there, asks for it else, and tells what came of it: `absent`, `failed`, `WAL` with its number, or a history's text. */
 async function take(name: string): Promise<string> {
