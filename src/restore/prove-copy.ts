@@ -132,7 +132,7 @@ async function proveVolumes(
       await engine.close();
     }
   });
-  if (probe) await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, request));
+  if (probe) await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, { wipe: request.wipe }));
   return probe;
 }
 
