@@ -202,7 +202,8 @@ describe('the old data', () => {
     it('goes with --wipe; a disk that fills up all the same leaves what was laid down to the next run', async () => {
       const wipe = args('--wipe', '--yes', '--allow-different-cluster');
       const filled = Promise.withResolvers<void>();
-      proxy.fault(IN_THE_BACKUP, { do: 'stall', afterBytes: 1_000_000, until: filled.promise });
+      // The first range of it comes whole, and most of it does not before the disk is full.
+      proxy.fault(IN_THE_BACKUP, { do: 'withhold', fromByte: 5_000_000, until: filled.promise });
       const running = startOdo(wipe, throughProxy());
       await until('something is laid down', async () => (await stagedKib()) > 1000);
       const fill = `cd ${MOUNT_AT}; for try in 1 2 3 4; do fallocate -l $(($(df -B1 --output=avail . | tail -n 1) - 4194304)) filler$try; done; true`;

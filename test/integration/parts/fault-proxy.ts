@@ -11,8 +11,10 @@ export type Fault =
   | { do: 'cut'; afterBytes: number; reset?: boolean }
   /** A well-formed answer that holds fewer bytes than were asked for. */
   | { do: 'short'; bytes: number }
-  /** After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time, with `until` then. */
-  | { do: 'stall'; afterBytes: number; forMs?: number; until?: Promise<void> }
+  /** After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time. */
+  | { do: 'stall'; afterBytes: number; forMs?: number }
+  /** What lies at this offset of the whole object or beyond does not pass before then. */
+  | { do: 'withhold'; fromByte: number; until: Promise<void> }
   | { do: 'slow'; bytesPerSecond: number }
   /** The answer comes late. */
   | { do: 'wait'; forMs: number }
@@ -94,10 +96,11 @@ export async function startFaultProxy(): Promise<FaultProxy> {
         }
         if (fault?.do === 'short' && sent >= fault.bytes) return void response.end();
         if (fault?.do === 'stall' && sent >= fault.afterBytes && !stalled) {
-          if (fault.forMs === undefined && fault.until === undefined) return;
+          if (fault.forMs === undefined) return;
           stalled = true;
-          await (fault.until ?? sleep(fault.forMs));
+          await sleep(fault.forMs);
         }
+        if (fault?.do === 'withhold' && firstByte + sent >= fault.fromByte) await fault.until;
         const atMost = fault?.do === 'short' ? Math.min(TICK_BYTES, fault.bytes - sent) : TICK_BYTES;
         const piece = chunk.subarray(at, at + atMost);
         const flipAt = fault?.do === 'flip' ? fault.atByte - firstByte - sent : -1;
