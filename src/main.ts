@@ -5,7 +5,7 @@ import { type Parsed, parseCommandLine } from './cli/parse.ts';
 import type { Renderer } from './cli/render.ts';
 import { createJsonRenderer } from './cli/render-json.ts';
 import { createTextRenderer } from './cli/render-text.ts';
-import { quiet, tellSettings, verbose, warnOfSecret } from './cli/verbosity.ts';
+import { quiet, tellSettings, verbose, warnOfRisks } from './cli/verbosity.ts';
 import { asOdoError, cancelled, EXIT } from './errors.ts';
 import type { Report } from './events.ts';
 
@@ -75,7 +75,7 @@ async function main(): Promise<number> {
     }
     const { run, args, settings } = parsed;
     if (style.verbose) tellSettings(settings, renderer);
-    warnOfSecret(settings, renderer);
+    warnOfRisks(settings, renderer);
     await run(args, {
       env: process.env,
       settings,

@@ -11,6 +11,7 @@ import type {
 } from '../restore/request.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
+import { connectionConfig } from './connection.ts';
 import { copyDestination } from './destination.ts';
 import { parseSize } from './parse-size.ts';
 import { SESSION_TOKEN } from './settings.ts';
@@ -31,10 +32,12 @@ export function storeConfig(args: Arguments, env: NodeJS.ProcessEnv): StoreConfi
   const endpoint = text(args, 'endpoint') ?? given(env.S3_ENDPOINT);
   const region = text(args, 'aws-region') ?? given(env.AWS_DEFAULT_REGION) ?? given(env.AWS_REGION);
   const pathStyle = (args['path-style'] as boolean | undefined) ?? endpoint !== undefined;
-  const credentials = keys(args, env);
+  // A profile that is named wins over keys of the environment.
+  const credentials = args.profile === undefined ? keys(args, env) : undefined;
   return {
     url,
     pathStyle,
+    ...connectionConfig(args, env),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),

@@ -1,3 +1,4 @@
+import { shownUrl } from '../store/url.ts';
 import type { Setting } from './settings.ts';
 import { isSecret } from './topics.ts';
 
@@ -26,6 +27,7 @@ export function configWords({ settings }: ConfigReport): string {
 function mask({ name, value }: Setting): unknown {
   if (isSecret(name)) return '***';
   if (name === 'aws-access-key' && typeof value === 'string') return `***${value.length > 8 ? value.slice(-4) : ''}`;
+  if (name === 's3-url' && typeof value === 'string') return shownUrl(value);
   return value;
 }
 

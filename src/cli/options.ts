@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { CONNECTION_OPTIONS } from './connection.ts';
 import { TARGET_OPTIONS } from './target-options.ts';
 
 /** Options of the store, as every command that reads a repository has them. */
@@ -27,6 +28,7 @@ export const STORE_OPTIONS = {
     type: 'boolean',
     describe: 'http://server/bucket/key addressing (the default with --endpoint; --no-path-style turns it off)',
   },
+  ...CONNECTION_OPTIONS,
   'retry-for': {
     type: 'string',
     requiresArg: true,

@@ -27,8 +27,15 @@ export function tellSettings(settings: readonly Setting[], renderer: Renderer): 
   }
 }
 
-/** Other users of the machine can read command lines. */
-export function warnOfSecret(settings: readonly Setting[], renderer: Renderer): void {
+/** Other users of the machine can read command lines; and without its certificate a server can be anybody. */
+export function warnOfRisks(settings: readonly Setting[], renderer: Renderer): void {
+  if (settings.some(({ name, value }) => name === 'verify-tls' && value === false)) {
+    renderer.event({
+      type: 'note',
+      level: 'warning',
+      message: '--no-verify-tls: whoever sits between here and the store can read the backup, and give another one instead',
+    });
+  }
   if (!settings.some(({ name, from }) => name === 'aws-secret-key' && from === 'flag')) return;
   renderer.event({
     type: 'note',

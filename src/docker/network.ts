@@ -1,10 +1,10 @@
 /**
- * The network of a container that talks to the store: the host's own when the store's endpoint is an address that only the host
- * itself can reach, else the engine's default bridge. `endpoint` is a URL or host:port, undefined for AWS itself.
+ * The network of a container that talks to the store: the host's own when one of the addresses is one that only the host
+ * itself can reach, else the engine's default bridge. `addresses` are URLs or host:port of the store and of proxies on the way; none for AWS itself.
  */
-export function networkFor(endpoint: string | undefined, override?: string): string {
+export function networkFor(addresses: readonly string[], override?: string): string {
   if (override) return override;
-  return endpoint !== undefined && isLoopback(hostOf(endpoint)) ? 'host' : 'bridge';
+  return addresses.some((address) => isLoopback(hostOf(address))) ? 'host' : 'bridge';
 }
 
 function hostOf(endpoint: string): string {

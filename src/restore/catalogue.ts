@@ -7,6 +7,7 @@ import { type Found, findRepositories, openWalArchive } from '../formats/registr
 import { DEFAULT_SEGMENT_SIZE_BYTES } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
+import { shownUrl } from '../store/url.ts';
 import { planWal } from '../wal/plan-wal.ts';
 import { surveyWal } from '../wal/survey-wal.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
@@ -66,7 +67,12 @@ export interface ShowReport {
 export async function listBackups(request: RepositoryRequest, report: Report, signal: AbortSignal): Promise<ListReport> {
   return withStore(request, report, async (store, key) => {
     const { repositories } = await findRepositories(store, key, signal);
-    const list: ListReport = { kind: 'list', url: request.store.url, listedAt: new Date().toISOString(), repositories: [] };
+    const list: ListReport = {
+      kind: 'list',
+      url: shownUrl(request.store.url),
+      listedAt: new Date().toISOString(),
+      repositories: [],
+    };
     for (const repository of meantRepositories(repositories, request)) {
       list.repositories.push(await listRepository(store, repository, signal));
     }
@@ -88,7 +94,7 @@ export async function showBackup(
     const found = await findRepositories(store, key, signal);
     const { repository, backup } = await findInAll(found, request, wanted, signal);
     const { described, reason } = await describeFully(repository, backup, signal);
-    const shown = { kind: 'show' as const, url: request.store.url, shownAt: new Date().toISOString() };
+    const shown = { kind: 'show' as const, url: shownUrl(request.store.url), shownAt: new Date().toISOString() };
     if (reason !== undefined) return { ...shown, backup: toListed({ ...described, reason }, false) };
     try {
       const wal = await planWal(store, openWalArchive(store, repository.ref), described, signal);

@@ -1,6 +1,6 @@
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
-import type { StoreConfig } from '../store/open.ts';
+import { localStore, type StoreConfig } from '../store/open.ts';
 import { resolveCredentials } from '../store/s3-credentials.ts';
 import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
@@ -50,9 +50,9 @@ function promotionLater(
   return { target: targetWords(moment), keepPrevious, ...archivingOf(configuration) };
 }
 
-/** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here. */
+/** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here; so are relative paths. */
 async function storeWithKeys(store: StoreConfig): Promise<StoreConfig> {
-  if (!store.url.startsWith('s3://')) return store;
+  if (!/^s3:\/\//i.test(store.url)) return localStore(store)?.config ?? store;
   const { expiration: _expiration, ...credentials } = await resolveCredentials(store);
   return { ...store, credentials };
 }

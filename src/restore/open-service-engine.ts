@@ -3,6 +3,7 @@ import type { Mount } from '../docker/mount.ts';
 import { networkFor } from '../docker/network.ts';
 import { HOLDER_LABEL, openRestoreContainer, type RestoreMount } from '../docker/restore-container.ts';
 import { OdoError } from '../errors.ts';
+import { addressesOf, localStore, type StoreConfig } from '../store/open.ts';
 import type { Engine } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import { openRemoteEngine } from './remote-engine.ts';
@@ -15,7 +16,7 @@ import type { ServiceTarget } from './request.ts';
 export async function openServiceEngine(
   found: FoundService,
   mounts: readonly Mount[],
-  request: { target: ServiceTarget; store?: { endpoint?: string } },
+  request: { target: ServiceTarget; store?: StoreConfig },
   context: { version: string },
   role: 'restore' | 'status' = 'restore',
 ): Promise<Engine> {
@@ -25,9 +26,9 @@ export async function openServiceEngine(
     {
       image,
       cmd: ['agent'],
-      mounts: mounts.map(toRestoreMount),
+      mounts: [...mounts.map(toRestoreMount), ...(request.store ? repositoryMounts(request.store) : [])],
       // What only works on the volume needs no network, so that no trouble of the network can be in its way.
-      network: request.store ? networkFor(request.store.endpoint, network) : 'none',
+      network: request.store ? networkFor(addressesOf(request.store), network) : 'none',
       name: nameFor(found.data.mount.source, role),
       labels: { [HOLDER_LABEL]: `process ${process.pid} on ${os.hostname()} since ${new Date().toISOString()}` },
     },
@@ -35,6 +36,12 @@ export async function openServiceEngine(
     new AbortController().signal,
   );
   return openRemoteEngine(container, image, context.version);
+}
+
+/** A repository in a directory of this machine is seen at the same path, and cannot be written to. */
+function repositoryMounts(store: StoreConfig): RestoreMount[] {
+  const folder = localStore(store)?.folder;
+  return folder === undefined ? [] : [{ type: 'bind', source: folder, destination: folder, readOnly: true }];
 }
 
 /** A look at the status takes no lock, so its container's name is its own. */

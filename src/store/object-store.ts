@@ -32,7 +32,7 @@ export interface ReadOptions {
 }
 
 /**
- * Where objects lie: S3 or a directory. Implementations translate their own errors at this edge into OdoErrors:
+ * Where objects lie: S3, a directory, or a folder of a web server. Implementations translate their own errors at this edge into OdoErrors:
  * storeUnreachable (network, timeouts, 5xx), accessDenied (401, 403, unknown key, bad signature, expired token),
  * notFound (bucket or key), dataCorrupt (the pinned object has changed).
  * A body may end early without an error: whoever reads compares with the known length (ranged-read.ts does).
@@ -46,11 +46,13 @@ export interface ObjectStore {
   onRetry?: ((error: OdoError, delayMs: number) => void) | undefined;
   /** How far the server's clock is ahead of ours, as of its last answer; undefined before the first, and for stores without one. */
   readonly clockSkewMs?: number | undefined;
+  /** To read from the middle of an object costs reading all that comes before: it is best read by one request. */
+  readonly isSequential?: boolean;
   /** In key order, any number of entries, in bounded memory. A prefix that matches nothing gives nothing. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedEntry>;
   /** undefined when there is no such object. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
-  /** Opens the object for one sequential read. */
+  /** Opens the object for one sequential read. Chunks may be empty. */
   read(key: string, options?: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Frees connections. */
   close(): void;

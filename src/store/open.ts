@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { proxyUrls } from './connection.ts';
 import { createDirectoryStore } from './directory.ts';
+import { createHttpStore } from './http.ts';
 import type { ObjectStore } from './object-store.ts';
 import { createS3Store, type S3Config } from './s3.ts';
 import { parseStoreUrl } from './url.ts';
@@ -24,9 +26,29 @@ export function openStore(config: StoreConfig): OpenedStore {
   if (location.kind === 's3') {
     return { store: createS3Store({ ...connection, bucket: location.bucket }), key: location.key };
   }
-  // A URL may name one object, which in a directory is a file.
-  if (statSync(location.path, { throwIfNoEntry: false })?.isFile()) {
-    return { store: createDirectoryStore(dirname(location.path)), key: basename(location.path) };
-  }
-  return { store: createDirectoryStore(location.path), key: '' };
+  if (location.kind === 'http') return { store: createHttpStore({ ...connection, url: location.url }), key: location.key };
+  const { folder, key } = splitPath(location.path);
+  return { store: createDirectoryStore(folder), key };
+}
+
+/** A URL may name one object, which in a directory is a file. */
+function splitPath(path: string): { folder: string; key: string } {
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return isFile ? { folder: dirname(path), key: basename(path) } : { folder: path, key: '' };
+}
+
+/**
+ * The local directory that a store is, and its configuration for a process that sees the same files elsewhere: with an absolute path. undefined for what
+ * is reached over the network.
+ */
+export function localStore(config: StoreConfig): { folder: string; config: StoreConfig } | undefined {
+  const location = parseStoreUrl(config.url);
+  if (location.kind !== 'directory') return undefined;
+  return { folder: splitPath(location.path).folder, config: { ...config, url: location.path } };
+}
+
+/** The URLs of what is spoken to: the server, where it is not Amazon's, and proxies on the way. */
+export function addressesOf({ url, endpoint, proxies }: StoreConfig): string[] {
+  const server = /^https?:/i.test(url) ? url : endpoint;
+  return [...(server === undefined ? [] : [server]), ...proxyUrls(proxies)];
 }

@@ -2,6 +2,7 @@ import type { ObjectInfo, ObjectStore } from './object-store.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type RangedPart, readPart, secondLagging } from './ranged-part.ts';
 import { type Reading, type ReadingOptions, startReading } from './request-range.ts';
+import { readStreamed } from './streamed-read.ts';
 
 export interface RangedReadOptions extends ReadingOptions {
   /** Held at a time, beside the buffer last yielded (default 16 MiB, or connections × partSizeBytes where both are given). */
@@ -21,7 +22,7 @@ const LOOK_EVERY_MS = 100;
  * Reads an object, or a range of it, by several requests at once, in order and pinned to the object's etag. Each part picks up where
  * it broke off after an early end, a stall, a reset or a server's error; one that lags far behind the others is asked for a second time, and
  * the first answer counts. Every yielded buffer is the caller's to keep, unless buffers are reused.
- * Returning early aborts all requests. Errors: storeUnreachable when no byte came for retryForMs; dataCorrupt when the
+ * A store that cannot begin in the middle is read by one request. Returning early aborts all requests. Errors: storeUnreachable when no byte came for retryForMs; dataCorrupt when the
  * object is no longer the one that was listed; whatever else the store throws, at once.
  */
 export function readRanged(
@@ -29,6 +30,7 @@ export function readRanged(
   object: ObjectInfo,
   options: RangedReadOptions = {},
 ): AsyncGenerator<Buffer, void, void> {
+  if (store.isSequential) return readStreamed(store, object, options);
   const { connections, partSizeBytes, reuseBuffers = false } = options;
   const windowBytes =
     options.windowBytes ??

@@ -17,10 +17,18 @@ export interface ResolvedCredentials extends S3Credentials {
  * The keys that a store of this configuration would use now: those that it holds, else what the SDK's chain finds
  * (environment, shared profiles, container and instance roles). `accessDenied` when there are none.
  */
-export async function resolveCredentials(config: { credentials?: S3Credentials; region?: string }): Promise<ResolvedCredentials> {
+export async function resolveCredentials(config: {
+  credentials?: S3Credentials;
+  profile?: string;
+  region?: string;
+}): Promise<ResolvedCredentials> {
   if (config.credentials) return { ...config.credentials };
   try {
-    const chain = defaultProvider(config.region === undefined ? {} : { clientConfig: { region: config.region } });
+    const { profile, region } = config;
+    const chain = defaultProvider({
+      ...(profile === undefined ? {} : { profile }),
+      ...(region === undefined ? {} : { clientConfig: { region } }),
+    });
     const { accessKeyId, secretAccessKey, sessionToken, expiration } = await chain();
     return {
       accessKeyId,
@@ -30,7 +38,7 @@ export async function resolveCredentials(config: { credentials?: S3Credentials; 
     };
   } catch (error) {
     throw new OdoError('accessDenied', 'no S3 credentials', {
-      hint: 'give -a KEY and -s SECRET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',
+      hint: 'give -a KEY and -s SECRET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a --profile',
       cause: error,
     });
   }

@@ -184,7 +184,7 @@ function hintForNetwork({ code }: Symptom): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name does not resolve: check --endpoint, the region and DNS';
   if (code === 'EPROTO') return 'the server does not speak TLS there: check http:// or https:// in --endpoint';
   if (/CERT|SIGNATURE|ISSUER|CHAIN|TLS/.test(code)) {
-    return 'the certificate is not trusted: give the file of its authority in NODE_EXTRA_CA_CERTS';
+    return 'the certificate is not trusted: give the file of its authority with --ca-bundle';
   }
   return 'check --endpoint and that this machine reaches it';
 }

@@ -1,13 +1,14 @@
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
+import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
 import { retrying } from './retry.ts';
 import type { S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
 
-export interface S3Config {
+export interface S3Config extends Connection {
   bucket: string;
   /** URL of a server other than Amazon's; else AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else Amazon. */
   endpoint?: string;
@@ -17,6 +18,14 @@ export interface S3Config {
   pathStyle?: boolean;
   /** Absent: the SDK's own chain (environment, profiles, roles). */
   credentials?: S3Credentials;
+  /** Of the SDK's shared configuration, where there are no credentials here. */
+  profile?: string;
+  /** Whoever reads pays for it: buckets that are set up so refuse other requests. */
+  requesterPays?: boolean;
+  /** The key that the objects are encrypted with on the server (SSE-C), 32 bytes in base64. Secret. */
+  sseCustomerKey?: string;
+  /** supported: what carries a checksum of S3's own is checked by it, too; not every server knows these. */
+  checksums?: 'required' | 'supported';
   /** Default 64. */
   maxSockets?: number;
   /** How long requests put up with failures; default 15,000 for a listing or a HEAD. `read` tries once: ranged-read.ts resumes it. */
@@ -34,6 +43,9 @@ export function createS3Store(config: S3Config): ObjectStore {
     config.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? (endpoint ? 'us-east-1' : undefined);
   const client = createClient(config, endpoint, region);
   const skew = watchClock(client);
+  const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
+  const encryption =
+    config.sseCustomerKey === undefined ? {} : { SSECustomerAlgorithm: 'AES256', SSECustomerKey: config.sseCustomerKey };
   const about = (key?: string, signal?: AbortSignal): S3Request => ({
     bucket,
     key,
@@ -56,6 +68,7 @@ export function createS3Store(config: S3Config): ObjectStore {
         Bucket: bucket,
         Prefix: prefix,
         Delimiter: delimiter,
+        ...payer,
         ...(token === undefined ? { StartAfter: startAfter } : { ContinuationToken: token }),
       });
       const page = await ask(about(undefined, signal), () => client.send(command, withSignal(signal)));
@@ -85,7 +98,10 @@ export function createS3Store(config: S3Config): ObjectStore {
   async function head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
     return ask(about(key, signal), async () => {
       try {
-        const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }), withSignal(signal));
+        const found = await client.send(
+          new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer, ...encryption }),
+          withSignal(signal),
+        );
         return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified);
       } catch (error) {
         if (isMissing(error)) return undefined;
@@ -101,7 +117,14 @@ export function createS3Store(config: S3Config): ObjectStore {
     const range = rangeHeader(offset, length);
     try {
       const found = await client.send(
-        new GetObjectCommand({ Bucket: bucket, Key: key, Range: range, IfMatch: etag === undefined ? undefined : `"${etag}"` }),
+        new GetObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Range: range,
+          IfMatch: etag === undefined ? undefined : `"${etag}"`,
+          ...payer,
+          ...encryption,
+        }),
         withSignal(signal),
       );
       const body = found.Body as AsyncIterable<Uint8Array>;
@@ -152,24 +175,24 @@ function watchClock(client: S3Client): { ms: number | undefined } {
 }
 
 function createClient(config: S3Config, endpoint: string | undefined, region: string | undefined): S3Client {
-  const agent = { keepAlive: true, maxSockets: config.maxSockets ?? 64 };
+  const checksums = config.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const settings: S3ClientConfig = {
     forcePathStyle: config.pathStyle ?? endpoint !== undefined,
     // Many S3-compatible servers know nothing of the newer checksums, and a range of an object never carries one.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestChecksumCalculation: checksums,
+    responseChecksumValidation: checksums,
     // Ours is the retrying; the SDK's second attempt is for a kept-alive connection that had died, and for a skewed clock.
     maxAttempts: 2,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
+      ...createAgents(config, config.maxSockets ?? 64),
     }),
   };
   if (endpoint !== undefined) settings.endpoint = endpoint;
   if (region !== undefined) settings.region = region;
   if (config.credentials) settings.credentials = { ...config.credentials };
+  else if (config.profile !== undefined) settings.profile = config.profile;
   return new S3Client(settings);
 }
 

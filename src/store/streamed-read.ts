@@ -22,6 +22,7 @@ async function* readOn(reading: Reading): AsyncGenerator<Buffer, void, void> {
   while (offset < end) {
     try {
       for await (const chunk of requestRange(reading, offset, end - offset)) {
+        if (chunk.length === 0) continue;
         offset += chunk.length;
         onBytes?.(chunk.length);
         yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);

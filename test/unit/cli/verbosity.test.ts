@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Renderer } from '../../../src/cli/render.ts';
-import { quiet, tellSettings, verbose, warnOfSecret } from '../../../src/cli/verbosity.ts';
+import { quiet, tellSettings, verbose, warnOfRisks } from '../../../src/cli/verbosity.ts';
 import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent } from '../../../src/events.ts';
 
@@ -60,8 +60,8 @@ describe('--verbose', () => {
 
 it('warns of a secret on the command line, and of none elsewhere', () => {
   const { renderer, told } = recording();
-  warnOfSecret([{ name: 'aws-secret-key', value: 'hush', from: 'config', source: 'odo.yaml' }], renderer);
+  warnOfRisks([{ name: 'aws-secret-key', value: 'hush', from: 'config', source: 'odo.yaml' }], renderer);
   expect(told).toEqual([]);
-  warnOfSecret([{ name: 'aws-secret-key', value: 'hush', from: 'flag' }], renderer);
+  warnOfRisks([{ name: 'aws-secret-key', value: 'hush', from: 'flag' }], renderer);
   expect(told).toEqual([expect.stringContaining('can be seen by other users')]);
 });

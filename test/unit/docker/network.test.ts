@@ -15,7 +15,11 @@ describe('networkFor', () => {
     'http://0.0.0.0:9000',
     '127.0.0.1:7480',
   ])('puts the container on the host network for %s', (endpoint) => {
-    expect(networkFor(endpoint)).toBe('host');
+    expect(networkFor([endpoint])).toBe('host');
+  });
+
+  it('puts it there for a proxy on a loopback address, too', () => {
+    expect(networkFor(['https://s3.eu-central-1.amazonaws.com', 'http://127.0.0.1:3128'])).toBe('host');
   });
 
   it.each([
@@ -30,11 +34,11 @@ describe('networkFor', () => {
     'http://[fd00::1]:9000',
     'not an endpoint',
   ])('uses the bridge for %s', (endpoint) => {
-    expect(networkFor(endpoint)).toBe('bridge');
+    expect(networkFor(endpoint === undefined ? [] : [endpoint])).toBe('bridge');
   });
 
   it('does as it is told', () => {
-    expect(networkFor('http://127.0.0.1:9000', 'backend')).toBe('backend');
-    expect(networkFor(undefined, 'host')).toBe('host');
+    expect(networkFor(['http://127.0.0.1:9000'], 'backend')).toBe('backend');
+    expect(networkFor([], 'host')).toBe('host');
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
-import { parseStoreUrl } from '../../../src/store/url.ts';
+import { parseStoreUrl, shownUrl } from '../../../src/store/url.ts';
 
 test.each([
   ['s3://bucket', { kind: 's3', bucket: 'bucket', key: '' }],
@@ -24,7 +24,7 @@ test.each([
   's3:bucket/prefix',
   's3://buck et/x',
   'gs://bucket/x',
-  'https://s3.example.org/bucket',
+  'https://backups.example.org/set?X-Amz-Signature=1',
   'file://host/x',
 ])('refuses "%s" with an example of what it takes', (url) => {
   const attempt = () => parseStoreUrl(url, '/srv');
@@ -44,4 +44,21 @@ test('does not repeat a secret that was put into the URL', () => {
     expect(JSON.stringify((error as OdoError).report())).not.toMatch(/hunter2|AKIA123/);
     expect(error).toMatchObject({ code: 'usage' });
   }
+});
+
+test.each([
+  ['https://backups.example.org/shop', { kind: 'http', url: 'https://backups.example.org/shop', key: '' }],
+  ['https://backups.example.org/shop/', { kind: 'http', url: 'https://backups.example.org/shop/', key: '' }],
+  ['http://127.0.0.1:8080/a/b/base.tar.gz', { kind: 'http', url: 'http://127.0.0.1:8080/a/b/', key: 'base.tar.gz' }],
+  ['https://host/backup_manifest', { kind: 'http', url: 'https://host/', key: 'backup_manifest' }],
+])('takes %s for a folder of a web server', (url, location) => {
+  expect(parseStoreUrl(url)).toEqual(location);
+});
+
+test('shows a URL without its password', () => {
+  expect(shownUrl('https://user:hunter2@host/shop')).toBe('https://host/shop');
+  expect(shownUrl('s3://bucket/a@b')).toBe('s3://bucket/a@b');
+  expect(() => parseStoreUrl('https://user:hunter2@host/shop?x=1')).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+  );
 });
