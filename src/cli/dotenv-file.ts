@@ -22,7 +22,9 @@ export function readDotenv(directory: string): { options: Map<string, DotenvValu
   const variables = parse(path.join(directory, FILE));
   const options = new Map<string, DotenvValue>();
   for (const [name, option] of Object.entries(ALL_OPTIONS)) {
-    const known = [...variablesOf(option), ...(OLD_NAMES[name] ?? [])];
+    // compose reads its own variables itself, from the `.env` beside the compose file
+    const documented = variablesOf(option).filter((variable) => !variable.startsWith('COMPOSE_'));
+    const known = [...documented, ...(OLD_NAMES[name] ?? [])];
     const variable = known.find((candidate) => variables[candidate]);
     if (variable !== undefined) options.set(name, { variable, value: variables[variable] as string });
   }

@@ -104,6 +104,10 @@ describe('.env', () => {
     expect(await credentials(others)).toEqual({ accessKeyId: 'EK', secretAccessKey: 'ES' });
   });
 
+  it("leaves compose's variables to compose", async () => {
+    expect((await parsed([], { '.env': 'COMPOSE_PROJECT_NAME=x\nODO_IMAGE=y\n' })).of('project-name')).toEqual({});
+  });
+
   it('does not take the place of the environment with the names of the predecessor there', async () => {
     expect((await parsed([], {}, { AWS_ACCESS_KEY: 'x' })).of('aws-access-key')).toEqual({});
   });
