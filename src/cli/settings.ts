@@ -24,6 +24,8 @@ const RIVALS: readonly (readonly (readonly string[])[])[] = [
   [['target-time', 'timezone'], ['target-lsn'], ['target-xid'], ['target-name'], ['target']],
 ];
 
+const KEYS = ['aws-access-key', 'aws-secret-key'];
+
 /**
  * The settings in force: a flag wins over the environment, that over the config file, that over `.env`, that over the default. Options without any
  * value are not among them. Throws usage for a config file that is wrong.
@@ -46,7 +48,9 @@ export function settle(flags: Readonly<Record<string, unknown>>, { env, director
     const value = config?.values[name];
     if (config && value !== undefined && !outdone.has(name)) return [{ name, value, from: 'config', source: config.file }];
     const last = dotenv.options.get(name);
-    if (last) return [{ name, value: last.value, from: '.env', source: last.variable }];
+    // a profile of the environment stands for keys, and wins over the file as they would
+    const isOutdone = KEYS.includes(name) && Boolean(env.AWS_PROFILE);
+    if (last && !isOutdone) return [{ name, value: last.value, from: '.env', source: last.variable }];
     return option.default === undefined ? [] : [{ name, value: option.default, from: 'default' }];
   });
   // A session token belongs to the keys beside which it stands.

@@ -102,6 +102,7 @@ describe('.env', () => {
     expect(await credentials({})).toEqual({ accessKeyId: 'K', secretAccessKey: 'S', sessionToken: 'T' });
     const others = { AWS_ACCESS_KEY_ID: 'EK', AWS_SECRET_ACCESS_KEY: 'ES' };
     expect(await credentials(others)).toEqual({ accessKeyId: 'EK', secretAccessKey: 'ES' });
+    expect(await credentials({ AWS_PROFILE: 'backup' })).toBeUndefined();
   });
 
   it("leaves compose's variables to compose", async () => {
