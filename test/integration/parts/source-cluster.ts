@@ -12,7 +12,7 @@ export interface SourceCluster {
   exec(argv: readonly string[], user?: string): Promise<string>;
   /** Switches to a new WAL segment and waits until the old one is archived. */
   archiveAll(): Promise<void>;
-  /** Takes a barman-cloud backup into `s3://bucket/prefix`; gives its id. */
+  /** Takes a barman-cloud backup into `s3://bucket/prefix`, packed with gzip unless a flag names another codec; gives its id. */
   barmanBackup(...flags: string[]): Promise<string>;
   /** Takes a pg_basebackup with these flags (such as `-Ft -z -X stream`) and uploads it below `folder` of the bucket. */
   baseBackup(folder: string, flags?: readonly string[]): Promise<void>;
@@ -39,6 +39,9 @@ export interface SourceOptions {
 /** Whether a segment has been archived; the archiver's last file may be a history or `.partial` file, which says nothing of segments. */
 const ARCHIVED = (segment: string) =>
   `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+
+/** Flags of barman-cloud-backup, of which it takes one. */
+const BACKUP_CODECS = new Set(['-z', '-j', '--snappy', '--lz4', '--zstd']);
 
 /** Uploads the files of a folder, several parts at once. */
 const UPLOAD = `
@@ -101,7 +104,7 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
       const before = new Set(await backupFolders(bucket, `${prefix}/${server}/base/`));
       await exec([
         'barman-cloud-backup',
-        '-z',
+        ...(more.some((flag) => BACKUP_CODECS.has(flag)) ? [] : ['-z']),
         '--endpoint-url',
         S3_ENDPOINT,
         '-h',

@@ -1,0 +1,144 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { startPlainServer } from './parts/plain-server.ts';
+import { mustRun } from './parts/run.ts';
+import { createBucket, emptyBucket, listKeys, putObject, readObject, S3_ENDPOINT } from './parts/s3.ts';
+import { startSource } from './parts/source-cluster.ts';
+
+const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
+/** What packs a base.tar that pg_basebackup has left plain. */
+const PACKERS = {
+  gz: 'gzip',
+  bz2: 'bzip2',
+  xz: 'xz -1 -T 2 --block-size=4MiB',
+  lz4: 'lz4 -q',
+  zst: 'zstd -q',
+  snappy: 'snappy -f',
+};
+/** What pg_basebackup packs itself, on the server and on its own side. */
+const SERVER_SIDE = ['server-gzip', 'server-lz4', 'server-zstd', 'client-lz4', 'client-zstd:workers=2'];
+const BARMAN = ['-j', '--lz4', '--zstd'];
+const WAL_CODECS = { '--bzip2': 'bz2', '--xz': 'xz', '--zstd': 'zst', '--lz4': 'lz4', '--gzip': 'gz' };
+
+/** Packs the plain set's base.tar anew and uploads all of the set. */
+const REPACK = `
+import boto3, os, subprocess, sys
+endpoint, bucket, folder, extension, packer = sys.argv[1:]
+s3 = boto3.client("s3", endpoint_url=endpoint)
+for name in os.listdir("/tmp/plain"):
+    file = os.path.join("/tmp/plain", name)
+    if name == "base.tar" and packer:
+        with open(file, "rb") as source, open("/tmp/packed", "wb") as packed:
+            subprocess.run(packer.split(), stdin=source, stdout=packed, check=True)
+        file, name = "/tmp/packed", name + "." + extension
+    s3.upload_file(file, bucket, folder + "/" + name)
+`;
+
+describe('backups and WAL packed by the real programs of every codec', () => {
+  let bucket: string;
+  let folder: string;
+  let barman: { id: string; flag: string }[];
+  let digest: string;
+  let base: string;
+
+  beforeAll(async () => {
+    folder = fs.mkdtempSync('/tmp/odo-codecs-');
+    fs.chmodSync(folder, 0o755);
+    bucket = await createBucket();
+    const source = await startSource({ major: 18, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
+    try {
+      await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
+      await source.exec(['pg_basebackup', '-D', '/tmp/plain', '-c', 'fast', '-h', '/var/run/postgresql', '-Ft', '-X', 'fetch']);
+      for (const [extension, packer] of [['', ''], ...Object.entries(PACKERS)]) {
+        const set = `packed/${extension || 'plain'}`;
+        await source.exec(['python3', '-c', REPACK, S3_ENDPOINT, bucket, set, extension ?? '', packer ?? '']);
+      }
+      for (const how of SERVER_SIDE) {
+        await source.baseBackup(`sets/${how.replace(/:.*/, '')}`, ['-Ft', '-X', 'fetch', '-Z', how]);
+      }
+      base = await source.sql("select current_setting('archive_command')");
+      barman = [];
+      for (const flag of BARMAN) barman.push({ flag, id: await source.barmanBackup(flag) });
+      for (const flag of Object.keys(WAL_CODECS)) {
+        await source.sql(`alter system set archive_command = '${base.replace(' -z ', ` ${flag} `)}'`);
+        await source.sql('select pg_reload_conf()');
+        await source.sql(`insert into things select max(id) + 1, 'archived with ${flag}' from things`);
+        await source.archiveAll();
+      }
+      digest = await source.sql(DIGEST);
+    } finally {
+      await source.remove();
+    }
+  }, 600_000);
+
+  afterAll(async () => {
+    if (folder) fs.rmSync(folder, { recursive: true });
+    if (bucket) await emptyBucket(bucket);
+  });
+
+  const into = (name: string) => path.join(folder, name.replaceAll('/', '-'));
+  /** Every file of a tree with its content, mode and owner. */
+  const treeOf = (directory: string) =>
+    mustRun('sh', [
+      '-c',
+      `cd ${directory} && find . -printf '%p %M %U:%G %s %l\\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum`,
+    ]);
+
+  it('lays the same tree down, whatever base.tar is packed with', async () => {
+    await odoReceipt(['-u', `s3://${bucket}/packed/plain`, '--into', into('plain')]);
+    const plain = await treeOf(into('plain'));
+    expect(plain.split('\n').length).toBeGreaterThan(1000);
+    for (const extension of Object.keys(PACKERS)) {
+      await odoReceipt(['-u', `s3://${bucket}/packed/${extension}`, '--into', into(extension)]);
+      expect(await treeOf(into(extension))).toBe(plain);
+      fs.rmSync(into(extension), { recursive: true });
+    }
+  });
+
+  it.each(SERVER_SIDE)('reads what pg_basebackup --compress=%s makes', async (how) => {
+    const set = `sets/${how.replace(/:.*/, '')}`;
+    const keys = await listKeys(bucket, set);
+    expect(keys.some((key) => /base\.tar\.(gz|lz4|zst)$/.test(key))).toBe(true);
+    await odoReceipt(['-u', `s3://${bucket}/${set}`, '--into', into(set)]);
+    expect(fs.readFileSync(path.join(into(set), 'PG_VERSION'), 'utf8')).toBe('18\n');
+  });
+
+  it.each(BARMAN)('restores what barman-cloud-backup %s makes, and replays WAL of every codec', async (flag) => {
+    const id = barman.find((backup) => backup.flag === flag)?.id ?? '';
+    const directory = into(`barman${flag}`);
+    const extensions = new Set((await listKeys(bucket, 'backups/shop/wals/')).map((key) => path.extname(key).slice(1)));
+    expect([...extensions]).toEqual(expect.arrayContaining(Object.values(WAL_CODECS)));
+    await odoReceipt(['-u', `s3://${bucket}/backups`, '--backup', id, '--into', directory]);
+    const server = await startPlainServer({ image: 'postgres:18', mount: `${directory}:/var/lib/postgresql/18/docker` });
+    try {
+      await server.promoted();
+      expect(await server.sql(DIGEST)).toBe(digest);
+    } finally {
+      await server.remove();
+    }
+  });
+
+  it('reads packed WAL under plain names, as a barman server keeps it', async () => {
+    const wals = await listKeys(bucket, 'backups/shop/');
+    for (const key of wals) {
+      const plainName = key.includes('/wals/') ? key.replace(/\.(gz|bz2|xz|zst|lz4)$/, '') : key;
+      await putObject(bucket, plainName.replace('backups/', 'nameless/'), await readObject(bucket, key));
+    }
+    const directory = into('nameless');
+    await odoReceipt(['-u', `s3://${bucket}/nameless`, '--into', directory]);
+    const spooled = fs.readdirSync(path.join(directory, '.odo', 'spool')).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    expect(spooled.length).toBeGreaterThanOrEqual(Object.keys(WAL_CODECS).length);
+    for (const name of spooled) expect(fs.statSync(path.join(directory, '.odo', 'spool', name)).size).toBe(1 << 20);
+  });
+
+  it('names a wrong extension, and touches nothing', async () => {
+    const packed = await readObject(bucket, 'packed/lz4/base.tar.lz4');
+    await putObject(bucket, 'wrong/set/base.tar.gz', packed);
+    const outcome = await odo(['-u', `s3://${bucket}/wrong`, '--into', into('wrong')]);
+    expect(outcome).toMatchObject({ code: 13, stdout: '' });
+    expect(outcome.stderr).toContain('base.tar.gz has the wrong extension: it is not gzip data, it looks like lz4 data');
+    expect(fs.existsSync(into('wrong'))).toBe(false);
+  });
+});
