@@ -16,6 +16,8 @@ export interface Step {
 export interface Moments {
   bucket: string;
   url: string;
+  /** Where a set of pg_basebackup is, which ended before step one. */
+  setUrl: string;
   /** In the order of their commits; the backups end before the step of that name. */
   steps: Record<'zero' | 'one' | 'two' | 'accident' | 'three' | 'four' | 'five', Step>;
   older: string;
@@ -25,7 +27,7 @@ export interface Moments {
 export const RESTORE_POINT = 'before the accident';
 
 /**
- * zero · backup · one · two · restore point · accident (the rows are deleted) · backup · three · promotion to timeline 2 · four · five.
+ * zero · set of pg_basebackup · backup · one · two · restore point · accident (the rows are deleted) · backup · three · promotion to timeline 2 · four · five.
  * All of it is archived.
  */
 export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
@@ -35,6 +37,7 @@ export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
   try {
     await source.sql('create table steps (id serial, what text)');
     const zero = await step(source, 'zero');
+    await source.baseBackup('sets/20261121T100000');
     const older = await source.barmanBackup();
     const one = await step(source, 'one');
     const two = await step(source, 'two');
@@ -49,7 +52,8 @@ export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
     await source.archiveAll();
     const five = await step(source, 'five');
     await source.archiveAll();
-    return { bucket, url: `s3://${bucket}/backups`, steps: { zero, one, two, accident, three, four, five }, older, newer };
+    const [url, setUrl] = [`s3://${bucket}/backups`, `s3://${bucket}/sets`];
+    return { bucket, url, setUrl, steps: { zero, one, two, accident, three, four, five }, older, newer };
   } finally {
     await source.remove();
   }

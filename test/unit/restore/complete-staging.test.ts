@@ -139,6 +139,23 @@ describe('a complete staging directory', () => {
     expect(read('postgresql.auto.conf')).toMatch(/^# >>> odo/);
   });
 
+  it('stops at the wanted moment, also when an interrupted run was to go elsewhere', () => {
+    layDown();
+    const to = (name: string) => ({
+      stopAt: { target: { kind: 'name' as const, name }, exclusive: false, action: 'shutdown' as const },
+    });
+    completeStaging(jobWith(to('first')));
+    completeStaging(jobWith(to('second')));
+    const conf = read('postgresql.auto.conf');
+    expect(conf).toContain("recovery_target_name = 'second'");
+    expect(conf).toContain("recovery_target_action = 'shutdown'");
+    // A backup that brings its own WAL must not be drawn to another timeline.
+    expect(conf).toContain("recovery_target_timeline = 'current'");
+    expect(conf).not.toContain('first');
+    completeStaging(jobWith());
+    expect(read('postgresql.auto.conf')).not.toMatch(/recovery_target_(name|action) = '\w/);
+  });
+
   it('clears the spool away by itself only when nobody watches it recover', () => {
     layDown();
     completeStaging(jobWith());
