@@ -42,9 +42,6 @@ export function targetRequest(args: Arguments): { moment?: Moment; timeline?: Ta
   if (other !== undefined) throw wrong(`--${kind} and --${other} contradict each other`, 'a restore goes to one moment');
   const exclusive = args['target-exclusive'] === true;
   const action = args['target-action'] as TargetAction | undefined;
-  if (args.timezone !== undefined && kind !== 'target-time') {
-    throw wrong('--timezone says how --target-time is meant, which is not given', 'give --target-time too');
-  }
   if (kind === undefined) {
     if (exclusive || action !== undefined) {
       const name = exclusive ? 'target-exclusive' : 'target-action';
