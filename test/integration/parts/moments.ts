@@ -32,7 +32,8 @@ export const RESTORE_POINT = 'before the accident';
  */
 export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
   const bucket = await createBucket();
-  const settings = { track_commit_timestamp: 'on', log_timezone: 'UTC' };
+  // No transaction but those below: an autovacuum would be another last one.
+  const settings = { track_commit_timestamp: 'on', autovacuum: 'off', log_timezone: 'UTC' };
   const source = await startSource({ major, bucket, prefix: 'backups', server: 'shop', settings });
   try {
     await source.sql('create table steps (id serial, what text)');
