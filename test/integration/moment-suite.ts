@@ -22,7 +22,7 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       project = writeProject({ image: `postgres:${major}`, mountAt });
       await project.up();
       dataDirectory = await project.sql('show data_directory');
-    });
+    }, 900_000);
 
     afterAll(async () => {
       await project?.down();
