@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: ['src/main.ts'],
+  entryPoints: ['src/entry.ts'],
   outfile: 'dist/odo.mjs',
   bundle: true,
   platform: 'node',

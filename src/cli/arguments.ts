@@ -13,6 +13,7 @@ import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
 import { connectionConfig } from './connection.ts';
 import { copyDestination } from './destination.ts';
+import { meansRequest } from './means.ts';
 import { parseSize } from './parse-size.ts';
 import { SESSION_TOKEN } from './settings.ts';
 import { targetRequest } from './target-options.ts';
@@ -116,6 +117,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     ...(owner === undefined ? {} : { owner }),
     ...(hbaFile === undefined ? {} : { hbaFile }),
     ...targetRequest(args),
+    ...meansRequest(args),
   };
   if (into === undefined) {
     const online = args.online === true;

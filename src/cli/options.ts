@@ -137,6 +137,16 @@ export const RESTORE_OPTIONS = {
     default: '1GiB',
     describe: 'how much WAL may wait on the volume for the recovering server: bytes, or with K, M, G',
   },
+  memory: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'memory that a restore may take: bytes, or with K, M, G (default: 256M; 192M at least)',
+  },
+  connections: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'requests to the store at once for each part of the backup (default: by the measured rate, 4 to 16)',
+  },
   'stall-timeout': {
     type: 'string',
     requiresArg: true,

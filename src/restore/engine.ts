@@ -64,6 +64,10 @@ export interface LayDownJob {
    * exchange.
    */
   spoolBytes?: number;
+  /** Resident memory of the process at most; 256 MiB when not given. */
+  memoryBytes?: number;
+  /** Requests to the store at once for each part; when not given, as many as suit the measured rate. */
+  connections?: number;
   /** Nobody watches the recovery: the server itself clears the spool away at its end. */
   unattended: boolean;
 }

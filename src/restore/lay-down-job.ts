@@ -6,6 +6,7 @@ import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { RestoreRequest } from './request.ts';
+import { meansOf } from './share-out.ts';
 
 /** What the restore container is told to lay down for a server in Docker. Holds the store's keys. */
 export async function makeJob(
@@ -22,6 +23,7 @@ export async function makeJob(
     owner,
     postgresMajor: major,
     sync: request.sync,
+    ...meansOf(request),
     verify: request.verify,
     fresh: request.fresh,
     wipe: request.wipe,

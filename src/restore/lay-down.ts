@@ -1,30 +1,29 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { OdoError } from '../errors.ts';
+import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Part } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { readRanged } from '../store/ranged-read.ts';
 import type { Codec } from '../stream/codec.ts';
-import { decompress } from '../stream/decompress.ts';
 import { freeing } from '../stream/freeing.ts';
 import { untar } from '../stream/untar.ts';
 import type { TarEntry } from '../target/entry.ts';
+import { createFlushAhead } from '../target/flush-ahead.ts';
 import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../target/place.ts';
-import { createRoomGuard } from '../target/room.ts';
+import { createRoomGuards } from '../target/room.ts';
 import { createTreeWriter } from '../target/tree-writer.ts';
 import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from './base-members.ts';
 import type { LayDownJob } from './engine.ts';
 import { type ManifestCheck, openManifestCheck } from './manifest-check.ts';
+import { createRepeats, finishInOrder } from './part-order.ts';
+import { shareOut } from './share-out.ts';
 import type { Staging } from './staging.ts';
 import type { Tally } from './tally.ts';
-
-/** What is unpacked and written at a time: a quarter of it costs half as much again. */
-const CHUNK_BYTES = 1 << 20;
+import { createUnpacker, type Unpacker } from './unpacker.ts';
 
 /**
- * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files. What can be checked is
- * checked on the way, against backup_manifest where there is one; anything wrong is dataCorrupt.
+ * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files; several parts at once, where
+ * there are several. What can be checked is checked on the way, against backup_manifest where there is one; anything wrong is dataCorrupt.
  */
 export async function layDownParts(
   job: LayDownJob,
@@ -32,38 +31,71 @@ export async function layDownParts(
   staging: Staging,
   tally: Tally,
   report: Report,
-  signal: AbortSignal,
+  outerSignal: AbortSignal,
 ): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([outerSignal, stop.signal]);
+  const { parts } = job.backup;
   const manifest = await openManifestCheck(store, job.backup, signal);
-  for (const part of job.backup.parts) {
-    if (staging.isFinished(part.key)) {
-      report({ type: 'note', level: 'info', message: `${store.url}/${part.key} was laid down before` });
-      tally.reusedPart(part.sizeBytes);
-      manifest?.skip(part);
-      continue;
+  const share = shareOut(job, parts.length);
+  const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming };
+  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts) };
+  const finish = finishInOrder(parts, staging);
+  const waiting = parts.values();
+
+  /** Takes one part after the other until none is left. */
+  async function work(_: unknown, index: number): Promise<void> {
+    const unpacker = createUnpacker(store, job.store, share, index < share.threads);
+    try {
+      for (const part of waiting) {
+        if (signal.aborted) throw cancelled(signal.reason);
+        if (staging.isFinished(part.key)) {
+          report({ type: 'note', level: 'info', message: `${store.url}/${part.key} was laid down before` });
+          tally.reusedPart(part.sizeBytes);
+          manifest?.skip(part);
+          continue;
+        }
+        report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
+        await layDownPart(part, unpacker, context);
+        finish(part);
+      }
+    } finally {
+      await unpacker.close();
     }
-    report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
-    await layDownPart(part, job, store, staging, manifest, tally, report, signal);
-    staging.finishPart(part.key);
+  }
+
+  const workers = Array.from({ length: share.atOnce }, work);
+  try {
+    await Promise.all(workers);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(workers);
+    throw error;
   }
   manifest?.finish();
 }
 
-async function layDownPart(
-  part: Part,
-  job: LayDownJob,
-  store: ObjectStore,
-  staging: Staging,
-  manifest: ManifestCheck | undefined,
-  tally: Tally,
-  report: Report,
-  signal: AbortSignal,
-): Promise<void> {
+/** What the parts of one backup have in common. */
+interface Context {
+  job: LayDownJob;
+  store: ObjectStore;
+  manifest: ManifestCheck | undefined;
+  tally: Tally;
+  report: Report;
+  signal: AbortSignal;
+  resuming: boolean;
+  guardRoom: (directory: string) => (sizeBytes: number) => void;
+  isSuperseded: (entry: TarEntry, part: Part) => boolean;
+}
+
+async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Promise<void> {
+  const { job, store, manifest, tally, report, signal, resuming } = context;
   const pgdata = job.target.pgdata;
   const root = rootOf(part, job);
   if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
     fs.chownSync(root, job.owner.uid, job.owner.gid);
   }
+  const isRepeating = job.backup.format === 'barman' && part.role === 'base';
   let countedFiles = 0;
   const countFiles = () => {
     tally.files(writer.files - countedFiles);
@@ -72,28 +104,33 @@ async function layDownPart(
   const writer = createTreeWriter({
     root,
     owner: job.owner,
-    reuse: staging.resuming,
-    place: (entry) => (part.role === 'base' ? placeBase(entry, pgdata) : placeOther(entry)),
-    ...(job.backup.format === 'barman' && part.role === 'base' ? { mayRepeat } : {}),
+    reuse: resuming,
+    place(entry) {
+      if (part.role !== 'base') return placeOther(entry);
+      return isRepeating && context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
+    },
+    ...(isRepeating ? { mayRepeat } : {}),
     onBytes: (bytes) => {
       countFiles();
       tally.wrote(bytes);
+      flushAhead(bytes);
     },
   });
+  const flushAhead = job.sync ? createFlushAhead(root) : () => {};
   const name = `${store.url}/${part.key}`;
   const check = await manifest?.begin(part);
-  const demandRoom = createRoomGuard(root);
+  const demandRoom = context.guardRoom(root);
   const accept = (entry: TarEntry) => {
     refuseIncremental(entry, name);
     refuseImpossibleSize(entry, part, name);
     if (entry.type === 'symlink') judgeLink(entry, part, name, report);
     // What an interrupted run has written takes no more room.
-    if (!staging.resuming && entry.type === 'file') demandRoom(entry.sizeBytes);
+    if (!resuming && entry.type === 'file') demandRoom(entry.sizeBytes);
     return check ? check.watch(entry, () => writer.accept(entry)) : writer.accept(entry);
   };
-  const source = readRanged(store, part, { signal, reuseBuffers: part.codec !== 'none', onBytes: (bytes) => tally.read(bytes) });
+  const chunks = unpacker.unpack(part, { name, signal, onBytes: (bytes) => tally.read(bytes) });
   try {
-    await untar(freeing(decompress(source, part.codec, { name, chunkBytes: CHUNK_BYTES, signal })), accept, { name, signal });
+    await untar(freeing(chunks), accept, { name, signal });
     check?.finish();
   } catch (error) {
     throw nameObject(error, name);

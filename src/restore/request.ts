@@ -32,6 +32,9 @@ export interface RestoreRequest extends RepositoryRequest {
   tablespaces: ReadonlyMap<string, string>;
   owner?: Owner;
   sync: boolean;
+  /** See LayDownJob. */
+  memoryBytes?: number;
+  connections?: number;
   verify: 'stream' | 'full';
   /** Do not build on what an interrupted run laid down. */
   fresh: boolean;

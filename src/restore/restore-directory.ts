@@ -18,6 +18,7 @@ import { proveRepository } from './prove-repository.ts';
 import { type Plan, type Receipt, summarize } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
+import { meansOf } from './share-out.ts';
 import { timePhases } from './stopwatch.ts';
 
 /** What a restore needs from its surroundings. */
@@ -94,6 +95,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     wal: source.wal,
     target,
     sync: request.sync,
+    ...meansOf(request),
     verify: request.verify,
     fresh: request.fresh,
     wipe: request.wipe,

@@ -52,7 +52,7 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedEntry>;
   /** undefined when there is no such object. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
-  /** Opens the object for one sequential read. Chunks may be empty. */
+  /** Opens the object for one sequential read. Chunks may be empty; each is the reader's own, its memory included. */
   read(key: string, options?: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Frees connections. */
   close(): void;

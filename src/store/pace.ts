@@ -26,7 +26,7 @@ const FIRST_CONNECTIONS = 8;
 const LEAST_CONNECTIONS = 4;
 /** What is known is the middle one of so many requests: one slow connection changes nothing. */
 const REMEMBERED = 9;
-const ENOUGH = 3;
+const ENOUGH = 2;
 
 /**
  * Fast connections get few and large parts, slow ones many and small. The rate is that of a body: what a server takes to begin its answer
@@ -41,7 +41,8 @@ export function createPace({ windowBytes, connections, partSizeBytes }: PaceOpti
   function adapted(): number {
     const msPerByte = middle(bodies);
     const wanted = msPerByte === undefined ? windowBytes / FIRST_CONNECTIONS : PART_MS / msPerByte;
-    return Math.floor(Math.min(Math.max(wanted, LEAST_PART_BYTES), largest));
+    // Buffers of few sizes can take each other's place in memory.
+    return 2 ** Math.floor(Math.log2(Math.min(Math.max(wanted, LEAST_PART_BYTES), largest)));
   }
 
   return {

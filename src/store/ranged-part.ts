@@ -102,10 +102,16 @@ async function receive(reading: Reading, part: RangedPart, signal: AbortSignal, 
     buffer.set(chunk, position);
     position += chunk.length;
     onChunk();
+    giveBack(chunk);
     if (position <= part.filled) continue;
     reading.onBytes?.(position - part.filled);
     part.filled = position;
   }
+}
+
+/** At once: what waits for the garbage collector comes to many megabytes. */
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 function isWhole({ buffer, filled }: RangedPart): boolean {

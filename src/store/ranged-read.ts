@@ -11,8 +11,6 @@ export interface RangedReadOptions extends ReadingOptions {
   connections?: number | undefined;
   /** Bytes per request; by default as many as suit the measured rate. */
   partSizeBytes?: number | undefined;
-  /** A yielded buffer is the caller's only until it asks for the next, and is then filled anew. */
-  reuseBuffers?: boolean;
 }
 
 const WINDOW_BYTES = 16 << 20;
@@ -21,8 +19,8 @@ const LOOK_EVERY_MS = 100;
 /**
  * Reads an object, or a range of it, by several requests at once, in order and pinned to the object's etag. Each part picks up where
  * it broke off after an early end, a stall, a reset or a server's error; one that lags far behind the others is asked for a second time, and
- * the first answer counts. Every yielded buffer is the caller's to keep, unless buffers are reused.
- * A store that cannot begin in the middle is read by one request. Returning early aborts all requests. Errors: storeUnreachable when no byte came for retryForMs; dataCorrupt when the
+ * the first answer counts. Every yielded buffer is the caller's to keep. A store that cannot begin in the middle is read by one request.
+ * Returning early aborts all requests. Errors: storeUnreachable when no byte came for retryForMs; dataCorrupt when the
  * object is no longer the one that was listed; whatever else the store throws, at once.
  */
 export function readRanged(
@@ -31,23 +29,17 @@ export function readRanged(
   options: RangedReadOptions = {},
 ): AsyncGenerator<Buffer, void, void> {
   if (store.isSequential) return readStreamed(store, object, options);
-  const { connections, partSizeBytes, reuseBuffers = false } = options;
+  const { connections, partSizeBytes } = options;
   const windowBytes =
     options.windowBytes ??
     (connections !== undefined && partSizeBytes !== undefined ? connections * partSizeBytes : WINDOW_BYTES);
   const pace = createPace({ windowBytes, connections, partSizeBytes });
-  return startReading(store, object, options, (reading) => readParts(reading, pace, windowBytes, reuseBuffers));
+  return startReading(store, object, options, (reading) => readParts(reading, pace, windowBytes));
 }
 
-async function* readParts(
-  reading: Reading,
-  pace: Pace,
-  windowBytes: number,
-  reuseBuffers: boolean,
-): AsyncGenerator<Buffer, void, void> {
+async function* readParts(reading: Reading, pace: Pace, windowBytes: number): AsyncGenerator<Buffer, void, void> {
   const { start, end, stopped } = reading;
   const window: { part: RangedPart; isRead: Promise<void> }[] = [];
-  const spare: Buffer[] = [];
   let offset = start;
   let heldBytes = 0;
   let underWay = 0;
@@ -56,7 +48,7 @@ async function* readParts(
     while (offset < end && underWay < pace.connections && !stopped.aborted) {
       const length = Math.min(pace.partSizeBytes, end - offset);
       if (heldBytes > 0 && heldBytes + length > windowBytes) return;
-      const part: RangedPart = { offset, buffer: bufferOf(length), filled: 0, startedAt: undefined };
+      const part: RangedPart = { offset, buffer: Buffer.allocUnsafeSlow(length), filled: 0, startedAt: undefined };
       const isRead = readPart(reading, part, pace).finally(() => {
         underWay -= 1;
         fillWindow();
@@ -67,11 +59,6 @@ async function* readParts(
       heldBytes += length;
       underWay += 1;
     }
-  }
-
-  function bufferOf(length: number): Buffer {
-    const found = spare.pop();
-    return found && found.length >= length ? found.subarray(0, length) : Buffer.allocUnsafeSlow(length);
   }
 
   const look = setInterval(() => {
@@ -87,7 +74,6 @@ async function* readParts(
       const { buffer } = next.part;
       heldBytes -= buffer.length;
       yield buffer;
-      if (reuseBuffers) spare.push(buffer);
     }
   } finally {
     clearInterval(look);

@@ -9,7 +9,7 @@ const RESERVE_BYTES = 64 * 1024 * 1024;
  * Archives without a manifest do not tell what they come to, and a compressed one can be a thousand times its size.
  * It throws noSpace. Space is looked at again now and then, as other writers and compressing file systems change it.
  */
-export function createRoomGuard(directory: string): (sizeBytes: number) => void {
+function createRoomGuard(directory: string): (sizeBytes: number) => void {
   let leftBytes = 0;
   return (sizeBytes) => {
     if (sizeBytes > leftBytes) leftBytes = roomIn(directory);
@@ -23,6 +23,17 @@ export function createRoomGuard(directory: string): (sizeBytes: number) => void 
       );
     }
     leftBytes -= sizeBytes;
+  };
+}
+
+/** A guard for each directory; those on one file system share it, as they share its room. */
+export function createRoomGuards(): (directory: string) => (sizeBytes: number) => void {
+  const guards = new Map<number, (sizeBytes: number) => void>();
+  return (directory) => {
+    const { dev } = fs.statSync(directory);
+    const guard = guards.get(dev) ?? createRoomGuard(directory);
+    guards.set(dev, guard);
+    return guard;
   };
 }
 

@@ -10,6 +10,8 @@ import { readObject } from './parts/s3.ts';
 import { type SplitRepository, splitRepository } from './parts/split-repository.ts';
 
 const IN_THE_SECOND_PART = /GET .*data_0001/;
+/** So little that one part comes after the other. */
+const ONE_BY_ONE = ['--memory', '192M'];
 const IN_THE_WAL = /GET .*\/wals\//;
 const LAST_SEGMENT = /GET .*0A\.gz/;
 
@@ -42,6 +44,10 @@ describe('a restore into a directory that was interrupted', () => {
   const args = (...more: string[]) => ['-u', repository.url, '--into', into, '--retry-for', '1', ...more];
   const env = () => ({ S3_ENDPOINT: proxy.endpoint });
   const staged = (...names: string[]) => path.join(into, '.odo', 'incoming', ...names);
+
+  async function stagedBytes(): Promise<number> {
+    return fs.existsSync(staged()) ? Number.parseInt(await mustRun('du', ['-sb', staged()]), 10) : 0;
+  }
 
   function digestOf(directory: string): Promise<string> {
     const find = "find . -path ./.odo/journal.json -prune -o -printf '%p %m %U:%G %y %l\\n' | sort";
@@ -82,7 +88,7 @@ describe('a restore into a directory that was interrupted', () => {
     proxy.fault(IN_THE_SECOND_PART, { do: 'cut', afterBytes: 5_000_000 });
     let requests = 0;
     proxy.fault(IN_THE_SECOND_PART, () => (requests++ === 0 ? undefined : { do: 'answer', status: 503, code: 'SlowDown' }));
-    expect(await failsWith(10)).toContain('the same command goes on from there');
+    expect(await failsWith(10, ...ONE_BY_ONE)).toContain('the same command goes on from there');
 
     const second = (await membersOf(1)).filter((name) => fs.statSync(staged(name), { throwIfNoEntry: false })?.isFile());
     const [flipped, cut, longer] = second.filter((name) => fs.statSync(staged(name)).size >= 8192) as [string, string, string];
@@ -106,10 +112,34 @@ describe('a restore into a directory that was interrupted', () => {
     ['the store fails for good', 10, { do: 'answer', status: 500, code: 'InternalError' }],
   ])('goes on where it was when %s', async (_what, exitCode, fault) => {
     proxy.fault(/GET .*data_0002/, fault);
-    await failsWith(exitCode);
+    await failsWith(exitCode, ...ONE_BY_ONE);
     expect(fs.existsSync(staged('PG_VERSION'))).toBe(true);
     proxy.fault(/GET .*data_0002/, { do: 'wait', forMs: 0 });
     expect((await resume()).laidDown).toMatchObject({ reusedParts: 2, reusedSegments: 0 });
+    expect(await digestOf(into)).toBe(undisturbed);
+  });
+
+  it('compares what lies behind a part that broke off, where several come at once', async () => {
+    // No request brings a whole range, so all that is laid down is of the other parts.
+    proxy.fault(/GET .*data\.tar/, { do: 'stall', afterBytes: 300_000 });
+    const running = startOdo(args(), { env: env() });
+    await until('files have come', async () => (await stagedBytes()) > 3_000_000);
+    running.signal('SIGINT');
+    expect(await running.outcome).toMatchObject({ code: 130 });
+    proxy.fault(/GET .*data\.tar/, { do: 'wait', forMs: 0 });
+    const { laidDown } = await resume();
+    expect(laidDown.reusedParts).toBe(0);
+    expect(laidDown.reusedBytes).toBeGreaterThan(1_000_000);
+    expect(await digestOf(into)).toBe(undisturbed);
+  });
+
+  it('is not held up by a slow connection', async () => {
+    let requests = 0;
+    // Bytes keep coming, so that nothing counts as a failure, and for longer than this test may take.
+    proxy.fault(/GET .*data\.tar/, () => (requests++ === 0 ? { do: 'slow', bytesPerSecond: 3000 } : undefined));
+    const { code, stderr } = await odo(args(), { env: env() });
+    expect(code, stderr).toBe(0);
+    expect(stderr).not.toContain('trying again');
     expect(await digestOf(into)).toBe(undisturbed);
   });
 

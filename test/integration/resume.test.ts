@@ -34,7 +34,7 @@ describe('a restore of a service that is interrupted', () => {
 
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
   const args = () => ['-u', repository.url, ...names(), '--retry-for', '1'];
-  const start = () => startOdo(args(), { env: { S3_ENDPOINT: proxy.endpoint } });
+  const start = (...more: string[]) => startOdo([...args(), ...more], { env: { S3_ENDPOINT: proxy.endpoint } });
   const container = () => `odo-restore-${project.volume}`;
 
   async function segmentsHaveCome(): Promise<void> {
@@ -69,7 +69,8 @@ describe('a restore of a service that is interrupted', () => {
   }
 
   it('by a store that goes away: exit code 10', async () => {
-    const running = start();
+    // One part after the other: the first is whole when the second comes.
+    const running = start('--memory', '192M');
     await proxy.passed(IN_THE_SECOND_PART, 5_000_000);
     await proxy.goAway();
     const { code, stderr } = await running.outcome;

@@ -68,7 +68,7 @@ export class MemoryStore implements ObjectStore {
 async function* body(object: MemoryObject, offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const content = object.content ?? Buffer.alloc(0);
   const end = Math.min(offset + length, sizeOf(object));
-  if (offset < content.length) yield content.subarray(offset, Math.min(end, content.length));
+  if (offset < content.length) yield Buffer.from(content.subarray(offset, Math.min(end, content.length)));
   if (end <= content.length) return;
   await new Promise((_, reject) => {
     if (signal?.aborted) reject(cancelled());

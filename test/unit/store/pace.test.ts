@@ -39,6 +39,6 @@ test('keeps to what is fixed', () => {
 
 test('a window that is smaller than any sensible request still holds one', () => {
   const pace = createPace({ windowBytes: 1000 });
-  expect(pace.partSizeBytes).toBe(250);
+  expect(pace.partSizeBytes).toBe(128);
   expect(pace.connections).toBeGreaterThan(0);
 });

@@ -221,18 +221,3 @@ test('a second request that fails changes nothing', async () => {
   });
   expect(await gather(readRanged(store, object, { partSizeBytes: 100, connections: 3, windowBytes: 600 }))).toEqual(content);
 });
-
-test('fills a buffer anew when it is given back, and not before', async () => {
-  const { store } = fakeStore(async function* ({ offset, length }) {
-    yield content.subarray(offset, offset + length);
-  });
-  const buffers = new Set<ArrayBufferLike>();
-  const copies: Buffer[] = [];
-  for await (const chunk of readRanged(store, object, { partSizeBytes: 100, connections: 2, reuseBuffers: true })) {
-    buffers.add(chunk.buffer);
-    await sleep(1);
-    copies.push(Buffer.from(chunk));
-  }
-  expect(Buffer.concat(copies)).toEqual(content);
-  expect(buffers.size).toBeLessThanOrEqual(4);
-});

@@ -1,0 +1,58 @@
+import os from 'node:os';
+import type { LayDownJob } from './engine.ts';
+
+/** What a restore may take; not given: the default memory, and as many connections as suit the measured rate. */
+export type Means = Pick<LayDownJob, 'memoryBytes' | 'connections'>;
+
+/** How much of the machine each part of a backup gets that is being laid down. */
+export interface Share {
+  /** Parts that are laid down at once. */
+  atOnce: number;
+  /** How many of them are read and unpacked in threads of their own; the others are in the thread that writes. */
+  threads: number;
+  /** What requests may hold of a part that has not been unpacked yet. */
+  windowBytes: number;
+  connections?: number | undefined;
+}
+
+const MIB = 1 << 20;
+const DEFAULT_MEMORY_BYTES = 256 * MIB;
+export const LEAST_MEMORY_BYTES = 192 * MIB;
+
+// Resident memory, as measured. The program, with WAL on its way and a manifest of some ten thousand files:
+const PROGRAM_BYTES = 150 * MIB;
+/** A thread's own code and heap. */
+const THREAD_BYTES = 65 * MIB;
+/** What is unpacked of a part and not yet written. */
+const CHUNKS_BYTES = 8 * MIB;
+/** What the allocator makes of a window, whose buffers have many sizes. */
+const WINDOW_FACTOR = 2;
+const LEAST_WINDOW_BYTES = 4 * MIB;
+const MOST_WINDOW_BYTES = 32 * MIB;
+
+/** Divides memory and cores among the parts: as many at once as there are cores, and as memory has room for with windows of use. */
+export function shareOut(
+  { memoryBytes = DEFAULT_MEMORY_BYTES, connections }: Means,
+  parts: number,
+  cores = os.availableParallelism(),
+): Share {
+  let atOnce = Math.max(1, Math.min(parts, cores));
+  while (atOnce > 1 && windowOf(memoryBytes, atOnce) < LEAST_WINDOW_BYTES) atOnce -= 1;
+  const windowBytes = Math.min(Math.max(windowOf(memoryBytes, atOnce), LEAST_WINDOW_BYTES), MOST_WINDOW_BYTES);
+  return { atOnce, threads: threadsOf(atOnce), windowBytes, connections };
+}
+
+/** With several parts, the writing thread has time to read one itself, and a thread is dear. */
+function threadsOf(atOnce: number): number {
+  return Math.max(1, atOnce - 1);
+}
+
+function windowOf(memoryBytes: number, atOnce: number): number {
+  const forParts = memoryBytes - PROGRAM_BYTES - threadsOf(atOnce) * THREAD_BYTES;
+  return Math.floor((forParts / atOnce - CHUNKS_BYTES) / WINDOW_FACTOR);
+}
+
+/** What a restore is told of its means, for its job. */
+export function meansOf({ memoryBytes, connections }: Means): Means {
+  return { ...(memoryBytes === undefined ? {} : { memoryBytes }), ...(connections === undefined ? {} : { connections }) };
+}

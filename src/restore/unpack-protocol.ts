@@ -1,0 +1,16 @@
+import type { ErrorReport } from '../errors.ts';
+import type { UnpackJob } from './unpack.ts';
+
+/** How many chunks may be on their way from an unpacking thread, so that it works on while one is being written. */
+export const CHUNKS_UNDER_WAY = 3;
+
+/** What an unpacking thread is told: one job at a time, and for each chunk that another one may come. */
+export type UnpackRequest = { do: 'unpack'; job: UnpackJob } | { do: 'more' } | { do: 'stop' };
+
+/** What it answers. The last answer to a job is `end` or `error`. */
+export type UnpackAnswer =
+  | { is: 'chunk'; chunk: Uint8Array<ArrayBuffer> }
+  | { is: 'read'; bytes: number }
+  | { is: 'retry'; error: ErrorReport; delayMs: number }
+  | { is: 'end' }
+  | { is: 'error'; error: ErrorReport; stack?: string | undefined };

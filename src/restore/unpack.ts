@@ -1,0 +1,34 @@
+import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
+import { readRanged } from '../store/ranged-read.ts';
+import type { ReadingOptions } from '../store/request-range.ts';
+import type { Codec } from '../stream/codec.ts';
+import { decompress } from '../stream/decompress.ts';
+import { freeing } from '../stream/freeing.ts';
+
+/** One object to read and unpack; plain data, as it goes to another thread. */
+export interface UnpackJob {
+  object: ObjectInfo;
+  codec: Codec;
+  /** What is being read, for errors: `s3://bucket/key`. */
+  name: string;
+  /** See RangedReadOptions. */
+  windowBytes?: number | undefined;
+  connections?: number | undefined;
+}
+
+export type UnpackOptions = Pick<ReadingOptions, 'signal' | 'onBytes' | 'onRetry'>;
+
+/** What is unpacked and handed on at a time: with a quarter of it, inflating alone takes half as long again. */
+const CHUNK_BYTES = 1 << 20;
+
+/** Reads an object and undoes its codec, in large chunks. Errors are those of readRanged() and decompress(). */
+export function unpack(store: ObjectStore, job: UnpackJob, options: UnpackOptions = {}): AsyncGenerator<Buffer, void, void> {
+  const { object, codec, name, windowBytes, connections } = job;
+  const source = readRanged(store, object, { ...options, windowBytes, connections });
+  // What is not packed passes through, and is freed by whoever takes it.
+  return decompress(codec === 'none' ? source : freeing(source), codec, {
+    name,
+    chunkBytes: CHUNK_BYTES,
+    signal: options.signal,
+  });
+}

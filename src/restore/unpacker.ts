@@ -1,0 +1,38 @@
+import type { Part } from '../formats/format.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { StoreConfig } from '../store/open.ts';
+import type { Share } from './share-out.ts';
+import { type UnpackOptions, unpack } from './unpack.ts';
+import { startUnpackingThread, type UnpackingThread } from './unpack-apart.ts';
+
+/** Unpacks one part at a time. */
+export interface Unpacker {
+  unpack(part: Part, options: UnpackOptions & { name: string }): AsyncGenerator<Buffer, void, void>;
+  close(): Promise<void>;
+}
+
+/** What is smaller is unpacked before a thread is up. */
+const APART_FROM_BYTES = 1 << 20;
+
+/** Unpacks in a thread of its own, which is started for the first part that is worth it; or, with `apart` false, in this one. */
+export function createUnpacker(
+  store: ObjectStore,
+  config: StoreConfig,
+  { windowBytes, connections }: Share,
+  apart: boolean,
+): Unpacker {
+  let thread: UnpackingThread | undefined;
+  return {
+    unpack(part, { name, ...options }) {
+      const { key, sizeBytes, etag, codec } = part;
+      const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
+      const job = { object, codec, name, windowBytes, connections };
+      if (!apart || store.isSequential || sizeBytes < APART_FROM_BYTES) return unpack(store, job, options);
+      thread ??= startUnpackingThread(config);
+      return thread.unpack(job, { onRetry: store.onRetry, ...options });
+    },
+    async close() {
+      await thread?.close();
+    },
+  };
+}
