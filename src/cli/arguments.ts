@@ -16,6 +16,7 @@ import { copyDestination } from './destination.ts';
 import { meansRequest } from './means.ts';
 import { parseSize } from './parse-size.ts';
 import { SESSION_TOKEN } from './settings.ts';
+import { standbyRequest } from './standby-options.ts';
 import { targetRequest } from './target-options.ts';
 import { DEFAULT_IMAGE } from './version.ts';
 
@@ -98,6 +99,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
   const replaceConf = replacementFolder(text(args, 'replace-conf'));
   const owner = ownerOf(text(args, 'owner'));
   const hbaFile = text(args, 'pg-hba');
+  const standby = standbyRequest(args, env);
   const common: RestoreRequest = {
     ...repositoryRequest(args, env),
     backup: text(args, 'backup') ?? 'latest',
@@ -116,6 +118,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     ...(replaceConf === undefined ? {} : { replaceConf }),
     ...(owner === undefined ? {} : { owner }),
     ...(hbaFile === undefined ? {} : { hbaFile }),
+    ...(standby === undefined ? {} : { standby }),
     ...targetRequest(args),
     ...meansRequest(args),
   };

@@ -102,6 +102,19 @@ export const RESTORE_OPTIONS = {
     requiresArg: true,
     describe: 'folder with *.sql scripts to run in the restored database, in the order of their names, as the postgres user',
   },
+  standby: {
+    alias: 'S',
+    type: 'boolean',
+    default: false,
+    describe:
+      'leave the restored server a standby, which follows the archive as far as it reaches, then its primary; odo promote ends that',
+  },
+  'primary-conninfo': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'with --standby: how the primary is reached; the environment is safer for a password [PRIMARY_CONNINFO]',
+  },
+  'primary-conninfo-file': { type: 'string', requiresArg: true, describe: 'the same, read from a file' },
   'new-volume': {
     alias: 'V',
     type: 'string',

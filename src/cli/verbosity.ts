@@ -2,6 +2,7 @@ import type { OdoEvent } from '../events.ts';
 import { originWords, reportConfig } from './config-report.ts';
 import type { Renderer } from './render.ts';
 import type { Setting } from './settings.ts';
+import { holdsPassword } from './standby-options.ts';
 
 /** For --quiet: of what happens only warnings and failed checks are told; errors and the result as always. */
 export function quiet(renderer: Renderer): Renderer {
@@ -36,13 +37,20 @@ export function warnOfRisks(settings: readonly Setting[], renderer: Renderer): v
       message: '--no-verify-tls: whoever sits between here and the store can read the backup, and give another one instead',
     });
   }
-  if (!settings.some(({ name, from }) => name === 'aws-secret-key' && from === 'flag')) return;
-  renderer.event({
-    type: 'note',
-    level: 'warning',
-    message:
-      'a secret on the command line can be seen by other users of this machine; AWS_SECRET_ACCESS_KEY in the environment is safer',
-  });
+  for (const { name, value, from } of settings) {
+    const variable = from === 'flag' ? safeVariable(name, value) : undefined;
+    if (variable === undefined) continue;
+    renderer.event({
+      type: 'note',
+      level: 'warning',
+      message: `a secret on the command line can be seen by other users of this machine; ${variable} in the environment is safer`,
+    });
+  }
+}
+
+function safeVariable(name: string, value: unknown): string | undefined {
+  if (name === 'aws-secret-key') return 'AWS_SECRET_ACCESS_KEY';
+  return name === 'primary-conninfo' && holdsPassword(String(value)) ? 'PRIMARY_CONNINFO' : undefined;
 }
 
 function isNews(event: OdoEvent): boolean {

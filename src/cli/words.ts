@@ -88,7 +88,13 @@ function receiptWords(receipt: Receipt): string {
     ['downtime', receipt.downtimeMs === undefined ? undefined : formatDuration(receipt.downtimeMs)],
     ['memory', `${formatBytes(laidDown.peakMemoryBytes)} at the most`],
   ];
-  const title = receipt.moment ? MOMENT_TITLES[receipt.moment.outcome] : reached ? 'restored and promoted' : 'restored';
+  const title = receipt.standby
+    ? 'restored as a standby'
+    : receipt.moment
+      ? MOMENT_TITLES[receipt.moment.outcome]
+      : reached
+        ? 'restored and promoted'
+        : 'restored';
   return [title, table(rows), ...receipt.notes.map((note) => `note: ${note}`)].join('\n');
 }
 

@@ -11,6 +11,12 @@ const ARCHIVE_OFF_COMMENT =
 /** A setting as postgresql.conf spells it: name, and value without quotes. */
 export type Setting = readonly [name: string, value: string];
 
+/** A server that goes on recovering until it is promoted. */
+export interface Standby {
+  /** How the primary is reached, as libpq reads it; may hold a password: never print it. */
+  primaryConninfo?: string;
+}
+
 /**
  * The settings under which a restored cluster recovers: WAL comes from the restore_command alone, to the end of `timeline` or to the moment.
  * Whatever the backup's own configuration says of targets, standbys and archiving is overridden.
@@ -24,6 +30,8 @@ export function recoverySettings(options: {
   recoveryEndCommand: string;
   timeline: 'latest' | 'current' | number;
   stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
+  /** It stays in recovery, and streams from a primary where one is named. */
+  standby?: Standby;
   /** Archiving stays as the configuration has it. */
   keepArchiving?: boolean;
 }): Setting[] {
@@ -41,9 +49,10 @@ export function recoverySettings(options: {
     ['archive_cleanup_command', ''],
     ...targets.map((name): Setting => [name, name === wanted?.[0] ? wanted[1] : '']),
     ...(options.stopAt ? stopSettings(options.stopAt) : []),
+    ...(options.standby ? ([['hot_standby', 'on']] as const) : []),
     ['recovery_target_timeline', String(options.timeline)],
     ['recovery_min_apply_delay', '0'],
-    ['primary_conninfo', ''],
+    ['primary_conninfo', options.standby?.primaryConninfo ?? ''],
     ['primary_slot_name', ''],
     ...(options.keepArchiving ? [] : [['archive_mode', 'off'] as const]),
   ];
@@ -96,6 +105,9 @@ export const RECOVERY_CRITICAL = new Set([
   'recovery_target_lsn',
   'recovery_target_timeline',
 ]);
+
+/** The same for a standby. */
+export const STANDBY_CRITICAL = new Set(['primary_conninfo', 'primary_slot_name', 'hot_standby']);
 
 /** The same for a restore to a certain moment. */
 export const STOP_CRITICAL = new Set(['recovery_target_inclusive', 'recovery_target_action', 'hot_standby']);

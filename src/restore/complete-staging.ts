@@ -132,11 +132,12 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
     timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.stopAt ? 'current' : 'latest',
     ...(job.stopAt ? { stopAt: job.stopAt } : {}),
     keepArchiving: job.keepArchiving ?? false,
+    ...(job.standby ? { standby: job.standby } : {}),
   });
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
   const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
   writeOwned(job, autoConf, addBlock(conf, [...needful, ...fit.raised]));
-  writeOwned(job, path.join(incoming, 'recovery.signal'), '');
+  writeOwned(job, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), '');
   writeOwned(job, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
   return [...fit.notes, ...fitIdentFile(job, incoming)];
 }

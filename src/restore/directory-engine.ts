@@ -253,7 +253,7 @@ function clean(target: Target): void {
   if (!journal) return;
   if (journal.state !== 'clearing') settleSwap(odoDir, journal);
   const isRestored = journal.state === 'swapped' || journal.state === 'clearing';
-  if (journal.state === 'swapped' && fs.existsSync(path.join(root, 'recovery.signal'))) {
+  if (journal.state === 'swapped' && isInRecovery(root)) {
     throw new OdoError(
       'unsafeTarget',
       `the server restored to ${root} has not finished its recovery, so the old data may still be needed`,
@@ -265,6 +265,10 @@ function clean(target: Target): void {
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about it.
   if (isRestored) takeOutSettings(target.pgdata, 'as-in-recovery');
   clearAway(journal.places);
+}
+
+function isInRecovery(root: string): boolean {
+  return ['recovery.signal', 'standby.signal'].some((name) => fs.existsSync(path.join(root, name)));
 }
 
 function finish(options: FinishOptions): void {

@@ -1,6 +1,6 @@
 import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
-import type { Setting } from '../postgres/recovery-settings.ts';
+import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
@@ -33,6 +33,8 @@ export interface LayDownJob {
   owner?: Owner;
   /** The content that postgresql.auto.conf gets instead of the backup's. */
   replacementConf?: string;
+  /** The server becomes a standby. Holds a secret. */
+  standby?: Standby;
   /** Settings that postgresql.auto.conf gets and keeps. */
   settings?: Setting[];
   /** The content that pg_hba.conf gets instead of the backup's. */

@@ -7,6 +7,7 @@ import type { LayDownJob } from './engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { RestoreRequest } from './request.ts';
 import { meansOf } from './share-out.ts';
+import { STANDBY_TARGET } from './standby.ts';
 
 /** What the restore container is told to lay down for a server in Docker. Holds the store's keys. */
 export async function makeJob(
@@ -32,6 +33,7 @@ export async function makeJob(
     keepSettings: request.keepSettings,
     server: proven.server,
     ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
+    ...(request.standby ? { standby: request.standby, awaitsPromotion: standbyUntilPromotion(request, configuration) } : {}),
     ...(request.moment && request.moment.action !== 'promote'
       ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }
       : {}),
@@ -50,6 +52,13 @@ function promotionLater(
   configuration: Configuration,
 ): NonNullable<LayDownJob['awaitsPromotion']> {
   return { target: targetWords(moment), keepPrevious, ...archivingOf(configuration) };
+}
+
+function standbyUntilPromotion(
+  { keepPrevious }: RestoreRequest,
+  configuration: Configuration,
+): NonNullable<LayDownJob['awaitsPromotion']> {
+  return { target: STANDBY_TARGET, isStandby: true, keepPrevious, ...archivingOf(configuration) };
 }
 
 /** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here; so are relative paths. */

@@ -51,7 +51,10 @@ export async function promoteService(
     const { pgdata } = await engine.probe(place);
     const awaited = demandWaiting(pgdata, found);
     const address = await addressOf(found, context);
-    const options = { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'resume' as const };
+    const options = {
+      stallTimeoutMs: request.stallTimeoutMs,
+      atTarget: awaited.isStandby ? ('end' as const) : ('resume' as const),
+    };
     const { reached } = await seeThroughRecovery(address, options, report, signal);
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
@@ -81,7 +84,7 @@ export async function promoteService(
 function demandWaiting(pgdata: TargetProbe, { data, service }: FoundService): AwaitedPromotion {
   if (pgdata.journalState === 'swapped' && pgdata.awaitsPromotion) return pgdata.awaitsPromotion;
   throw new OdoError('usage', `no restore has left service ${service.name} waiting at a target on volume ${data.mount.source}`, {
-    hint: 'odo promote goes on from a restore with --target-action pause or shutdown; odo status tells what is on the volume',
+    hint: 'odo promote goes on from a restore with --standby, or with --target-action pause or shutdown; odo status tells what is on the volume',
   });
 }
 

@@ -16,6 +16,7 @@ import { type FoundService, proveFit, proveNobodyElse, proveService } from './pr
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
 import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
+import { proveStandby } from './standby.ts';
 
 /** Everything that the proofs found out and the steps need. */
 export interface ProvenService {
@@ -47,6 +48,8 @@ export async function proveServiceRestore(
   if (found) await proveNobodyElse(found, proofs);
   const source = await proveRepository(request, proofs, signal);
   const major = found && (await proveFit(found, source?.backup, request.moment, proofs, signal));
+  const { standby } = request;
+  if (found && standby) await proofs.attempt('standby', () => proveStandby(found, standby));
   if (found) await proveSettings(found, configuration, proofs, signal);
   const server = found && (await findServerFacts(found, signal));
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
@@ -132,6 +135,6 @@ export async function proveOwner(request: RestoreRequest, found: FoundService, p
 }
 
 /** A server that is left waiting at its target has all of its WAL beside it. */
-function roomWish({ wipe, spoolBytes, moment }: ServiceRequest): Parameters<typeof proveSpace>[3] {
-  return moment !== undefined && moment.action !== 'promote' ? { wipe } : { wipe, spoolBytes };
+function roomWish({ wipe, spoolBytes, moment, standby }: ServiceRequest): Parameters<typeof proveSpace>[3] {
+  return standby !== undefined || (moment !== undefined && moment.action !== 'promote') ? { wipe } : { wipe, spoolBytes };
 }

@@ -65,6 +65,8 @@ export interface Receipt {
   dataDirectory: string;
   volume?: string;
   service?: string;
+  /** The server was left a standby. */
+  standby?: { hasPrimary: boolean };
   /** The temporary server: its container's name, and its port on 127.0.0.1. */
   temporary?: { name: string; port: number };
   /** Of a restore to a certain moment. */

@@ -1,4 +1,4 @@
-import type { Setting } from '../postgres/recovery-settings.ts';
+import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment, TargetTimeline } from '../postgres/recovery-target.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
@@ -18,6 +18,8 @@ export interface RestoreRequest extends RepositoryRequest {
   moment?: Moment;
   /** The timeline to whose end recovery goes, when no moment is given. */
   timeline?: TargetTimeline;
+  /** Not given: the restored server is promoted. May hold a secret. */
+  standby?: Standby;
   /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */
   replaceConf?: string;
   /** off: archiving is off in the restored copy · keep: as its configuration has it. */

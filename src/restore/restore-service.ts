@@ -24,6 +24,7 @@ import type { ServiceRequest } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { bringUp, cleanUp, stopContainers } from './service-control.ts';
 import { openServiceDatabase, type ServiceDatabase } from './service-database.ts';
+import { hasCaughtUp, lastTimeline, standbyNotes } from './standby.ts';
 import { timePhases } from './stopwatch.ts';
 
 /** One restore under way, with what has to be undone if it fails. */
@@ -96,6 +97,16 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       laidDown,
       phases,
     };
+    if (request.standby && restored.waits) {
+      const notes = await standbyNotes(request, openServiceDatabase(address, signal));
+      return {
+        ...receipt,
+        finishedAt: new Date().toISOString(),
+        standby: { hasPrimary: request.standby.primaryConninfo !== undefined },
+        downtimeMs,
+        notes: [...laidDown.overridden, ...checked, ...notes],
+      };
+    }
     if (request.moment && restored.waits) {
       const outcome = request.moment.action === 'shutdown' ? 'shut down' : 'paused';
       return {
@@ -162,13 +173,17 @@ async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   const { request, proven, report, signal } = run;
   const { moment, stallTimeoutMs } = request;
   const isToWait = isLeftWaiting(request);
-  const options = { stallTimeoutMs, atTarget: isToWait ? ('wait' as const) : ('promote' as const) };
+  const options = {
+    stallTimeoutMs,
+    atTarget: isToWait ? ('wait' as const) : ('promote' as const),
+    ...(request.standby ? { enough: hasCaughtUp(proven.source.wal) } : {}),
+  };
   const recover = (until: AbortSignal) => bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), until);
   const restored = await (run.feeding?.during(signal, recover) ?? recover(signal));
   const { address, database, waits } = restored;
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
   // A server in recovery does not say on which timeline it is.
-  const timeline = waits ? proven.source.moment?.timeline : undefined;
+  const timeline = waits ? (proven.source.moment?.timeline ?? lastTimeline(proven.source)) : undefined;
   const reached = { ...restored.reached, ...(timeline === undefined ? {} : { timeline }) };
   if (moment) demandReached(moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
@@ -177,7 +192,8 @@ async function proveRestored(run: Run, version: string, laidDown: LaidDown) {
   // Of a server that waits it is asked when it is promoted.
   if (!waits) checked.push(...(await checkCollations(database, report)));
   if (waits && moment?.action === 'shutdown') await stop(run);
-  if (isToWait && !waits) checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
+  if (moment && isToWait && !waits)
+    checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
   return { address, reached, downtimeMs, checked, waits };
 }
 
@@ -264,7 +280,8 @@ function recoveryWords(moment: Moment | undefined): string {
   return `see it through recovery to ${targetWords(moment)} ${then}`;
 }
 
-function isLeftWaiting({ moment }: ServiceRequest): boolean {
+function isLeftWaiting({ moment, standby }: ServiceRequest): boolean {
+  if (standby) return true;
   return moment !== undefined && moment.action !== 'promote';
 }
 
@@ -307,7 +324,7 @@ function planOf(request: ServiceRequest, { found, source, target, owner, proofs 
     steps: [
       ...(request.online ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
       `exchange the content of ${target.pgdata.root}`,
-      `start service ${service.name}, ${recoveryWords(request.moment)}`,
+      `start service ${service.name}, ${request.standby ? 'see it replay the archive, and leave it a standby' : recoveryWords(request.moment)}`,
       request.keepPrevious || isLeftWaiting(request)
         ? `keep the old data in ${target.pgdata.odoDir}/previous`
         : 'remove the old data',

@@ -8,7 +8,7 @@ import type { Engine, Target } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
-import { type AtTarget, watchRecovery } from './watch-recovery.ts';
+import { type Watched, watchRecovery } from './watch-recovery.ts';
 
 /** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
 export async function stopContainers(
@@ -28,7 +28,7 @@ export async function stopContainers(
 /** Starts the service on its new data and sees it through recovery, to its promotion unless it is to wait at its target. */
 export async function bringUp(
   found: FoundService,
-  options: { stallTimeoutMs: number; atTarget: AtTarget },
+  options: Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough'>,
   report: Report,
   signal: AbortSignal,
 ) {
@@ -42,7 +42,7 @@ export async function bringUp(
 /** Follows a started server through recovery, wherever it runs. */
 export async function seeThroughRecovery(
   address: DatabaseAddress,
-  options: { stallTimeoutMs: number; atTarget: AtTarget },
+  options: Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough'>,
   report: Report,
   signal: AbortSignal,
 ): Promise<{ database: ServiceDatabase; reached: Reached; waits: boolean }> {

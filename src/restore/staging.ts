@@ -118,7 +118,19 @@ function settleOld(pgdata: Place): Journal | undefined {
 
 /** Everything that decides which bytes are staged; credentials and addresses do not. */
 function fingerprintOf(job: LayDownJob): string {
-  const { repository, backup, target, owner, replacementConf, unattended, settings, hbaConf, keepArchiving, keepSettings } = job;
+  const {
+    repository,
+    backup,
+    target,
+    owner,
+    replacementConf,
+    unattended,
+    settings,
+    hbaConf,
+    keepArchiving,
+    keepSettings,
+    standby,
+  } = job;
   const facts = {
     repository,
     backup,
@@ -130,6 +142,7 @@ function fingerprintOf(job: LayDownJob): string {
     hbaConf,
     keepArchiving,
     keepSettings,
+    standby,
   };
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

@@ -13,6 +13,8 @@ export interface VolumeStatus {
   recovered?: boolean;
   /** Where the restored server waits for its promotion, in words. */
   waitsAt?: string;
+  /** It waits as a standby. */
+  isStandby?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
   incomingBytes: number;
   spoolBytes: number;
@@ -31,7 +33,7 @@ export function statusOf(pgdata: Place): VolumeStatus {
     ...(journal ? { backupId: journal.backupId, startedAt: journal.startedAt } : {}),
     ...(journal?.state === 'swapped' ? { recovered: probe.usedSinceSwap } : {}),
     ...(journal?.state === 'swapped' && journal.awaitsPromotion && !probe.usedSinceSwap
-      ? { waitsAt: journal.awaitsPromotion.target }
+      ? { waitsAt: journal.awaitsPromotion.target, ...(journal.awaitsPromotion.isStandby ? { isStandby: true } : {}) }
       : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),

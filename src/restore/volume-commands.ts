@@ -101,6 +101,9 @@ function adviceOn(status: VolumeStatus): string {
     case 'moving-back':
       return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
     case 'swapped':
+      if (status.isStandby) {
+        return 'the restored server is a standby: odo promote makes it a primary, odo rollback goes back to the old data';
+      }
       if (status.waitsAt !== undefined) {
         return `the restored server stops at ${status.waitsAt} and waits there: odo promote ends its recovery, odo rollback goes back to the old data`;
       }

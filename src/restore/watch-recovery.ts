@@ -20,8 +20,8 @@ const TURNED_DOWN = /FATAL: +the database system is |DETAIL: +(Consistent recove
 /** What a server writes about each segment that the restore_command has brought. */
 const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
 
-/** What is done with a server that has paused. promote: at once · wait: nothing more · resume: it goes on to its target, and from there out of recovery */
-export type AtTarget = 'promote' | 'wait' | 'resume';
+/** What is done with a server that has paused. promote: at once · wait: nothing more · resume: it goes on to its target, and from there out of recovery · end: so is one that has not paused */
+export type AtTarget = 'promote' | 'wait' | 'resume' | 'end';
 
 export interface Watched {
   docker: DockerEngine;
@@ -30,6 +30,8 @@ export interface Watched {
   /** How long nothing may change: neither the replay position nor the server's log. */
   stallTimeoutMs: number;
   atTarget: AtTarget;
+  /** Of a server that never pauses by itself: whether it has come far enough to be left. */
+  enough?: (status: ServerStatus) => boolean;
 }
 
 /**
@@ -77,6 +79,11 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     tell(answer?.ready ? answer.value : undefined, log);
     if (answer?.ready) {
       if (!answer.value.inRecovery) return answer.value;
+      if (watched.enough?.(answer.value)) return answer.value;
+      if (atTarget === 'end' && !promoted) {
+        await database.promote();
+        promoted = true;
+      }
       if (answer.value.replayPaused) {
         if (atTarget === 'wait') return answer.value;
         if (atTarget === 'resume') await database.resume();

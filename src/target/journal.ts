@@ -27,6 +27,8 @@ const STATES: ReadonlySet<string> = new Set<JournalState>([
 export interface AwaitedPromotion {
   /** Where it waits, in words. */
   target: string;
+  /** It does not wait at a target, but follows what it is given. */
+  isStandby?: boolean;
   keepPrevious: boolean;
   /** What becomes of archiving is settled by the user's own configuration. */
   ownWordOnArchiving: boolean;

@@ -74,11 +74,14 @@ describe('a temporary server', () => {
     for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, 'POSTGRES_PASSWORD']) expect(inspected).not.toContain(secret);
 
     // The lines of the receipt work as they are printed.
-    const [look = '', fish = ''] = receipt.notes;
-    const psql = /docker exec -it (\S+ psql)/.exec(look)?.[1] ?? '';
+    const note = (start: string): string => receipt.notes.find((text: string) => text.startsWith(start)) ?? '';
+    const psql = /docker exec -it (\S+ psql)/.exec(note('to look around'))?.[1] ?? '';
     expect(await mustRun('sh', ['-c', `docker exec ${psql} -XAtqc 'select 1'`])).toBe('1');
     const dump =
-      /fish rows out: (.*) > rows\.sql$/.exec(fish)?.[1]?.replace('TABLE', 'things').replace('DATABASE', 'postgres') ?? '';
+      /fish rows out: (.*) > rows\.sql$/
+        .exec(note('to fish rows out'))?.[1]
+        ?.replace('TABLE', 'things')
+        .replace('DATABASE', 'postgres') ?? '';
     expect(await mustRun('sh', ['-c', dump])).toMatch(/^COPY public\.things .*\n1\t/m);
     const tcp = await run('docker', [
       'run',

@@ -1,7 +1,10 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { restoreRequest, seconds, serviceTarget, storeConfig } from '../../../src/cli/arguments.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { DEFAULT_IMAGE } from '../../../src/cli/version.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
 
 const SERVICE = ['-v', 'db-data', '-n', 'db', '-f', 'compose.yaml'];
 const STORE = ['-u', 's3://backups/shop'];
@@ -240,6 +243,36 @@ describe('the other options', () => {
       await expect(requestOf([...argv, other])).rejects.toThrow(usage(other.split('=')[0] as string));
     }
     await expect(requestOf([...STORE, ...SERVICE, '--switch'])).rejects.toThrow(usage('--switch means nothing without'));
+  });
+
+  it('ask for a standby, whose primary comes from a flag, a file or the environment, and is never told', async () => {
+    const argv = [...STORE, ...SERVICE, '-S'];
+    const file = path.join(scratchDirectory(), 'conninfo');
+    fs.writeFileSync(file, 'host=file\n');
+    const env = { PRIMARY_CONNINFO: 'postgresql://env' };
+    const standbyOf = async (more: string[], variables = {}) =>
+      restoreRequest(await argumentsOf(...argv, ...more), variables).standby;
+    expect(await standbyOf([])).toEqual({});
+    expect(await standbyOf([], env)).toEqual({ primaryConninfo: 'postgresql://env' });
+    expect(await standbyOf(['--primary-conninfo-file', file], env)).toEqual({ primaryConninfo: 'host=file' });
+    expect(await standbyOf(['--primary-conninfo', 'host=flag', '--primary-conninfo-file', file], env)).toEqual({
+      primaryConninfo: 'host=flag',
+    });
+    expect(restoreRequest(await argumentsOf(...STORE, ...SERVICE), env)).not.toHaveProperty('standby');
+
+    for (const wrong of ['hush', ' ', 'host=a\npassword=hush']) {
+      await expect(standbyOf([`--primary-conninfo=${wrong}`])).rejects.toMatchObject({
+        code: 'usage',
+        message: 'what is given of the primary is no connection string',
+      });
+    }
+    await expect(standbyOf(['--primary-conninfo-file', '/nowhere'])).rejects.toThrow(usage('/nowhere'));
+    await expect(requestOf([...STORE, ...SERVICE, '--primary-conninfo', 'host=x'])).rejects.toThrow(
+      usage('--primary-conninfo means'),
+    );
+    for (const other of ['--into=/x', '--temporary', '--new-volume=xy', '--post-sql=x', '--target=immediate']) {
+      await expect(requestOf([...argv, other])).rejects.toThrow(usage(other.split('=')[0] as string));
+    }
   });
 
   it('turn syncing off and the dry run on', async () => {

@@ -124,6 +124,16 @@ describe('a complete staging directory', () => {
     expect(read('postgresql.auto.conf')).toContain(way);
   });
 
+  it('stays a standby when that is asked for, with the address of its primary where only the server can read it', () => {
+    layDown({ 'postgresql.conf': 'hot_standby = off\n' });
+    completeStaging(jobWith({ standby: { primaryConninfo: "host=h password=it's" } }));
+    const names = fs.readdirSync(incoming).filter((name) => name.endsWith('.signal'));
+    expect(names).toEqual(['standby.signal']);
+    expect(read('postgresql.auto.conf')).toContain("primary_conninfo = 'host=h password=it''s'\n");
+    expect(read('postgresql.auto.conf')).toContain("hot_standby = 'on'\n");
+    expect((fs.statSync(path.join(incoming, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe('600');
+  });
+
   it('archives as configured only when that is asked for', () => {
     layDown({ 'postgresql.conf': 'archive_mode = on\n' });
     completeStaging(jobWith());

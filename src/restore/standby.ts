@@ -1,0 +1,59 @@
+import { OdoError } from '../errors.ts';
+import { commandLineSettings, STANDBY_CRITICAL } from '../postgres/recovery-settings.ts';
+import { parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import { commandFor } from './failure-hints.ts';
+import type { Finding } from './proofs.ts';
+import type { Source } from './prove-repository.ts';
+import type { FoundService } from './prove-service.ts';
+import type { RestoreRequest, ServiceTarget } from './request.ts';
+import type { ServerStatus, ServiceDatabase } from './service-database.ts';
+
+/** What the journal says of where a standby waits. */
+export const STANDBY_TARGET = 'the end of what it is given, as a standby';
+
+/** Nothing on the service's command line may beat what makes it a standby. */
+export function proveStandby({ service }: FoundService, standby: NonNullable<RestoreRequest['standby']>): Finding {
+  const beaten = [...commandLineSettings(service.commandArgs).keys()].filter((name) => STANDBY_CRITICAL.has(name));
+  if (beaten.length > 0) {
+    throw new OdoError(
+      'serviceNotFound',
+      `the command line of service ${service.name} sets ${beaten.join(', ')}, which no configuration file can override`,
+      { hint: 'move these settings from the compose file into postgresql.conf' },
+    );
+  }
+  const follows = standby.primaryConninfo === undefined ? 'the archive only' : 'the archive, and then its primary';
+  return { evidence: `will follow ${follows}` };
+}
+
+/** A standby has come far enough when it has replayed what the archive held; without an archive, when it answers. */
+export function hasCaughtUp(wal: WalPlan): (status: ServerStatus) => boolean {
+  if (wal.source !== 'archive') return () => true;
+  const { segmentNumber } = parseSegmentName(wal.endSegment, wal.segmentSizeBytes);
+  const endSegmentStart = BigInt(segmentNumber) * BigInt(wal.segmentSizeBytes);
+  return ({ replayLsn }) => replayLsn !== undefined && parseLsn(replayLsn) > endSegmentStart;
+}
+
+/** The timeline on which a standby is when it has caught up; a server in recovery does not say. */
+export function lastTimeline({ backup, wal }: Source): number | undefined {
+  return wal.source === 'archive' ? wal.spans.at(-1)?.timeline : backup.timeline;
+}
+
+/** What the person has to know of a server that is a standby now. */
+export async function standbyNotes(
+  request: { target: ServiceTarget; standby?: RestoreRequest['standby'] },
+  database: Pick<ServiceDatabase, 'query'>,
+): Promise<string[]> {
+  const hasPrimary = request.standby?.primaryConninfo !== undefined;
+  const streams = hasPrimary && (await database.query('select status from pg_stat_wal_receiver')).length > 0;
+  const follows = streams
+    ? 'it streams from its primary'
+    : hasPrimary
+      ? "it is not connected to its primary yet, and goes on trying; the service's log says why, pg_stat_wal_receiver when it is"
+      : 'it was given no primary, so nothing brings it what is archived from now on: restore again for that';
+  return [
+    `the server is a standby and answers read-only; it has replayed what the archive held, and ${follows}`,
+    `to make it a primary: ${commandFor('promote', request)}`,
+    `to go back to the old data: ${commandFor('rollback', request)}`,
+  ];
+}
