@@ -124,7 +124,9 @@ describe('a restore on a terminal', () => {
     screen.write(terminal.shown());
     const live = screen.lines().slice(screen.lines().findIndex((text) => text.startsWith('…')));
     // Written over in place: however often it was drawn, it is there once, with all that was printed above it.
-    expect(live).toEqual([
+    expect(live.filter((text) => text.startsWith('… laying'))).toHaveLength(1);
+    // Below it may be the WAL that is fetched meanwhile.
+    expect(live.slice(0, 3)).toEqual([
       expect.stringMatching(/^… laying the backup down {2}.* so far$/),
       expect.stringMatching(/^ {2}read .*B of .*B/),
       expect.stringMatching(/^ {2}written .*B/),
