@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type Moments, makeMoments, RESTORE_POINT, shiftTime } from './parts/moments.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { mustRun, until } from './parts/run.ts';
 import { emptyBucket } from './parts/s3.ts';
 import { rememberService } from './parts/service-before.ts';
 
@@ -181,6 +182,39 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
       await project.up();
       expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two of the old data');
+    });
+
+    it('that was waited at and then ended by hand is only cleaned up after', async () => {
+      await restore('--target-name', RESTORE_POINT, '--target-action', 'pause', '--keep-previous');
+      await project.sql('select pg_wal_replay_resume()');
+      await until('recovery has ended', async () => (await project.sql('select pg_is_in_recovery()')) === 'f');
+      expect(await odo(['promote', ...service()])).toMatchObject({ code: 0 });
+      expect(await project.inVolume('ls /v/.odo')).toContain('previous');
+      expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
+      await project.up();
+      expect(await project.sql(ROWS)).toBe('zero one two of the old data');
+    });
+
+    it('of a set of pg_basebackup is its own end, and nothing else', async () => {
+      const { one } = moments.steps;
+      const set = ['-u', moments.setUrl, ...service(), '--no-sync'];
+      const refused = await odo([...set, '--target-time', one.time]);
+      expect(refused).toMatchObject({ code: 15, stderr: expect.stringContaining('bring their own WAL') });
+      await odoReceipt([...set, '--target', 'immediate', '--target-action', 'pause']);
+      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero');
+      expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
+      await project.up();
+    });
+
+    it('can be looked up in a temporary server', async () => {
+      const { accident } = moments.steps;
+      const { temporary, moment } = await restore('--temporary', '--target-time', shiftTime(accident.time, -1));
+      try {
+        expect(moment.outcome).toBe('promoted');
+        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtqc', ROWS, 'postgres'])).toBe('zero one two');
+      } finally {
+        await odo(['temporary', 'stop', temporary.name]);
+      }
     });
 
     it('that the server does not come to ends in a failure that says so, with the old data still there', async () => {
