@@ -11,6 +11,7 @@ import type {
 } from '../restore/request.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { Owner } from '../target/place.ts';
+import type { Arguments } from './argument-values.ts';
 import { connectionConfig } from './connection.ts';
 import { copyDestination } from './destination.ts';
 import { meansRequest } from './means.ts';
@@ -19,9 +20,6 @@ import { SESSION_TOKEN } from './settings.ts';
 import { standbyRequest } from './standby-options.ts';
 import { targetRequest } from './target-options.ts';
 import { DEFAULT_IMAGE } from './version.ts';
-
-/** What yargs parsed: values by long option name. */
-export type Arguments = Readonly<Record<string, unknown>>;
 
 /** Where the repository is and how it is reached. A flag wins over the environment; without keys the SDK looks for its own. */
 export function storeConfig(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig {

@@ -1,37 +1,8 @@
-import type { PositionalOptions } from 'yargs';
-import {
-  agent,
-  type Command,
-  check,
-  clean,
-  config,
-  list,
-  promote,
-  restore,
-  rollback,
-  showOne,
-  status,
-  temporary,
-} from './commands.ts';
+import type { CommandEntry } from './command-entry.ts';
+import { agent, check, clean, config, list, promote, restore, rollback, showOne, status, temporary } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { manPage } from './man-page.ts';
 import type { Topic } from './topics.ts';
-
-/** A command as the parser, the completions and the man page need it. */
-export interface CommandEntry {
-  name: string;
-  /** Its positional arguments as yargs writes them: `<needed>`, `[optional]`. */
-  positionals?: Readonly<Record<string, PositionalOptions & { demanded?: boolean }>>;
-  /** One line; false for a command that only ODO itself uses. */
-  describe: string | false;
-  /** Of which topics it has the options. */
-  topics: readonly Topic[];
-  /** Options of other topics that it has, too. */
-  also?: readonly string[];
-  /** It is meant when no command is named. */
-  isDefault?: boolean;
-  run: Command;
-}
 
 const EVERYTHING: readonly Topic[] = ['store', 'service', 'restore', 'output'];
 

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import type { CommandEntry } from './command-table.ts';
+import type { CommandEntry } from './command-entry.ts';
 import { optionsOf } from './topics.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;

@@ -3,7 +3,7 @@ import type { Options } from 'yargs';
 import { OdoError } from '../errors.ts';
 import type { Proxies } from '../store/connection.ts';
 import type { StoreConfig } from '../store/open.ts';
-import type { Arguments } from './arguments.ts';
+import type { Arguments } from './argument-values.ts';
 
 /** Options that say how the store's server is reached, and what it wants to be told. */
 export const CONNECTION_OPTIONS = {

@@ -1,6 +1,6 @@
 import { OdoError } from '../errors.ts';
 import type { CopyRequest } from '../restore/request.ts';
-import type { Arguments } from './arguments.ts';
+import type { Arguments } from './argument-values.ts';
 
 /** Options that speak of the old data, or of the service while its data is replaced: a copy has neither. */
 const OF_THE_EXCHANGE = ['wipe', 'allow-different-cluster', 'keep-previous', 'online', 'leave-stopped', 'into'];

@@ -1,6 +1,6 @@
 import type { Options } from 'yargs';
 import { EXIT } from '../errors.ts';
-import type { CommandEntry } from './command-table.ts';
+import type { CommandEntry } from './command-entry.ts';
 import { EXAMPLES } from './examples.ts';
 import { ALL_OPTIONS, optionsOf, TOPICS, type Topic, variablesOf } from './topics.ts';
 import { VERSION } from './version.ts';

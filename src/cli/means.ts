@@ -1,6 +1,6 @@
 import { OdoError } from '../errors.ts';
 import { LEAST_MEMORY_BYTES, type Means } from '../restore/share-out.ts';
-import type { Arguments } from './arguments.ts';
+import type { Arguments } from './argument-values.ts';
 import { parseSize } from './parse-size.ts';
 
 /** A server sees no sense in more, and each holds memory. */

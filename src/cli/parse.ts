@@ -1,7 +1,8 @@
 import yargs from 'yargs';
 import { EXIT, OdoError } from '../errors.ts';
-import type { Arguments } from './arguments.ts';
-import { COMMANDS, type CommandEntry, usageOf } from './command-table.ts';
+import type { Arguments } from './argument-values.ts';
+import type { CommandEntry } from './command-entry.ts';
+import { COMMANDS, usageOf } from './command-table.ts';
 import { agent, type Command } from './commands.ts';
 import { EXAMPLES } from './examples.ts';
 import { nearest } from './near.ts';

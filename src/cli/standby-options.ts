@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { OdoError } from '../errors.ts';
 import type { Standby } from '../postgres/recovery-settings.ts';
-import type { Arguments } from './arguments.ts';
+import type { Arguments } from './argument-values.ts';
 
 /** Options that end in a promotion, or have a place in which there is no standby. */
 const CONTRADICTING = [

@@ -3,7 +3,7 @@ import { OdoError } from '../errors.ts';
 import type { Moment, RecoveryTarget, TargetAction, TargetTimeline } from '../postgres/recovery-target.ts';
 import { parseTargetTime, parseTimeZone } from '../postgres/target-time.ts';
 import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
-import type { Arguments } from './arguments.ts';
+import type { Arguments } from './argument-values.ts';
 
 /** Options that say to which moment a restore goes. */
 export const TARGET_OPTIONS = {
