@@ -130,7 +130,13 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
   }
 
   async function mustAsk(sql: string, database?: string): Promise<string[][]> {
-    const answer = await ask(sql, database);
+    const answer = await ask(sql, database).catch((error: unknown) => {
+      if (!(error instanceof OdoError) || error.code !== 'serviceNotFound') throw error;
+      throw new OdoError('promotionNotSeen', `the restored server does not run any more: ${error.message}`, {
+        hint: "look at the service's log",
+        cause: error,
+      });
+    });
     if (answer.ready) return answer.value;
     throw new OdoError('promotionNotSeen', `the restored server did not answer: ${answer.reason}`, {
       hint: "look at the service's log",

@@ -57,28 +57,33 @@ if (chosen.length !== letters.length)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void removeLeftovers().finally(() => process.exit(130)));
 }
+const isWhole = !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
 const startedAt = performance.now();
 const bench = await openBench(values.quick ? QUICK : FULL, values.profile, say);
+
+async function pageOf(outcomes: readonly Outcome[]): Promise<string> {
+  const flags = process.argv.slice(2).join(' ');
+  const setting = {
+    ...(await describeSetting(bench)),
+    rounds,
+    minutes: (performance.now() - startedAt) / 60_000,
+    command: `npm run bench${flags === '' ? '' : ` -- ${flags}`}`,
+  };
+  return reportText([...outcomes], setting, fs.readFileSync(new URL('notes.md', import.meta.url), 'utf8'));
+}
+
 try {
   const outcomes: Outcome[] = [];
   for (const scenario of chosen) {
-    if (values.prepare) await (await scenario.prepare(bench)).close();
-    else outcomes.push(await runScenario(scenario, bench, rounds));
+    if (values.prepare) {
+      await (await scenario.prepare(bench)).close();
+      continue;
+    }
+    outcomes.push(await runScenario(scenario, bench, rounds));
+    // After each, so that a run that is broken off leaves what it has measured.
+    if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), await pageOf(outcomes));
   }
-  if (!values.prepare) {
-    const flags = process.argv.slice(2).join(' ');
-    const setting = {
-      ...(await describeSetting(bench)),
-      rounds,
-      minutes: (performance.now() - startedAt) / 60_000,
-      command: `npm run bench${flags === '' ? '' : ` -- ${flags}`}`,
-    };
-    const notes = fs.readFileSync(new URL('notes.md', import.meta.url), 'utf8');
-    const text = reportText(outcomes, setting, notes);
-    const isWhole = !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
-    if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), text);
-    else process.stdout.write(text);
-  }
+  if (!isWhole && !values.prepare) process.stdout.write(await pageOf(outcomes));
 } finally {
   await bench.close();
 }
