@@ -193,7 +193,7 @@ describe('a restore into a directory that was interrupted', () => {
 
     proxy.fault(/GET .*data_0002/, { do: 'wait', forMs: 0 });
     proxy.fault(IN_THE_WAL, { do: 'answer', status: 404, code: 'NoSuchKey' });
-    await failsWith(12);
+    await failsWith(13);
     expect(fs.readdirSync(into)).toEqual([]);
   });
 });
