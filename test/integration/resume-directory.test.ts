@@ -7,13 +7,12 @@ import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 import { readObject } from './parts/s3.ts';
-import { type SplitRepository, splitRepository } from './parts/split-repository.ts';
+import { lastSegmentOf, type SplitRepository, splitRepository } from './parts/split-repository.ts';
 
 const IN_THE_SECOND_PART = /GET .*data_0001/;
 /** So little that one part comes after the other. */
 const ONE_BY_ONE = ['--memory', '192M'];
 const IN_THE_WAL = /GET .*\/wals\//;
-const LAST_SEGMENT = /GET .*0A\.gz/;
 
 /** Restores into a directory that are cut in the middle, and what the next run makes of what they have laid down. */
 describe('a restore into a directory that was interrupted', () => {
@@ -63,12 +62,12 @@ describe('a restore into a directory that was interrupted', () => {
 
   /** A run that is cancelled once some of the WAL has come. */
   async function cancelInTheWal(): Promise<void> {
-    proxy.fault(LAST_SEGMENT, { do: 'stall', afterBytes: 0 });
+    proxy.fault(lastSegmentOf(repository), { do: 'stall', afterBytes: 0 });
     const running = startOdo(args(), { env: env() });
     await until('segments have come', async () => segmentsIn(path.join(into, '.odo', 'spool')) >= 3);
     running.signal('SIGINT');
     expect(await running.outcome).toMatchObject({ code: 130 });
-    proxy.fault(LAST_SEGMENT, { do: 'wait', forMs: 0 });
+    proxy.fault(lastSegmentOf(repository), { do: 'wait', forMs: 0 });
   }
 
   function segmentsIn(spool: string): number {

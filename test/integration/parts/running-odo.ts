@@ -6,6 +6,8 @@ import { S3_ENDPOINT, S3_KEYS } from './s3.ts';
 /** A run of the command line that is under way. */
 export interface RunningOdo {
   signal(name: NodeJS.Signals): void;
+  /** What it has written to standard error so far. */
+  stderr(): string;
   /** How it ended: an exit code, or the signal that killed it. */
   outcome: Promise<{ code: number | null; killedBy: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
@@ -21,11 +23,16 @@ export function startOdo(args: readonly string[], options: { env?: NodeJS.Proces
     child.once('error', reject);
     child.once('close', (code, signal) => resolve([code, signal]));
   });
-  const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(([[code, killedBy], stdout, stderr]) => ({
+  let told = '';
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    told += piece;
+  });
+  // The end of the process is known when all of its output has come.
+  const outcome = Promise.all([ended, text(child.stdout)]).then(([[code, killedBy], stdout]) => ({
     code,
     killedBy,
     stdout,
-    stderr,
+    stderr: told,
   }));
-  return { signal: (name) => void child.kill(name), outcome };
+  return { signal: (name) => void child.kill(name), stderr: () => told, outcome };
 }

@@ -15,6 +15,8 @@ export interface SplitRepository {
   splitId: string;
   /** Keys and sizes of the split backup's parts, in the order in which they are laid down. */
   parts: { key: string; sizeBytes: number }[];
+  /** The archived segments from the split backup's first one on. */
+  segments: string[];
   /** THINGS_DIGEST at the end of the archive. */
   digest: string;
 }
@@ -54,10 +56,24 @@ async function make(bucket: string): Promise<SplitRepository> {
     const digest = await source.sql(THINGS_DIGEST);
     const parts = await partsOf(bucket, `${PREFIX}/${SERVER}/base/${splitId}/`);
     if (parts.length < 3) throw new Error(`the backup should have several parts, and has ${parts.map(({ key }) => key)}`);
-    return { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, digest };
+    const segments = await segmentsOf(bucket, splitId);
+    return { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, segments, digest };
   } finally {
     await source.remove();
   }
+}
+
+/** Where a backup begins differs from time to time: a server may have gone on to another segment, or not. */
+async function segmentsOf(bucket: string, backupId: string): Promise<string[]> {
+  const info = (await readObject(bucket, `${PREFIX}/${SERVER}/base/${backupId}/backup.info`)).toString('utf8');
+  const begin = /^begin_wal=(\w+)$/m.exec(info)?.[1] ?? '';
+  const names = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`)).map((key) => /\/([0-9A-F]{24})\.gz$/.exec(key)?.[1] ?? '');
+  return names.filter((name) => name >= begin && name !== '').sort();
+}
+
+/** Requests for the last of the segments. */
+export function lastSegmentOf({ segments }: SplitRepository): RegExp {
+  return new RegExp(`GET .*${segments.at(-1)}\\.gz`);
 }
 
 async function partsOf(bucket: string, folder: string): Promise<SplitRepository['parts']> {
