@@ -30,7 +30,10 @@ describe('a standby', () => {
       extra: '    network_mode: host\n    command: ["postgres", "-c", "listen_addresses="]',
     });
     await project.compose('up', '-d', 'db');
-    await until('the service answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
+    // Not the server that the entry point starts to make the cluster, and stops again.
+    const pid = () => project.compose('exec', '-T', 'db', 'head', '-n', '1', `${DATA}/postmaster.pid`).catch(() => '');
+    await until('the server itself runs', async () => (await pid()) === '1');
+    await until('it answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
     await project.sql("create table of_the_service as select 'old' as what");
   });
 
