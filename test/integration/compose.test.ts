@@ -46,7 +46,7 @@ describe('compose services', () => {
     override = path.join(project.folder, 'override.yaml');
     fs.writeFileSync(override, 'services:\n  db:\n    command: ["postgres", "-c", "work_mem=9MB"]\n');
     await project.up();
-    await untilAnswering('nested', 'shop');
+    await untilAnswering('nested');
     await untilAnswering('bound');
   });
 
@@ -68,9 +68,10 @@ describe('compose services', () => {
     return project.compose('exec', '-T', '-u', 'postgres', service, 'psql', '-XAtq', '-U', user, '-d', 'postgres', '-c', text);
   }
 
-  function untilAnswering(service: string, user?: string): Promise<void> {
+  /** The server that the entry point starts to make the cluster answers on its socket only. */
+  function untilAnswering(service: string): Promise<void> {
     return until(`${service} answers`, () =>
-      sqlIn(service, 'select 1', user).then(
+      project.compose('exec', '-T', service, 'pg_isready', '-q', '-h', '127.0.0.1').then(
         () => true,
         () => false,
       ),
