@@ -79,10 +79,10 @@ export function startFeeding(job: FedJob, spool: { reuse: boolean; inUse: boolea
       store.close();
     },
     total: () => ({
-      walSegments: tally.segmentCount,
-      reusedSegments: tally.reusedSegmentCount,
-      readBytes: tally.readBytes,
-      writtenBytes: tally.writtenBytes,
+      walSegments: tally.done.segments,
+      reusedSegments: tally.done.reusedSegments,
+      readBytes: tally.done.readBytes,
+      writtenBytes: tally.done.writtenBytes,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     }),
   };

@@ -8,8 +8,7 @@ import type { TargetProbe } from '../target/probe.ts';
 import { checkCollations } from './check-collations.ts';
 import type { Target } from './engine.ts';
 import { withLeftovers } from './failure-hints.ts';
-import { createProofs } from './proofs.ts';
-import { type FoundService, proveNobodyElse, proveService } from './prove-service.ts';
+import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
@@ -38,14 +37,7 @@ export async function promoteService(
   context: Omit<RunContext, 'confirm'>,
 ): Promise<Promotion> {
   const { report, signal } = context;
-  const found = await inPhase(report, 'prove', async () => {
-    const proofs = createProofs(report, signal);
-    const service = await proveService(request.target, proofs, signal);
-    if (service) await proveNobodyElse(service, proofs);
-    proofs.demandAll();
-    if (!service) throw new OdoError('bug', 'a proof failed without an error');
-    return service;
-  });
+  const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true }));
   const { engine, place } = await openOnJournal(found, request.target, context.version);
   try {
     const { pgdata } = await engine.probe(place);

@@ -4,10 +4,11 @@ import { type ComposeProject, loadProject } from '../docker/project.ts';
 import { resolveService, type Service } from '../docker/service.ts';
 import { containersUsing, resolveVolume } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
+import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
-import type { Proofs } from './proofs.ts';
+import { createProofs, type Proofs } from './proofs.ts';
 import type { ServiceTarget } from './request.ts';
 import { type DataPlace, locateData } from './service-target.ts';
 
@@ -51,6 +52,20 @@ export async function proveService(
       return { evidence: `${value.mount.source} at ${value.mount.destination}, data directory ${value.place.root}`, value };
     }));
   return found && data && { docker, ...found, data };
+}
+
+/** The service, for a command that works on what a restore has left; with `alone`, nobody else may use the volume. What does not hold is thrown. */
+export async function demandService(
+  target: ServiceTarget,
+  { report, signal }: { report: Report; signal: AbortSignal },
+  { alone }: { alone: boolean },
+): Promise<FoundService> {
+  const proofs = createProofs(report, signal);
+  const found = await proveService(target, proofs, signal);
+  if (found && alone) await proveNobodyElse(found, proofs);
+  proofs.demandAll();
+  if (!found) throw new OdoError('bug', 'a proof failed without an error');
+  return found;
 }
 
 /** Nobody but the service itself may have a server on the volume. */

@@ -2,23 +2,24 @@ import type { Phase, Proof } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
-import type { LaidDown } from './engine.ts';
+import type { LaidDown, Target } from './engine.ts';
 
 /** The backup's facts that a plan and a receipt show. */
-export type BackupSummary = Pick<
-  Backup,
-  | 'id'
-  | 'format'
-  | 'server'
-  | 'endTime'
-  | 'postgresMajor'
-  | 'timeline'
-  | 'beginWal'
-  | 'endWal'
-  | 'endLsn'
-  | 'systemIdentifier'
-  | 'storedBytes'
->;
+const SUMMARY = [
+  'id',
+  'format',
+  'server',
+  'endTime',
+  'postgresMajor',
+  'timeline',
+  'beginWal',
+  'endWal',
+  'endLsn',
+  'systemIdentifier',
+  'storedBytes',
+] as const satisfies readonly (keyof Backup)[];
+
+export type BackupSummary = Pick<Backup, (typeof SUMMARY)[number]>;
 
 /** What will be done, as plain JSON; --dry-run prints it. */
 export interface Plan {
@@ -81,9 +82,23 @@ export interface Receipt {
   notes: string[];
 }
 
+/** A plan, of what was proven and what is to be done. */
+export function makePlan(
+  source: { backup: Backup; wal: WalPlan },
+  target: Target,
+  rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'proofs'>,
+): Plan {
+  return {
+    kind: 'plan',
+    backup: summarize(source.backup),
+    wal: source.wal,
+    dataDirectory: target.pgdata.root,
+    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+    ...rest,
+  };
+}
+
 export function summarize(backup: Backup): BackupSummary {
-  const { id, format, server, endTime, postgresMajor, timeline, beginWal, endWal, endLsn, systemIdentifier, storedBytes } =
-    backup;
-  const all = { id, format, server, endTime, postgresMajor, timeline, beginWal, endWal, endLsn, systemIdentifier, storedBytes };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as unknown as BackupSummary;
+  const known = SUMMARY.filter((name) => backup[name] !== undefined).map((name) => [name, backup[name]]);
+  return Object.fromEntries(known) as unknown as BackupSummary;
 }

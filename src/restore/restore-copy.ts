@@ -17,7 +17,7 @@ import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
-import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { CopyRequest } from './request.ts';
@@ -135,12 +135,7 @@ async function keepRunning(run: Run, address: DatabaseAddress, notes: string[]):
 
 function planOf(request: CopyRequest, name: string, { found, source, target, mounts, owner, proofs }: ProvenCopy): Plan {
   const { service, data } = found;
-  return {
-    kind: 'plan',
-    backup: summarize(source.backup),
-    wal: source.wal,
-    dataDirectory: target.pgdata.root,
-    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+  return makePlan(source, target, {
     volume: data.mount.source,
     service: service.name,
     owner,
@@ -151,7 +146,7 @@ function planOf(request: CopyRequest, name: string, { found, source, target, mou
       ...lastSteps(request, name, service.name),
     ],
     proofs,
-  };
+  });
 }
 
 function lastSteps({ copy }: CopyRequest, name: string, service: string): string[] {

@@ -15,7 +15,7 @@ import { measureProgress } from './measure-progress.ts';
 import { createProofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository } from './prove-repository.ts';
-import { type Plan, type Receipt, summarize } from './receipt.ts';
+import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
 import { meansOf } from './share-out.ts';
@@ -71,12 +71,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
 
   const { source, target, configuration } = proven;
   const owner = request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
-  const plan: Plan = {
-    kind: 'plan',
-    backup: summarize(source.backup),
-    wal: source.wal,
-    dataDirectory: target.pgdata.root,
-    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+  const plan = makePlan(source, target, {
     ...(owner ? { owner } : {}),
     steps: [
       `lay the backup down in ${target.pgdata.odoDir}`,
@@ -84,7 +79,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
       `exchange the content of ${target.pgdata.root}, keeping what was there`,
     ],
     proofs: proofs.all,
-  };
+  });
   if (request.dryRun) return plan;
   if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was touched');
 

@@ -1,10 +1,8 @@
 import { startContainer, stopContainer } from '../docker/container.ts';
 import type { SwitchedMount } from '../docker/override-file.ts';
-import { OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import type { TargetProbe } from '../target/probe.ts';
-import { createProofs } from './proofs.ts';
-import { proveNobodyElse, proveService } from './prove-service.ts';
+import { demandService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { ownMounts, switchBack } from './switch-service.ts';
@@ -31,14 +29,7 @@ export async function rollbackService(
   context: Omit<RunContext, 'confirm'>,
 ): Promise<Rollback> {
   const { report, signal } = context;
-  const found = await inPhase(report, 'prove', async () => {
-    const proofs = createProofs(report, signal);
-    const service = await proveService(request.target, proofs, signal);
-    if (service) await proveNobodyElse(service, proofs);
-    proofs.demandAll();
-    if (!service) throw new OdoError('bug', 'a proof failed without an error');
-    return service;
-  });
+  const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true }));
   const { docker, service, data } = found;
   const result: Rollback = {
     kind: 'rollback',

@@ -116,34 +116,23 @@ function settleOld(pgdata: Place): Journal | undefined {
   return { ...journal, fingerprint: '' };
 }
 
-/** Everything that decides which bytes are staged; credentials and addresses do not. */
+/** Everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings are written anew each time. */
+const DECISIVE = [
+  'repository',
+  'backup',
+  'target',
+  'owner',
+  'replacementConf',
+  'unattended',
+  'settings',
+  'hbaConf',
+  'keepArchiving',
+  'keepSettings',
+  'standby',
+] as const satisfies readonly (keyof LayDownJob)[];
+
 function fingerprintOf(job: LayDownJob): string {
-  const {
-    repository,
-    backup,
-    target,
-    owner,
-    replacementConf,
-    unattended,
-    settings,
-    hbaConf,
-    keepArchiving,
-    keepSettings,
-    standby,
-  } = job;
-  const facts = {
-    repository,
-    backup,
-    target,
-    owner,
-    replacementConf,
-    unattended,
-    settings,
-    hbaConf,
-    keepArchiving,
-    keepSettings,
-    standby,
-  };
+  const facts = Object.fromEntries(DECISIVE.map((name) => [name, job[name]]));
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

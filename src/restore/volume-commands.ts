@@ -1,10 +1,8 @@
 import { mountHolding } from '../docker/mount.ts';
-import { OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import type { Engine, Target } from './engine.ts';
 import { openServiceEngine } from './open-service-engine.ts';
-import { createProofs } from './proofs.ts';
-import { type FoundService, proveService } from './prove-service.ts';
+import { demandService, type FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import type { VolumeStatus } from './status.ts';
@@ -59,10 +57,7 @@ async function onVolume<T>(
   role: 'restore' | 'status',
   work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
 ): Promise<T> {
-  const proofs = createProofs(context.report, context.signal);
-  const found = await proveService(target, proofs, context.signal);
-  proofs.demandAll();
-  if (!found) throw new OdoError('bug', 'a proof failed without an error');
+  const found = await demandService(target, context, { alone: false });
   const { engine, place } = await openOnJournal(found, target, context.version, role);
   try {
     return await work(engine, place, found);

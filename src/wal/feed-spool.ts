@@ -3,6 +3,7 @@ import type { WalArchive, WalFile } from '../formats/format.ts';
 import { nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { translateFsError } from '../target/fs-errors.ts';
 import { answerWithoutAsking } from './answer-request.ts';
+import { fetchHistories } from './fetch-histories.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { type ArchiveEnd, followArchive } from './follow-archive.ts';
 import { createSpoolFiles } from './spool-files.ts';
@@ -200,22 +201,6 @@ export function feedSpool(job: FeedJob): Feeder {
     fetching.set(name, { work, stop });
   }
 
-  async function fetchHistories(): Promise<void> {
-    const wanted = new Set(plan.histories);
-    const found = (await archive.histories(signal)).filter(({ name }) => wanted.delete(name));
-    const [lost] = wanted;
-    if (lost !== undefined) {
-      throw new OdoError('backupIncomplete', `the WAL archive in ${job.store.url} has lost ${lost}`, {
-        hint: 'see what deletes from the archive (a retention policy?), then run again',
-      });
-    }
-    for (const file of found) {
-      await fetchWalFile(job, file, files.pathOf(file.name, true), job.tally, signal, files.temporaryOf(file.name));
-    }
-    files.markHistoriesKnown();
-    historiesKnown = true;
-  }
-
   /** The end is told ahead, so that the server need not wait for it. */
   function sayEnd(found: ArchiveEnd): void {
     if (end) return;
@@ -265,7 +250,10 @@ export function feedSpool(job: FeedJob): Feeder {
     }
     if (files.has(plan.endSegment)) reusable.add(plan.endSegment);
     files.open(onChange);
-    if (!historiesKnown) await fetchHistories();
+    if (!historiesKnown) {
+      await fetchHistories(job, files, signal);
+      historiesKnown = true;
+    }
     onChange();
     while (!signal.aborted) await step();
   }

@@ -22,7 +22,7 @@ it('tells of progress now and then, with all that has been done so far, however 
   }
   expect(events).toHaveLength(2);
   expect(events[1]).toMatchObject({ type: 'progress', phase: 'wal', totalBytes: 1000, totalSegments: 10, segments: 10 });
-  expect(tally).toMatchObject({ readBytes: 100, writtenBytes: 200, segmentCount: 10, fileCount: 0 });
+  expect(tally.done).toMatchObject({ readBytes: 100, writtenBytes: 200, segments: 10, files: 0 });
 });
 
 it('tells apart what need not be read, and does not hold what is written against totals that include it', () => {
@@ -48,8 +48,8 @@ it('counts what was reused apart, yet as done', () => {
   tally.reusedPart(20);
   tally.reused(7);
   tally.files(3);
-  expect(tally).toMatchObject({ segmentCount: 2, reusedSegmentCount: 1, reusedPartCount: 1, reusedBytes: 7, fileCount: 3 });
-  expect(tally.readBytes).toBe(30);
+  expect(tally.done).toMatchObject({ segments: 2, reusedSegments: 1, reusedParts: 1, reusedBytes: 7, files: 3 });
+  expect(tally.done.readBytes).toBe(30);
 });
 
 it('keeps how long each phase took, in order, and passes every event on', () => {

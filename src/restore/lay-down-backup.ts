@@ -1,0 +1,136 @@
+import { cancelled } from '../errors.ts';
+import { inPhase, type Report } from '../events.ts';
+import type { Backup } from '../formats/format.ts';
+import { openWalArchive } from '../formats/registry.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { openStore } from '../store/open.ts';
+import { syncFileSystem } from '../target/durable.ts';
+import { translateFsError } from '../target/fs-errors.ts';
+import { type Lock, takeLock } from '../target/lock.ts';
+import { spoolDir } from '../target/place.ts';
+import { fillSpool } from '../wal/fill-spool.ts';
+import { completeStaging } from './complete-staging.ts';
+import type { LaidDown, LayDownJob, Target } from './engine.ts';
+import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
+import { layDownParts } from './lay-down.ts';
+import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
+import { createTally, type Tally, type Totals } from './tally.ts';
+import { tellRetries } from './tell-retries.ts';
+import { verifyStaged } from './verify-cluster.ts';
+
+/**
+ * Fills `incoming` and the spool, so that nothing is left to do but the exchange: parts, WAL (or a head start of it, where it is fed), what makes
+ * a recovering server of it, and the flush to disk.
+ */
+export async function layDownBackup(
+  job: LayDownJob,
+  report: Report,
+  cancelling: AbortSignal,
+  onFeeding: (feeding: Feeding) => void,
+): Promise<LaidDown> {
+  const { odoDir } = job.target.pgdata;
+  let lock: Lock | undefined;
+  const fault = new AbortController();
+  const signal = AbortSignal.any([cancelling, fault.signal]);
+  try {
+    makeOwnedDirectory(job.target.pgdata.root, job.owner);
+    makeOwnedDirectory(odoDir, job.owner);
+    lock = await takeLock(odoDir);
+    const staging = prepareStaging(job);
+    const feeding = isFed(job) ? startFeeding(job, { reuse: staging.spoolReusable, inUse: false }, report) : undefined;
+    if (feeding) onFeeding(feeding);
+    feeding?.over.catch((error: unknown) => fault.abort(error));
+    const { store } = openStore(job.store);
+    store.onRetry = tellRetries(report);
+    try {
+      const parts = await inPhase(report, 'lay-down', async () => {
+        const tally = createTally('lay-down', totalsOf(job.backup), report);
+        await layDownParts(job, store, staging, tally, report, signal);
+        return tally;
+      });
+      feeding?.takeAllConnections();
+      const wal = await inPhase(report, 'wal', () =>
+        feeding ? untilFed(feeding, signal) : fetchWal(job, store, staging, report, signal),
+      );
+      // That phase is over, and who follows the recovery will ask.
+      feeding?.tellTo((event) => event.type !== 'progress' && report(event));
+      const overridden = completeStaging(job);
+      for (const message of overridden) report({ type: 'note', level: 'info', message });
+      const verified =
+        job.verify === 'full' ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal)) : undefined;
+      if (job.sync) await inPhase(report, 'sync', () => syncAll(job.target));
+      if (signal.aborted) throw cancelled(signal.reason);
+      staging.complete();
+      return { ...laidDown(parts, wal), overridden, ...(verified ? { verified } : {}) };
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    throw translateFsError(error, odoDir);
+  } finally {
+    lock?.release();
+  }
+}
+
+/** @param wal what was fetched of it, unless it is fed, which has only begun */
+function laidDown(parts: Tally, wal: Tally | undefined): Omit<LaidDown, 'overridden'> {
+  return {
+    readBytes: parts.done.readBytes + (wal?.done.readBytes ?? 0),
+    writtenBytes: parts.done.writtenBytes + (wal?.done.writtenBytes ?? 0),
+    files: parts.done.files,
+    walSegments: wal?.done.segments ?? 0,
+    reusedBytes: parts.done.reusedBytes,
+    reusedParts: parts.done.reusedParts,
+    reusedSegments: wal?.done.reusedSegments ?? 0,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+async function untilFed(feeding: Feeding, signal: AbortSignal): Promise<undefined> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(cancelled(signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([feeding.headStart(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return undefined;
+}
+
+async function fetchWal(
+  job: LayDownJob,
+  store: ObjectStore,
+  staging: Staging,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Tally> {
+  const totals = job.wal.source === 'archive' ? { totalBytes: job.wal.storedBytes, totalSegments: job.wal.segments } : {};
+  const tally = createTally('wal', totals, report);
+  const common = { store, spool: spoolDir(job.target.pgdata), owner: job.owner, reuse: staging.spoolReusable, tally, signal };
+  if (job.wal.source === 'archive') {
+    const { postgresMajor, systemIdentifier } = job.backup;
+    await fillSpool({
+      ...common,
+      archive: openWalArchive(store, job.repository),
+      plan: job.wal,
+      cluster: { postgresMajor, systemIdentifier },
+    });
+  } else {
+    await fillSpool(common);
+  }
+  return tally;
+}
+
+async function syncAll(target: Target): Promise<void> {
+  for (const place of placesOf(target)) await syncFileSystem(place.odoDir);
+}
+
+function totalsOf({ storedBytes, restoredBytes, restoredFiles }: Backup): Totals {
+  return {
+    ...(storedBytes === undefined ? {} : { totalBytes: storedBytes }),
+    ...(restoredBytes === undefined ? {} : { totalWrittenBytes: restoredBytes }),
+    ...(restoredFiles === undefined ? {} : { totalFiles: restoredFiles }),
+  };
+}
