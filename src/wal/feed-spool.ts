@@ -1,4 +1,4 @@
-import { asOdoError, cancelled, OdoError } from '../errors.ts';
+import { asOdoError, cancelled } from '../errors.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
 import { nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { translateFsError } from '../target/fs-errors.ts';

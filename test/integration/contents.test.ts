@@ -29,6 +29,7 @@ const CHECKSUMS: Record<string, [database: string, sql: string]> = {
     "set enable_seqscan = off; select string_agg(what, ',' order by id) from slow_things where id between 17 and 29",
   ],
   'a relation above 1 GiB': ['postgres', "select count(*) || ' ' || sum(id) || ' ' || sum(hashtext(pad)::bigint) from big"],
+  'what does not pack': ['postgres', "select count(*) || ' ' || sum(hashtext(pad)::bigint) from noise"],
   'its size': ['postgres', "select pg_relation_size('big')"],
   'large objects': [
     'postgres',
@@ -186,6 +187,11 @@ async function fill(source: SourceCluster): Promise<void> {
   // One row fills a page, so that 1 GiB takes 131,072 of them, and packs well.
   await source.sql('create table big (id int, pad text); alter table big alter pad set storage plain');
   await source.sql("insert into big select n, repeat('x', 7000 + n % 7) from generate_series(1, 140000) n");
+  // Enough that does not pack, for more than one tar of ten million bytes.
+  await source.sql('create table noise (id int, pad text); alter table noise alter pad set storage plain');
+  await source.sql(
+    "insert into noise select n, (select string_agg(md5(n || ' ' || m), '') from generate_series(1, 200) m) from generate_series(1, 8000) n",
+  );
   await source.sql('create database many');
   await source.sql(
     `do $$ begin for n in 1..5000 loop

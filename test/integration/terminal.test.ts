@@ -24,11 +24,12 @@ describe('a restore on a terminal', () => {
   let scratch: string;
   let env: NodeJS.ProcessEnv;
   let folders = 0;
+  let bytesPerSecond: number;
 
   beforeAll(async () => {
     repository = await readyRepository();
     proxy = await startFaultProxy();
-    proxy.fault(IN_THE_BACKUP, { do: 'slow', bytesPerSecond: 1_000_000 });
+    proxy.fault(IN_THE_BACKUP, { do: 'slow', bytesPerSecond: () => bytesPerSecond });
     scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-terminal-'));
     project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
     await project.up();
@@ -36,6 +37,7 @@ describe('a restore on a terminal', () => {
   });
 
   beforeEach(() => {
+    bytesPerSecond = 1_000_000;
     // The log goes to a folder of each test's own.
     const temporary = path.join(scratch, String(++folders));
     fs.mkdirSync(temporary);
@@ -151,13 +153,17 @@ describe('a restore on a terminal', () => {
 
   it('keeps to the files that it writes to when the terminal goes away', async () => {
     const [stdout, stderr] = ['stdout', 'stderr'].map((name) => path.join(env.TMPDIR ?? '', name)) as [string, string];
+    bytesPerSecond = 100_000;
     const child = spawn(process.execPath, [ODO, ...into(), '--json'], {
       env,
       stdio: ['ignore', fs.openSync(stdout, 'w'), fs.openSync(stderr, 'w')],
     });
     await until('it is at work', async () => fs.readFileSync(stderr, 'utf8').includes('"lay-down"'));
     child.kill('SIGHUP');
-    const [code] = await once(child, 'close');
+    const closed = once(child, 'close');
+    await until('it tells how fast it is', async () => fs.readFileSync(stderr, 'utf8').includes('"writtenBytesPerSecond"'));
+    bytesPerSecond = 10_000_000;
+    const [code] = await closed;
     expect(code).toBe(0);
     expect(JSON.parse(fs.readFileSync(stdout, 'utf8'))).toMatchObject({ kind: 'receipt' });
     const events = fs
@@ -171,7 +177,7 @@ describe('a restore on a terminal', () => {
   });
 });
 
-/** Of a download that takes a second and more. */
+/** Of a download that took long enough to tell how fast it is. */
 function expectSensible(events: Progress[]): void {
   const read = events.map(({ readBytes = 0 }) => readBytes);
   const totalBytes = events[0]?.totalBytes ?? 0;

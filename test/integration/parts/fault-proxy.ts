@@ -15,7 +15,8 @@ export type Fault =
   | { do: 'stall'; afterBytes: number; forMs?: number }
   /** What lies at this offset of the whole object or beyond does not pass before then. */
   | { do: 'withhold'; fromByte: number; until: Promise<void> }
-  | { do: 'slow'; bytesPerSecond: number }
+  /** A function is asked for each piece. */
+  | { do: 'slow'; bytesPerSecond: number | (() => number) }
   /** The answer comes late. */
   | { do: 'wait'; forMs: number }
   /** One bit of the object is another: the lowest one of the byte at this offset of the whole object. */
@@ -105,7 +106,10 @@ export async function startFaultProxy(): Promise<FaultProxy> {
         const piece = chunk.subarray(at, at + atMost);
         const flipAt = fault?.do === 'flip' ? fault.atByte - firstByte - sent : -1;
         if (flipAt >= 0 && flipAt < piece.length) piece.writeUInt8(piece.readUInt8(flipAt) ^ 1, flipAt);
-        if (fault?.do === 'slow') await sleep((1000 * piece.length) / fault.bytesPerSecond);
+        if (fault?.do === 'slow') {
+          const { bytesPerSecond } = fault;
+          await sleep((1000 * piece.length) / (typeof bytesPerSecond === 'number' ? bytesPerSecond : bytesPerSecond()));
+        }
         if (!response.write(piece) && !response.destroyed) await drained(response);
         sent += piece.length;
         passed.set(name, (passed.get(name) ?? 0) + piece.length);

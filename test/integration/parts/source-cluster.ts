@@ -1,7 +1,8 @@
 import { mustRun, run, until } from './run.ts';
 import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
 
-let ports = 54400 + (process.pid % 500);
+/** Below the ports that the kernel gives to connections, each of which would keep a server from listening there. */
+let ports = 20000 + ((process.pid * 10) % 10000);
 
 /** A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup. */
 export interface SourceCluster {
@@ -79,7 +80,12 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
   const sql = (text: string, database = 'postgres') =>
     exec(['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
   const ready = () =>
-    until(`${name} answers`, async () => (await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0);
+    until(`${name} answers`, async () => {
+      if ((await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0) return true;
+      if ((await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', name])) === 'true') return false;
+      const { stdout, stderr } = await run('docker', ['logs', '--tail', '30', name]);
+      throw new Error(`${name} has ended\n${stdout}${stderr}`);
+    });
 
   await ready();
   await sql('alter system set archive_mode = on');
