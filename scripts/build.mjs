@@ -1,8 +1,13 @@
 // Bundles ODO with everything it uses into one file, so that the image needs nothing from a registry.
-import { chmodSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import { build } from 'esbuild';
 
-await build({
+/** Stands for the digest of the bundle, which is known only when the bundle is there. */
+const DIGEST = '@@odo-build@@';
+
+const { outputFiles } = await build({
   entryPoints: ['src/entry.ts'],
   outfile: 'dist/odo.mjs',
   bundle: true,
@@ -17,5 +22,16 @@ await build({
   },
   legalComments: 'linked',
   logLevel: 'warning',
+  define: { ODO_BUILD: JSON.stringify(DIGEST) },
+  write: false,
 });
-chmodSync('dist/odo.mjs', 0o755);
+
+fs.mkdirSync('dist', { recursive: true });
+for (const { path: file, text } of outputFiles) {
+  const isProgram = path.basename(file) === 'odo.mjs';
+  if (isProgram && text.split(DIGEST).length !== 2) throw new Error('the bundle does not hold the place of its digest once');
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  // Under another name first: a command that is being started must not read half of it.
+  fs.writeFileSync(`${file}.new`, isProgram ? text.replace(DIGEST, digest) : text, { mode: isProgram ? 0o755 : 0o644 });
+  fs.renameSync(`${file}.new`, file);
+}

@@ -71,6 +71,19 @@ export async function volumeExists(engine: DockerEngine, name: string): Promise<
   }
 }
 
+/**
+ * The same mounts, with an anonymous volume in the place of each volume that is not there: it tells how much room there is, and goes with the
+ * container that mounts it.
+ */
+export async function withStandIns(engine: DockerEngine, mounts: readonly Mount[]): Promise<Mount[]> {
+  return Promise.all(
+    mounts.map(async ({ subpath, ...mount }) => {
+      if (mount.type !== 'volume' || (await volumeExists(engine, mount.source))) return subpath ? { ...mount, subpath } : mount;
+      return { ...mount, source: '' };
+    }),
+  );
+}
+
 /** A running container that has the data in its hands. */
 export interface VolumeUser {
   id: string;

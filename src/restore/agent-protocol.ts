@@ -20,9 +20,9 @@ export type AgentRequest =
   | { id: number; do: 'finish'; options: FinishOptions }
   | { do: 'cancel' };
 
-/** `hello` is the first line: the host can tell an image of another version from one of its own. */
+/** `hello` is the first line: the host can tell an image of another version, or of another build of its own, by it. */
 export type AgentMessage =
-  | { hello: { version: string } }
+  | { hello: { version: string; build?: string } }
   | { id: number; result: unknown }
   | { id: number; error: ErrorReport }
   /** `of` is the request that it belongs to. */

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { splitLines } from '../docker/lines.ts';
 import { asOdoError, cancelled, OdoError } from '../errors.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
+import { BUILD } from './build.ts';
 import type { Engine } from './engine.ts';
 
 /** Serves an engine to a host over a pair of streams; resolves when the input ends. See agent-protocol.ts. */
@@ -28,7 +29,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
     }
   }
 
-  send({ hello: { version } });
+  send({ hello: { version, build: BUILD } });
   // Not by readline: that also ends lines at characters which JSON may hold as they are.
   for await (const line of splitLines(input)) {
     if (line.trim() === '') continue;

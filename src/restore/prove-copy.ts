@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { inspectImage } from '../docker/image.ts';
 import type { Mount } from '../docker/mount.ts';
-import { containersUsing, volumeExists } from '../docker/volume.ts';
+import { containersUsing, withStandIns } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
@@ -112,10 +112,7 @@ async function proveVolumes(
     for (const { source: name } of mounts) await refuseUsed(docker, name);
     // Another proof tells of it.
     if (!(await inspectImage(docker, request.target.image))) return { evidence: 'cannot be looked at', state: 'unjudged' };
-    const looked = await Promise.all(
-      // An anonymous volume stands in for one that is not there: it tells how much room there is, and goes with its container.
-      mounts.map(async (mount) => ((await volumeExists(docker, mount.source)) ? mount : { ...mount, source: '' })),
-    );
+    const looked = await withStandIns(docker, mounts);
     const engine = await openServiceEngine(found, looked, request, context);
     try {
       const { pgdata } = await engine.probe(target);

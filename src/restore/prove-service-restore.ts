@@ -1,5 +1,5 @@
 import { inspectImage, postgresUser } from '../docker/image.ts';
-import { volumeExists } from '../docker/volume.ts';
+import { volumeExists, withStandIns } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
@@ -89,10 +89,15 @@ async function openForLook(
 ): Promise<Engine | undefined> {
   const { mount } = found.data;
   if (!(await inspectImage(found.docker, request.target.image))) return undefined;
-  if (mount.type !== 'bind' && !(await volumeExists(found.docker, mount.source))) return undefined;
-  return proofs.attempt('lock', async () => {
-    const value = await openServiceEngine(found, mounts, request, context);
-    return { evidence: `no other odo is at work on ${mount.source}`, value };
+  const isThere = mount.type === 'bind' || (await volumeExists(found.docker, mount.source));
+  return proofs.attempt<Engine>('lock', async () => {
+    const looked = isThere ? mounts : await withStandIns(found.docker, mounts);
+    const engine = await openServiceEngine(found, looked, request, context);
+    const evidence = `no other odo is at work on ${mount.source}`;
+    if (isThere) return { evidence, value: engine };
+    // Only to see that the image is the right one.
+    await engine.close();
+    return { evidence: `${evidence}, which will be created` };
   });
 }
 

@@ -2,9 +2,11 @@ import type { RestoreContainer } from '../docker/restore-container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
+import { BUILD } from './build.ts';
 import type { Engine, FedWal, LaidDown, Target } from './engine.ts';
 import type { VolumeStatus } from './status.ts';
 
+type Hello = Extract<AgentMessage, { hello: object }>['hello'];
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 
 interface Waiting {
@@ -14,17 +16,17 @@ interface Waiting {
 }
 
 /**
- * The engine that works inside a restore container. Opening it waits for the container's first line and refuses one whose
- * version is another than ours, since the two sides would not understand each other.
+ * The engine that works inside a restore container. Opening it waits for the container's first line and refuses one that is of another
+ * version or build than ours, since the two sides would not understand each other.
  */
 export async function openRemoteEngine(container: RestoreContainer, image: string, version: string): Promise<Engine> {
   const waiting = new Map<number, Waiting>();
-  const greeted = Promise.withResolvers<string>();
+  const greeted = Promise.withResolvers<Hello>();
   let lastId = 0;
   let over: OdoError | undefined;
 
   function take(message: AgentMessage): void {
-    if ('hello' in message) greeted.resolve(message.hello.version);
+    if ('hello' in message) greeted.resolve(message.hello);
     else if ('event' in message) waiting.get(message.of)?.report(message.event);
     else answer(message);
   }
@@ -61,11 +63,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     await container.end().catch(() => undefined);
     throw error;
   });
-  if (theirs !== version) {
+  if (theirs.version !== version || theirs.build !== BUILD) {
     await container.end();
-    throw new OdoError('versionMismatch', `the image ${image} holds ODO ${theirs}, and this is ODO ${version}`, {
-      hint: 'build or pull the image of this version, or name another one with --image',
-    });
+    throw otherBuild(image, theirs, { version, build: BUILD });
   }
   return {
     async probe(target, options) {
@@ -112,6 +112,18 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     close: () => container.end(),
   };
+}
+
+/** Of the first images the build is not known: they did not tell. */
+function otherBuild(image: string, theirs: Hello, ours: Hello): OdoError {
+  const { version, build } = ours;
+  const message =
+    theirs.version === version
+      ? `the image ${image} holds another build of ODO ${version} (${theirs.build ?? 'an older one'}) than this command (${build})`
+      : `the image ${image} holds ODO ${theirs.version}, and this is ODO ${version}`;
+  return new OdoError('versionMismatch', message, {
+    hint: `command and image must come from one build: make it again in ODO's folder with "npm run build && docker build -t ${image} .", load the one that belongs to this command, or name it with --image or ODO_IMAGE`,
+  });
 }
 
 /** By 128 + 9 or + 15 somebody killed it: a person, the kernel for want of memory, or an engine that shuts down. */

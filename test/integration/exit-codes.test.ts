@@ -1,5 +1,6 @@
 import zlib from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_IMAGE, VERSION } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
@@ -282,6 +283,38 @@ describe('exit codes', () => {
   describe('22: image and version', () => {
     it('no restore image', async () => {
       await expectExit(odo(args({}, '--image', 'odo:not-built')), 22, /the restore image odo:not-built is not there/, untouched);
+    });
+
+    describe('a restore image of another build of this version', () => {
+      const image = `odo-test-older:${process.pid}`;
+      const words = new RegExp(
+        `${image} holds another build of ODO ${VERSION} \\(an older one\\) than this command .*docker build -t ${image}`,
+        's',
+      );
+
+      beforeAll(async () => {
+        // What an image said before it told its build.
+        const says = `console.log(JSON.stringify({ hello: { version: '${VERSION}' } })); process.stdin.resume()`;
+        const dockerfile = `FROM ${DEFAULT_IMAGE}\nENTRYPOINT ${JSON.stringify(['node', '-e', says])}\n`;
+        await mustRun('docker', ['build', '-q', '-t', image, '-'], {
+          input: dockerfile,
+          env: { ...process.env, DOCKER_BUILDKIT: '0' },
+        });
+      });
+
+      afterAll(() => run('docker', ['rmi', '-f', image]));
+
+      it.each([
+        ['a restore', () => args({}, '--image', image)],
+        ['a restore beside the service', () => args({}, '--temporary', '--image', image)],
+        ['a rollback', () => ['rollback', ...args({ '-u': undefined }, '--image', image)]],
+      ])('%s', async (_, argv) => expectExit(odo(argv()), 22, words, untouched));
+
+      it('a volume that is not there yet is not made', async () => {
+        const volume = `${project.name}_foreign`;
+        await expectExit(odo(args({ '-v': 'foreign', '-n': 'bare' }, '--image', image)), 22, words, untouched);
+        expect(await mustRun('docker', ['volume', 'ls', '-q', '--filter', `name=${volume}`])).toBe('');
+      });
     });
 
     it.each([

@@ -6,6 +6,7 @@ import type { RestoreContainer } from '../../../src/docker/restore-container.ts'
 import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent, Report } from '../../../src/events.ts';
 import { serveAgent } from '../../../src/restore/agent.ts';
+import { BUILD } from '../../../src/restore/build.ts';
 import type { Engine, FedWal, FinishOptions, LayDownJob, Target } from '../../../src/restore/engine.ts';
 import { openRemoteEngine } from '../../../src/restore/remote-engine.ts';
 
@@ -14,6 +15,9 @@ const TARGET: Target = {
   tablespaces: [{ oid: 7, place: { root: '/ts', odoDir: '/ts/.odo' } }],
 };
 const JOB = { target: TARGET, store: { url: 's3://bucket' } } as unknown as LayDownJob;
+
+/** What an image of this build says first. */
+const HELLO = `${JSON.stringify({ hello: { version: '1.0', build: BUILD } })}\n`;
 
 /** An engine of whose methods a test replaces those that it is about. */
 function engineWith(methods: Partial<Engine>): Engine {
@@ -214,7 +218,10 @@ it('hears a cancellation that comes in one breath with the request', async () =>
   }
   input.end();
   await served;
-  expect(answers).toEqual([{ hello: { version: '1.0' } }, { id: 1, error: expect.objectContaining({ code: 'cancelled' }) }]);
+  expect(answers).toEqual([
+    { hello: { version: '1.0', build: BUILD } },
+    { id: 1, error: expect.objectContaining({ code: 'cancelled' }) },
+  ]);
 });
 
 it('carries requests out one after the other', async () => {
@@ -258,6 +265,21 @@ it('refuses an image of another version, and ends its container', async () => {
   expect(container.ended).toBe(true);
 });
 
+it.each([
+  ['an older image, which does not tell its build', '{"hello":{"version":"1.0"}}', 'an older one'],
+  ['an image of another build', '{"hello":{"version":"1.0","build":"0123456789ab"}}', '0123456789ab'],
+])('refuses %s of the same version, and ends its container', async (_name, hello, named) => {
+  const { container, say } = scriptedContainer();
+  const opened = openRemoteEngine(container, 'odo:1.0', '1.0');
+  say(`${hello}\n`);
+  await expect(opened).rejects.toMatchObject({
+    code: 'versionMismatch',
+    message: `the image odo:1.0 holds another build of ODO 1.0 (${named}) than this command (${BUILD})`,
+    hint: expect.stringContaining('docker build -t odo:1.0'),
+  });
+  expect(container.ended).toBe(true);
+});
+
 it.each(['Usage: agent [options]', '42', 'null', '"hello"'])(
   'refuses an image of something else, which says %s, and ends its container',
   async (line) => {
@@ -279,7 +301,7 @@ it('tells the status and the last words of a container that ends before it has s
 it('ends every request, also later ones, when the container dies in the middle of its work', async () => {
   const { container, say, die } = scriptedContainer('Killed');
   const opened = openRemoteEngine(container, 'odo:1.0', '1.0');
-  say('{"hello":{"version":"1.0"}}\n');
+  say(HELLO);
   const engine = await opened;
   const calls = [engine.layDown(JOB, () => undefined, new AbortController().signal), engine.probe(TARGET)];
   die(137);
@@ -292,7 +314,7 @@ it('survives a container that dies while a request is on its way to it', async (
   const { container, say, die } = scriptedContainer();
   const sending = Promise.withResolvers<void>();
   const opened = openRemoteEngine({ ...container, send: () => sending.promise }, 'odo:1.0', '1.0');
-  say('{"hello":{"version":"1.0"}}\n');
+  say(HELLO);
   const call = (await opened).swap(TARGET);
   die(137);
   // Long enough for Node to call a rejection unhandled.
@@ -306,7 +328,7 @@ it('tells a lost engine from a container that ended', async () => {
   const output = new PassThrough();
   const container = containerOf(new PassThrough(), output, new Promise(() => undefined));
   const opened = openRemoteEngine(container, 'odo:1.0', '1.0');
-  output.write('{"hello":{"version":"1.0"}}\n');
+  output.write(HELLO);
   const call = (await opened).swap(TARGET);
   output.destroy(new OdoError('dockerUnreachable', 'the connection was lost'));
   await expect(call).rejects.toMatchObject({ code: 'dockerUnreachable' });
