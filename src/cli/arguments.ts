@@ -31,12 +31,12 @@ export function storeConfig(args: Arguments, env: NodeJS.ProcessEnv): StoreConfi
   }
   const endpoint = text(args, 'endpoint') ?? given(env.S3_ENDPOINT);
   const region = text(args, 'aws-region') ?? given(env.AWS_DEFAULT_REGION) ?? given(env.AWS_REGION);
-  const pathStyle = (args['path-style'] as boolean | undefined) ?? endpoint !== undefined;
+  const pathStyle = args['path-style'];
   // A profile that is named wins over keys of the environment.
   const credentials = args.profile === undefined ? keys(args, env) : undefined;
   return {
     url,
-    pathStyle,
+    ...(typeof pathStyle === 'boolean' ? { pathStyle } : {}),
     ...connectionConfig(args, env),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),

@@ -5,13 +5,14 @@ import { listBackups, showBackup } from '../restore/catalogue.ts';
 import { createDirectoryEngine } from '../restore/directory-engine.ts';
 import { promoteService } from '../restore/promote-service.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
-import type { CopyRequest, DirectoryRequest, ServiceRequest } from '../restore/request.ts';
+import type { CopyRequest, DirectoryRequest, RepositoryRequest, ServiceRequest } from '../restore/request.ts';
 import { restoreCopy } from '../restore/restore-copy.ts';
 import { type RunContext, restoreDirectory } from '../restore/restore-directory.ts';
 import { restoreService } from '../restore/restore-service.ts';
 import { rollbackService } from '../restore/rollback-service.ts';
 import { listTemporary, stopTemporary } from '../restore/temporary-servers.ts';
 import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
+import { settleStore } from '../store/open.ts';
 import type { Arguments } from './argument-values.ts';
 import { repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, somebodyToAsk } from './ask.ts';
@@ -37,7 +38,7 @@ export interface CommandContext {
 export type Command = (args: Arguments, context: CommandContext) => Promise<void>;
 
 export const restore: Command = async (args, { env, report, signal, show, logFile }) => {
-  const request = restoreRequest(args, env);
+  const request = await settled(restoreRequest(args, env));
   if (request.wipe && !request.dryRun && args.yes !== true && !somebodyToAsk()) {
     throw new OdoError('usage', '--wipe deletes the old data before the new is proven, and there is no terminal to ask on', {
       hint: 'add --yes if that is what you want',
@@ -51,7 +52,7 @@ export const restore: Command = async (args, { env, report, signal, show, logFil
 };
 
 export const check: Command = async (args, { env, report, signal, show }) => {
-  const request = { ...restoreRequest(args, env), dryRun: true };
+  const request = { ...(await settled(restoreRequest(args, env))), dryRun: true };
   const proofs: Proof[] = [];
   const collect: Report = (event) => {
     if (event.type === 'proof') {
@@ -71,7 +72,7 @@ export const check: Command = async (args, { env, report, signal, show }) => {
 };
 
 export const list: Command = async (args, { env, report, signal, show }) => {
-  const request = repositoryRequest(args, env);
+  const request = await settled(repositoryRequest(args, env));
   const found = await listBackups(request, report, signal);
   show(found);
   if (found.repositories.every(({ backups }) => backups.length === 0)) {
@@ -82,7 +83,7 @@ export const list: Command = async (args, { env, report, signal, show }) => {
 };
 
 export const showOne: Command = async (args, { env, report, signal, show }) => {
-  const request = repositoryRequest(args, env);
+  const request = await settled(repositoryRequest(args, env));
   show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', report, signal));
 };
 
@@ -117,6 +118,10 @@ export const temporary: Command = async (args, { signal, show }) => {
 export const config: Command = async (_args, { settings, show }) => show(reportConfig(settings));
 
 export const agent: Command = async () => serveAgent(createDirectoryEngine(), process.stdin, process.stdout, VERSION);
+
+async function settled<T extends RepositoryRequest>(request: T): Promise<T> {
+  return { ...request, store: await settleStore(request.store) };
+}
 
 function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
   if ('into' in request) return restoreDirectory(request, context);

@@ -1,7 +1,7 @@
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { localStore, type StoreConfig } from '../store/open.ts';
-import { resolveCredentials } from '../store/s3-credentials.ts';
+import { credentialsOf } from '../store/s3-credentials.ts';
 import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
@@ -64,6 +64,5 @@ function standbyUntilPromotion(
 /** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here; so are relative paths. */
 async function storeWithKeys(store: StoreConfig): Promise<StoreConfig> {
   if (!/^s3:\/\//i.test(store.url)) return localStore(store)?.config ?? store;
-  const { expiration: _expiration, ...credentials } = await resolveCredentials(store);
-  return { ...store, credentials };
+  return { ...store, credentials: await credentialsOf(store)() };
 }

@@ -5,6 +5,7 @@ import { createDirectoryStore } from './directory.ts';
 import { createHttpStore } from './http.ts';
 import type { ObjectStore } from './object-store.ts';
 import { createS3Store, type S3Config } from './s3.ts';
+import { settleS3 } from './s3-configuration.ts';
 import { parseStoreUrl } from './url.ts';
 
 /** Everything needed to open a store, as plain JSON: the host sends it to the restore container. Holds secrets: never log it. */
@@ -17,6 +18,11 @@ export interface StoreConfig extends Omit<S3Config, 'bucket' | 'maxSockets'> {
 export interface OpenedStore {
   store: ObjectStore;
   key: string;
+}
+
+/** Completes what a person gave by what the environment and the shared AWS configuration say: everything that does not change from then on. */
+export async function settleStore(config: StoreConfig): Promise<StoreConfig> {
+  return parseStoreUrl(config.url).kind === 's3' ? settleS3(config) : config;
 }
 
 /** Opens the store that a URL names. Nothing is asked of it yet: that it answers shows with the first listing. */

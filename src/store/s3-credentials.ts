@@ -1,45 +1,113 @@
+import { fromIni } from '@aws-sdk/credential-provider-ini';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
+import { type Connection, createAgents } from './connection.ts';
+import { configuredEndpoint } from './s3-configuration.ts';
 
-/** A set of S3 keys. Secret: it goes to the SDK and into the restore container's environment, and nowhere else. */
+/** A set of S3 keys, as plain JSON. Secret: it goes to the SDK and over the restore container's standard input, and nowhere else. */
 export interface S3Credentials {
   accessKeyId: string;
   secretAccessKey: string;
+  /** Of temporary keys. */
   sessionToken?: string;
+  /** When they end, by ISO 8601, where that is known. */
+  expiresAt?: string;
 }
 
-/** Keys as they are now; temporary ones say when they end. */
-export interface ResolvedCredentials extends S3Credentials {
-  expiration?: Date;
-}
-
-/**
- * The keys that a store of this configuration would use now: those that it holds, else what the SDK's chain finds
- * (environment, shared profiles, container and instance roles). `accessDenied` when there are none.
- */
-export async function resolveCredentials(config: {
+/** Whose keys, and how the services that give them out are reached. */
+export interface CredentialSource extends Connection {
+  /** Keys that were given; else the SDK's own chain is asked. */
   credentials?: S3Credentials;
+  /** Of the shared configuration; else the one that AWS_PROFILE names. */
   profile?: string;
   region?: string;
-}): Promise<ResolvedCredentials> {
-  if (config.credentials) return { ...config.credentials };
-  try {
-    const { profile, region } = config;
-    const chain = defaultProvider({
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 30_000;
+const MAX_SOCKETS = 4;
+
+/**
+ * Gives the keys that a store of this configuration has to sign with now, at each call: those that it holds, else those of the named profile, else what
+ * the SDK's chain finds (environment, the default profile, container and instance roles), renewed a few minutes before they end. `accessDenied`
+ * when there are none, `storeUnreachable` when the service that gives them out does not answer.
+ */
+export function credentialsOf(source: CredentialSource): () => Promise<S3Credentials> {
+  const { credentials } = source;
+  if (credentials) return async () => credentials;
+  const profile = source.profile ?? (process.env.AWS_PROFILE || undefined);
+  let provider: ReturnType<typeof fromIni> | undefined;
+  return async () => {
+    try {
+      provider ??= await openProvider(source, profile);
+      const { accessKeyId, secretAccessKey, sessionToken, expiration } = await provider();
+      return {
+        accessKeyId,
+        secretAccessKey,
+        ...(sessionToken === undefined ? {} : { sessionToken }),
+        ...(expiration === undefined ? {} : { expiresAt: expiration.toISOString() }),
+      };
+    } catch (error) {
+      throw explain(error, profile);
+    }
+  };
+}
+
+async function openProvider(source: CredentialSource, profile: string | undefined): Promise<ReturnType<typeof fromIni>> {
+  const { region } = source;
+  const endpoint = await configuredEndpoint('sts', profile);
+  const requestHandler = new NodeHttpHandler({
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: ANSWER_TIMEOUT_MS,
+    ...createAgents(source, MAX_SOCKETS),
+  });
+  const common = {
+    ...(endpoint === undefined ? {} : { clientConfig: { endpoint } }),
+    parentClientConfig: {
+      requestHandler,
+      ...(region === undefined ? {} : { region: async () => region }),
       ...(profile === undefined ? {} : { profile }),
-      ...(region === undefined ? {} : { clientConfig: { region } }),
-    });
-    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await chain();
-    return {
-      accessKeyId,
-      secretAccessKey,
-      ...(sessionToken === undefined ? {} : { sessionToken }),
-      ...(expiration === undefined ? {} : { expiration }),
-    };
-  } catch (error) {
-    throw new OdoError('accessDenied', 'no S3 credentials', {
-      hint: 'give -a KEY and -s SECRET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a --profile',
-      cause: error,
+    },
+  };
+  // For a profile that gives no keys, the chain would go on to what else there is, and say nothing of why.
+  return profile === undefined ? defaultProvider(common) : fromIni({ ...common, profile, ignoreCache: true });
+}
+
+/** The parts of an SDK or Node error that say something. */
+interface ChainError {
+  name?: string;
+  code?: string;
+  message?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+function explain(error: unknown, profile: string | undefined): OdoError {
+  if (error instanceof OdoError) return error;
+  const { name, code, message = '', $metadata } = error as ChainError;
+  const whose = profile === undefined ? '' : ` of profile ${profile}`;
+  const status = $metadata?.httpStatusCode;
+  if (status !== undefined && status < 500) {
+    return new OdoError('accessDenied', `the role${whose} cannot be assumed (${name})`, {
+      hint: 'check role_arn and the keys that its source_profile leads to, and that the role trusts them',
+      cause: new Error(message),
     });
   }
+  if (status !== undefined || code !== undefined || name === 'TimeoutError') {
+    const reason = status === undefined ? (code ?? 'no answer in time') : `HTTP ${status}`;
+    return new OdoError('storeUnreachable', `cannot reach the service that gives out the S3 keys${whose} (${reason})`, {
+      hint: 'check AWS_ENDPOINT_URL_STS or endpoint_url in the profile, and that this machine reaches it',
+      cause: new Error(message),
+    });
+  }
+  // Its message holds the command, and with it what may be a secret.
+  if (message.startsWith('Command failed')) {
+    return new OdoError('accessDenied', `no S3 credentials: the credential_process${whose} failed`, {
+      hint: 'run the command of the profile by hand to see why',
+    });
+  }
+  return new OdoError('accessDenied', `no S3 credentials${profile === undefined ? '' : ` in profile ${profile}`}`, {
+    hint: 'give -a KEY and -s SECRET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a --profile',
+    cause: error,
+  });
 }

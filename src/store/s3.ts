@@ -5,14 +5,14 @@ import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
 import { retrying } from './retry.ts';
-import type { S3Credentials } from './s3-credentials.ts';
+import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
 
 export interface S3Config extends Connection {
   bucket: string;
-  /** URL of a server other than Amazon's; else AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else Amazon. */
+  /** URL of a server other than Amazon's. What the environment or a profile says of it is for settleS3() to find. */
   endpoint?: string;
-  /** Else AWS_REGION, AWS_DEFAULT_REGION, the profile; with a custom endpoint at last `us-east-1`. */
+  /** With a custom endpoint by default `us-east-1`. */
   region?: string;
   /** The bucket in the path, not in the host name; by default true with a custom endpoint. */
   pathStyle?: boolean;
@@ -38,9 +38,8 @@ const IDLE_TIMEOUT_MS = 30_000;
 /** Opens a bucket of Amazon S3 or of any server that speaks its API. `usage` for an endpoint that is no URL; connects on first use. */
 export function createS3Store(config: S3Config): ObjectStore {
   const { bucket, retryForMs = 15_000 } = config;
-  const endpoint = checkEndpoint(config.endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL);
-  const region =
-    config.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? (endpoint ? 'us-east-1' : undefined);
+  const endpoint = checkEndpoint(config.endpoint);
+  const region = config.region ?? (endpoint ? 'us-east-1' : undefined);
   const client = createClient(config, endpoint, region);
   const skew = watchClock(client);
   const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
@@ -175,6 +174,7 @@ function watchClock(client: S3Client): { ms: number | undefined } {
 }
 
 function createClient(config: S3Config, endpoint: string | undefined, region: string | undefined): S3Client {
+  const keys = credentialsOf({ ...config, ...(region === undefined ? {} : { region }) });
   const checksums = config.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const settings: S3ClientConfig = {
     forcePathStyle: config.pathStyle ?? endpoint !== undefined,
@@ -191,8 +191,10 @@ function createClient(config: S3Config, endpoint: string | undefined, region: st
   };
   if (endpoint !== undefined) settings.endpoint = endpoint;
   if (region !== undefined) settings.region = region;
-  if (config.credentials) settings.credentials = { ...config.credentials };
-  else if (config.profile !== undefined) settings.profile = config.profile;
+  settings.credentials = async () => {
+    const { expiresAt, ...credentials } = await keys();
+    return { ...credentials, ...(expiresAt === undefined ? {} : { expiration: new Date(expiresAt) }) };
+  };
   return new S3Client(settings);
 }
 

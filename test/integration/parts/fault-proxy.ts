@@ -44,7 +44,11 @@ export interface FaultProxy {
 
 const TICK_BYTES = 16 * 1024;
 
-export async function startFaultProxy(): Promise<FaultProxy> {
+/**
+ * @param admit is asked before all rules; what it has no fault for goes on without its signature, to a bucket that everybody may read: so the proxy
+ *   stands for a server that has keys of its own
+ */
+export async function startFaultProxy(admit?: (request: http.IncomingMessage) => Fault | undefined): Promise<FaultProxy> {
   const upstream = new URL(S3_ENDPOINT);
   const rules: { match: RegExp; fault: Fault | (() => Fault | undefined) }[] = [];
   const passed = new Map<string, number>();
@@ -54,7 +58,8 @@ export async function startFaultProxy(): Promise<FaultProxy> {
 
   /** The host header goes on as it came: it is part of what the client signed. */
   function handOn(request: http.IncomingMessage): Promise<http.IncomingMessage> {
-    const { method, url, headers } = request;
+    const { method, url } = request;
+    const headers = admit ? withoutSignature(request.headers) : request.headers;
     const onward = http.request({ host: upstream.hostname, port: upstream.port, method, path: url, headers, agent: false });
     request.pipe(onward);
     return once(onward, 'response').then(([answer]) => answer as http.IncomingMessage);
@@ -75,7 +80,7 @@ export async function startFaultProxy(): Promise<FaultProxy> {
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const name = `${request.method} ${request.url}`;
     requests.push(name);
-    const fault = faultFor(name);
+    const fault = admit?.(request) ?? faultFor(name);
     if (fault?.do === 'wait') await sleep(fault.forMs);
     if (fault?.do === 'answer') {
       const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code></Error>`;
@@ -158,6 +163,11 @@ export async function startFaultProxy(): Promise<FaultProxy> {
     goAway,
     close: goAway,
   };
+}
+
+function withoutSignature(headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders {
+  const { authorization: _authorization, ...rest } = headers;
+  return Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('x-amz-')));
 }
 
 /** Until there is room again, or nobody who reads. */

@@ -3,6 +3,7 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -32,6 +33,13 @@ export async function createBucket(): Promise<string> {
   const Bucket = `odo-test-${process.pid}-${Date.now()}-${++buckets}`;
   await s3.send(new CreateBucketCommand({ Bucket }));
   return Bucket;
+}
+
+/** From now on everybody may read it, without any keys. */
+export async function openToEverybody(Bucket: string): Promise<void> {
+  const Resource = [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`];
+  const Statement = [{ Effect: 'Allow', Principal: '*', Action: ['s3:GetObject', 's3:ListBucket'], Resource }];
+  await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }));
 }
 
 export async function putObject(Bucket: string, Key: string, Body: Buffer | string): Promise<void> {

@@ -28,7 +28,6 @@ describe('the command line of the original', () => {
         url: 's3://backups/shop',
         region: 'eu-west-1',
         credentials: { accessKeyId: 'KEY', secretAccessKey: 'SECRET' },
-        pathStyle: false,
       },
       target: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'], image: DEFAULT_IMAGE },
       backup: 'latest',
@@ -67,7 +66,6 @@ describe('the store', () => {
       url: 's3://env/prefix',
       region: 'us-east-2',
       endpoint: 'http://127.0.0.1:9000',
-      pathStyle: true,
       credentials: { accessKeyId: 'EK', secretAccessKey: 'ES', sessionToken: 'ET' },
     });
   });
@@ -104,7 +102,6 @@ describe('the store', () => {
   it('has no credentials when none are given, so that profiles and roles are looked at', () => {
     expect(storeConfig({}, { S3_BACKUP_URL: 's3://x', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })).toEqual({
       url: 's3://x',
-      pathStyle: false,
     });
   });
 

@@ -22,7 +22,7 @@ const usage = (words: string) => expect.objectContaining({ code: 'usage', messag
 
 describe('how the store is reached', () => {
   it('says nothing by itself', async () => {
-    expect(await config([])).toEqual({ url: 's3://backups/shop', pathStyle: false });
+    expect(await config([])).toEqual({ url: 's3://backups/shop' });
   });
 
   it('takes certificates as text, from the flag or the environment', async () => {
