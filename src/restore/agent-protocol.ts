@@ -15,7 +15,7 @@ export type AgentRequest =
   | { id: number; do: 'layDown' | 'feed'; job: LayDownJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'swap'; target: Target }
-  | { id: number; do: 'rollback'; target: Target }
+  | { id: number; do: 'takeBack' | 'rollback'; target: Target }
   | { id: number; do: 'discard'; target: Target }
   | { id: number; do: 'finish'; options: FinishOptions }
   | { do: 'cancel' };

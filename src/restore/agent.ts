@@ -64,6 +64,8 @@ function carryOut(
       return engine.recheckPages(request.target, request.suspects);
     case 'swap':
       return engine.swap(request.target);
+    case 'takeBack':
+      return engine.takeBack(request.target);
     case 'rollback':
       return engine.rollback(request.target);
     case 'discard':

@@ -5,7 +5,7 @@ import { translateFsError } from '../target/fs-errors.ts';
 import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
 import type { Place } from '../target/place.ts';
-import { clean, exchange, finish, rollback } from './end-restore.ts';
+import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { layDownBackup } from './lay-down-backup.ts';
@@ -60,6 +60,7 @@ export function createDirectoryEngine(): Engine {
       return feeding.total();
     },
     swap: (target) => locked(target, () => exchange(target)),
+    takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
     clean: (target) => ending(target, () => clean(target)),

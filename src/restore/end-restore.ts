@@ -3,17 +3,17 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { addArchiveOff, blockTurnsArchivingOff, removeBlock } from '../postgres/recovery-settings.ts';
 import { writeFileDurably } from '../target/durable.ts';
-import { translateFsError } from '../target/fs-errors.ts';
-import { readJournal, writeJournal } from '../target/journal.ts';
+import { isFull, translateFsError } from '../target/fs-errors.ts';
+import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
 import { type Place, previousDir, restoreCommandFile, spoolDir } from '../target/place.ts';
-import { settleSwap, swap, swapBack } from '../target/swap.ts';
+import { settleSwap, swap, swapBack, takeBack } from '../target/swap.ts';
 import { clearAway, hasPrevious } from './clear-away.ts';
 import type { FinishOptions, Target } from './engine.ts';
 import { placesOf } from './staging.ts';
 
 // What the journal allows to be done with the two contents of a place. Whoever calls these holds its lock.
 
-/** An exchange that cannot go on is settled at once: the old content is in place again when this throws, the new when it does not. */
+/** An exchange that cannot go on is taken back at once: the old content is in place again when this throws, and what was staged is kept. */
 export function exchange(target: Target): void {
   const { odoDir } = target.pgdata;
   const journal = readJournal(odoDir);
@@ -21,9 +21,49 @@ export function exchange(target: Target): void {
   try {
     swap(odoDir, journal);
   } catch (error) {
-    settleSwap(odoDir, journal);
-    if (journal.state !== 'swapped') throw translateFsError(error, odoDir);
+    // As the disk has it: what failed may have been noted all the same.
+    const now = readJournal(odoDir) ?? journal;
+    if (carriesOn(odoDir, now, error)) return;
+    takeBack(odoDir, now);
+    throw translateFsError(error, odoDir);
   }
+}
+
+/** What has failed once may get through at the second attempt, but not on a full disk, on which no server could recover either. */
+function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
+  if (journal.state === 'moving-in' && !isFull(error)) {
+    try {
+      settleSwap(odoDir, journal);
+    } catch {
+      return false;
+    }
+  }
+  return journal.state === 'swapped';
+}
+
+/**
+ * Undoes an exchange whose process has failed or died, on a disk that may be full. True when what was staged is there as it was, so that another
+ * run can go on from it.
+ */
+export function undoExchange(target: Target): boolean {
+  const { odoDir, root } = target.pgdata;
+  const journal = readJournal(odoDir);
+  if (!journal) return false;
+  // What was all in place, if only for a moment, somebody may have started a server on.
+  const mayHaveRun = journal.state === 'swapped' || (journal.state === 'moving-in' && fs.existsSync(path.join(root, 'global')));
+  if (mayHaveRun) {
+    rollback(target);
+    return false;
+  }
+  try {
+    takeBack(odoDir, journal);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // WAL is soon fetched again.
+    fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
+    takeBack(odoDir, journal);
+  }
+  return journal.state === 'staged';
 }
 
 /** Puts the old content back; false when there is none. */
@@ -31,10 +71,13 @@ export function rollback(target: Target): boolean {
   const { odoDir } = target.pgdata;
   const journal = readJournal(odoDir);
   if (!journal || journal.state === 'clearing' || journal.wiped) return false;
+  const hasOld = journal.places.some(hasPrevious);
   // On a full disk the journal needs the room; what goes back needs no WAL of ours.
-  if (journal.places.some(hasPrevious)) fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
-  const wasDisplaced = journal.state === 'moving-out' || journal.state === 'moving-back';
-  settleSwap(odoDir, journal);
+  if (hasOld) fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
+  const wasDisplaced =
+    journal.state === 'moving-out' || journal.state === 'moving-back' || (hasOld && journal.state === 'moving-in');
+  if (hasOld) takeBack(odoDir, journal);
+  else settleSwap(odoDir, journal);
   const isSwapped = journal.state === 'swapped';
   // A restore into an empty place has nothing to go back to, and what it restored may be all there is.
   if (isSwapped && !journal.places.some(hasPrevious)) return false;

@@ -131,8 +131,10 @@ export interface Engine {
    * recovery then. An abort of the signal has the same effect.
    */
   feed(job: LayDownJob, report: Report, signal: AbortSignal): Promise<FedWal>;
-  /** Exchanges old and new content; not interruptible. */
+  /** Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still lives. */
   swap(target: Target): Promise<void>;
+  /** Undoes an exchange that has failed. True when what was staged is there as it was, for another run to go on from. */
+  takeBack(target: Target): Promise<boolean>;
   /** Puts the old content back. False when there was nothing to put back. */
   rollback(target: Target): Promise<boolean>;
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */

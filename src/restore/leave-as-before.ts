@@ -1,6 +1,7 @@
 import { startContainer } from '../docker/container.ts';
 import { removeVolume } from '../docker/volume.ts';
 import type { OdoError } from '../errors.ts';
+import type { Engine } from './engine.ts';
 import { isResumable, withKeptStaging, withWayBack } from './failure-hints.ts';
 import { onEngine, type ServiceRun } from './service-run.ts';
 
@@ -13,12 +14,18 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   const { docker } = proven.found;
   // Or it would go on in a new container, if this one is what has failed.
   run.feeding?.drop();
-  const kept = !run.swapping && !request.discard && isResumable(error);
+  let kept = !request.discard && isResumable(error);
   const wiped = run.layingDown && request.wipe;
   let isBack = true;
   // The restore container may be the very thing that failed; the next run settles what it left.
-  if (run.swapping) isBack = await succeeds(onEngine(run, (engine) => engine.rollback(proven.target)));
-  else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
+  if (run.swapping) {
+    const undo = async (engine: Engine) =>
+      kept ? engine.takeBack(proven.target) : engine.rollback(proven.target).then(() => false);
+    const undone = onEngine(run, undo).then((isKept) => {
+      kept = isKept;
+    });
+    isBack = await succeeds(undone);
+  } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
   await run.engine?.close().catch(() => undefined);
   run.engine = undefined;
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.

@@ -101,6 +101,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async swap(target: Target) {
       await call({ do: 'swap', target });
     },
+    async takeBack(target) {
+      return (await call({ do: 'takeBack', target })) as boolean;
+    },
     async rollback(target) {
       return (await call({ do: 'rollback', target })) as boolean;
     },

@@ -199,7 +199,13 @@ async function fillVolumes(run: Run): Promise<LaidDown> {
   const laidDown = await run.engine.layDown(job, report, signal);
   signal.throwIfAborted();
   run.swapped = true;
-  await inPhase(report, 'swap', () => engineOf(run).swap(proven.target));
+  await inPhase(report, 'swap', () => engineOf(run).swap(proven.target)).catch(async (error: unknown) => {
+    const isStaged = await engineOf(run)
+      .takeBack(proven.target)
+      .catch(() => false);
+    run.swapped = !isStaged;
+    throw error;
+  });
   return laidDown;
 }
 

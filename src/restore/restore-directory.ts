@@ -100,14 +100,20 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     ...(request.moment ? { stopAt: request.moment } : {}),
     ...configuration,
   };
-  const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
+  async function leaveAsBefore(thrown: unknown, isStaged: boolean): Promise<OdoError> {
     const error = asOdoError(thrown, signal);
-    const kept = !request.discard && isResumable(error);
+    const kept = isStaged && !request.discard && isResumable(error);
     if (!kept) await engine.discard(target).catch(() => undefined);
     const { odoDir } = target.pgdata;
-    throw withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
+    return withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
+  }
+
+  const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
+    throw await leaveAsBefore(thrown, true);
   });
-  await inPhase(report, 'swap', () => engine.swap(target));
+  await inPhase(report, 'swap', () => engine.swap(target)).catch(async (thrown: unknown) => {
+    throw await leaveAsBefore(thrown, await engine.takeBack(target).catch(() => false));
+  });
   await engine.finish({ target, keepPrevious: true, settings: 'leave' });
   return {
     kind: 'receipt',

@@ -1,5 +1,10 @@
 import { OdoError } from '../errors.ts';
 
+/** Whether the file system, or the user's share of it, has no room for what was to be done. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
 /** Translates a file system error into ours, naming the file; anything else is given back as it came. */
 export function translateFsError(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || error instanceof OdoError || !('code' in error)) return error;

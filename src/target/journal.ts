@@ -82,5 +82,9 @@ export function readJournal(odoDir: string): Journal | undefined {
 }
 
 export function writeJournal(odoDir: string, journal: Journal): void {
-  writeFileDurably(journalFile(odoDir), `${JSON.stringify(journal, null, 2)}\n`);
+  writeFileDurably(journalFile(odoDir), journalText(journal));
+}
+
+export function journalText(journal: Journal): string {
+  return `${JSON.stringify(journal, null, 2)}\n`;
 }

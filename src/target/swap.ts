@@ -2,7 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { syncDirectory } from './durable.ts';
+import { isFull } from './fs-errors.ts';
 import { type Journal, type JournalState, writeJournal } from './journal.ts';
+import { makeSpares, removeSpares, writeJournalToSpare } from './journal-spares.ts';
 import { incomingDir, ODO_DIR, type Place, previousDir } from './place.ts';
 
 /** What stays where it is when a place's content is exchanged: ODO's own folder, and what mkfs left. */
@@ -21,11 +23,11 @@ const LAST = 'global';
 export function swap(odoDir: string, journal: Journal): void {
   if (journal.state !== 'staged') throw new OdoError('bug', `cannot swap in state ${journal.state}`);
   for (const place of journal.places) makePrevious(place);
+  makeSpares(odoDir, journal);
   record(odoDir, journal, 'moving-out');
   for (const place of journal.places) moveAll(place.root, previousDir(place), { globalFirst: true });
   record(odoDir, journal, 'moving-in');
-  for (const place of dataLast(journal)) moveIn(place);
-  record(odoDir, journal, 'swapped');
+  settleSwap(odoDir, journal);
 }
 
 /**
@@ -36,17 +38,30 @@ export function settleSwap(odoDir: string, journal: Journal): void {
   if (journal.state === 'moving-back') {
     for (const place of journal.places) {
       fs.mkdirSync(incomingDir(place), { recursive: true, mode: 0o700 });
-      moveAll(place.root, incomingDir(place), { globalFirst: true });
+      // Where nothing has moved in yet, `incoming` has kept its own owner and mode.
+      if (entriesOf(place.root).length > 0) moveAll(place.root, incomingDir(place), { globalFirst: true });
     }
-    record(odoDir, journal, 'moving-out');
+    recordWayBack(odoDir, journal, 'moving-out');
   }
   if (journal.state === 'moving-out') {
     for (const place of dataLast(journal)) moveAll(previousDir(place), place.root, { globalFirst: false });
-    record(odoDir, journal, 'staged');
+    recordWayBack(odoDir, journal, 'staged');
   } else if (journal.state === 'moving-in') {
-    for (const place of dataLast(journal)) moveIn(place);
+    for (const place of dataLast(journal)) moveAll(incomingDir(place), place.root, { globalFirst: false });
     record(odoDir, journal, 'swapped');
+    // Not before: until then the way back may need them, and the room that they have.
+    for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
+    removeSpares(odoDir);
   }
+}
+
+/**
+ * Undoes an exchange that has not come to its end, on a disk that may be full: the old content is in place again, and what was staged is in
+ * `incoming` as it was, since no server has run on it. Does nothing where there is no such exchange.
+ */
+export function takeBack(odoDir: string, journal: Journal): void {
+  if (journal.state === 'moving-in') recordWayBack(odoDir, journal, 'moving-back');
+  settleSwap(odoDir, journal);
 }
 
 /** Puts the old content back in place; what had replaced it is in `incoming` again, possibly changed by a server. */
@@ -56,13 +71,24 @@ export function swapBack(odoDir: string, journal: Journal): void {
   // A server has changed what goes back to `incoming`: no later run may take it for staged files of its own.
   delete journal.fingerprint;
   delete journal.finishedParts;
-  record(odoDir, journal, 'moving-back');
+  recordWayBack(odoDir, journal, 'moving-back');
   settleSwap(odoDir, journal);
 }
 
+/** What could not be written has not come about: the journal is as the disk has it. */
 function record(odoDir: string, journal: Journal, state: JournalState): void {
+  writeJournal(odoDir, { ...journal, state });
   journal.state = state;
-  writeJournal(odoDir, journal);
+}
+
+/** Also on a full disk, as long as there is room that was taken beforehand. */
+function recordWayBack(odoDir: string, journal: Journal, state: JournalState): void {
+  try {
+    record(odoDir, journal, state);
+  } catch (error) {
+    if (!isFull(error) || !writeJournalToSpare(odoDir, { ...journal, state })) throw error;
+    journal.state = state;
+  }
 }
 
 /** PGDATA's pg_control comes back only when all tablespaces are in place, so that no server can start without them. */
@@ -82,11 +108,6 @@ function makePrevious(place: Place): void {
   takeOver(place.root, previous);
 }
 
-function moveIn(place: Place): void {
-  moveAll(incomingDir(place), place.root, { globalFirst: false });
-  fs.rmSync(incomingDir(place), { recursive: true, force: true });
-}
-
 /**
  * Renames every entry of one directory into another, which takes over its owner and mode too.
  * What is already there under a name is an error, never overwritten.
@@ -94,7 +115,7 @@ function moveIn(place: Place): void {
 function moveAll(from: string, to: string, order: { globalFirst: boolean }): void {
   if (!fs.existsSync(from)) return;
   takeOver(from, to);
-  const names = fs.readdirSync(from).filter((name) => !FIXED.has(name));
+  const names = entriesOf(from);
   names.sort((a, b) => rank(a) - rank(b));
   if (order.globalFirst) names.reverse();
   for (const name of names) {
@@ -108,6 +129,10 @@ function moveAll(from: string, to: string, order: { globalFirst: boolean }): voi
   }
   syncDirectory(from);
   syncDirectory(to);
+}
+
+function entriesOf(directory: string): string[] {
+  return fs.readdirSync(directory).filter((name) => !FIXED.has(name));
 }
 
 function rank(name: string): number {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
@@ -6,6 +7,21 @@ import { THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { type RunningOdo, startOdo } from './parts/running-odo.ts';
 import { lastSegmentOf, type SplitRepository, splitRepository } from './parts/split-repository.ts';
+
+/**
+ * A disk that is full when the new content moves in: the name `base` takes room that there is not, and from then on no file can be written, until
+ * somebody removes something.
+ */
+const FULL_DISK = `
+  import fs from 'node:fs';
+  const { renameSync, writeFileSync } = fs;
+  let isFull = false;
+  const refuse = (what) => { throw Object.assign(new Error('ENOSPC: no space left on device, ' + what), { code: 'ENOSPC' }); };
+  fs.renameSync = (from, to) => {
+    isFull ||= String(from).endsWith('/.odo/incoming/base');
+    return isFull && String(from).includes('/.odo/incoming/') ? refuse('rename') : renameSync(from, to);
+  };
+  fs.writeFileSync = (...args) => (isFull ? refuse('write') : writeFileSync(...args));`;
 
 const IN_THE_SECOND_PART = /GET .*data_0001/;
 
@@ -44,7 +60,7 @@ describe('a restore of a service that is interrupted', () => {
     await until('segments have come', async () => (await there()) === repository.segments.length - 1);
   }
 
-  async function expectOldAndStaged(): Promise<void> {
+  async function expectOldAndStaged(state = 'laying-down'): Promise<void> {
     await until('the old server answers', async () => {
       const asked = await run('docker', [
         'compose',
@@ -61,7 +77,7 @@ describe('a restore of a service that is interrupted', () => {
       return asked.code === 0;
     });
     expect(await project.sql('select what from old')).toBe('as before');
-    expect(JSON.parse(await status())).toMatchObject({ kind: 'status', state: 'laying-down', backupId: repository.splitId });
+    expect(JSON.parse(await status())).toMatchObject({ kind: 'status', state, backupId: repository.splitId });
   }
 
   async function status(): Promise<string> {
@@ -116,11 +132,30 @@ describe('a restore of a service that is interrupted', () => {
     await expectOldAndStaged();
   });
 
+  it('by a disk that is full in the middle of the exchange: exit code 23', async () => {
+    proxy.fault(lastSegmentOf(repository), { do: 'wait', forMs: 0 });
+    const image = `odo-test-full:${process.pid}`;
+    const options = `--import=data:text/javascript,${encodeURIComponent(FULL_DISK)}`;
+    await mustRun('docker', ['build', '-q', '-t', image, '-'], {
+      input: `FROM ${DEFAULT_IMAGE}\nENV NODE_OPTIONS=${options.replaceAll("'", '%27')}\n`,
+      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+    });
+    try {
+      const { code, stderr } = await start('--image', image).outcome;
+      expect(code, stderr).toBe(23);
+      expect(stderr).toContain('the same command goes on from there, odo clean removes it');
+      expect(stderr).toMatch(/exchanging old and new data/);
+    } finally {
+      await run('docker', ['rmi', '-f', image]);
+    }
+    await expectOldAndStaged('staged');
+  });
+
   it('comes to its end at last without fetching again what is there', async () => {
     proxy.fault(lastSegmentOf(repository), { do: 'wait', forMs: 0 });
     const { laidDown } = await odoReceipt(args(), { env: { S3_ENDPOINT: proxy.endpoint } });
     expect(laidDown.reusedParts).toBe(repository.parts.length);
-    expect(laidDown.reusedSegments).toBe(repository.segments.length - 1);
+    expect(laidDown.reusedSegments).toBe(repository.segments.length);
     expect(proxy.count(/GET .*data/).bytes).toBeLessThan(100_000);
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.digest);
     expect(await project.sql('select count(*) from much_noise')).toBe('30000');

@@ -30,6 +30,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     layDown: unexpected,
     feed: unexpected,
     swap: unexpected,
+    takeBack: unexpected,
     rollback: unexpected,
     recheckPages: unexpected,
     clean: unexpected,
@@ -107,6 +108,7 @@ it('carries every request to the engine and its answer back', async () => {
     status: answering('status', { state: 'none' }),
     layDown: async (job) => answering('layDown', { readBytes: 1 })(job),
     swap: answering('swap'),
+    takeBack: answering('takeBack', true),
     rollback: answering('rollback', false),
     clean: answering('clean'),
     finish: answering('finish'),
@@ -117,6 +119,7 @@ it('carries every request to the engine and its answer back', async () => {
   expect(await engine.status(TARGET)).toEqual({ state: 'none' });
   expect(await engine.layDown(JOB, () => undefined, new AbortController().signal)).toEqual({ readBytes: 1 });
   expect(await engine.swap(TARGET)).toBeUndefined();
+  expect(await engine.takeBack(TARGET)).toBe(true);
   expect(await engine.rollback(TARGET)).toBe(false);
   await engine.clean(TARGET);
   await engine.finish(finish);
@@ -127,6 +130,7 @@ it('carries every request to the engine and its answer back', async () => {
     ['status', TARGET],
     ['layDown', JOB],
     ['swap', TARGET],
+    ['takeBack', TARGET],
     ['rollback', TARGET],
     ['clean', TARGET],
     ['finish', finish],

@@ -10,6 +10,7 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../../../src/tar
 import { swap, swapBack } from '../../../src/target/swap.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { crashesAt, crashesLaterAt } from '../target/crash.ts';
+import { onFullDisk } from '../target/full-disk.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
 import { segment } from '../wal/named-archive.ts';
 import { type Bench, CONTROL, contentOf, setUpBench } from './restore-bench.ts';
@@ -298,6 +299,100 @@ describe('an exchange that fails', () => {
     expect(stateOf(bench)).toBe('swapped');
     expect(previousOf(bench)).toEqual(bench.old);
     expect(contentOf(bench)[0]?.['global/pg_control']).toBeDefined();
+  });
+
+  const stagedOf = (bench: Bench) => placesOf(bench).map((place) => snapshotTree(incomingDir(place)));
+
+  async function expectTakenBack(bench: Bench, staged: ReturnType<typeof stagedOf>): Promise<void> {
+    expect(contentOf(bench)).toEqual(bench.old);
+    expect(stagedOf(bench)).toEqual(staged);
+    expect(stateOf(bench)).toBe('staged');
+    expect(await layDown(bench)).toMatchObject({ reusedParts: 2 });
+    await engine.swap(bench.target);
+    expect(previousOf(bench)).toEqual(bench.old);
+    expect(fs.readdirSync(bench.target.pgdata.odoDir).filter((name) => /spare|incoming/.test(name))).toEqual([]);
+  }
+
+  it('for want of room, at any step, is taken back at once, and the next run goes on from what was staged', async () => {
+    for (let steps = 0; ; steps++) {
+      const bench = setUpBench();
+      await layDown(bench);
+      const staged = stagedOf(bench);
+      const { failure, refused } = await onFullDisk({ steps }, () => engine.swap(bench.target));
+      if (refused === 0) {
+        expect(failure).toBeUndefined();
+        // Spares, journals, `previous` and the names that are new in a directory: fewer steps would mean that some were not tried.
+        expect(steps).toBeGreaterThan(15);
+        return;
+      }
+      expect(failure).toMatchObject({ code: 'noSpace' });
+      await expectTakenBack(bench, staged);
+    }
+  });
+
+  describe('since its process dies', () => {
+    /** Dies when that many entries of the new content are in place. */
+    async function dieMovingIn(bench: Bench, inPlace: number) {
+      await layDown(bench);
+      const staged = stagedOf(bench);
+      const { renameSync } = fs;
+      let count = 0;
+      const spy = vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+        if (String(from).includes('/incoming/')) count += 1;
+        if (count > inPlace) throw new Error('dead');
+        renameSync(from, to);
+      });
+      const journal = readJournal(bench.target.pgdata.odoDir) as Journal;
+      expect(() => swap(bench.target.pgdata.odoDir, journal)).toThrow('dead');
+      spy.mockRestore();
+      expect(stateOf(bench)).toBe('moving-in');
+      return staged;
+    }
+
+    /** Where what has moved was before. */
+    function hadIn(bench: Bench): string[] {
+      const back = (from: string, to: string) => fs.readdirSync(from).map((name) => path.join(to, name));
+      return placesOf(bench).flatMap((place) => [
+        ...back(place.root, incomingDir(place)),
+        ...back(previousDir(place), place.root),
+      ]);
+    }
+
+    it('is taken back by another one, also on a disk that is full by then', async () => {
+      const bench = setUpBench();
+      const staged = await dieMovingIn(bench, 4);
+      let isStaged: boolean | undefined;
+      const { refused } = await onFullDisk({ steps: 0, had: hadIn(bench) }, async () => {
+        isStaged = await engine.takeBack(bench.target);
+      });
+      expect(refused).toBeGreaterThan(0);
+      expect(isStaged).toBe(true);
+      await expectTakenBack(bench, staged);
+    });
+
+    it('gets the room for that from the fetched WAL, if nothing else is left', async () => {
+      const bench = setUpBench();
+      const { odoDir } = bench.target.pgdata;
+      const staged = await dieMovingIn(bench, 4);
+      for (const name of fs.readdirSync(odoDir)) if (name.includes('spare')) fs.rmSync(path.join(odoDir, name));
+      let isStaged: boolean | undefined;
+      const { refused } = await onFullDisk({ steps: 0, had: hadIn(bench), freedBy: spoolDir(bench.target.pgdata) }, async () => {
+        isStaged = await engine.takeBack(bench.target);
+      });
+      expect(refused).toBeGreaterThan(0);
+      expect(isStaged).toBe(true);
+      await expectTakenBack(bench, staged);
+    });
+
+    it('leaves nothing to go on from when a server may have run on the new content', async () => {
+      const bench = setUpBench();
+      await restore(bench);
+      const { odoDir } = bench.target.pgdata;
+      writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'moving-in' });
+      expect(await engine.takeBack(bench.target)).toBe(false);
+      expect(contentOf(bench)).toEqual(bench.old);
+      expect(leftovers(bench)).toEqual([]);
+    });
   });
 });
 
