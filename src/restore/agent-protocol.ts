@@ -1,13 +1,14 @@
 import type { ErrorReport } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
+import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { FinishOptions, LayDownJob, Target } from './engine.ts';
 import type { SuspectPage } from './verified-cluster.ts';
 
 /**
  * What the host and the restore container say to each other: one JSON document a line, requests on the container's standard
  * input, answers and events on its standard output. Requests are carried out one after the other, but for `feed`, which goes on beside them;
- * `cancel` ends the one that is running. Standard input is also the lifeline: its end means that the host is gone, and the container stops its work and ends.
- * Jobs hold secrets, which is why they travel here and not in the container's environment, where anyone could look them up.
+ * `cancel` ends the one that is running, `renew` brings keys in place of those of the jobs under way. Standard input is also the lifeline: its end means that the host is gone, and the container stops its work and ends.
+ * Jobs and keys are secret, which is why they travel here and not in the container's environment, where anyone could look them up.
  */
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
@@ -18,6 +19,7 @@ export type AgentRequest =
   | { id: number; do: 'takeBack' | 'rollback'; target: Target }
   | { id: number; do: 'discard'; target: Target }
   | { id: number; do: 'finish'; options: FinishOptions }
+  | { do: 'renew'; credentials: S3Credentials }
   | { do: 'cancel' };
 
 /** `hello` is the first line: the host can tell an image of another version, or of another build of its own, by it. */

@@ -13,7 +13,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
   let queue: Promise<void> = Promise.resolve();
   const beside: Promise<void>[] = [];
 
-  async function answer(request: Exclude<AgentRequest, { do: 'cancel' }>): Promise<void> {
+  async function answer(request: Answered): Promise<void> {
     if (hostGone.signal.aborted) return;
     const isBeside = request.do === 'feed';
     const cancelling = new AbortController();
@@ -35,6 +35,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
     if (line.trim() === '') continue;
     const request = JSON.parse(line) as AgentRequest;
     if (request.do === 'cancel') current?.abort(cancelled());
+    else if (request.do === 'renew') engine.renewKeys(request.credentials);
     else if (request.do === 'feed') beside.push(answer(request));
     else queue = queue.then(() => answer(request));
   }
@@ -43,8 +44,10 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
   await engine.close();
 }
 
+type Answered = Extract<AgentRequest, { id: number }>;
+
 function carryOut(
-  request: Exclude<AgentRequest, { do: 'cancel' }>,
+  request: Answered,
   engine: Engine,
   report: Parameters<Engine['layDown']>[1],
   signal: AbortSignal,

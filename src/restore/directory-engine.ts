@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import { createRenewableKeys, type RenewableKeys } from '../store/renewable-keys.ts';
 import { translateFsError } from '../target/fs-errors.ts';
 import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
@@ -18,6 +19,11 @@ import { recheckPages } from './verify-cluster.ts';
 export function createDirectoryEngine(): Engine {
   /** By ODO's folder, from the laying down to the end of the restore. */
   const feedings = new Map<string, Feeding>();
+  const keys = createRenewableKeys();
+
+  function takeKeys({ store }: LayDownJob): void {
+    if (store.credentials) keys.renew(store.credentials);
+  }
 
   async function stopFeeding({ odoDir }: Place): Promise<void> {
     await feedings.get(odoDir)?.stop();
@@ -36,8 +42,9 @@ export function createDirectoryEngine(): Engine {
     async layDown(job, report, signal) {
       const { pgdata } = job.target;
       await stopFeeding(pgdata);
+      takeKeys(job);
       try {
-        return await layDownBackup(job, report, signal, (feeding) => feedings.set(pgdata.odoDir, feeding));
+        return await layDownBackup(job, keys, report, signal, (feeding) => feedings.set(pgdata.odoDir, feeding));
       } catch (error) {
         const failure = feedings.get(pgdata.odoDir)?.failure();
         await stopFeeding(pgdata);
@@ -46,7 +53,8 @@ export function createDirectoryEngine(): Engine {
     },
     async feed(job, report, signal) {
       const { odoDir } = job.target.pgdata;
-      const feeding = feedings.get(odoDir) ?? feedAgain(job, report);
+      takeKeys(job);
+      const feeding = feedings.get(odoDir) ?? feedAgain(job, keys, report);
       feedings.set(odoDir, feeding);
       feeding.tellTo(asRecovery(report));
       const stop = () => void feeding.stop();
@@ -59,6 +67,7 @@ export function createDirectoryEngine(): Engine {
       }
       return feeding.total();
     },
+    renewKeys: keys.renew,
     swap: (target) => locked(target, () => exchange(target)),
     takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
@@ -73,10 +82,10 @@ export function createDirectoryEngine(): Engine {
 }
 
 /** For a server in the middle of its recovery, whose feeder has died: what its spool holds is what that one has given it. */
-function feedAgain(job: LayDownJob, report: Report): Feeding {
+function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feeding {
   const journal = readJournal(job.target.pgdata.odoDir);
   if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
-  return startFeeding(job, { reuse: isOfThisBoot(journal), inUse: true }, report);
+  return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report);
 }
 
 /** After the exchange, fetching is a part of the recovery. */

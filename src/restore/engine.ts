@@ -4,6 +4,7 @@ import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
+import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
@@ -131,6 +132,8 @@ export interface Engine {
    * recovery then. An abort of the signal has the same effect.
    */
   feed(job: LayDownJob, report: Report, signal: AbortSignal): Promise<FedWal>;
+  /** Other keys for the jobs under way, whose own end soon. */
+  renewKeys(credentials: S3Credentials): void;
   /** Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still lives. */
   swap(target: Target): Promise<void>;
   /** Undoes an exchange that has failed. True when what was staged is there as it was, for another run to go on from. */

@@ -2,6 +2,7 @@ import type { OdoEvent, Report } from '../events.ts';
 import { openWalArchive } from '../formats/registry.ts';
 import { parseSegmentName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
+import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { spoolDir } from '../target/place.ts';
 import { feedSpool } from '../wal/feed-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
@@ -38,10 +39,15 @@ export interface Feeding {
 }
 
 /** @param spool what is there: segments that can be relied upon, and whether a server has begun to take them */
-export function startFeeding(job: FedJob, spool: { reuse: boolean; inUse: boolean }, report: Report): Feeding {
+export function startFeeding(
+  job: FedJob,
+  keys: RenewableKeys,
+  spool: { reuse: boolean; inUse: boolean },
+  report: Report,
+): Feeding {
   let tell = report;
   const forward = (event: OdoEvent) => tell(event);
-  const { store } = openStore(job.store);
+  const { store } = openStore(job.store, keys);
   store.onRetry = tellRetries(forward);
   const { postgresMajor, systemIdentifier, beginWal, endWal } = job.backup;
   const { segmentSizeBytes, segments, storedBytes } = job.wal;

@@ -4,6 +4,7 @@ import type { Backup } from '../formats/format.ts';
 import { openWalArchive } from '../formats/registry.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
+import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { syncFileSystem } from '../target/durable.ts';
 import { translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
@@ -24,6 +25,7 @@ import { verifyStaged } from './verify-cluster.ts';
  */
 export async function layDownBackup(
   job: LayDownJob,
+  keys: RenewableKeys,
   report: Report,
   cancelling: AbortSignal,
   onFeeding: (feeding: Feeding) => void,
@@ -37,15 +39,15 @@ export async function layDownBackup(
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
     const staging = prepareStaging(job);
-    const feeding = isFed(job) ? startFeeding(job, { reuse: staging.spoolReusable, inUse: false }, report) : undefined;
+    const feeding = isFed(job) ? startFeeding(job, keys, { reuse: staging.spoolReusable, inUse: false }, report) : undefined;
     if (feeding) onFeeding(feeding);
     feeding?.over.catch((error: unknown) => fault.abort(error));
-    const { store } = openStore(job.store);
+    const { store } = openStore(job.store, keys);
     store.onRetry = tellRetries(report);
     try {
       const parts = await inPhase(report, 'lay-down', async () => {
         const tally = createTally('lay-down', totalsOf(job.backup), report);
-        await layDownParts(job, store, staging, tally, report, signal);
+        await layDownParts(job, { store, keys }, staging, tally, report, signal);
         return tally;
       });
       feeding?.takeAllConnections();

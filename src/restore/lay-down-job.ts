@@ -1,7 +1,6 @@
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
-import { localStore, type StoreConfig } from '../store/open.ts';
-import { credentialsOf } from '../store/s3-credentials.ts';
+import { localStore } from '../store/open.ts';
 import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
@@ -9,14 +8,12 @@ import type { RestoreRequest } from './request.ts';
 import { meansOf } from './share-out.ts';
 import { STANDBY_TARGET } from './standby.ts';
 
-/** What the restore container is told to lay down for a server in Docker. Holds the store's keys. */
-export async function makeJob(
-  request: RestoreRequest,
-  proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts'>,
-): Promise<LayDownJob> {
+/** What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the way there. */
+export function makeJob(request: RestoreRequest, proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts'>): LayDownJob {
   const { found, source, target, owner, major, configuration } = proven;
   return {
-    store: await storeWithKeys(request.store),
+    // A relative path means nothing inside of a container.
+    store: localStore(request.store)?.config ?? request.store,
     repository: source.repository.ref,
     backup: source.backup,
     wal: source.wal,
@@ -59,10 +56,4 @@ function standbyUntilPromotion(
   configuration: Configuration,
 ): NonNullable<LayDownJob['awaitsPromotion']> {
   return { target: STANDBY_TARGET, isStandby: true, keepPrevious, ...archivingOf(configuration) };
-}
-
-/** Keys that come from a profile or a role of the host mean nothing inside a container, so they are resolved here; so are relative paths. */
-async function storeWithKeys(store: StoreConfig): Promise<StoreConfig> {
-  if (!/^s3:\/\//i.test(store.url)) return localStore(store)?.config ?? store;
-  return { ...store, credentials: await credentialsOf(store)() };
 }

@@ -1,9 +1,11 @@
 import type { RestoreContainer } from '../docker/restore-container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
-import type { Engine, FedWal, LaidDown, Target } from './engine.ts';
+import type { Engine, FedWal, LaidDown, LayDownJob, Target } from './engine.ts';
+import { supplyKeys } from './renew-keys.ts';
 import type { VolumeStatus } from './status.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
@@ -59,6 +61,13 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     return answer;
   }
 
+  /** For requests that no answer is waited for; a container that is gone is noticed elsewhere. */
+  const tellAgent = (request: AgentRequest) => void container.send(JSON.stringify(request)).catch(() => undefined);
+  const renewKeys = (credentials: S3Credentials) => tellAgent({ do: 'renew', credentials });
+  const keys = supplyKeys(renewKeys);
+  const work = (what: 'layDown' | 'feed', job: LayDownJob, tell: Report, signal: AbortSignal) =>
+    keys.during(job.store, tell, signal, (store) => call({ do: what, job: { ...job, store } }, tell));
+
   const theirs = await greeted.promise.catch(async (error: unknown) => {
     await container.end().catch(() => undefined);
     throw error;
@@ -83,10 +92,10 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     async layDown(job, tell, signal) {
       if (signal.aborted) throw cancelled(signal.reason);
-      const cancel = () => void container.send(JSON.stringify({ do: 'cancel' } satisfies AgentRequest)).catch(() => undefined);
+      const cancel = () => tellAgent({ do: 'cancel' });
       signal.addEventListener('abort', cancel, { once: true });
       try {
-        return (await call({ do: 'layDown', job }, tell)) as LaidDown;
+        return (await work('layDown', job, tell, signal)) as LaidDown;
       } finally {
         signal.removeEventListener('abort', cancel);
       }
@@ -96,8 +105,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
       const dropped = new Promise<never>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
       });
-      return Promise.race([call({ do: 'feed', job }, tell) as Promise<FedWal>, dropped]);
+      return Promise.race([work('feed', job, tell, signal) as Promise<FedWal>, dropped]);
     },
+    renewKeys,
     async swap(target: Target) {
       await call({ do: 'swap', target });
     },

@@ -194,7 +194,7 @@ async function fillVolumes(run: Run): Promise<LaidDown> {
     if (await createCopyVolume(docker, source, labelsOf(run))) run.made.push(source);
   }
   run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
-  const job = await makeJob(request, proven);
+  const job = makeJob(request, proven);
   run.layingDown = true;
   const laidDown = await run.engine.layDown(job, report, signal);
   signal.throwIfAborted();

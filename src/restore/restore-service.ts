@@ -136,7 +136,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const engine = run.engine;
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
-  const job = { ...(await makeJob(request, proven)), ...fed };
+  const job = { ...makeJob(request, proven), ...fed };
   run.layingDown = true;
   const laidDown = await engine.layDown(job, report, signal);
   if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { OdoError } from '../errors.ts';
 import type { StoreConfig } from '../store/open.ts';
+import type { RenewableKeys } from '../store/renewable-keys.ts';
 import type { UnpackJob, UnpackOptions } from './unpack.ts';
 import type { UnpackAnswer, UnpackRequest } from './unpack-protocol.ts';
 
@@ -17,15 +18,17 @@ const PROGRAM = import.meta.url.endsWith('.ts') ? new URL('./unpacking-thread.ts
 /** What a thread may have of short-lived objects, which are small and many: by default three times as much, for nothing. */
 const YOUNG_MIB = 8;
 
-/** Starts a thread for objects of one store. Keys go to it in its memory alone. */
-export function startUnpackingThread(store: StoreConfig): UnpackingThread {
+/** Starts a thread for objects of one store. Keys go to it in its memory alone, later ones too. */
+export function startUnpackingThread(store: StoreConfig, keys?: RenewableKeys): UnpackingThread {
+  const credentials = keys?.current();
   const worker = new Worker(PROGRAM, {
-    workerData: store,
+    workerData: { ...store, ...(credentials ? { credentials } : {}) },
     name: 'unpack',
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   });
   const answers = listenTo(worker);
   const ask = (request: UnpackRequest) => worker.postMessage(request);
+  const forget = keys?.onRenewal((credentials) => ask({ do: 'renew', credentials }));
 
   async function* unpack(job: UnpackJob, options: UnpackOptions = {}): AsyncGenerator<Buffer, void, void> {
     const { signal, onBytes, onRetry } = options;
@@ -58,6 +61,7 @@ export function startUnpackingThread(store: StoreConfig): UnpackingThread {
   return {
     unpack,
     async close() {
+      forget?.();
       await worker.terminate();
     },
   };

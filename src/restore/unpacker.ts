@@ -1,9 +1,16 @@
 import type { Part } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { StoreConfig } from '../store/open.ts';
+import type { RenewableKeys } from '../store/renewable-keys.ts';
 import type { Share } from './share-out.ts';
 import { type UnpackOptions, unpack } from './unpack.ts';
 import { startUnpackingThread, type UnpackingThread } from './unpack-apart.ts';
+
+/** Where parts come from: the open store, and the keys that it is read with. */
+export interface SourceStore {
+  store: ObjectStore;
+  keys: RenewableKeys;
+}
 
 /** Unpacks one part at a time. */
 export interface Unpacker {
@@ -16,7 +23,7 @@ const APART_FROM_BYTES = 1 << 20;
 
 /** Unpacks in a thread of its own, which is started for the first part that is worth it; or, with `apart` false, in this one. */
 export function createUnpacker(
-  store: ObjectStore,
+  { store, keys }: SourceStore,
   config: StoreConfig,
   { windowBytes, connections }: Share,
   apart: boolean,
@@ -28,7 +35,7 @@ export function createUnpacker(
       const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
       const job = { object, codec, name, windowBytes, connections };
       if (!apart || store.isSequential || sizeBytes < APART_FROM_BYTES) return unpack(store, job, options);
-      thread ??= startUnpackingThread(config);
+      thread ??= startUnpackingThread(config, keys);
       return thread.unpack(job, { onRetry: store.onRetry, ...options });
     },
     async close() {

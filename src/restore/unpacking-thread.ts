@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asOdoError, cancelled } from '../errors.ts';
 import { openStore, type StoreConfig } from '../store/open.ts';
+import { createRenewableKeys } from '../store/renewable-keys.ts';
 import { type UnpackJob, unpack } from './unpack.ts';
 import { CHUNKS_UNDER_WAY, type UnpackAnswer, type UnpackRequest } from './unpack-protocol.ts';
 
@@ -10,7 +11,8 @@ const TELL_EVERY_MS = 100;
 
 if (!parentPort) throw new Error('this is the program of a thread');
 const port = parentPort;
-const { store } = openStore(workerData as StoreConfig);
+const keys = createRenewableKeys();
+const { store } = openStore(workerData as StoreConfig, keys);
 store.onRetry = (error, delayMs) => answer({ is: 'retry', error: error.report(), delayMs });
 
 let stop = new AbortController();
@@ -20,6 +22,7 @@ let wake = () => {};
 port.on('message', (request: UnpackRequest) => {
   if (request.do === 'unpack') void work(request.job);
   else if (request.do === 'more') allowed += 1;
+  else if (request.do === 'renew') keys.renew(request.credentials);
   else stop.abort();
   wake();
 });

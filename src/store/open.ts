@@ -4,8 +4,10 @@ import { proxyUrls } from './connection.ts';
 import { createDirectoryStore } from './directory.ts';
 import { createHttpStore } from './http.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { RenewableKeys } from './renewable-keys.ts';
 import { createS3Store, type S3Config } from './s3.ts';
 import { settleS3 } from './s3-configuration.ts';
+import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
 import { parseStoreUrl } from './url.ts';
 
 /** Everything needed to open a store, as plain JSON: the host sends it to the restore container. Holds secrets: never log it. */
@@ -25,12 +27,20 @@ export async function settleStore(config: StoreConfig): Promise<StoreConfig> {
   return parseStoreUrl(config.url).kind === 's3' ? settleS3(config) : config;
 }
 
-/** Opens the store that a URL names. Nothing is asked of it yet: that it answers shows with the first listing. */
-export function openStore(config: StoreConfig): OpenedStore {
+/** Gives the keys that the store is to be read with now, at each call; undefined for a store that has none. See credentialsOf(). */
+export function keysOf(config: StoreConfig): (() => Promise<S3Credentials>) | undefined {
+  return parseStoreUrl(config.url).kind === 's3' ? credentialsOf(config) : undefined;
+}
+
+/**
+ * Opens the store that a URL names. Nothing is asked of it yet: that it answers shows with the first listing.
+ * @param keys go before those of the configuration, once there are any
+ */
+export function openStore(config: StoreConfig, keys?: RenewableKeys): OpenedStore {
   const { url, ...connection } = config;
   const location = parseStoreUrl(url);
   if (location.kind === 's3') {
-    return { store: createS3Store({ ...connection, bucket: location.bucket }), key: location.key };
+    return { store: createS3Store({ ...connection, bucket: location.bucket }, keys), key: location.key };
   }
   if (location.kind === 'http') return { store: createHttpStore({ ...connection, url: location.url }), key: location.key };
   const { folder, key } = splitPath(location.path);

@@ -4,6 +4,7 @@ import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import type { RenewableKeys } from './renewable-keys.ts';
 import { retrying } from './retry.ts';
 import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
@@ -36,11 +37,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 30_000;
 
 /** Opens a bucket of Amazon S3 or of any server that speaks its API. `usage` for an endpoint that is no URL; connects on first use. */
-export function createS3Store(config: S3Config): ObjectStore {
+export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectStore {
   const { bucket, retryForMs = 15_000 } = config;
   const endpoint = checkEndpoint(config.endpoint);
   const region = config.region ?? (endpoint ? 'us-east-1' : undefined);
-  const client = createClient(config, endpoint, region);
+  const client = createClient(config, endpoint, region, keys);
   const skew = watchClock(client);
   const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
   const encryption =
@@ -173,8 +174,13 @@ function watchClock(client: S3Client): { ms: number | undefined } {
   return skew;
 }
 
-function createClient(config: S3Config, endpoint: string | undefined, region: string | undefined): S3Client {
-  const keys = credentialsOf({ ...config, ...(region === undefined ? {} : { region }) });
+function createClient(
+  config: S3Config,
+  endpoint: string | undefined,
+  region: string | undefined,
+  keys: RenewableKeys | undefined,
+): S3Client {
+  const ownKeys = credentialsOf({ ...config, ...(region === undefined ? {} : { region }) });
   const checksums = config.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const settings: S3ClientConfig = {
     forcePathStyle: config.pathStyle ?? endpoint !== undefined,
@@ -192,7 +198,7 @@ function createClient(config: S3Config, endpoint: string | undefined, region: st
   if (endpoint !== undefined) settings.endpoint = endpoint;
   if (region !== undefined) settings.region = region;
   settings.credentials = async () => {
-    const { expiresAt, ...credentials } = await keys();
+    const { expiresAt, ...credentials } = keys?.current() ?? (await ownKeys());
     return { ...credentials, ...(expiresAt === undefined ? {} : { expiration: new Date(expiresAt) }) };
   };
   return new S3Client(settings);

@@ -7,10 +7,17 @@ import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { until } from './parts/run.ts';
+import { startOdo } from './parts/running-odo.ts';
 import { openToEverybody, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 
 /** See scripts/parts/other-s3: it plays the service that gives out temporary keys. */
 const STS = 'http://127.0.0.1:7495';
+
+interface AwsFiles {
+  config: string;
+  credentials: string;
+}
 
 /** Keys that are named rather than given; the restore container sees neither the files nor the environment that they come from. */
 describe('a service restored with keys', () => {
@@ -20,6 +27,8 @@ describe('a service restored with keys', () => {
   /** An S3 server that takes temporary keys alone, and the tokens of those that came. */
   let server: FaultProxy;
   const tokens = new Set<string>();
+  /** What it takes no longer. */
+  const ended = new Set<string>();
 
   beforeAll(async () => {
     ready = await readyRepository();
@@ -40,11 +49,14 @@ describe('a service restored with keys', () => {
     const token = headers['x-amz-security-token'];
     if (typeof token !== 'string') return { do: 'answer', status: 403, code: 'AccessDenied' } as const;
     tokens.add(token);
-    return undefined;
+    return ended.has(token) ? ({ do: 'answer', status: 400, code: 'ExpiredToken' } as const) : undefined;
   }
 
   /** Runs the command with this AWS configuration in files, and neither keys nor an endpoint in the environment. */
-  function odoWith(files: { config: string; credentials: string }, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const odoWith = (files: AwsFiles, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    odo(args, { env: { ...environmentOf(files), ...env } });
+
+  function environmentOf(files: AwsFiles): NodeJS.ProcessEnv {
     for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), content);
     const without = ['AWS_PROFILE', 'S3_ENDPOINT', ...Object.keys(S3_KEYS)].map((name) => [name, undefined]);
     const where = {
@@ -52,7 +64,7 @@ describe('a service restored with keys', () => {
       AWS_SHARED_CREDENTIALS_FILE: path.join(folder, 'credentials'),
       AWS_EC2_METADATA_DISABLED: 'true',
     };
-    return odo(args, { env: { ...Object.fromEntries(without), ...where, ...env } });
+    return { ...Object.fromEntries(without), ...where };
   }
 
   async function restore(...how: Parameters<typeof odoWith>) {
@@ -102,5 +114,52 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     });
     expect(gone).toMatchObject({ code: 10 });
     expect(gone.stderr).toContain('cannot reach the service that gives out the S3 keys of profile on-call');
+  });
+
+  it('that end in the middle, and goes on with others that are renewed in time', async () => {
+    const BASE = /^GET .*data\.tar/;
+    await project.sql('create table if not exists before_this as select 1');
+    // Ranges of 4 MiB, one after the other, so that there are requests to come.
+    const service = ['-v', 'db', '-n', 'db', '-f', project.file, '--memory', '192M', '--connections', '1'];
+    const command = ['-u', `s3://${ready.bucket}/backups`, '--endpoint', server.endpoint, ...service];
+    const before = server.count(BASE).bytes;
+    const given = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'hush', AWS_SESSION_TOKEN: 'given-token' };
+    void server.passed(BASE, before + 1_000_000).then(() => ended.add('given-token'));
+    const { code, stderr } = await odoWith({ config: '', credentials: '' }, command, given);
+    expect(code, stderr).toBe(11);
+    expect(stderr).toContain(`the credentials for bucket ${ready.bucket} have expired`);
+    expect(stderr).toContain('the same command goes on from there');
+    expect(stderr).not.toMatch(/hush|given-token/);
+    expect(await project.sql('select count(*) from before_this')).toBe('1');
+
+    // Keys for twelve seconds; each set is another one, and noted.
+    const issued = path.join(folder, 'issued');
+    const script = path.join(folder, 'process.sh');
+    fs.writeFileSync(
+      script,
+      `token=token-$(date +%s%N); echo $token >> ${issued}
+printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken":"%s","Expiration":"%s"}' $token "$(date -u -d '+12 seconds' +%FT%TZ)"`,
+    );
+    const tokensIssued = () => fs.readFileSync(issued, 'utf8').trim().split('\n');
+    const release = Promise.withResolvers<void>();
+    server.fault(BASE, { do: 'withhold', fromByte: 500_000, until: release.promise });
+    const requests = server.count(BASE).requests;
+    const files = { config: `[profile short]\nregion = us-east-1\ncredential_process = sh ${script}\n`, credentials: '' };
+    const running = startOdo([...command, '--profile', 'short'], { env: environmentOf(files) });
+    try {
+      await until('the base backup is asked for', async () => server.count(BASE).requests > requests);
+      const atFirst = tokensIssued().length;
+      // When the second renewal is made, the first has long come.
+      await until('keys were renewed twice', async () => tokensIssued().length >= atFirst + 2, 120_000);
+      for (const token of tokensIssued().slice(0, atFirst)) ended.add(token);
+    } finally {
+      release.resolve();
+    }
+    const outcome = await running.outcome;
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stderr).not.toMatch(/hush|token-\d/);
+    expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+    const renewed = tokensIssued().filter((token) => tokens.has(token) && !ended.has(token));
+    expect(renewed.length).toBeGreaterThan(0);
   });
 });

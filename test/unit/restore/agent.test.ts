@@ -14,7 +14,8 @@ const TARGET: Target = {
   pgdata: { root: '/data', odoDir: '/.odo' },
   tablespaces: [{ oid: 7, place: { root: '/ts', odoDir: '/ts/.odo' } }],
 };
-const JOB = { target: TARGET, store: { url: 's3://bucket' } } as unknown as LayDownJob;
+const KEYS = { accessKeyId: 'key', secretAccessKey: 'secret' };
+const JOB = { target: TARGET, store: { url: 's3://bucket', credentials: KEYS } } as unknown as LayDownJob;
 
 /** What an image of this build says first. */
 const HELLO = `${JSON.stringify({ hello: { version: '1.0', build: BUILD } })}\n`;
@@ -32,6 +33,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     swap: unexpected,
     takeBack: unexpected,
     rollback: unexpected,
+    renewKeys: () => undefined,
     recheckPages: unexpected,
     clean: unexpected,
     finish: unexpected,
@@ -208,6 +210,25 @@ it('does not begin what is cancelled already', async () => {
   const engine = await remote({ layDown });
   await expect(engine.layDown(JOB, () => undefined, AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });
   expect(layDown).not.toHaveBeenCalled();
+});
+
+it('takes other keys while work is under way, and gives them to the engine at once', async () => {
+  const renewed: unknown[] = [];
+  const going = Promise.withResolvers<void>();
+  const engine = await remote({
+    async layDown() {
+      await going.promise;
+      return {} as never;
+    },
+    renewKeys: (credentials) => {
+      renewed.push(credentials);
+      going.resolve();
+    },
+  });
+  const work = engine.layDown(JOB, () => undefined, new AbortController().signal);
+  engine.renewKeys({ ...KEYS, accessKeyId: 'later' });
+  await work;
+  expect(renewed).toEqual([{ ...KEYS, accessKeyId: 'later' }]);
 });
 
 it('hears a cancellation that comes in one breath with the request', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { OdoError } from '../../../src/errors.ts';
 import type { UnpackJob } from '../../../src/restore/unpack.ts';
 import { startUnpackingThread, type UnpackingThread } from '../../../src/restore/unpack-apart.ts';
+import { createRenewableKeys } from '../../../src/store/renewable-keys.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { answerError, beginContent, startScriptedServer } from '../store/scripted-s3.ts';
 
@@ -112,6 +113,35 @@ test('reads from S3 with the keys that it is given, and tells what it tries agai
     const got = await gather(remote.unpack(job, { onRetry: (error) => retries.push(error) }));
     expect(got.equals(plain)).toBe(true);
     expect(retries[0]).toMatchObject({ code: 'storeUnreachable' });
+  } finally {
+    await remote.close();
+    await server.close();
+  }
+});
+
+test('signs with the latest keys', async () => {
+  const signedBy: string[] = [];
+  const server = await startScriptedServer((request, response) => {
+    signedBy.push(/Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '');
+    return response.end(beginContent(request, response, packed));
+  });
+  const expiresAt = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+  const keys = createRenewableKeys();
+  const credentials = { accessKeyId: 'first', secretAccessKey: 'secret', expiresAt: expiresAt(1) };
+  keys.renew(credentials);
+  const store = { url: 's3://backups', endpoint: server.endpoint, region: 'us-east-1', credentials };
+  const remote = startUnpackingThread(store, keys);
+  try {
+    const job: UnpackJob = { object: { key: 'base.tar.gz', sizeBytes: packed.length }, codec: 'gzip', name: 'base' };
+    for (const accessKeyId of ['first', 'second']) {
+      keys.renew({ ...credentials, accessKeyId, expiresAt: expiresAt(2) });
+      signedBy.length = 0;
+      await gather(remote.unpack(job));
+      expect(new Set(signedBy)).toEqual(new Set([accessKeyId]));
+    }
+    // What was sent first and comes last does not count.
+    keys.renew({ ...credentials, accessKeyId: 'outdated', expiresAt: expiresAt(1) });
+    expect(keys.current()).toMatchObject({ accessKeyId: 'second' });
   } finally {
     await remote.close();
     await server.close();

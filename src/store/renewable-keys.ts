@@ -1,0 +1,31 @@
+import type { S3Credentials } from './s3-credentials.ts';
+
+/** The keys that open stores sign with. They may be exchanged for later ones at any time: each request takes what is there then. */
+export interface RenewableKeys {
+  current(): S3Credentials | undefined;
+  /** Takes these from now on, unless they end before those that are there. */
+  renew(credentials: S3Credentials): void;
+  /** Has each new set told, until the function that it gives is called. */
+  onRenewal(tell: (credentials: S3Credentials) => void): () => void;
+}
+
+export function createRenewableKeys(): RenewableKeys {
+  const listeners = new Set<(credentials: S3Credentials) => void>();
+  let latest: S3Credentials | undefined;
+  return {
+    current: () => latest,
+    renew(credentials) {
+      if (latest && endOf(credentials) < endOf(latest)) return;
+      latest = credentials;
+      for (const tell of listeners) tell(credentials);
+    },
+    onRenewal(tell) {
+      listeners.add(tell);
+      return () => listeners.delete(tell);
+    },
+  };
+}
+
+function endOf({ expiresAt }: S3Credentials): number {
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
+}
