@@ -14,7 +14,8 @@ export type Phase =
   | 'check'
   | 'clean'
   | 'post-sql'
-  | 'list';
+  | 'list'
+  | 'follow';
 
 /** held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety · warning: true but unwelcome */
 export type ProofState = 'held' | 'failed' | 'unjudged' | 'warning';

@@ -1,5 +1,6 @@
 import { OdoError } from '../errors.ts';
 import { parseSetting } from '../postgres/own-settings.ts';
+import type { FollowRequest } from '../restore/follow-service.ts';
 import type {
   CopyRequest,
   DirectoryRequest,
@@ -68,6 +69,11 @@ export function repositoryRequest(args: Arguments, env: NodeJS.ProcessEnv): Repo
     store: { ...storeConfig(args, env), retryForMs: seconds(args, 'retry-for') * 1000 },
     ...(server === undefined ? {} : { server }),
   };
+}
+
+/** Which archive is followed, for which standby. */
+export function followRequest(args: Arguments, env: NodeJS.ProcessEnv): FollowRequest {
+  return { ...repositoryRequest(args, env), target: serviceTarget(args), spoolBytes: spoolBytes(args) };
 }
 
 /** Which service; every one of the three names is needed. */

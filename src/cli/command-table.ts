@@ -1,5 +1,5 @@
 import type { CommandEntry } from './command-entry.ts';
-import { agent, check, clean, config, list, promote, restore, rollback, showOne, status, temporary } from './commands.ts';
+import { agent, check, clean, config, follow, list, promote, restore, rollback, showOne, status, temporary } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { manPage } from './man-page.ts';
 import type { Topic } from './topics.ts';
@@ -27,6 +27,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     topics: ['service', 'output'],
     also: ['stall-timeout'],
     run: promote,
+  },
+  {
+    name: 'follow',
+    describe: 'bring a standby what is archived after its restore, until odo promote, or a signal that ends it',
+    topics: ['store', 'service', 'output'],
+    also: ['spool'],
+    run: follow,
   },
   {
     name: 'check',

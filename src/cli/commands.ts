@@ -3,6 +3,7 @@ import type { Proof, Report } from '../events.ts';
 import { serveAgent } from '../restore/agent.ts';
 import { listBackups, showBackup } from '../restore/catalogue.ts';
 import { createDirectoryEngine } from '../restore/directory-engine.ts';
+import { followService } from '../restore/follow-service.ts';
 import { promoteService } from '../restore/promote-service.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { CopyRequest, DirectoryRequest, RepositoryRequest, ServiceRequest } from '../restore/request.ts';
@@ -14,7 +15,7 @@ import { listTemporary, stopTemporary } from '../restore/temporary-servers.ts';
 import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
 import { settleStore } from '../store/open.ts';
 import type { Arguments } from './argument-values.ts';
-import { repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
+import { followRequest, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, somebodyToAsk } from './ask.ts';
 import { reportConfig } from './config-report.ts';
 import type { Result } from './render.ts';
@@ -102,6 +103,9 @@ export const promote: Command = async (args, { report, signal, show }) =>
       { report, signal, version: VERSION },
     ),
   );
+
+export const follow: Command = async (args, { env, report, signal, show }) =>
+  show(await followService(followRequest(args, env), { report, signal, version: VERSION }));
 
 export const status: Command = async (args, { report, signal, show }) =>
   show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));

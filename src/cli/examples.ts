@@ -12,5 +12,6 @@ export const EXAMPLES: readonly (readonly [line: string, words: string])[] = [
   ['odo -u s3://backups/shop … --dry-run', 'make every check, print the plan, touch nothing'],
   ['odo list -u s3://backups/shop', 'every backup, and what can be recovered'],
   ['odo -u s3://backups/shop --into /srv/pgdata', 'into a directory, without Docker'],
+  ['odo follow -u s3://backups/shop -v db -n db -f compose.yaml', 'bring a standby what is archived, until it is promoted'],
   ['odo rollback -v db -n db -f compose.yaml', 'put back what was there before a restore that did not end well'],
 ];

@@ -17,6 +17,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   clean: 'cleaning up',
   'post-sql': 'running scripts',
   list: 'reading the catalogue',
+  follow: 'following the archive',
 };
 
 /** A phase that is under way. */

@@ -20,8 +20,9 @@ export interface TextOptions {
   colors: ColorSupportLevel;
 }
 
-/** Between two lines of progress where there is no terminal. */
+/** Between two lines of progress where there is no terminal; and where it goes on for weeks, as far as there is something new. */
 const PLAIN_INTERVAL_MS = 5000;
+const PLAIN_FOLLOW_INTERVAL_MS = 60_000;
 /** Between two looks at the clock, whatever happens: also when nothing does, how long it lasts is shown. */
 const TICK_MS = 1000;
 /** Between two drawings of the display at least. */
@@ -74,9 +75,11 @@ export function createTextRenderer(options: TextOptions): Renderer {
   function tick(): void {
     if (options.live) {
       draw();
-    } else if (performance.now() - lastShownAt >= PLAIN_INTERVAL_MS) {
+    } else {
+      const intervalMs = running.has('follow') ? PLAIN_FOLLOW_INTERVAL_MS : PLAIN_INTERVAL_MS;
+      if (performance.now() - lastShownAt < intervalMs) return;
       lastShownAt = performance.now();
-      for (const one of underway()) line(progressLine(one));
+      for (const one of underway()) if (one.phase !== 'follow' || one.silentMs < intervalMs) line(progressLine(one));
     }
   }
 

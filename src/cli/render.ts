@@ -1,6 +1,7 @@
 import type { OdoError } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
 import type { ListReport, ShowReport } from '../restore/catalogue.ts';
+import type { Following } from '../restore/follow-service.ts';
 import type { Promotion } from '../restore/promote-service.ts';
 import type { Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
@@ -21,6 +22,7 @@ export type Result =
   | Receipt
   | Rollback
   | Promotion
+  | Following
   | CheckReport
   | StatusReport
   | CleanReport

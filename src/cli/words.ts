@@ -1,4 +1,5 @@
 import type { Proof } from '../events.ts';
+import type { Following } from '../restore/follow-service.ts';
 import { formatBytes } from '../restore/format-bytes.ts';
 import type { Promotion } from '../restore/promote-service.ts';
 import type { MomentReport, Plan, Receipt } from '../restore/receipt.ts';
@@ -24,6 +25,8 @@ export function resultWords(result: Result, columns?: number): string {
       return rollbackWords(result);
     case 'promotion':
       return promotionWords(result);
+    case 'following':
+      return followingWords(result);
     case 'check':
       return checkWords(result);
     case 'status':
@@ -146,6 +149,17 @@ function promotionWords({ service, volume, dataDirectory, target, reached, notes
     ['last commit', reached.lastCommitTime],
   ];
   return ['promoted', table(rows), ...notes.map((note) => `note: ${note}`)].join('\n');
+}
+
+function followingWords({ ended, service, volume, replayLsn, lastCommitTime, walSegments, readBytes, notes }: Following): string {
+  const rows: [string, string | undefined][] = [
+    ['volume', `${volume}, service ${service}`],
+    ['fetched', `${walSegments} WAL segments, from ${formatBytes(readBytes)}`],
+    ['replayed to', replayLsn],
+    ['last commit', lastCommitTime],
+  ];
+  const title = ended === 'promoted' ? 'following has ended: the server is promoted' : 'following has ended';
+  return [title, table(rows), ...notes.map((note) => `note: ${note}`)].join('\n');
 }
 
 function rollbackWords(result: Rollback): string {

@@ -131,11 +131,22 @@ async function create(engine: DockerEngine, options: RestoreContainerOptions): P
     }
     if (status === 409) {
       throw new OdoError('unsafeTarget', `another odo is at work: ${await holderOf(engine, options.name)}`, {
-        hint: `wait for it to end; \`docker ps --filter name=${options.name}\` shows its container, which ends with the command it belongs to`,
+        hint: `wait for it to end, or end it; \`docker ps --filter name=${options.name}\` shows its container, which ends with the command it belongs to`,
         cause: error,
       });
     }
     throw translateDockerError(error, `create container ${options.name}`, { refused: 'serviceNotFound' });
+  }
+}
+
+/** What the running container of that name is there for; undefined when there is none, or it is none of ODO's. */
+export async function roleOfContainer(engine: DockerEngine, name: string): Promise<string | undefined> {
+  try {
+    const { State, Config } = await engine.docker.getContainer(name).inspect();
+    return State.Running ? Config.Labels[ROLE_LABEL] : undefined;
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw translateDockerError(error, `look at container ${name}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
-import type { FinishOptions, LayDownJob, Target } from './engine.ts';
+import type { FinishOptions, FollowJob, LayDownJob, Target } from './engine.ts';
 import type { SuspectPage } from './verified-cluster.ts';
 
 /**
@@ -14,6 +14,7 @@ export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
   | { id: number; do: 'status' | 'clean'; target: Target }
   | { id: number; do: 'layDown' | 'feed'; job: LayDownJob }
+  | { id: number; do: 'follow'; job: FollowJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'swap'; target: Target }
   | { id: number; do: 'takeBack' | 'rollback'; target: Target }

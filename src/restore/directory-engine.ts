@@ -9,6 +9,7 @@ import type { Place } from '../target/place.ts';
 import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
+import { followRound } from './follow-round.ts';
 import { layDownBackup } from './lay-down-backup.ts';
 import { probeTarget } from './probe-target.ts';
 import { discardStaging, isOfThisBoot } from './staging.ts';
@@ -21,7 +22,7 @@ export function createDirectoryEngine(): Engine {
   const feedings = new Map<string, Feeding>();
   const keys = createRenewableKeys();
 
-  function takeKeys({ store }: LayDownJob): void {
+  function takeKeys({ store }: Pick<LayDownJob, 'store'>): void {
     if (store.credentials) keys.renew(store.credentials);
   }
 
@@ -66,6 +67,10 @@ export function createDirectoryEngine(): Engine {
         signal.removeEventListener('abort', stop);
       }
       return feeding.total();
+    },
+    async follow(job, report, signal) {
+      takeKeys(job);
+      return followRound(job, keys, report, signal);
     },
     renewKeys: keys.renew,
     swap: (target) => locked(target, () => exchange(target)),

@@ -8,6 +8,7 @@ import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
+import type { TopUp } from '../wal/top-up-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { VolumeStatus } from './status.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
@@ -103,6 +104,25 @@ export interface FedWal {
   peakMemoryBytes: number;
 }
 
+/** One round of following the archive, as plain JSON. Holds secrets: never print it. */
+export interface FollowJob {
+  store: StoreConfig;
+  repository: RepositoryRef;
+  pgdata: Place;
+  /** How much WAL may wait in the spool ahead of the server. */
+  spoolBytes: number;
+  /** Up to where the server has replayed; when it does not say, its last restartpoint counts. */
+  replayLsn?: string;
+  /** The server's recovery_target_timeline. */
+  targetTimeline: string;
+  /** How long to rest after it, where the archive has nothing new. */
+  restMs: number;
+}
+
+export interface FollowRound extends TopUp {
+  readBytes: number;
+}
+
 export interface FinishOptions {
   target: Target;
   /** Keep the old content in `previous`. */
@@ -132,6 +152,11 @@ export interface Engine {
    * recovery then. An abort of the signal has the same effect.
    */
   feed(job: LayDownJob, report: Report, signal: AbortSignal): Promise<FedWal>;
+  /**
+   * One round of following the archive for a standby that a restore has left waiting: what it has not replayed yet goes into the spool, as far as there is room, what it has
+   * leaves it. Resolves to undefined as soon as no standby waits there any more. The lock is held all the time.
+   */
+  follow(job: FollowJob, report: Report, signal: AbortSignal): Promise<FollowRound | undefined>;
   /** Other keys for the jobs under way, whose own end soon. */
   renewKeys(credentials: S3Credentials): void;
   /** Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still lives. */

@@ -45,7 +45,7 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
   ]);
 }
 
-export function commandFor(name: 'rollback' | 'clean' | 'promote', request: { target: ServiceTarget }): string {
+export function commandFor(name: 'rollback' | 'clean' | 'promote' | 'follow', request: { target: ServiceTarget }): string {
   const { volume, service, composeFiles, projectName, namedImage } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];
   if (projectName !== undefined) words.push('--project-name', projectName);

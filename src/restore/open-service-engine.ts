@@ -1,13 +1,25 @@
 import os from 'node:os';
 import type { Mount } from '../docker/mount.ts';
 import { networkFor } from '../docker/network.ts';
-import { HOLDER_LABEL, openRestoreContainer, type RestoreMount } from '../docker/restore-container.ts';
+import {
+  HOLDER_LABEL,
+  openRestoreContainer,
+  type RestoreMount,
+  ROLE_LABEL,
+  roleOfContainer,
+} from '../docker/restore-container.ts';
 import { OdoError } from '../errors.ts';
 import { addressesOf, localStore, type StoreConfig } from '../store/open.ts';
 import type { Engine } from './engine.ts';
 import type { FoundService } from './prove-service.ts';
 import { openRemoteEngine } from './remote-engine.ts';
 import type { ServiceTarget } from './request.ts';
+
+/**
+ * What a container works for. restore: what changes the volume · follow: it brings a standby its WAL, for as long as that is one · status: it only
+ * looks, and takes no lock
+ */
+export type Role = 'restore' | 'follow' | 'status';
 
 /**
  * Runs the restore image over a service's volumes, mounted where the service mounts them. The container's name is made from the
@@ -18,7 +30,7 @@ export async function openServiceEngine(
   mounts: readonly Mount[],
   request: { target: ServiceTarget; store?: StoreConfig },
   context: { version: string },
-  role: 'restore' | 'status' = 'restore',
+  role: Role = 'restore',
 ): Promise<Engine> {
   const { image, network } = request.target;
   const container = await openRestoreContainer(
@@ -30,7 +42,10 @@ export async function openServiceEngine(
       // What only works on the volume needs no network, so that no trouble of the network can be in its way.
       network: request.store ? networkFor(addressesOf(request.store), network) : 'none',
       name: nameFor(found.data.mount.source, role),
-      labels: { [HOLDER_LABEL]: `process ${process.pid} on ${os.hostname()} since ${new Date().toISOString()}` },
+      labels: {
+        [ROLE_LABEL]: role,
+        [HOLDER_LABEL]: `${role === 'follow' ? 'odo follow, ' : ''}process ${process.pid} on ${os.hostname()} since ${new Date().toISOString()}`,
+      },
     },
     // Cancelling is told to the engine in words, so that it can leave things tidy; the container is not shot.
     new AbortController().signal,
@@ -44,10 +59,15 @@ function repositoryMounts(store: StoreConfig): RestoreMount[] {
   return folder === undefined ? [] : [{ type: 'bind', source: folder, destination: folder, readOnly: true }];
 }
 
-/** A look at the status takes no lock, so its container's name is its own. */
-function nameFor(source: string, role: 'restore' | 'status'): string {
-  const name = `odo-${role}-${source.replace(/[^a-zA-Z0-9_.-]+/g, '-')}`;
-  return role === 'status' ? `${name}-${process.pid}` : name;
+/** Whether an `odo follow` works on the service's volume now. */
+export async function isFollowed({ docker, data }: FoundService): Promise<boolean> {
+  return (await roleOfContainer(docker, nameFor(data.mount.source, 'follow'))) === 'follow';
+}
+
+/** A look at the status takes no lock, so its container's name is its own. All others have one name, so that they keep each other off. */
+function nameFor(source: string, role: Role): string {
+  const volume = source.replace(/[^a-zA-Z0-9_.-]+/g, '-');
+  return role === 'status' ? `odo-status-${volume}-${process.pid}` : `odo-restore-${volume}`;
 }
 
 function toRestoreMount(mount: Mount): RestoreMount {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { containerState, startContainer } from '../docker/container.ts';
 import { startService } from '../docker/project.ts';
 import { resolveService } from '../docker/service.ts';
@@ -8,6 +9,7 @@ import type { TargetProbe } from '../target/probe.ts';
 import { checkCollations } from './check-collations.ts';
 import type { Target } from './engine.ts';
 import { withLeftovers } from './failure-hints.ts';
+import { isFollowed } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import type { ServiceTarget } from './request.ts';
@@ -28,6 +30,10 @@ export interface Promotion {
   notes: string[];
 }
 
+/** How long an odo follow may take to end by itself, and how often is looked whether it has. */
+const UNFOLLOWED_MS = 60_000;
+const LOOK_EVERY_MS = 200;
+
 /**
  * Ends the recovery of a server that a restore has left waiting at its target (started first, where it was shut down there), and finishes the
  * restore: settings out, WAL and old data away. A server that was promoted by hand meanwhile is only cleaned up after.
@@ -38,7 +44,11 @@ export async function promoteService(
 ): Promise<Promotion> {
   const { report, signal } = context;
   const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true }));
-  const { engine, place } = await openOnJournal(found, request.target, context.version);
+  // Who brings a standby its WAL holds the volume as long as that is one.
+  const followed = await isFollowed(found);
+  const opened = await openOnJournal(found, request.target, context.version, followed ? 'status' : 'restore');
+  const { place } = opened;
+  let { engine } = opened;
   try {
     const { pgdata } = await engine.probe(place);
     const awaited = demandWaiting(pgdata, found);
@@ -51,12 +61,16 @@ export async function promoteService(
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
     const collations = await checkCollations(steady, report);
-    const notes = await cleanUp(
-      engine,
-      { target: targetOf(place, pgdata), archiving: awaited, keepPrevious: awaited.keepPrevious },
-      steady,
-      report,
-    ).catch((thrown: unknown) => {
+    const finish = async () => {
+      if (followed) {
+        await engine.close();
+        await untilUnfollowed(found);
+        engine = (await openOnJournal(found, request.target, context.version)).engine;
+      }
+      const { keepPrevious } = awaited;
+      return cleanUp(engine, { target: targetOf(place, pgdata), archiving: awaited, keepPrevious }, steady, report);
+    };
+    const notes = await finish().catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);
     });
     return {
@@ -70,6 +84,19 @@ export async function promoteService(
     };
   } finally {
     await engine.close().catch(() => undefined);
+  }
+}
+
+/** It sees by itself that its standby is none any more. */
+async function untilUnfollowed(found: FoundService): Promise<void> {
+  const deadline = performance.now() + UNFOLLOWED_MS;
+  while (await isFollowed(found)) {
+    if (performance.now() > deadline) {
+      throw new OdoError('unsafeTarget', `the odo follow that works on volume ${found.data.mount.source} does not end`, {
+        hint: 'end it',
+      });
+    }
+    await sleep(LOOK_EVERY_MS);
   }
 }
 

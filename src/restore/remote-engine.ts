@@ -4,12 +4,15 @@ import type { Report } from '../events.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
-import type { Engine, FedWal, LaidDown, LayDownJob, Target } from './engine.ts';
+import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Target } from './engine.ts';
 import { supplyKeys } from './renew-keys.ts';
 import type { VolumeStatus } from './status.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
+
+/** What needs the store, and so its keys. */
+type Work = { do: 'layDown' | 'feed'; job: LayDownJob } | { do: 'follow'; job: FollowJob };
 
 interface Waiting {
   report: Report;
@@ -65,8 +68,23 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
   const tellAgent = (request: AgentRequest) => void container.send(JSON.stringify(request)).catch(() => undefined);
   const renewKeys = (credentials: S3Credentials) => tellAgent({ do: 'renew', credentials });
   const keys = supplyKeys(renewKeys);
-  const work = (what: 'layDown' | 'feed', job: LayDownJob, tell: Report, signal: AbortSignal) =>
-    keys.during(job.store, tell, signal, (store) => call({ do: what, job: { ...job, store } }, tell));
+  const work = (request: Work, tell: Report, signal: AbortSignal) =>
+    keys.during(request.job.store, tell, signal, (store) => {
+      const job = { ...request.job, store };
+      return call({ ...request, job } as Work, tell);
+    });
+
+  /** The same of one that an abort of the signal ends. */
+  async function workUntil(signal: AbortSignal, request: Work, tell: Report): Promise<unknown> {
+    if (signal.aborted) throw cancelled(signal.reason);
+    const cancel = () => tellAgent({ do: 'cancel' });
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await work(request, tell, signal);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
 
   const theirs = await greeted.promise.catch(async (error: unknown) => {
     await container.end().catch(() => undefined);
@@ -91,21 +109,17 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
       await call({ do: 'clean', target });
     },
     async layDown(job, tell, signal) {
-      if (signal.aborted) throw cancelled(signal.reason);
-      const cancel = () => tellAgent({ do: 'cancel' });
-      signal.addEventListener('abort', cancel, { once: true });
-      try {
-        return (await work('layDown', job, tell, signal)) as LaidDown;
-      } finally {
-        signal.removeEventListener('abort', cancel);
-      }
+      return (await workUntil(signal, { do: 'layDown', job }, tell)) as LaidDown;
     },
     async feed(job, tell, signal) {
       // Feeding ends with the container; whoever waits no longer wants to hear of it.
       const dropped = new Promise<never>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
       });
-      return Promise.race([work('feed', job, tell, signal) as Promise<FedWal>, dropped]);
+      return Promise.race([work({ do: 'feed', job }, tell, signal) as Promise<FedWal>, dropped]);
+    },
+    async follow(job, tell, signal) {
+      return ((await workUntil(signal, { do: 'follow', job }, tell)) as FollowRound | null) ?? undefined;
     },
     renewKeys,
     async swap(target: Target) {

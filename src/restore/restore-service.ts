@@ -79,7 +79,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       phases,
     };
     if (request.standby && restored.waits) {
-      const notes = await standbyNotes(request, openServiceDatabase(address, signal));
+      const notes = await standbyNotes(request, proven.source.wal, openServiceDatabase(address, signal));
       return {
         ...receipt,
         finishedAt: new Date().toISOString(),

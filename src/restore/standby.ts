@@ -1,12 +1,13 @@
 import { OdoError } from '../errors.ts';
 import { commandLineSettings, STANDBY_CRITICAL } from '../postgres/recovery-settings.ts';
 import { parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
+import { shownUrl } from '../store/url.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
-import { commandFor } from './failure-hints.ts';
+import { commandFor, shellWord } from './failure-hints.ts';
 import type { Finding } from './proofs.ts';
 import type { Source } from './prove-repository.ts';
 import type { FoundService } from './prove-service.ts';
-import type { RestoreRequest, ServiceTarget } from './request.ts';
+import type { RepositoryRequest, RestoreRequest, ServiceTarget } from './request.ts';
 import type { ServerStatus, ServiceDatabase } from './service-database.ts';
 
 /** What the journal says of where a standby waits. */
@@ -41,7 +42,8 @@ export function lastTimeline({ backup, wal }: Source): number | undefined {
 
 /** What the person has to know of a server that is a standby now. */
 export async function standbyNotes(
-  request: { target: ServiceTarget; standby?: RestoreRequest['standby'] },
+  request: RepositoryRequest & { target: ServiceTarget; standby?: RestoreRequest['standby'] },
+  { source }: Pick<WalPlan, 'source'>,
   database: Pick<ServiceDatabase, 'query'>,
 ): Promise<string[]> {
   const hasPrimary = request.standby?.primaryConninfo !== undefined;
@@ -50,10 +52,22 @@ export async function standbyNotes(
     ? 'it streams from its primary'
     : hasPrimary
       ? "it is not connected to its primary yet, and goes on trying; the service's log says why, pg_stat_wal_receiver when it is"
-      : 'it was given no primary, so nothing brings it what is archived from now on: restore again for that';
+      : 'it was given no primary, so that it stays there until something is brought to it';
   return [
     `the server is a standby and answers read-only; it has replayed what the archive held, and ${follows}`,
+    ...(source === 'archive'
+      ? [`to bring it what is archived from now on, as long as this runs: ${followCommand(request)}`]
+      : []),
     `to make it a primary: ${commandFor('promote', request)}`,
     `to go back to the old data: ${commandFor('rollback', request)}`,
   ];
+}
+
+/** Keys are taken from where they came from; what else the store needs is named again. */
+function followCommand(request: RepositoryRequest & { target: ServiceTarget }): string {
+  const { store, server } = request;
+  const words = ['-u', shownUrl(store.url)];
+  if (store.endpoint !== undefined) words.push('--endpoint', shownUrl(store.endpoint));
+  if (server !== undefined) words.push('--server', server);
+  return [commandFor('follow', request), ...words.map(shellWord)].join(' ');
 }

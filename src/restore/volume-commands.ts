@@ -1,7 +1,7 @@
 import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
 import type { Engine, Target } from './engine.ts';
-import { openServiceEngine } from './open-service-engine.ts';
+import { openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
@@ -54,7 +54,7 @@ export async function cleanVolume(target: ServiceTarget, context: Context): Prom
 async function onVolume<T>(
   target: ServiceTarget,
   context: Context,
-  role: 'restore' | 'status',
+  role: Role,
   work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
 ): Promise<T> {
   const found = await demandService(target, context, { alone: false });
@@ -71,7 +71,7 @@ export async function openOnJournal(
   found: FoundService,
   target: ServiceTarget,
   version: string,
-  role: 'restore' | 'status' = 'restore',
+  role: Role = 'restore',
 ): Promise<{ engine: Engine; place: Target }> {
   const { service, data } = found;
   const place: Target = { pgdata: data.place, tablespaces: [] };
@@ -97,7 +97,7 @@ function adviceOn(status: VolumeStatus): string {
       return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
     case 'swapped':
       if (status.isStandby) {
-        return 'the restored server is a standby: odo promote makes it a primary, odo rollback goes back to the old data';
+        return 'the restored server is a standby: odo follow brings it what is archived, odo promote makes it a primary, odo rollback goes back to the old data';
       }
       if (status.waitsAt !== undefined) {
         return `the restored server stops at ${status.waitsAt} and waits there: odo promote ends its recovery, odo rollback goes back to the old data`;

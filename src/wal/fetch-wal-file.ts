@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { promisify } from 'node:util';
 import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
@@ -11,10 +12,12 @@ import type { WalPlan } from './wal-plan.ts';
 /** What the fetching of one file has to know of the restore it is for. */
 export interface WalSource {
   store: ObjectStore;
-  plan?: Extract<WalPlan, { source: 'archive' }>;
+  plan?: Pick<Extract<WalPlan, { source: 'archive' }>, 'spans' | 'segmentSizeBytes'>;
   /** What the backup says of its cluster; every segment must be of it. Without it, only sizes are checked. */
   cluster?: { postgresMajor?: number | undefined; systemIdentifier?: string | undefined };
   owner?: Owner | undefined;
+  /** A file is flushed before it gets its name: nobody flushes all of them later. */
+  isDurable?: boolean;
 }
 
 /** Told of bytes as they come and go. */
@@ -44,6 +47,7 @@ export async function fetchWalFile(
       tally.wrote(chunk.length);
     }
     if (source.owner && process.getuid?.() === 0) fs.fchownSync(fd, source.owner.uid, source.owner.gid);
+    if (source.isDurable) await promisify(fs.fdatasync)(fd);
   } catch (error) {
     throw error instanceof OdoError && error.code === 'notFound' ? lost(source, file, error) : error;
   } finally {

@@ -6,11 +6,13 @@ import { isSegmentName } from '../postgres/wal-names.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { filesToReplay } from './replay-files.ts';
 import { COMPLETE_MARKER } from './restore-command.ts';
+import type { WalPlan } from './wal-plan.ts';
 
 /** How many files are on their way at once: enough to hide the latency of a request each, few enough to keep memory flat. */
 const IN_FLIGHT = 6;
 
 export interface SpoolJob extends WalSource {
+  plan?: Extract<WalPlan, { source: 'archive' }>;
   /** Where segments come from; without one the spool stays empty (the backup brings its own WAL). */
   archive?: WalArchive | undefined;
   /** The spool's directory; created here. */

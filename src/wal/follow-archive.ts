@@ -54,7 +54,7 @@ function demandWhole(missing: string, mustHave: string): void {
 }
 
 /** The rest of the way from a segment that lies on it. */
-function spansFrom(spans: readonly TimelineSpan[], segment: string): TimelineSpan[] {
+export function spansFrom(spans: readonly TimelineSpan[], segment: string): TimelineSpan[] {
   const at = spans.findIndex(({ timeline }) => timeline === timelineOfName(segment));
   const [first, ...rest] = spans.slice(Math.max(at, 0));
   return first ? [{ ...first, firstSegment: segment }, ...rest] : [];

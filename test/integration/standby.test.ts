@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
-import { createBucket, emptyBucket } from './parts/s3.ts';
+import { type RunningOdo, startOdo } from './parts/running-odo.ts';
+import { createBucket, emptyBucket, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
+import { restoreContainers } from './parts/service-before.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const DATA = '/var/lib/postgresql/data';
@@ -27,7 +30,8 @@ describe('a standby', () => {
     project = writeProject({
       image: 'postgres:17',
       mountAt: DATA,
-      extra: '    network_mode: host\n    command: ["postgres", "-c", "listen_addresses="]',
+      extra:
+        '    network_mode: host\n    command: ["postgres", "-c", "listen_addresses=", "-c", "wal_retrieve_retry_interval=500ms"]',
     });
     await project.compose('up', '-d', 'db');
     // Not the server that the entry point starts to make the cluster, and stops again.
@@ -38,6 +42,8 @@ describe('a standby', () => {
   });
 
   afterAll(async () => {
+    // One that a failed test has left is ended with its container.
+    for (const running of following) running.signal('SIGKILL');
     await project?.down();
     await source?.remove();
     if (bucket) await emptyBucket(bucket);
@@ -49,11 +55,34 @@ describe('a standby', () => {
   const inRecovery = () => project.sql('select pg_is_in_recovery()');
   const ownWords = () => project.inVolume('cat /v/postgresql.auto.conf');
 
-  it('without a primary follows the archive as far as it reached, stays one over a restart, and odo rollback gives it up', async () => {
+  const following: RunningOdo[] = [];
+  const follower = () => `odo-restore-${project.volume}`;
+
+  /** Starts odo follow, and comes back when it is at work. */
+  async function follow(endpoint = S3_ENDPOINT): Promise<RunningOdo> {
+    const running = startOdo(['follow', '-u', `s3://${bucket}/backups`, ...names(), '--retry-for', '5', '--json'], {
+      env: { S3_ENDPOINT: endpoint },
+    });
+    following.push(running);
+    const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
+    await Promise.race([until('it follows', async () => running.stderr().includes('"follow"')), ended]);
+    ended.catch(() => undefined);
+    return running;
+  }
+
+  /** Writes a row on the source and archives it, and waits until the standby has it. */
+  async function expectToCome(what: string): Promise<void> {
+    await source.sql(`insert into rows values ('${what}')`);
+    await source.archiveAll();
+    await until(`the standby has '${what}'`, async () => (await rows()).includes(what), 120_000);
+  }
+
+  it('without a primary holds what the archive held, and stays one over a restart', async () => {
     const receipt = await odoReceipt(args());
     expect(receipt).toMatchObject({ standby: { hasPrimary: false }, reached: { timeline: 1, lsn: expect.any(String) } });
-    expect(receipt.notes.slice(-3)).toEqual([
-      expect.stringMatching(/it was given no primary, so nothing brings it what is archived from now on/),
+    expect(receipt.notes.slice(-4)).toEqual([
+      expect.stringMatching(/it was given no primary/),
+      expect.stringMatching(/as long as this runs: odo follow -v db .* -u s3:\S+backups --endpoint/),
       expect.stringMatching(/^to make it a primary: odo promote /),
       expect.stringMatching(/^to go back to the old data: odo rollback /),
     ]);
@@ -64,11 +93,57 @@ describe('a standby', () => {
     expect(status).toMatchObject({
       state: 'swapped',
       isStandby: true,
-      advice: expect.stringMatching(/is a standby: odo promote/),
+      advice: expect.stringMatching(/is a standby: odo follow/),
     });
     const clean = await odo(['clean', ...names()]);
     expect([clean.code, clean.stderr]).toEqual([24, expect.stringMatching(/has not finished its recovery/)]);
+  });
 
+  it('gets what is archived later from odo follow, alone on the volume, which ends when it is told to', async () => {
+    const first = await follow();
+    await expectToCome('archived later');
+    const inspected = await mustRun('docker', ['inspect', follower()]);
+    for (const secret of [S3_KEYS.AWS_ACCESS_KEY_ID, S3_KEYS.AWS_SECRET_ACCESS_KEY]) expect(inspected).not.toContain(secret);
+    const others = [['follow', '-u', `s3://${bucket}/backups`], ['rollback'], ['clean']];
+    for (const other of others) {
+      const refused = await odo([...other, ...names()]);
+      expect([refused.code, refused.stderr]).toEqual([24, expect.stringMatching(/another odo is at work: odo follow, process/)]);
+    }
+    expect(await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', follower()])).toBe('true');
+
+    first.signal('SIGTERM');
+    const { code, stdout, stderr } = await first.outcome;
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'following', ended: 'told', replayLsn: expect.any(String) });
+    expect(JSON.parse(stdout).walSegments).toBeGreaterThan(0);
+    expect(await restoreContainers(project.volume)).toBe('');
+  });
+
+  it('waits when nobody follows, and gets the rest when somebody does again, over a crash and a new timeline of the source, too', async () => {
+    await source.sql("insert into rows values ('while nobody followed')");
+    await source.archiveAll();
+    await project.compose('restart', '-t', '60', 'db');
+    await until('the standby answers', async () => (await inRecovery().catch(() => '')) === 't');
+    expect(await rows()).not.toContain('while nobody followed');
+    const proxy = await startFaultProxy();
+    const cutOff = await follow(proxy.endpoint);
+    await proxy.goAway();
+    const failed = await cutOff.outcome;
+    expect([failed.code, failed.stderr]).toEqual([10, expect.stringMatching(/the server stays a standby with what it has/)]);
+
+    const second = await follow();
+    await until('the standby has it', async () => (await rows()).includes('while nobody followed'), 120_000);
+    await source.promote();
+    await expectToCome('on timeline 2');
+    // What it has replayed since its last restartpoint it must have by itself.
+    await project.compose('kill', '-s', 'KILL', 'db');
+    await project.compose('start', 'db');
+    await until('the standby answers', async () => (await inRecovery().catch(() => '')) === 't');
+    await expectToCome('after a crash');
+
+    second.signal('SIGINT');
+    const { code, stderr } = await second.outcome;
+    expect(code, stderr).toBe(0);
     expect((await odo(['rollback', ...names()])).code).toBe(0);
     await until(
       'the old data is back',
@@ -76,7 +151,7 @@ describe('a standby', () => {
     );
   });
 
-  it('with a primary streams from it, and is promoted only by odo promote; the password is told nowhere', async () => {
+  it('with a primary streams from it, and is promoted only by odo promote, which ends odo follow; the password is told nowhere', async () => {
     const outcome = await odo(args('--json'), { env: { PRIMARY_CONNINFO: conninfo } });
     expect(outcome.code, outcome.stderr).toBe(0);
     const inspected = await mustRun('docker', ['inspect', await project.containerId('db')]);
@@ -86,18 +161,19 @@ describe('a standby', () => {
     expect(await ownWords()).toContain(SECRET);
 
     await source.sql("insert into rows values ('streamed, in no archive yet')");
-    await until(
-      'the standby streams',
-      async () => (await rows()) === 'in the archive, in the backup, streamed, in no archive yet',
-    );
+    await until('the standby streams', async () => (await rows()).includes('streamed, in no archive yet'));
     expect(await inRecovery()).toBe('t');
+    const beside = await follow();
 
     const promoted = await odo(['promote', ...names(), '--json']);
     expect(promoted.code, promoted.stderr).toBe(0);
-    expect(JSON.parse(promoted.stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 2 } });
+    expect(JSON.parse(promoted.stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 3 } });
+    const { code, stdout, stderr } = await beside.outcome;
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'following', ended: 'promoted' });
     expect(await inRecovery()).toBe('f');
     await project.sql("insert into rows values ('of its own')");
-    expect(await source.sql('select count(*) from rows')).toBe('3');
+    expect(await source.sql("select count(*) from rows where what = 'of its own'")).toBe('0');
     expect(await ownWords()).not.toMatch(new RegExp(`${SECRET}|>>> odo|restore_command`));
     expect(await project.inVolume('ls -A /v | grep -c -e odo -e standby.signal; true')).toBe('0');
   });

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { restoreRequest, seconds, serviceTarget, storeConfig } from '../../../src/cli/arguments.ts';
+import { followRequest, restoreRequest, seconds, serviceTarget, storeConfig } from '../../../src/cli/arguments.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { DEFAULT_IMAGE } from '../../../src/cli/version.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
@@ -48,6 +48,18 @@ describe('the command line of the original', () => {
     expect((await requestOf([...STORE, ...SERVICE, ...flags])).replaceConf).toBe(expected);
     expect((await requestOf([...STORE, ...flags, ...SERVICE])).replaceConf).toBe(expected);
   });
+});
+
+it('follows an archive for a service, with what that needs and no more', async () => {
+  const args = await argumentsOf('follow', ...STORE, ...SERVICE, '--server', 'shop', '--spool', '64M', '--retry-for', '7');
+  expect(followRequest(args, {})).toMatchObject({
+    store: { url: 's3://backups/shop', retryForMs: 7000 },
+    server: 'shop',
+    target: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'] },
+    spoolBytes: 64 * 2 ** 20,
+  });
+  await expect(argumentsOf('follow', ...STORE, ...SERVICE, '--standby')).rejects.toEqual(usage('standby'));
+  expect(() => followRequest({ ...args, spool: '1K' }, {})).toThrow(usage('--spool'));
 });
 
 describe('the store', () => {

@@ -86,6 +86,19 @@ describe('text', () => {
     ]);
   });
 
+  it('tells of what goes on for weeks each minute only, and nothing when there is nothing new', () => {
+    const renderer = plain();
+    renderer.event({ type: 'phase', phase: 'follow', state: 'started' });
+    const tellAndWait = (segments: number) => {
+      renderer.event({ type: 'progress', phase: 'follow', segments });
+      vi.advanceTimersByTime(30_000);
+    };
+    for (let segments = 1; segments <= 4; segments++) tellAndWait(segments);
+    vi.advanceTimersByTime(600_000);
+    const lines = err.trimEnd().split('\n');
+    expect(lines.map((line) => /(\d+) WAL segments fetched/.exec(line)?.[1])).toEqual(['2', '4']);
+  });
+
   it('writes progress over itself on a terminal, within its width, and leaves only what was printed', () => {
     const size = { columns: 40, rows: 10 };
     const screen = createTerminalScreen({ ...size, reflows: true });

@@ -133,3 +133,26 @@ test('a rollback tells whether it had anything to put back', () => {
   expect(resultWords({ ...result, rolledBack: false })).toMatch(/^nothing to roll back.*, and service db is started$/);
   expect(resultWords({ ...result, rolledBack: false, started: false })).toMatch(/^nothing to roll back.* of a restore$/);
 });
+
+test('what following came to is how far the server got, and how to go on', () => {
+  const result = {
+    kind: 'following',
+    volume: 'shop_db',
+    service: 'db',
+    dataDirectory: '/data',
+    ended: 'told',
+    replayLsn: '0/5000000',
+    walSegments: 3,
+    readBytes: 2048,
+    notes: ['the same command goes on'],
+  } as const;
+  const words = resultWords({ ...result, notes: [...result.notes] }).split('\n');
+  expect(words).toEqual([
+    'following has ended',
+    '  volume       shop_db, service db',
+    '  fetched      3 WAL segments, from 2.0 KiB',
+    '  replayed to  0/5000000',
+    'note: the same command goes on',
+  ]);
+  expect(resultWords({ ...result, ended: 'promoted', notes: [] })).toMatch(/^following has ended: the server is promoted\n/);
+});

@@ -7,7 +7,7 @@ import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent, Report } from '../../../src/events.ts';
 import { serveAgent } from '../../../src/restore/agent.ts';
 import { BUILD } from '../../../src/restore/build.ts';
-import type { Engine, FedWal, FinishOptions, LayDownJob, Target } from '../../../src/restore/engine.ts';
+import type { Engine, FedWal, FinishOptions, FollowJob, LayDownJob, Target } from '../../../src/restore/engine.ts';
 import { openRemoteEngine } from '../../../src/restore/remote-engine.ts';
 
 const TARGET: Target = {
@@ -20,6 +20,8 @@ const JOB = { target: TARGET, store: { url: 's3://bucket', credentials: KEYS } }
 /** What an image of this build says first. */
 const HELLO = `${JSON.stringify({ hello: { version: '1.0', build: BUILD } })}\n`;
 
+const FOLLOW_JOB = { store: { url: '/repository' } } as unknown as FollowJob;
+
 /** An engine of whose methods a test replaces those that it is about. */
 function engineWith(methods: Partial<Engine>): Engine {
   const unexpected = async () => {
@@ -30,6 +32,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     status: unexpected,
     layDown: unexpected,
     feed: unexpected,
+    follow: unexpected,
     swap: unexpected,
     takeBack: unexpected,
     rollback: unexpected,
@@ -357,6 +360,25 @@ it('tells a lost engine from a container that ended', async () => {
   const call = (await opened).swap(TARGET);
   output.destroy(new OdoError('dockerUnreachable', 'the connection was lost'));
   await expect(call).rejects.toMatchObject({ code: 'dockerUnreachable' });
+});
+
+it('carries a round of following, also when no standby is there any more, and ends it on request', async () => {
+  const rounds = [{ segments: 2, readBytes: 7, isFull: false }, undefined];
+  const engine = await remote({ follow: async () => rounds.shift() });
+  const { signal } = new AbortController();
+  expect(await engine.follow(FOLLOW_JOB, () => undefined, signal)).toEqual({ segments: 2, readBytes: 7, isFull: false });
+  expect(await engine.follow(FOLLOW_JOB, () => undefined, signal)).toBeUndefined();
+
+  const resting = await remote({
+    follow: (_job, report, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        report({ type: 'note', level: 'info', message: 'at rest' });
+      }),
+  });
+  const told = new AbortController();
+  const round = resting.follow(FOLLOW_JOB, () => told.abort(), told.signal);
+  await expect(round).rejects.toMatchObject({ code: 'cancelled' });
 });
 
 describe('feeding', () => {

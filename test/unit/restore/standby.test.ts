@@ -33,18 +33,25 @@ describe('a standby', () => {
 
   it('is told of with the way on, and without the address of its primary', async () => {
     const target = { volume: 'db', service: 'db', composeFiles: ['c.yaml'], image: 'odo:x' };
+    const credentials = { accessKeyId: 'key', secretAccessKey: 'hush' };
+    const store = { url: 's3://backups', endpoint: 'http://127.0.0.1:7480', credentials };
     const notes = (primaryConninfo: string | undefined, rows: string[][]) =>
-      standbyNotes({ target, standby: primaryConninfo === undefined ? {} : { primaryConninfo } }, { query: async () => rows });
+      standbyNotes({ target, store, server: 'shop', standby: primaryConninfo === undefined ? {} : { primaryConninfo } }, WAL, {
+        query: async () => rows,
+      });
     expect((await notes('host=h password=hush', [['streaming']]))[0]).toMatch(/it streams from its primary$/);
     expect((await notes('host=h password=hush', []))[0]).toMatch(/not connected to its primary yet/);
     const [alone, ...ways] = await notes(undefined, []);
     expect([alone, ways]).toEqual([
       expect.stringMatching(/given no primary/),
       [
+        'to bring it what is archived from now on, as long as this runs: odo follow -v db -n db -f c.yaml -u s3://backups --endpoint http://127.0.0.1:7480 --server shop',
         'to make it a primary: odo promote -v db -n db -f c.yaml',
         'to go back to the old data: odo rollback -v db -n db -f c.yaml',
       ],
     ]);
     expect((await notes('host=h password=hush', [])).join()).not.toContain('hush');
+    const included = await standbyNotes({ target, store, standby: {} }, { source: 'included' }, { query: async () => [] });
+    expect(included.join()).not.toContain('odo follow');
   });
 });
