@@ -46,7 +46,7 @@ export const restore: Command = async (args, { env, report, signal, show, logFil
     });
   }
   if (!request.dryRun) {
-    report({ type: 'note', level: 'info', message: `if this terminal is lost, the restore goes on and logs to ${logFile}` });
+    tellLogFile('restore', { report, logFile });
   }
   const confirm = (plan: Plan) => confirmPlan(plan, { yes: args.yes === true, signal });
   show(await run(request, { report, signal, version: VERSION, confirm }));
@@ -88,21 +88,17 @@ export const showOne: Command = async (args, { env, report, signal, show }) => {
   show(await showBackup(request, typeof args.id === 'string' ? args.id : 'latest', report, signal));
 };
 
-export const rollback: Command = async (args, { report, signal, show }) =>
-  show(
-    await rollbackService(
-      { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') },
-      { report, signal, version: VERSION },
-    ),
-  );
+export const rollback: Command = async (args, { report, signal, show, logFile }) => {
+  const request = { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') };
+  tellLogFile('rollback', { report, logFile });
+  show(await rollbackService(request, { report, signal, version: VERSION }));
+};
 
-export const promote: Command = async (args, { report, signal, show }) =>
-  show(
-    await promoteService(
-      { target: serviceTarget(args), stallTimeoutMs: seconds(args, 'stall-timeout') * 1000 },
-      { report, signal, version: VERSION },
-    ),
-  );
+export const promote: Command = async (args, { report, signal, show, logFile }) => {
+  const request = { target: serviceTarget(args), stallTimeoutMs: seconds(args, 'stall-timeout') * 1000 };
+  tellLogFile('promotion', { report, logFile });
+  show(await promoteService(request, { report, signal, version: VERSION }));
+};
 
 export const follow: Command = async (args, { env, report, signal, show }) =>
   show(await followService(followRequest(args, env), { report, signal, version: VERSION }));
@@ -110,13 +106,17 @@ export const follow: Command = async (args, { env, report, signal, show }) =>
 export const status: Command = async (args, { report, signal, show }) =>
   show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
 
-export const clean: Command = async (args, { report, signal, show }) =>
-  show(await cleanVolume(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
+export const clean: Command = async (args, { report, signal, show, logFile }) => {
+  const target = serviceTarget(args);
+  tellLogFile('clean-up', { report, logFile });
+  show(await cleanVolume(target, { report: unlessHeld(report), signal, version: VERSION }));
+};
 
-export const temporary: Command = async (args, { signal, show }) => {
+export const temporary: Command = async (args, { report, signal, show, logFile }) => {
   const name = args.name === undefined ? undefined : String(args.name);
-  if (args.action === 'stop') show(await stopTemporary(name, signal));
-  else show(await listTemporary(signal));
+  if (args.action !== 'stop') return show(await listTemporary(signal));
+  tellLogFile('stopping', { report, logFile });
+  show(await stopTemporary(name, signal));
 };
 
 export const config: Command = async (_args, { settings, show }) => show(reportConfig(settings));
@@ -130,6 +130,11 @@ async function settled<T extends RepositoryRequest>(request: T): Promise<T> {
 function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
   if ('into' in request) return restoreDirectory(request, context);
   return 'copy' in request ? restoreCopy(request, context) : restoreService(request, context);
+}
+
+/** Said first by every command that changes something. */
+function tellLogFile(what: string, { report, logFile }: Pick<CommandContext, 'report' | 'logFile'>): void {
+  report({ type: 'note', level: 'info', message: `if this terminal is lost, the ${what} goes on and logs to ${logFile}` });
 }
 
 /** For commands in which a check that held is no news. */

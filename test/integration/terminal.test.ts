@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connectDocker } from '../../src/docker/engine.ts';
 import type { Progress } from '../../src/events.ts';
 import { createTerminalScreen } from '../unit/cli/terminal-screen.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
@@ -51,13 +53,17 @@ describe('a restore on a terminal', () => {
   });
 
   const url = () => `s3://${repository.bucket}/backups/shop`;
-  const service = () => ['-u', url(), '-v', 'db', '-n', 'db', '-f', project.file];
+  const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
+  const service = () => ['-u', url(), ...names()];
   const into = () => ['-u', url(), '--into', path.join(env.TMPDIR ?? '', 'pgdata')];
 
   /** Runs it on a terminal of its own, which is gone when `hangUp` is called. */
-  function onTerminal(args: readonly string[]) {
+  function onTerminal(args: readonly string[], more: NodeJS.ProcessEnv = {}) {
     const command = ['stty', 'cols', `${COLUMNS}`, 'rows', '24;', 'exec', process.execPath, ODO, ...args].join(' ');
-    const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      env: { ...env, ...more },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     let shown = '';
     child.stdout.on('data', (chunk: Buffer) => {
       shown += chunk.toString('utf8');
@@ -139,6 +145,28 @@ describe('a restore on a terminal', () => {
     expect(screen.lines().some((text) => text.startsWith('✓ stopping the service ('))).toBe(true);
   });
 
+  it.each([
+    ['rollback', () => ['rollback', ...names()], 'nothing to roll back'],
+    ['promotion', () => ['promote', ...names()], 'no restore has left service db waiting'],
+    ['clean-up', () => ['clean', ...names()], 'cleaned: '],
+    ['stopping', () => ['temporary', 'stop', 'odo-test-nobody'], 'there is no temporary server odo-test-nobody'],
+  ])('the %s goes on when the terminal goes away, and logs to the file that it has named', async (name, args, end) => {
+    // The engine answers only when the terminal is gone.
+    const gate = await openGate(path.join(env.TMPDIR ?? '', 'docker.sock'));
+    try {
+      const terminal = onTerminal(args(), { DOCKER_HOST: gate.host });
+      await terminal.shows(`if this terminal is lost, the ${name} goes on and logs to`);
+      terminal.hangUp();
+      await logHas('the terminal is gone; the work goes on');
+      expect(terminal.shown()).toContain(logFile());
+      gate.open();
+      await logHas(end);
+      expect(terminal.shown()).not.toContain(end);
+    } finally {
+      await gate.close();
+    }
+  });
+
   it('goes on when nobody reads standard error any more, nor standard output', async () => {
     const child = spawn(process.execPath, [ODO, ...into()], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     await once(child.stderr, 'data');
@@ -176,6 +204,31 @@ describe('a restore on a terminal', () => {
     expect(logFile()).toBeUndefined();
   });
 });
+
+/** A socket that leads to the engine, through which nothing passes before it is opened. */
+async function openGate(socket: string) {
+  const { host } = await connectDocker(process.env, new AbortController().signal);
+  const opened = Promise.withResolvers<void>();
+  const connections = new Set<net.Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, async (near) => {
+    connections.add(near.on('error', () => undefined));
+    await opened.promise;
+    const far = net.connect({ path: host.replace(/^unix:\/\//, ''), allowHalfOpen: true });
+    connections.add(far.on('error', () => near.destroy()));
+    near.pipe(far).pipe(near);
+  });
+  server.listen(socket);
+  await once(server, 'listening');
+  return {
+    host: `unix://${socket}`,
+    open: opened.resolve,
+    async close() {
+      opened.resolve();
+      for (const connection of connections) connection.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 /** Of a download that took long enough to tell how fast it is. */
 function expectSensible(events: Progress[]): void {
