@@ -3,8 +3,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#define BZ_NO_STDIO
 #define LZ4F_STATIC_LINKING_ONLY
 #include "bzlib.h"
+#include "bzlib_private.h"
 #include "lz4frame.h"
 #include "lzma.h"
 #include "snappy-c.h"
@@ -54,6 +56,35 @@ int EXPORT(begin)(int wanted, uint32_t memory_limit) {
   }
   return NOT_SUPPORTED;
 }
+
+// Begins between two blocks of a bzip2 stream, where a byte may hold the end of one and the beginning of the other: as if the stream's header and the
+// blocks before had been read, whose checksums combine to combined_crc, and the first 8 - rest_bits bits of first_byte. What follows it comes by step().
+int EXPORT(begin_bzip2_block)(int level, uint32_t combined_crc, uint32_t first_byte, int rest_bits) {
+  int state = begin(BZIP2, 0);
+  if (state != GOING_ON) return state;
+  char header[] = {'B', 'Z', 'h', (char)('0' + level)};
+  bzip2.next_in = header;
+  bzip2.avail_in = sizeof header;
+  bzip2.next_out = header;
+  bzip2.avail_out = 0;
+  int status = BZ2_bzDecompress(&bzip2);
+  if (status != BZ_OK) return status == BZ_MEM_ERROR ? NO_MEMORY : DAMAGED;
+  DState *stream = bzip2.state;
+  stream->calculatedCombinedCRC = combined_crc;
+  stream->bsBuff = first_byte & ((1u << rest_bits) - 1);
+  stream->bsLive = rest_bits;
+  return GOING_ON;
+}
+
+// Where the bzip2 decoder stands between two blocks, or before the first: how many bits of the last byte it has not read yet. Otherwise -1.
+int EXPORT(bits_between_blocks)(void) {
+  if (codec != BZIP2) return -1;
+  DState *stream = bzip2.state;
+  return stream->state == BZ_X_BLKHDR_1 ? stream->bsLive : -1;
+}
+// Of the bzip2 stream that is being read: the digit of its header, and what its blocks' checksums combine to so far.
+int EXPORT(bzip2_level)(void) { return ((DState *)bzip2.state)->blockSize100k; }
+uint32_t EXPORT(combined_crc)(void) { return ((DState *)bzip2.state)->calculatedCombinedCRC; }
 
 static int step_bzip2(uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes) {
   bzip2.next_in = (char *)in;

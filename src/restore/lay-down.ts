@@ -4,6 +4,7 @@ import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Part } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { createBlockPool } from '../stream/block-pool.ts';
 import type { Codec } from '../stream/codec.ts';
 import { freeing } from '../stream/freeing.ts';
 import { untar } from '../stream/untar.ts';
@@ -39,6 +40,7 @@ export async function layDownParts(
   const { parts } = job.backup;
   const manifest = await openManifestCheck(store, job.backup, signal);
   const share = shareOut(job, parts.length);
+  const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming };
   const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts) };
   const finish = finishInOrder(parts, staging);
@@ -46,7 +48,7 @@ export async function layDownParts(
 
   /** Takes one part after the other until none is left. */
   async function work(_: unknown, index: number): Promise<void> {
-    const unpacker = createUnpacker(source, job.store, share, index < share.threads);
+    const unpacker = createUnpacker(source, job.store, share, index < share.threads, blockPool);
     try {
       for (const part of waiting) {
         if (signal.aborted) throw cancelled(signal.reason);
@@ -72,6 +74,8 @@ export async function layDownParts(
     stop.abort(error);
     await Promise.allSettled(workers);
     throw error;
+  } finally {
+    await blockPool.close();
   }
   manifest?.finish();
 }

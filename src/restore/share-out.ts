@@ -13,6 +13,14 @@ export interface Share {
   /** What requests may hold of a part that has not been unpacked yet. */
   windowBytes: number;
   connections?: number | undefined;
+  blocks: BlockShare;
+}
+
+/** What bzip2 parts get instead of threads and windows of their own. */
+export interface BlockShare {
+  /** Threads that decode the blocks of all of them. */
+  threads: number;
+  windowBytes: number;
 }
 
 const MIB = 1 << 20;
@@ -27,6 +35,8 @@ const THREAD_BYTES = 65 * MIB;
 const CHUNKS_BYTES = 8 * MIB;
 /** What the allocator makes of a window, whose buffers have many sizes. */
 const WINDOW_FACTOR = 2;
+/** A thread that decodes blocks, with two of them packed, and one unpacked. */
+const BLOCK_THREAD_BYTES = 36 * MIB;
 const LEAST_WINDOW_BYTES = 4 * MIB;
 const MOST_WINDOW_BYTES = 32 * MIB;
 
@@ -39,7 +49,16 @@ export function shareOut(
   let atOnce = Math.max(1, Math.min(parts, cores));
   while (atOnce > 1 && windowOf(memoryBytes, atOnce) < LEAST_WINDOW_BYTES) atOnce -= 1;
   const windowBytes = Math.min(Math.max(windowOf(memoryBytes, atOnce), LEAST_WINDOW_BYTES), MOST_WINDOW_BYTES);
-  return { atOnce, threads: threadsOf(atOnce), windowBytes, connections };
+  return { atOnce, threads: threadsOf(atOnce), windowBytes, connections, blocks: shareBlocks(memoryBytes, atOnce, cores) };
+}
+
+/** bzip2 is decoded so slowly that a thread is worth more than a window. */
+function shareBlocks(memoryBytes: number, atOnce: number, cores: number): BlockShare {
+  const besides = memoryBytes - PROGRAM_BYTES - atOnce * CHUNKS_BYTES;
+  const forThreads = besides - atOnce * WINDOW_FACTOR * LEAST_WINDOW_BYTES;
+  const threads = Math.max(1, Math.min(Math.floor(forThreads / BLOCK_THREAD_BYTES), cores));
+  const room = (besides - threads * BLOCK_THREAD_BYTES) / atOnce / WINDOW_FACTOR;
+  return { threads, windowBytes: Math.floor(Math.min(Math.max(room, LEAST_WINDOW_BYTES), MOST_WINDOW_BYTES)) };
 }
 
 /** With several parts, the writing thread has time to read one itself, and a thread is dear. */

@@ -1,6 +1,7 @@
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { readRanged } from '../store/ranged-read.ts';
 import type { ReadingOptions } from '../store/request-range.ts';
+import type { BlockPool } from '../stream/block-pool.ts';
 import type { Codec } from '../stream/codec.ts';
 import { decompress } from '../stream/decompress.ts';
 import { freeing } from '../stream/freeing.ts';
@@ -16,7 +17,10 @@ export interface UnpackJob {
   connections?: number | undefined;
 }
 
-export type UnpackOptions = Pick<ReadingOptions, 'signal' | 'onBytes' | 'onRetry'>;
+export type UnpackOptions = Pick<ReadingOptions, 'signal' | 'onBytes' | 'onRetry'> & {
+  /** See DecompressOptions. */
+  blockPool?: BlockPool;
+};
 
 /** What is unpacked and handed on at a time: with a quarter of it, inflating alone takes half as long again. */
 const CHUNK_BYTES = 1 << 20;
@@ -30,5 +34,6 @@ export function unpack(store: ObjectStore, job: UnpackJob, options: UnpackOption
     name,
     chunkBytes: CHUNK_BYTES,
     signal: options.signal,
+    blockPool: options.blockPool,
   });
 }

@@ -13,9 +13,23 @@ export interface Step {
   state: 'going on' | 'ended' | 'damaged' | 'too demanding' | 'not supported';
 }
 
+/** Where a bzip2 stream goes on with a block or its end mark. Neither needs to begin at a byte. */
+export interface BlockBoundary {
+  /** The digit of the stream's header. */
+  level: number;
+  /** What the checksums of the stream's blocks before combine to; 0 without any. */
+  combinedCrc: number;
+  /** How many bits of the last byte before belong to what follows: 0 to 7. */
+  restBits: number;
+}
+
 /** One of the reference decoders (libbzip2, liblzma, liblz4, snappy) on one stream at a time. */
 export interface Decoder {
   begin(codec: WasmCodec): void;
+  /** Begins within a bzip2 stream; of `sharedByte` the last `restBits` bits are read. */
+  beginAt(boundary: BlockBoundary, sharedByte: number): void;
+  /** Where it stands when it waits for a block of a bzip2 stream, or its end mark. */
+  boundary(): BlockBoundary | undefined;
   /** How much of its input a step takes at most. */
   readonly maxInputBytes: number;
   /** Takes some input, and makes as much output as there is and fits. It has no more to give when `made` is shorter than maxOutputBytes. */
@@ -42,6 +56,10 @@ interface Exports {
   _initialize(): void;
   reserve(bytes: number): number;
   begin(codec: number, memoryLimitBytes: number): number;
+  begin_bzip2_block(level: number, combinedCrc: number, firstByte: number, restBits: number): number;
+  bits_between_blocks(): number;
+  bzip2_level(): number;
+  combined_crc(): number;
   step(input: number, inputBytes: number, output: number, outputBytes: number, isLast: number): number;
   snappy_block(input: number, inputBytes: number, output: number, outputBytes: number): number;
   used_bytes(): number;
@@ -91,6 +109,14 @@ function createDecoder(): Decoder {
     maxOutputBytes: BUFFER_BYTES,
     begin(codec) {
       if (wasm.begin(NUMBERS[codec], XZ_MEMORY_BYTES) !== 0) throw new Error(`no memory for a ${codec} decoder`);
+    },
+    beginAt({ level, combinedCrc, restBits }, sharedByte) {
+      if (wasm.begin_bzip2_block(level, combinedCrc, sharedByte, restBits) !== 0)
+        throw new Error('no memory for a bzip2 decoder');
+    },
+    boundary() {
+      const restBits = wasm.bits_between_blocks();
+      return restBits < 0 ? undefined : { level: wasm.bzip2_level(), combinedCrc: wasm.combined_crc() >>> 0, restBits };
     },
     step(input, isLast) {
       view(inputAt, input.length).set(input);

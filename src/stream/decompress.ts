@@ -1,7 +1,9 @@
 import zlib from 'node:zlib';
 import { cancelled, OdoError } from '../errors.ts';
+import type { BlockPool } from './block-pool.ts';
 import { type Codec, extensionOf } from './codec.ts';
 import { decode } from './decode.ts';
+import { decodeBlocks } from './decode-blocks.ts';
 import { detectCodec, MAGIC_BYTES } from './magic.ts';
 import { decodeSnappy } from './snappy.ts';
 
@@ -12,6 +14,8 @@ export interface DecompressOptions {
   detect?: boolean;
   /** How much of gzip and zstd is unpacked at a time (default 256 KiB): it happens in the thread pool while the consumer works on the chunk before. */
   chunkBytes?: number | undefined;
+  /** Threads that share the work at bzip2 data. */
+  blockPool?: BlockPool | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -44,10 +48,11 @@ export async function* decompress(
 }
 
 function undo(input: AsyncIterator<Buffer>, head: Buffer, codec: Codec, options: DecompressOptions): AsyncIterable<Buffer> {
-  const { name, chunkBytes = CHUNK_BYTES } = options;
+  const { name, chunkBytes = CHUNK_BYTES, blockPool } = options;
   if (codec === 'gzip' || codec === 'zstd') return inflate(input, head, codec, name, chunkBytes);
   const chunks = chain(head, input);
   if (codec === 'none') return chunks;
+  if (codec === 'bzip2' && blockPool) return decodeBlocks(chunks, blockPool, name);
   return codec === 'snappy' ? decodeSnappy(chunks, name) : decode(chunks, codec, name);
 }
 

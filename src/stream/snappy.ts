@@ -1,6 +1,6 @@
 import { prepareChecksums } from './checksum.ts';
-import { damage } from './decode.ts';
 import { takeDecoder } from './decoder.ts';
+import { damage } from './decoding.ts';
 
 /** What one chunk unpacks to at most, and the most that snappy makes of as much when it cannot pack it; before it stands a checksum. */
 const MAX_BLOCK_BYTES = 65_536;
