@@ -59,6 +59,7 @@ async function decode(job: Job): Promise<BlockOutcome> {
 async function handOver(job: Job, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   await otherWork();
   while (job.allowed === 0 && !job.isDropped) await new Promise<void>((resolve) => (wake = resolve));
+  if (job.isDropped) return;
   job.allowed -= 1;
   answer({ is: 'made', id: job.id, bytes }, [bytes.buffer]);
 }

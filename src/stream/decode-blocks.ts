@@ -43,8 +43,10 @@ export async function* decodeBlocks(
   let stream: Stream = { level: 0, combinedCrc: 0 };
 
   try {
-    for (let next = await take(); next; next = await take()) {
-      const { piece, level, decoding } = next;
+    let next = await take();
+    if (!next) throw damage(name, 'bzip2', 'ends early', 0);
+    for (; next; next = await take()) {
+      const { piece, level, decoding }: Ahead = next;
       const isExpected = level === stream.level;
       if (isExpected && decoding) {
         const outcome = yield* finishBlock(decoding);
