@@ -7,6 +7,18 @@ import { build } from 'esbuild';
 /** Stands for the digest of the bundle, which is known only when the bundle is there. */
 const DIGEST = '@@odo-build@@';
 
+// The one thread that there may be many of; see src/stream/block-pool.ts.
+const blockThread = await build({
+  entryPoints: ['src/stream/block-thread.ts'],
+  bundle: true,
+  write: false,
+  platform: 'node',
+  target: 'node22.15',
+  format: 'cjs',
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+
 const { outputFiles } = await build({
   entryPoints: ['src/entry.ts'],
   outfile: 'dist/odo.mjs',
@@ -22,7 +34,7 @@ const { outputFiles } = await build({
   },
   legalComments: 'linked',
   logLevel: 'warning',
-  define: { ODO_BUILD: JSON.stringify(DIGEST) },
+  define: { ODO_BUILD: JSON.stringify(DIGEST), BLOCK_THREAD_PROGRAM: JSON.stringify(blockThread.outputFiles[0].text) },
   write: false,
 });
 

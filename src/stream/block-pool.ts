@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { OdoError } from '../errors.ts';
-import { BLOCK_THREAD, type Block, type BlockAnswer, type BlockOutcome, type BlockRequest } from './block-protocol.ts';
+import type { Block, BlockAnswer, BlockOutcome, BlockRequest } from './block-protocol.ts';
 
 /** Threads that decode blocks of bzip2 streams beside each other, for any number of objects at once. They are started when the first block comes. */
 export interface BlockPool {
@@ -18,8 +18,8 @@ export interface BlockDecoding {
   drop(): void;
 }
 
-/** Bundled, the program of the thread is in the same file as this; see entry.ts. */
-const PROGRAM = import.meta.url.endsWith('.ts') ? new URL('./block-thread.ts', import.meta.url) : new URL(import.meta.url);
+/** Bundled, the program of the thread comes as text, by scripts/build.mjs: read from the one file of the bundle, it would take three times the memory. */
+declare const BLOCK_THREAD_PROGRAM: string | undefined;
 /** A thread has next to nothing on its heap. */
 const YOUNG_MIB = 2;
 /** One is worked at, and the next is there when it is done. */
@@ -51,11 +51,11 @@ export function createBlockPool(threads: number): BlockPool {
   let lastId = 0;
 
   function start(): Thread {
-    const worker = new Worker(PROGRAM, {
-      workerData: BLOCK_THREAD,
-      name: BLOCK_THREAD,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
-    });
+    const options = { name: 'decode-blocks', resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } };
+    const worker =
+      typeof BLOCK_THREAD_PROGRAM === 'string'
+        ? new Worker(BLOCK_THREAD_PROGRAM, { ...options, eval: true })
+        : new Worker(new URL('./block-thread.ts', import.meta.url), options);
     const thread = { worker, jobs: 0 };
     worker.on('message', (answer: BlockAnswer) => take(thread, answer));
     worker.on('error', die);

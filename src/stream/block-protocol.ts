@@ -1,8 +1,5 @@
 import type { BlockBoundary } from './decoder.ts';
 
-/** What tells a thread of the bundled program that this is its work. */
-export const BLOCK_THREAD = 'decode-blocks';
-
 /** One block of a bzip2 stream; plain data, as it goes to another thread. */
 export interface Block {
   level: number;

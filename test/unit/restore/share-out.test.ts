@@ -30,6 +30,15 @@ test('one part alone has a thread; of several, one is read by the thread that wr
   expect(shareOut({ memoryBytes: 2048 * MIB }, 9, 4)).toMatchObject({ atOnce: 4, threads: 3 });
 });
 
+test('bzip2 gets as many threads as there are cores, and as memory has room for beside the least windows', () => {
+  expect(shareOut({}, 1, 2).blocks.threads).toBe(2);
+  expect(shareOut({}, 2, 2).blocks.threads).toBe(2);
+  expect(shareOut({ memoryBytes: 2048 * MIB }, 1, 16).blocks.threads).toBe(16);
+  expect(shareOut({}, 1, 16).blocks.threads).toBeLessThan(4);
+  expect(shareOut({ memoryBytes: LEAST_MEMORY_BYTES }, 9, 64).blocks).toEqual({ threads: 1, windowBytes: 4 * MIB });
+  expect(shareOut({ memoryBytes: 64 * 1024 * MIB }, 1, 2).blocks.windowBytes).toBe(32 * MIB);
+});
+
 test('hands a fixed number of connections on', () => {
   expect(shareOut({ connections: 3 }, 1, 2).connections).toBe(3);
   expect(shareOut({}, 1, 2).connections).toBeUndefined();
