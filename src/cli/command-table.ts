@@ -23,7 +23,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'promote',
-    describe: 'end the recovery of a server that waits at its target (--target-action pause or shutdown), and finish the restore',
+    describe:
+      'end the recovery of a standby, or of a server that waits at its target (--target-action pause or shutdown), and finish the restore',
     topics: ['service', 'output'],
     also: ['stall-timeout'],
     run: promote,

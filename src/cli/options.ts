@@ -107,7 +107,7 @@ export const RESTORE_OPTIONS = {
     type: 'boolean',
     default: false,
     describe:
-      'leave the restored server a standby, which follows the archive as far as it reaches, then its primary; odo promote ends that',
+      'leave the restored server a standby, which replays what the archive holds, then follows its primary; odo follow brings it what is archived later, odo promote ends it',
   },
   'primary-conninfo': {
     type: 'string',

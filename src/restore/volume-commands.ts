@@ -1,7 +1,7 @@
 import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
 import type { Engine, Target } from './engine.ts';
-import { openServiceEngine, type Role } from './open-service-engine.ts';
+import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
@@ -15,6 +15,8 @@ export interface StatusReport extends VolumeStatus {
   volume: string;
   service: string;
   dataDirectory: string;
+  /** An odo follow is at work for the standby. */
+  isFollowed?: boolean;
   /** What to do about it. */
   advice: string;
 }
@@ -30,10 +32,12 @@ export interface CleanReport {
 
 /** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
 export async function volumeStatus(target: ServiceTarget, context: Context): Promise<StatusReport> {
-  return onVolume(target, context, 'status', async (engine, place, { service, data }) => {
+  return onVolume(target, context, 'status', async (engine, place, found) => {
+    const { service, data } = found;
     const status = await engine.status(place);
     const names = { volume: data.mount.source, service: service.name, dataDirectory: data.place.root };
-    return { kind: 'status', ...names, ...status, advice: adviceOn(status) };
+    const following = status.isStandby ? { isFollowed: await isFollowed(found) } : {};
+    return { kind: 'status', ...names, ...status, ...following, advice: adviceOn({ ...status, ...following }) };
   });
 }
 
@@ -84,7 +88,7 @@ export async function openOnJournal(
   return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };
 }
 
-function adviceOn(status: VolumeStatus): string {
+function adviceOn(status: VolumeStatus & Pick<StatusReport, 'isFollowed'>): string {
   switch (status.state) {
     case 'none':
       return 'nothing of a restore is here';
@@ -97,7 +101,10 @@ function adviceOn(status: VolumeStatus): string {
       return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
     case 'swapped':
       if (status.isStandby) {
-        return 'the restored server is a standby: odo follow brings it what is archived, odo promote makes it a primary, odo rollback goes back to the old data';
+        const following = status.isFollowed
+          ? 'and odo follow is at work for it'
+          : 'and nobody brings it what is archived: odo follow does';
+        return `the restored server is a standby, ${following}; odo promote makes it a primary, odo rollback goes back to the old data`;
       }
       if (status.waitsAt !== undefined) {
         return `the restored server stops at ${status.waitsAt} and waits there: odo promote ends its recovery, odo rollback goes back to the old data`;

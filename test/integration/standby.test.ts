@@ -55,14 +55,18 @@ describe('a standby', () => {
   const inRecovery = () => project.sql('select pg_is_in_recovery()');
   const ownWords = () => project.inVolume('cat /v/postgresql.auto.conf');
 
+  const status = async () => JSON.parse((await odo(['status', ...names(), '--json'])).stdout);
   const following: RunningOdo[] = [];
   const follower = () => `odo-restore-${project.volume}`;
 
-  /** Starts odo follow, and comes back when it is at work. */
+  /** Starts odo follow with a spool of two segments, and comes back when it is at work. */
   async function follow(endpoint = S3_ENDPOINT): Promise<RunningOdo> {
-    const running = startOdo(['follow', '-u', `s3://${bucket}/backups`, ...names(), '--retry-for', '5', '--json'], {
-      env: { S3_ENDPOINT: endpoint },
-    });
+    const running = startOdo(
+      ['follow', '-u', `s3://${bucket}/backups`, ...names(), '--retry-for', '5', '--spool', '32MiB', '--json'],
+      {
+        env: { S3_ENDPOINT: endpoint },
+      },
+    );
     following.push(running);
     const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
     await Promise.race([until('it follows', async () => running.stderr().includes('"follow"')), ended]);
@@ -89,11 +93,11 @@ describe('a standby', () => {
     await project.compose('restart', '-t', '60', 'db');
     await until('the standby answers', async () => (await inRecovery().catch(() => '')) === 't');
     expect(await rows()).toBe('in the archive, in the backup');
-    const status = JSON.parse((await odo(['status', ...names(), '--json'])).stdout);
-    expect(status).toMatchObject({
+    expect(await status()).toMatchObject({
       state: 'swapped',
       isStandby: true,
-      advice: expect.stringMatching(/is a standby: odo follow/),
+      isFollowed: false,
+      advice: expect.stringMatching(/is a standby, and nobody brings it .*: odo follow does; odo promote/),
     });
     const clean = await odo(['clean', ...names()]);
     expect([clean.code, clean.stderr]).toEqual([24, expect.stringMatching(/has not finished its recovery/)]);
@@ -104,6 +108,11 @@ describe('a standby', () => {
     await expectToCome('archived later');
     const inspected = await mustRun('docker', ['inspect', follower()]);
     for (const secret of [S3_KEYS.AWS_ACCESS_KEY_ID, S3_KEYS.AWS_SECRET_ACCESS_KEY]) expect(inspected).not.toContain(secret);
+    expect(await status()).toMatchObject({
+      isStandby: true,
+      isFollowed: true,
+      advice: expect.stringMatching(/is at work for it/),
+    });
     const others = [['follow', '-u', `s3://${bucket}/backups`], ['rollback'], ['clean']];
     for (const other of others) {
       const refused = await odo([...other, ...names()]);
@@ -120,8 +129,11 @@ describe('a standby', () => {
   });
 
   it('waits when nobody follows, and gets the rest when somebody does again, over a crash and a new timeline of the source, too', async () => {
-    await source.sql("insert into rows values ('while nobody followed')");
-    await source.archiveAll();
+    // More than its spool holds.
+    for (let segments = 0; segments < 3; segments++) {
+      await source.sql("insert into rows values ('while nobody followed')");
+      await source.archiveAll();
+    }
     await project.compose('restart', '-t', '60', 'db');
     await until('the standby answers', async () => (await inRecovery().catch(() => '')) === 't');
     expect(await rows()).not.toContain('while nobody followed');
@@ -132,7 +144,8 @@ describe('a standby', () => {
     expect([failed.code, failed.stderr]).toEqual([10, expect.stringMatching(/the server stays a standby with what it has/)]);
 
     const second = await follow();
-    await until('the standby has it', async () => (await rows()).includes('while nobody followed'), 120_000);
+    const missed = "select count(*) from rows where what = 'while nobody followed'";
+    await until('the standby has what it missed', async () => (await project.sql(missed)) === '3', 120_000);
     await source.promote();
     await expectToCome('on timeline 2');
     // What it has replayed since its last restartpoint it must have by itself.
