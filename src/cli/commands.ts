@@ -100,8 +100,11 @@ export const promote: Command = async (args, { report, signal, show, logFile }) 
   show(await promoteService(request, { report, signal, version: VERSION }));
 };
 
-export const follow: Command = async (args, { env, report, signal, show }) =>
-  show(await followService(followRequest(args, env), { report, signal, version: VERSION }));
+export const follow: Command = async (args, { env, report, signal, show, logFile }) => {
+  const request = await settled(followRequest(args, env));
+  tellLogFile('following', { report, logFile });
+  show(await followService(request, { report, signal, version: VERSION }));
+};
 
 export const status: Command = async (args, { report, signal, show }) =>
   show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
