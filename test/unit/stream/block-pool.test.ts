@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type BlockPool, createBlockPool } from '../../../src/stream/block-pool.ts';
 import { type Block, type BlockAnswer, type BlockRequest, PIECES_UNDER_WAY } from '../../../src/stream/block-protocol.ts';
 import { cutBlocks } from '../../../src/stream/cut-blocks.ts';
+
+// Decoding takes its time where others are at work, too.
+vi.setConfig({ testTimeout: 60_000 });
 
 let pool: BlockPool | undefined;
 afterEach(() => pool?.close());
@@ -85,7 +88,7 @@ test('blocks that nobody takes yet do not keep others from those that are taken'
   const [even, odd] = await Promise.all([read(0), read(1)]);
   expect(even).toBe(odd);
   expect(even).toBeGreaterThan(4 * 40_000_000);
-}, 60_000);
+});
 
 test('a block with the wrong level, or another end than the next mark, is none', async () => {
   const threads = usePool(2);

@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { findMark } from '../../../src/stream/block-marks.ts';
 import { cutBlocks, type Piece } from '../../../src/stream/cut-blocks.ts';
 import { createRandom } from '../fuzz/random.ts';
+
+// Decoding takes its time where others are at work, too.
+vi.setConfig({ testTimeout: 60_000 });
 
 const MARKS = { block: 0x314159265359n, end: 0x177245385090n };
 const random = createRandom(5);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import { type BlockPool, createBlockPool } from '../../../src/stream/block-pool.ts';
 import { decode } from '../../../src/stream/decode.ts';
@@ -9,6 +9,9 @@ import { decompress } from '../../../src/stream/decompress.ts';
 import { plainContent } from '../../fixtures/codecs/plain.ts';
 import { createRandom } from '../fuzz/random.ts';
 import { HELLO, makeBlock, makeStream, NOTHING } from './bzip2-maker.ts';
+
+// Decoding takes its time where others are at work, too.
+vi.setConfig({ testTimeout: 60_000 });
 
 const plain = plainContent();
 /** Made by the programs of these names: streams of several blocks, and of one after the other. */
@@ -82,7 +85,7 @@ describe.each(REAL)('%s', (name) => {
     const ends = [0, 1, 3, 4, 5, 10, 14, 20, ...Array.from({ length: 8 }, () => random.below(packed.length))];
     for (const missing of [1, 2, 4, 5, 10, 11, 14]) ends.push(packed.length - missing);
     for (const end of ends) await expectTheSame(packed.subarray(0, end));
-  }, 60_000);
+  });
 
   test('with any bit flipped, it fails as it does in one thread', async () => {
     const random = createRandom(11);
@@ -94,7 +97,7 @@ describe.each(REAL)('%s', (name) => {
       const { error } = await expectTheSame(damaged);
       expect(error?.code).toBe('dataCorrupt');
     }
-  }, 60_000);
+  });
 
   test('what follows its end is an error, if it is not another stream', async () => {
     for (const more of ['x', 'BZh9 and more', 'BZh01AY&SY', '\0\0\0\0']) {
@@ -105,7 +108,7 @@ describe.each(REAL)('%s', (name) => {
       const { error } = await expectTheSame(Buffer.concat([packed, Buffer.from(more)]));
       expect(error?.message).toBe('the file ends early, after 2600000 bytes of unpacked bzip2 data');
     }
-  }, 60_000);
+  });
 
   test('other streams may follow, empty ones as well', async () => {
     const streams = [NOTHING, packed, NOTHING, NOTHING, HELLO, packed, HELLO, NOTHING];
@@ -117,7 +120,7 @@ describe.each(REAL)('%s', (name) => {
       code: 'dataCorrupt',
       message: 'the file is damaged, after 2600005 bytes of unpacked bzip2 data',
     });
-  }, 60_000);
+  });
 
   test('each chunk is used up before the next is asked for', async () => {
     const shared = Buffer.alloc(5000);
