@@ -1,9 +1,10 @@
 #!/bin/bash
-# Runs in odo-parts/toolchain: compiles the sources in /usr/src/decoders and this folder's decoders.c to /out/decoders.wasm, and gathers their licences.
+# Runs in odo-parts/toolchain: compiles the sources in /usr/src/decoders with this folder's decoders.c and inflate.c to modules in /out, and gathers
+# their licences.
 set -euo pipefail
 cd "$(mktemp -d)"
 here=/decoders
-for name in bzip2 lz4 snappy xz-utils; do
+for name in bzip2 libisal lz4 snappy xz-utils; do
   mkdir "$name"
   tar -xf /usr/src/decoders/"${name}"_*.orig.tar.?z -C "$name" --strip-components=1
 done
@@ -42,7 +43,15 @@ mkdir -p /out
 clang++ --target=wasm32-wasi -O3 -mexec-model=reactor -Wl,--gc-sections,--strip-all,--max-memory=134217728,-z,stack-size=262144 \
   objects/*.o -o /out/decoders.wasm
 
-for file in bzip2/LICENSE lz4/lib/LICENSE snappy/COPYING xz-utils/COPYING.0BSD; do
+# In a memory that comes from outside and is shared with another thread, so it has no C library.
+bare=(--target=wasm32-unknown-unknown -O3 -msimd128 -mbulk-memory -matomics -nostdlib -ffreestanding -DNDEBUG -ffile-prefix-map="$PWD"=.)
+bare+=(-I/usr/include/wasm32-wasi -Ilibisal/igzip -Ilibisal/include)
+clang "${bare[@]}" -Wno-shift-op-parentheses -c "$here/inflate.c" -o inflate.o
+clang "${bare[@]}" -c libisal/igzip/hufftables_c.c -o hufftables.o
+clang "${bare[@]}" -Wl,--no-entry,--gc-sections,--strip-all,--import-memory,--shared-memory,--max-memory=16777216,-z,stack-size=65536 \
+  -Wl,--export=__heap_base inflate.o hufftables.o -o /out/inflate.wasm
+
+for file in bzip2/LICENSE libisal/LICENSE lz4/lib/LICENSE snappy/COPYING xz-utils/COPYING.0BSD; do
   printf '==== %s\n\n' "$(ls /usr/src/decoders | grep "^${file%%/*}_.*orig.tar.[gx]z$")"
   cat "$file"
   echo

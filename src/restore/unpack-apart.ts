@@ -7,7 +7,7 @@ import type { UnpackAnswer, UnpackRequest } from './unpack-protocol.ts';
 
 /** A thread that reads and unpacks objects, one at a time, while this one writes. */
 export interface UnpackingThread {
-  /** As unpack() does it. Every chunk is the taker's to keep. */
+  /** As unpack() does it. A chunk is the taker's until it asks for the next. */
   unpack(job: UnpackJob, options?: UnpackOptions): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }

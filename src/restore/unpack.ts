@@ -17,10 +17,12 @@ export interface UnpackJob {
   connections?: number | undefined;
 }
 
-export type UnpackOptions = Pick<ReadingOptions, 'signal' | 'onBytes' | 'onRetry'> & {
+export interface UnpackOptions extends Pick<ReadingOptions, 'signal' | 'onBytes' | 'onRetry'> {
   /** See DecompressOptions. */
   blockPool?: BlockPool;
-};
+  /** See DecompressOptions: for a thread that does nothing else. */
+  inRing?: boolean | undefined;
+}
 
 /** What is unpacked and handed on at a time: with a quarter of it, inflating alone takes half as long again. */
 const CHUNK_BYTES = 1 << 20;
@@ -33,6 +35,7 @@ export function unpack(store: ObjectStore, job: UnpackJob, options: UnpackOption
   return decompress(codec === 'none' ? source : freeing(source), codec, {
     name,
     chunkBytes: CHUNK_BYTES,
+    inRing: options.inRing,
     signal: options.signal,
     blockPool: options.blockPool,
   });

@@ -41,7 +41,7 @@ async function work(job: UnpackJob): Promise<void> {
     const onBytes = (bytes: number) => {
       readBytes += bytes;
     };
-    for await (const chunk of unpack(store, job, { signal, onBytes })) {
+    for await (const chunk of unpack(store, job, { signal, onBytes, inRing: true })) {
       while (allowed === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
       if (signal.aborted) throw cancelled(signal.reason);
       allowed -= 1;
@@ -59,8 +59,12 @@ async function work(job: UnpackJob): Promise<void> {
   }
 }
 
-/** Moves the chunk's memory; what shares it with other chunks is copied. */
+/** Moves the chunk's memory, or shows it where it is shared; what shares it with other chunks of this thread is copied. */
 function handOver(chunk: Buffer): void {
+  if (chunk.buffer instanceof SharedArrayBuffer) {
+    answer({ is: 'chunk', chunk });
+    return;
+  }
   const isWhole = chunk.byteLength === chunk.buffer.byteLength && chunk.buffer instanceof ArrayBuffer;
   const own = (isWhole ? chunk : Buffer.from(new Uint8Array(chunk).buffer)) as Buffer<ArrayBuffer>;
   port.postMessage({ is: 'chunk', chunk: own } satisfies UnpackAnswer, [own.buffer]);

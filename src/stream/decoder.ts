@@ -1,5 +1,5 @@
-import { gunzipSync } from 'node:zlib';
 import { DECODERS_WASM } from './decoders-wasm.ts';
+import { compileWasm, instantiateWasm, type WasmMemory } from './webassembly.ts';
 
 /** Codecs that are undone in WebAssembly as streams; gzip and zstd are Node's own, snappy comes in blocks (see snappy.ts). */
 export type WasmCodec = 'bzip2' | 'xz' | 'lz4';
@@ -43,16 +43,9 @@ export interface Decoder {
   release(): void;
 }
 
-/** What is used of WebAssembly here: Node has it, but the types of Node do not tell. */
-const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
-interface WebAssemblyApi {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-}
-
 /** The exports of scripts/decoders/decoders.c. */
 interface Exports {
-  memory: { readonly buffer: ArrayBuffer };
+  memory: WasmMemory<ArrayBuffer>;
   _initialize(): void;
   reserve(bytes: number): number;
   begin(codec: number, memoryLimitBytes: number): number;
@@ -96,8 +89,8 @@ export function takeDecoder(): Decoder {
 }
 
 function createDecoder(): Decoder {
-  module ??= new Module(gunzipSync(Buffer.from(DECODERS_WASM, 'base64')));
-  const wasm = new Instance(module).exports as Exports;
+  module ??= compileWasm(DECODERS_WASM);
+  const wasm = instantiateWasm<Exports>(module);
   wasm._initialize();
   const inputAt = wasm.reserve(BUFFER_BYTES);
   const outputAt = wasm.reserve(BUFFER_BYTES);

@@ -5,5 +5,5 @@ sed -n 's/^deb /deb-src /p' /parts/sources.list >>/etc/apt/sources.list
 apt-get update -q
 mkdir -p /usr/src/decoders
 cd /usr/src/decoders
-apt-get source -q --download-only --tar-only bzip2 lz4 snappy xz-utils
+apt-get source -q --download-only --tar-only bzip2 libisal lz4 snappy xz-utils
 rm -f ./*.asc

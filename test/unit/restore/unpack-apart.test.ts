@@ -26,9 +26,10 @@ function put(key: string, content: Buffer, codec: UnpackJob['codec']): UnpackJob
   return { object: { key, sizeBytes: content.length }, codec, name: `file:///somewhere/${key}` };
 }
 
+/** A chunk is the taker's until it asks for the next. */
 async function gather(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   const gathered: Buffer[] = [];
-  for await (const chunk of chunks) gathered.push(chunk);
+  for await (const chunk of chunks) gathered.push(Buffer.from(chunk));
   return Buffer.concat(gathered);
 }
 

@@ -14,11 +14,18 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function unpack(packed: Buffer, codec: Codec, chunkBytes = 64_000): Promise<Buffer> {
+/** Undoes a codec; chunks from a ring are copied, as they do not stay. */
+async function take(source: AsyncIterable<Buffer>, codec: Codec, inRing: boolean): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of decompress(inChunks(packed, chunkBytes), codec, { name })) chunks.push(chunk);
+  for await (const chunk of decompress(source, codec, { name, inRing })) chunks.push(inRing ? Buffer.from(chunk) : chunk);
   return Buffer.concat(chunks);
 }
+
+function unpackAs(inRing: boolean) {
+  return (packed: Buffer, codec: Codec, chunkBytes = 64_000) => take(inChunks(packed, chunkBytes), codec, inRing);
+}
+
+const unpack = unpackAs(false);
 
 /** toEqual takes its time with megabytes. */
 function expectSame(actual: Buffer, expected: Buffer): void {
@@ -28,7 +35,12 @@ function expectSame(actual: Buffer, expected: Buffer): void {
 
 const PACKERS = { gzip: (bytes: Buffer) => zlib.gzipSync(bytes), zstd: (bytes: Buffer) => zlib.zstdCompressSync(bytes) };
 
-describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
+describe.each([
+  ['gzip', 'gzip', false],
+  ['gzip in a ring', 'gzip', true],
+  ['zstd', 'zstd', false],
+] as const)('%s', (_name, codec, inRing) => {
+  const unpack = unpackAs(inRing);
   const pack = PACKERS[codec];
   const packed = pack(plain);
 
@@ -90,7 +102,7 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
       yield packed.subarray(0, 100_000);
       throw broken;
     };
-    const reading = decompress(source(), codec, { name });
+    const reading = decompress(source(), codec, { name, inRing });
     await expect(
       (async () => {
         for await (const _ of reading);
@@ -107,7 +119,7 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
         isReturned = true;
       }
     };
-    for await (const _ of decompress(source(), codec, { name })) break;
+    for await (const _ of decompress(source(), codec, { name, inRing })) break;
     await sleep(1);
     expect(isReturned).toBe(true);
   });
@@ -124,7 +136,7 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
         },
       }),
     };
-    for await (const _ of decompress(source, codec, { name })) {
+    for await (const _ of decompress(source, codec, { name, inRing })) {
       await sleep(5);
       break;
     }
@@ -140,13 +152,12 @@ describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
         shared.fill(0xee);
       }
     };
-    const chunks: Buffer[] = [];
-    for await (const chunk of decompress(source(), codec, { name })) chunks.push(chunk);
-    expectSame(Buffer.concat(chunks), plain);
+    expectSame(await take(source(), codec, inRing), plain);
   });
 });
 
-test('a flipped byte in gzip is an error', async () => {
+test.each([false, true])('a flipped byte in gzip is an error (in a ring: %s)', async (inRing) => {
+  const unpack = unpackAs(inRing);
   const packed = Buffer.from(zlib.gzipSync(plain));
   packed.writeUInt8(packed.readUInt8(100_000) ^ 0x10, 100_000);
   await expect(unpack(packed, 'gzip')).rejects.toMatchObject({
@@ -164,7 +175,8 @@ test('a flipped byte in zstd with a checksum is an error', async () => {
   });
 });
 
-describe('zeros after gzip', () => {
+describe.each([false, true])('zeros after gzip (in a ring: %s)', (inRing) => {
+  const unpack = unpackAs(inRing);
   const packed = zlib.gzipSync(plain);
   const padding = Buffer.alloc(20_000);
 
