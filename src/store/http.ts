@@ -4,6 +4,7 @@ import { cancelled, OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import { proxyFault } from './proxy-fault.ts';
 import { retrying } from './retry.ts';
 
 export interface HttpConfig extends Connection {
@@ -74,8 +75,13 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
         ...(signal ? { signal } : {}),
       });
       sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
-      sent.on('error', reject);
-      sent.on('response', resolve);
+      sent.on('error', (error) => reject(proxyFault(error, config.proxies) ?? error));
+      sent.on('response', (answer) => {
+        const fault = proxyFault(undefined, config.proxies, answer.statusCode);
+        if (!fault) return resolve(answer);
+        answer.resume();
+        reject(fault);
+      });
       sent.end();
     });
   }

@@ -3,6 +3,7 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
+import { proxyFault } from './proxy-fault.ts';
 import { configuredEndpoint } from './s3-configuration.ts';
 
 /** A set of S3 keys, as plain JSON. Secret: it goes to the SDK and over the restore container's standard input, and nowhere else. */
@@ -49,7 +50,7 @@ export function credentialsOf(source: CredentialSource): () => Promise<S3Credent
         ...(expiration === undefined ? {} : { expiresAt: expiration.toISOString() }),
       };
     } catch (error) {
-      throw explain(error, profile);
+      throw proxyFault(error, source.proxies) ?? explain(error, profile);
     }
   };
 }

@@ -1,4 +1,6 @@
 import { cancelled, OdoError } from '../errors.ts';
+import type { Proxies } from './connection.ts';
+import { proxyFault } from './proxy-fault.ts';
 
 /** What was being asked of S3, for the message. */
 export interface S3Request {
@@ -7,6 +9,7 @@ export interface S3Request {
   /** The endpoint as a person would name it. */
   endpoint: string;
   region?: string | undefined;
+  proxies?: Proxies | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -35,6 +38,8 @@ const BUSY = new Set(['SlowDown', 'Throttling', 'ThrottlingException', 'RequestT
 export function translateS3Error(error: unknown, request: S3Request): OdoError {
   if (error instanceof OdoError) return error;
   if (request.signal?.aborted) return cancelled(bareCause(error));
+  const onTheWay = proxyFault(error, request.proxies);
+  if (onTheWay) return onTheWay;
   const symptom = readSymptom(error);
   const fail = (code: OdoError['code'], message: string, hint?: string) =>
     new OdoError(code, message, { hint, cause: bareCause(error) });
@@ -183,6 +188,9 @@ function describe({ code, status, message }: Symptom): string {
 function hintForNetwork({ code }: Symptom): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name does not resolve: check --endpoint, the region and DNS';
   if (code === 'EPROTO') return 'the server does not speak TLS there: check http:// or https:// in --endpoint';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return 'the certificate is for another name: give --endpoint with the name that it was made for';
+  }
   if (/CERT|SIGNATURE|ISSUER|CHAIN|TLS/.test(code)) {
     return 'the certificate is not trusted: give the file of its authority with --ca-bundle';
   }

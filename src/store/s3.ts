@@ -51,6 +51,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     key,
     endpoint: endpoint ?? 'Amazon S3',
     region,
+    proxies: config.proxies,
     signal,
   });
 
