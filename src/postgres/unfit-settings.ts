@@ -74,8 +74,11 @@ export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: 
   if (settings.get('synchronous_standby_names')) {
     replace('synchronous_standby_names', '', 'no standby follows the restored server, and every commit would wait for one');
   }
-  // Set by the operator, which starts the server again itself.
-  if (log || socket) replace('restart_after_crash', 'on', 'the operator that would start the server again is not there');
+  // Set by the operator, which starts the server again and configures it itself.
+  if (log || socket) {
+    replace('restart_after_crash', 'on', 'the operator that would start the server again is not there');
+    replace('allow_alter_system', 'on', 'the operator that would change the configuration is not there');
+  }
   return unfit;
 }
 

@@ -9,33 +9,58 @@ import { createBucket, emptyBucket } from './parts/s3.ts';
 
 const ROWS = 'select count(*) from orders';
 
-/** What CloudNativePG has backed up, in a service on a plain image. */
-describe('a backup of CloudNativePG', () => {
-  let bucket: string;
-  let source: CloudNativeCluster;
-  let project: ComposeProject;
+const DATA = '/var/lib/postgresql/data';
+/** Where the images of each version have their volume. */
+const MOUNTS = { 15: DATA, 17: DATA, 18: '/var/lib/postgresql' } as const;
 
-  beforeAll(async () => {
-    bucket = await createBucket();
-    source = await startCloudNativeCluster({ major: 15, bucket, prefix: 'cnpg', server: 'shop' });
+type Major = keyof typeof MOUNTS;
+
+/** A backup as the operator makes it, of a cluster that went on afterwards; the cluster itself is gone. */
+async function makeBackup(major: Major, bucket: string): Promise<void> {
+  const source: CloudNativeCluster = await startCloudNativeCluster({ major, bucket, prefix: `cnpg-${major}`, server: 'shop' });
+  try {
     await source.sql("create database app template template0 locale 'en_US.utf8'");
     await source.sql('create table orders as select n as id, md5(n::text) as what from generate_series(1, 1000) n', 'app');
     await source.sql("update pg_database set datcollversion = '2.28' where datname = 'app'");
     await source.backup();
     await source.sql("insert into orders values (1001, 'after the backup')", 'app');
     await source.archiveAll();
+  } finally {
     await source.remove();
-    project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
+  }
+}
+
+const projectOf = (major: Major) => writeProject({ image: `postgres:${major}`, mountAt: MOUNTS[major] });
+
+/** What CloudNativePG has backed up, in a service on a plain image. */
+describe('a backup of CloudNativePG', () => {
+  let bucket: string;
+  let project: ComposeProject;
+
+  beforeAll(async () => {
+    bucket = await createBucket();
+    // Each of them waits for its WAL most of the time.
+    await Promise.all(([15, 17, 18] as const).map((major) => makeBackup(major, bucket)));
+    project = projectOf(17);
     await project.up();
   });
 
   afterAll(async () => {
-    await source?.remove();
     await project?.down();
     if (bucket) await emptyBucket(bucket);
   });
 
-  const restore = (...more: string[]) => ['-u', `s3://${bucket}/cnpg/shop`, '-v', 'db', '-n', 'db', '-f', project.file, ...more];
+  const restore = (...more: string[]) => [
+    '-u',
+    `s3://${bucket}/cnpg-17/shop`,
+    '-v',
+    'db',
+    '-n',
+    'db',
+    '-f',
+    project.file,
+    ...more,
+  ];
   const inForce = async (...names: string[]) => Promise.all(names.map((name) => project.sql(`show ${name}`)));
 
   async function restart(): Promise<void> {
@@ -63,6 +88,7 @@ describe('a backup of CloudNativePG', () => {
       /^shared_preload_libraries is 'pg_stat_statements' instead of .* this server does not have pgaudit/,
       /^synchronous_standby_names is ''/,
       /^restart_after_crash is 'on'/,
+      /^allow_alter_system is 'on' instead of 'off'/,
       /^pg_ident\.conf got "local postgres postgres"/,
       /^archiving is off/,
       /^in database app text may sort in another order .*libc 2\.28.* REINDEX DATABASE "app"; ALTER DATABASE "app" REFRESH COLLATION VERSION;/,
@@ -124,5 +150,22 @@ describe('a backup of CloudNativePG', () => {
         () => false,
       ),
     );
+  });
+
+  it.each([15, 18] as const)('of PostgreSQL %i comes up in a plain image, too, and takes orders', async (major) => {
+    const other = projectOf(major);
+    try {
+      await other.up();
+      const { notes } = await odoReceipt(['-u', `s3://${bucket}/cnpg-${major}`, '-v', 'db', '-n', 'db', '-f', other.file]);
+      expect(await other.sql(ROWS, 'app')).toBe('1001');
+      expect(await other.sql('select pg_is_in_recovery()')).toBe('f');
+      expect(await other.sql('show data_directory')).toBe(major === 18 ? '/var/lib/postgresql/18/docker' : DATA);
+      const paths = ["dynamic_library_path is '$libdir'", "extension_control_path is '$system'"];
+      for (const path of paths) expect(notes.some((note: string) => note.startsWith(path))).toBe(major === 18);
+      // The operator takes that away, by a setting or by the mode of the file.
+      await other.sql('alter system reset archive_mode');
+    } finally {
+      await other.down();
+    }
   });
 });

@@ -53,6 +53,12 @@ wal_sender_timeout = '5s'
 cnpg.config_sha256 = '8ce2c5f3a7d0c4b9'
 `;
 
+/** What the operator writes besides, from a version on: it alone changes the configuration, and extensions come in images of their own. */
+const SINCE: Readonly<Record<number, string>> = {
+  17: "allow_alter_system = 'off'\n",
+  18: "dynamic_library_path = '$libdir:/extensions/vector/lib'\nextension_control_path = '$system:/extensions/vector/share'\n",
+};
+
 /** What is left of the time when this instance was a replica. */
 const OVERRIDE_CONF = `primary_conninfo = 'host=shop-rw user=streaming_replica port=5432 sslkey=${CERTIFICATES}/streaming_replica.key sslcert=${CERTIFICATES}/streaming_replica.crt sslrootcert=${CERTIFICATES}/server-ca.crt application_name=shop-1 sslmode=verify-ca'
 recovery_target_timeline = 'latest'
@@ -86,12 +92,14 @@ export interface CloudNativeCluster {
 }
 
 export async function startCloudNativeCluster(options: {
-  major: 15 | 17;
+  major: 15 | 17 | 18;
   bucket: string;
   prefix: string;
   server: string;
 }): Promise<CloudNativeCluster> {
-  const source: SourceCluster = await startSource(options);
+  const { major } = options;
+  const pgdata = '/var/lib/postgresql/data/pgdata';
+  const source: SourceCluster = await startSource({ ...options, pgdata });
   const url = `s3://${options.bucket}/${options.prefix}`;
   const name = source.container;
   const asRoot = (script: string) => source.exec(['sh', '-ec', script], 'root');
@@ -113,13 +121,15 @@ export async function startCloudNativeCluster(options: {
     printf '%s\\n' '#!/bin/sh' 'for last; do :; done' 'exec barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${options.server} "$last"' > /controller/manager
     chmod 755 /controller/manager
     chown -R postgres:postgres /controller && chmod 600 ${CERTIFICATES}/server.key`);
-  const pgdata = await source.exec(['sh', '-c', 'echo "$PGDATA"']);
   await source.sql('alter system reset all');
-  await write(`${pgdata}/custom.conf`, CUSTOM_CONF);
+  const later = Object.entries(SINCE).filter(([since]) => major >= Number(since));
+  await write(`${pgdata}/custom.conf`, CUSTOM_CONF + later.map(([, lines]) => lines).join(''));
   await write(`${pgdata}/override.conf`, OVERRIDE_CONF);
   await source.exec(['sh', '-c', `printf '%s' "$0" >> "$PGDATA/postgresql.conf"`, INCLUDES]);
   await write(`${pgdata}/pg_hba.conf`, HBA);
   await write(`${pgdata}/pg_ident.conf`, IDENT + IDENT_OF_HARNESS);
+  // Where ALTER SYSTEM cannot be ruled out by a setting.
+  if (major < 17) await source.exec(['chmod', '0400', `${pgdata}/postgresql.auto.conf`]);
   await mustRun('docker', ['restart', '-t', '60', name]);
   const ready = async () => (await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0;
   await until(`${name} answers`, ready);

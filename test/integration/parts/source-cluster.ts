@@ -33,6 +33,8 @@ export interface SourceOptions {
   server: string;
   /** Such as `--wal-segsize=1`. */
   initdbArgs?: string;
+  /** Where its data directory is, when not where the image has it. */
+  pgdata?: string;
   /** Settings on the server's command line. */
   settings?: Readonly<Record<string, string>>;
 }
@@ -60,7 +62,8 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
   const name = `odo-test-source-${process.pid}-${port}`;
   const url = `s3://${bucket}/${prefix}`;
   const env = { POSTGRES_PASSWORD: 'test', PGPORT: String(port), POSTGRES_INITDB_ARGS: options.initdbArgs ?? '', ...S3_KEYS };
-  const flags = Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
+  const elsewhere = options.pgdata === undefined ? {} : { PGDATA: options.pgdata };
+  const flags = Object.entries({ ...env, ...elsewhere }).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
   await mustRun('docker', [
     'run',
     '-d',

@@ -22,6 +22,7 @@ describe('settings that do not fit', () => {
         log_directory: 'log',
         logging_collector: 'on',
         restart_after_crash: 'off',
+        allow_alter_system: 'off',
         shared_preload_libraries: 'pg_stat_statements',
         synchronous_standby_names: '',
       }),
@@ -41,6 +42,7 @@ describe('settings that do not fit', () => {
         log_destination: 'csvlog',
         log_directory: '/controller/log',
         restart_after_crash: 'false',
+        allow_alter_system: 'off',
         dynamic_library_path: '$libdir:/extensions/vector/lib',
         extension_control_path: '$system:/extensions/vector/share',
       }),
@@ -54,6 +56,7 @@ describe('settings that do not fit', () => {
       log_destination: 'stderr',
       log_directory: 'log',
       restart_after_crash: 'on',
+      allow_alter_system: 'on',
       dynamic_library_path: '$libdir',
       extension_control_path: '$system',
     });
