@@ -29,7 +29,7 @@ function formsWith(at: number): Uint16Array {
   return forms;
 }
 
-/** The first mark that begins at `from` or behind it and whose seven bytes lie before `to`; the last one of all needs six where it begins a byte. */
+/** The first mark that begins in the byte `from` or behind it, and lies before the byte `to` as a whole. */
 export function findMark(bytes: Buffer, from: number, to: number): Mark | undefined {
   let third = bytes[from + 2] ?? 0;
   for (let at = from + 3; at < to - 2; at++) {

@@ -18,7 +18,7 @@ export interface BlockDecoding {
   drop(): void;
 }
 
-/** Bundled, the program of the thread comes as text, by scripts/build.mjs: read from the one file of the bundle, it would take three times the memory. */
+/** Bundled, the program of the thread comes as text, by scripts/build.mjs: a thread that read it from the bundle would take three times the memory. */
 declare const BLOCK_THREAD_PROGRAM: string | undefined;
 /** A thread has next to nothing on its heap. */
 const YOUNG_MIB = 2;
@@ -39,6 +39,7 @@ interface Thread {
   jobs: number;
 }
 
+/** A pool of so many threads; close() ends them. */
 export function createBlockPool(threads: number): BlockPool {
   const started: Thread[] = [];
   const jobs = new Map<number, Job>();
