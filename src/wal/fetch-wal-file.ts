@@ -4,6 +4,7 @@ import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { freeing } from '../stream/freeing.ts';
 import type { Owner } from '../target/place.ts';
 import { checkSegment, type SegmentCheck } from './check-segment.ts';
 import { MAX_HISTORY_BYTES, streamWalFile } from './read-wal-file.ts';
@@ -41,7 +42,8 @@ export async function fetchWalFile(
   const fd = fs.openSync(temporary, 'w', 0o600);
   const check = checkOf(source, file);
   try {
-    for await (const chunk of streamWalFile(source.store, file, { signal, onBytes: (bytes) => tally.read(bytes) })) {
+    const chunks = streamWalFile(source.store, file, { signal, onBytes: (bytes) => tally.read(bytes) });
+    for await (const chunk of freeing(chunks)) {
       check.update(chunk);
       for (let done = 0; done < chunk.length; ) done += fs.writeSync(fd, chunk, done, chunk.length - done);
       tally.wrote(chunk.length);

@@ -3,6 +3,7 @@ import type { WalFile } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { readStreamed } from '../store/streamed-read.ts';
 import { decompress } from '../stream/decompress.ts';
+import { freeing } from '../stream/freeing.ts';
 
 /** Streams one archived file, decompressed, by one request: parallelism comes from fetching many files at once. */
 export function streamWalFile(
@@ -15,7 +16,7 @@ export function streamWalFile(
   const abort = signal === undefined ? {} : { signal };
   const source = readStreamed(store, file, { ...abort, ...(onBytes === undefined ? {} : { onBytes }) });
   // barman's own servers keep compressed segments under plain names.
-  return decompress(source, file.codec, { name, detect: true, ...abort });
+  return decompress(file.codec === 'none' ? source : freeing(source), file.codec, { name, detect: true, ...abort });
 }
 
 /** Far more than a history of a thousand timelines has. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -86,6 +87,37 @@ function namedFiles(...keys: string[]): Record<string, Buffer> {
 function held(): string[] {
   return fs.existsSync(spool) ? fs.readdirSync(spool).sort() : [];
 }
+
+it.each([
+  ['plain', segment(1, 1)],
+  ['packed', `${segment(1, 1)}.gz`],
+])(
+  'gives the memory of what it has read of a %s segment back at once, not when the garbage collector comes by',
+  async (_, key) => {
+    // Noise, which does not pack: there are many chunks to read.
+    const content = randomBytes(SIZE_BYTES);
+    const job = jobFor({ [key]: packed(key, content) });
+    const given: Uint8Array[] = [];
+    const read = job.store.read.bind(job.store);
+    job.store.read = async (...args) => {
+      const chunks = await read(...args);
+      return (async function* () {
+        for await (const chunk of chunks) {
+          for (let at = 0; at < chunk.length; at += 2 ** 16) {
+            // As it comes from a socket: memory of its own.
+            const piece = new Uint8Array(chunk.subarray(at, at + 2 ** 16));
+            given.push(piece);
+            yield piece;
+          }
+        }
+      })();
+    };
+    await fillSpool(job);
+    expect(fs.readFileSync(path.join(spool, segment(1, 1))).equals(content)).toBe(true);
+    expect(given.length).toBeGreaterThanOrEqual(16);
+    expect(given.filter(({ length }) => length > 0)).toEqual([]);
+  },
+);
 
 it('fetches every segment and the histories of the plan, unpacked and under their own names, for the server to read', async () => {
   const files = {
