@@ -19,8 +19,22 @@ const PACKERS = {
 };
 /** What pg_basebackup packs itself, on the server and on its own side. */
 const SERVER_SIDE = ['server-gzip', 'server-lz4', 'server-zstd', 'client-lz4', 'client-zstd:workers=2'];
-const BARMAN = ['-j', '--lz4', '--zstd'];
-const WAL_CODECS = { '--bzip2': 'bz2', '--xz': 'xz', '--zstd': 'zst', '--lz4': 'lz4', '--gzip': 'gz' };
+const BARMAN = { '-j': 'bz2', '--lz4': 'lz4', '--zstd': 'zst', '--snappy': 'snappy' };
+const WAL_CODECS = { '--bzip2': 'bz2', '--xz': 'xz', '--zstd': 'zst', '--lz4': 'lz4', '--snappy': 'snappy', '--gzip': 'gz' };
+
+/** The module that barman packs snappy streams with crashes in all of Debian's Pythons, so the snappy program does that for barman. */
+const SNAPPY_MODULE = `
+import subprocess
+def pack(content):
+    return subprocess.run(["snappy", "-f"], input=content, stdout=subprocess.PIPE, check=True).stdout
+class StreamCompressor:
+    def add_chunk(self, content):
+        return pack(content)
+class StreamDecompressor:
+    pass
+def stream_compress(source, target):
+    target.write(pack(source.read()))
+`;
 
 /** Packs the plain set's base.tar anew and uploads all of the set. */
 const REPACK = `
@@ -60,7 +74,9 @@ describe('backups and WAL packed by the real programs of every codec', () => {
       }
       base = await source.sql("select current_setting('archive_command')");
       barman = [];
-      for (const flag of BARMAN) barman.push({ flag, id: await source.barmanBackup(flag) });
+      const modules = '/usr/lib/python3/dist-packages';
+      await source.exec(['sh', '-c', `printf '%s' "$0" > ${modules}/snappy.py`, SNAPPY_MODULE], 'root');
+      for (const flag of Object.keys(BARMAN)) barman.push({ flag, id: await source.barmanBackup(flag) });
       for (const flag of Object.keys(WAL_CODECS)) {
         await source.sql(`alter system set archive_command = '${base.replace(' -z ', ` ${flag} `)}'`);
         await source.sql('select pg_reload_conf()');
@@ -107,25 +123,29 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     expect(fs.readFileSync(path.join(into(set), 'PG_VERSION'), 'utf8')).toBe('18\n');
   });
 
-  it.each(BARMAN)('restores what barman-cloud-backup %s makes, and replays WAL of every codec', async (flag) => {
-    const id = barman.find((backup) => backup.flag === flag)?.id ?? '';
-    const directory = into(`barman${flag}`);
-    const extensions = new Set((await listKeys(bucket, 'backups/shop/wals/')).map((key) => path.extname(key).slice(1)));
-    expect([...extensions]).toEqual(expect.arrayContaining(Object.values(WAL_CODECS)));
-    await odoReceipt(['-u', `s3://${bucket}/backups`, '--backup', id, '--into', directory]);
-    const server = await startPlainServer({ image: 'postgres:18', mount: `${directory}:/var/lib/postgresql/18/docker` });
-    try {
-      await server.promoted();
-      expect(await server.sql(DIGEST)).toBe(digest);
-    } finally {
-      await server.remove();
-    }
-  });
+  it.each(Object.entries(BARMAN))(
+    'restores what barman-cloud-backup %s makes, and replays WAL of every codec',
+    async (flag, extension) => {
+      const id = barman.find((backup) => backup.flag === flag)?.id ?? '';
+      expect(await listKeys(bucket, `backups/shop/base/${id}/data`)).toEqual([`backups/shop/base/${id}/data.tar.${extension}`]);
+      const directory = into(`barman${flag}`);
+      const extensions = new Set((await listKeys(bucket, 'backups/shop/wals/')).map((key) => path.extname(key).slice(1)));
+      expect([...extensions]).toEqual(expect.arrayContaining(Object.values(WAL_CODECS)));
+      await odoReceipt(['-u', `s3://${bucket}/backups`, '--backup', id, '--into', directory]);
+      const server = await startPlainServer({ image: 'postgres:18', mount: `${directory}:/var/lib/postgresql/18/docker` });
+      try {
+        await server.promoted();
+        expect(await server.sql(DIGEST)).toBe(digest);
+      } finally {
+        await server.remove();
+      }
+    },
+  );
 
   it('reads packed WAL under plain names, as a barman server keeps it', async () => {
     const wals = await listKeys(bucket, 'backups/shop/');
     for (const key of wals) {
-      const plainName = key.includes('/wals/') ? key.replace(/\.(gz|bz2|xz|zst|lz4)$/, '') : key;
+      const plainName = key.includes('/wals/') ? key.replace(/\.(gz|bz2|xz|zst|lz4|snappy)$/, '') : key;
       await putObject(bucket, plainName.replace('backups/', 'nameless/'), await readObject(bucket, key));
     }
     const directory = into('nameless');
