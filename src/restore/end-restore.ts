@@ -76,8 +76,12 @@ export function rollback(target: Target): boolean {
   if (hasOld) fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
   const wasDisplaced =
     journal.state === 'moving-out' || journal.state === 'moving-back' || (hasOld && journal.state === 'moving-in');
-  if (hasOld) takeBack(odoDir, journal);
-  else settleSwap(odoDir, journal);
+  if (hasOld) {
+    // A server may have changed what goes back to `incoming`: if this dies, no later run may take it for staged files of its own.
+    delete journal.fingerprint;
+    delete journal.finishedParts;
+    takeBack(odoDir, journal);
+  } else settleSwap(odoDir, journal);
   const isSwapped = journal.state === 'swapped';
   // A restore into an empty place has nothing to go back to, and what it restored may be all there is.
   if (isSwapped && !journal.places.some(hasPrevious)) return false;

@@ -419,6 +419,22 @@ describe('after the exchange', () => {
     }
   });
 
+  it('a rollback that dies leaves nothing to go on from that a server may have changed', async () => {
+    for (let n = 1, crashed = true; crashed; n++) {
+      const bench = setUpBench();
+      await restore(bench);
+      const { odoDir, root } = bench.target.pgdata;
+      // All is in place, the exchange died before it could note that, and somebody has started the server.
+      writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'moving-in' });
+      fs.writeFileSync(path.join(root, 'base/5/1259'), 'changed!');
+      crashed = await crashesLaterAt(n, async () => void (await engine.rollback(bench.target)));
+      expect(await layDown(bench)).toMatchObject({ reusedParts: 0 });
+      await engine.swap(bench.target);
+      expect(fs.readFileSync(path.join(root, 'base/5/1259'), 'utf8')).toBe('pg_class');
+      expect(previousOf(bench)).toEqual(bench.old);
+    }
+  });
+
   it('a rollback has nothing to do where there was nothing before, and leaves what was restored', async () => {
     const bench = setUpBench();
     for (const { root } of placesOf(bench))
