@@ -32,22 +32,30 @@ const REAL_MEANS: KeyMeans = { keysOf, pause: (ms, signal) => sleep(ms, undefine
 /** @param give hands new keys to the process */
 export function supplyKeys(give: (credentials: S3Credentials) => void, { keysOf, pause } = REAL_MEANS): SuppliedKeys {
   let held: S3Credentials | undefined;
+  /** When others are to be asked for; it outlives the work, which may be one of many short ones. */
+  let dueAt = 0;
+
+  function hold(credentials: S3Credentials): void {
+    held = credentials;
+    dueAt = Date.now() + pauseMs(leftMs(credentials));
+  }
 
   async function renew(keys: () => Promise<S3Credentials>, report: Report, signal: AbortSignal): Promise<void> {
     let isTold = false;
     while (held?.expiresAt !== undefined) {
       const { expiresAt } = held;
       try {
-        await pause(pauseMs(leftMs(held)), signal);
+        await pause(Math.max(0, dueAt - Date.now()), signal);
         const next = await keys();
+        hold(next);
         if (signal.aborted) return;
-        held = next;
         if (next.expiresAt !== expiresAt) give(next);
         isTold = false;
       } catch (error) {
         if (signal.aborted) return;
         if (!isTold) report({ type: 'note', level: 'warning', message: worry(asOdoError(error).message, expiresAt) });
         isTold = true;
+        hold(held);
       }
     }
   }
@@ -56,14 +64,14 @@ export function supplyKeys(give: (credentials: S3Credentials) => void, { keysOf,
     async during(store, report, signal, work) {
       const keys = keysOf(store);
       if (!keys) return work(store);
-      held ??= store.credentials;
+      if (!held && store.credentials) hold(store.credentials);
       // What the process has is good enough: the service that gives out keys may be away just now.
-      if (!held || leftMs(held) < LEAST_PAUSE_MS) held = await retrying(keys, { retryForMs: store.retryForMs ?? 0, signal });
+      if (!held || leftMs(held) < LEAST_PAUSE_MS) hold(await retrying(keys, { retryForMs: store.retryForMs ?? 0, signal }));
       if (signal.aborted) throw cancelled(signal.reason);
       const over = new AbortController();
       void renew(keys, report, over.signal);
       try {
-        return await work({ ...store, credentials: held });
+        return await work({ ...store, ...(held ? { credentials: held } : {}) });
       } finally {
         over.abort();
       }

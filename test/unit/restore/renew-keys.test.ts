@@ -142,6 +142,16 @@ describe('keys of a restore container', () => {
     expect(await next.end()).toBe('done');
   });
 
+  it('are exchanged in time also where each work is short', async () => {
+    await (await begin()).end();
+    vi.setSystemTime(Date.now() + 55 * MINUTE_MS);
+    const next = await begin();
+    expect(next.began()).toMatchObject({ accessKeyId: 'key-1' });
+    await passTime();
+    expect(given).toMatchObject([{ accessKeyId: 'key-2' }]);
+    expect(pauses).toEqual([50 * MINUTE_MS, 0, 50 * MINUTE_MS]);
+  });
+
   it('are asked for anew when those that are there have ended', async () => {
     await (await begin()).end();
     vi.setSystemTime(Date.now() + HOUR_MS);
