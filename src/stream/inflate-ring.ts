@@ -120,6 +120,10 @@ export async function* inflateInRing(
     }
     if (!isWhole) throw damage(name, 'gzip', 'ends early', producedBytes);
     if (filled > 0) yield slot.chunk.subarray(0, filled);
+  } catch (error) {
+    // What came before the fault is good for a run that goes on from it.
+    if (filled > 0) yield slot.chunk.subarray(0, filled);
+    throw error;
   } finally {
     idle = ring;
   }

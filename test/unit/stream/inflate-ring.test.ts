@@ -144,6 +144,22 @@ test('a chunk stays as it is until so many others have come', async () => {
   expect(at).toBe(plain.length);
 });
 
+test('what came before a source that fails is handed on first', async () => {
+  const plain = randomBytes(300_000);
+  const source = async function* () {
+    yield zlib.gzipSync(plain).subarray(0, 200_000);
+    throw new Error('gone');
+  };
+  const chunks: Buffer[] = [];
+  const reading = (async () => {
+    for await (const chunk of decompress(source(), 'gzip', { name, inRing: true })) chunks.push(Buffer.from(chunk));
+  })();
+  await expect(reading).rejects.toThrow('gone');
+  const got = Buffer.concat(chunks);
+  expect(got.length).toBeGreaterThan(100_000);
+  expect(got.equals(plain.subarray(0, got.length))).toBe(true);
+});
+
 test('several may go on at the same time', async () => {
   const plains = Array.from({ length: 4 }, () => mixture(3_000_000));
   const inflated = await Promise.all(plains.map((plain) => inflate(zlib.gzipSync(plain), () => 10_000)));
