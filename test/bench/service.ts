@@ -61,6 +61,7 @@ volumes:
   const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', file, ...args]);
   const inService = (user: string, script: string) => compose('exec', '-T', '-u', user, 'db', 'bash', '-c', script);
   const psql = (text: string) => inService('postgres', `psql -XAtq -v ON_ERROR_STOP=1 -c "${text}"`);
+  const isReady = ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port)];
   await compose('up', '-d');
 
   /** Seconds from `startedAt` until a row goes into the table that came last. */
@@ -79,7 +80,8 @@ volumes:
     async prepare() {
       await until(
         'the service answers',
-        async () => (await run('docker', ['compose', '-f', file, 'exec', '-T', 'db', 'pg_isready', '-q'])).code === 0,
+        // Over TCP, where the server that only makes the cluster does not answer.
+        async () => (await run('docker', ['compose', '-f', file, 'exec', '-T', 'db', ...isReady])).code === 0,
         READY_MS,
       );
       await psql(`drop table if exists ${MARKER}`);
