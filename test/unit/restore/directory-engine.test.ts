@@ -427,10 +427,12 @@ describe('after the exchange', () => {
       // All is in place, the exchange died before it could note that, and somebody has started the server.
       writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'moving-in' });
       fs.writeFileSync(path.join(root, 'base/5/1259'), 'changed!');
+      fs.writeFileSync(path.join(root, 'base/5/16400'), 'made by the server');
       crashed = await crashesLaterAt(n, async () => void (await engine.rollback(bench.target)));
       expect(await layDown(bench)).toMatchObject({ reusedParts: 0 });
       await engine.swap(bench.target);
       expect(fs.readFileSync(path.join(root, 'base/5/1259'), 'utf8')).toBe('pg_class');
+      expect(fs.existsSync(path.join(root, 'base/5/16400'))).toBe(false);
       expect(previousOf(bench)).toEqual(bench.old);
     }
   });
