@@ -1,15 +1,15 @@
 import fs from 'node:fs';
-import type http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { KEY_SECRET, type KeyServices, SIGN_ON_PROFILE, startKeyServices } from './parts/key-services.ts';
 import { odo } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 import { openToEverybody, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
+import { startTokenServer, type TokenServer } from './parts/token-server.ts';
 
 /** See scripts/parts/other-s3: it plays the service that gives out temporary keys. */
 const STS = 'http://127.0.0.1:7495';
@@ -24,17 +24,15 @@ describe('a service restored with keys', () => {
   let ready: ReadyRepository;
   let project: ComposeProject;
   let folder: string;
-  /** An S3 server that takes temporary keys alone, and the tokens of those that came. */
-  let server: FaultProxy;
-  const tokens = new Set<string>();
-  /** What it takes no longer. */
-  const ended = new Set<string>();
+  let server: TokenServer;
+  let services: KeyServices;
 
   beforeAll(async () => {
     ready = await readyRepository();
     await openToEverybody(ready.bucket);
-    server = await startFaultProxy(admit);
+    server = await startTokenServer();
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-credentials-'));
+    services = await startKeyServices(folder, 3_600_000);
     project = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
     await project.up();
   });
@@ -42,15 +40,9 @@ describe('a service restored with keys', () => {
   afterAll(async () => {
     await project?.down();
     await server?.close();
+    await services?.close();
     if (folder) fs.rmSync(folder, { recursive: true });
   });
-
-  function admit({ headers }: http.IncomingMessage) {
-    const token = headers['x-amz-security-token'];
-    if (typeof token !== 'string') return { do: 'answer', status: 403, code: 'AccessDenied' } as const;
-    tokens.add(token);
-    return ended.has(token) ? ({ do: 'answer', status: 400, code: 'ExpiredToken' } as const) : undefined;
-  }
 
   /** Runs the command with this AWS configuration in files, and neither keys nor an endpoint in the environment. */
   const odoWith = (files: AwsFiles, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
@@ -72,7 +64,9 @@ describe('a service restored with keys', () => {
     await project.sql('drop table if exists things');
     const service = ['-v', 'db', '-n', 'db', '-f', project.file, '--wipe', '--yes', '--allow-different-cluster'];
     const outcome = await odoWith(files, ['-u', `s3://${ready.bucket}/backups`, ...service, ...flags], env);
-    expect(outcome.stdout + outcome.stderr).not.toContain(S3_KEYS.AWS_SECRET_ACCESS_KEY);
+    for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, KEY_SECRET, ...server.seen]) {
+      expect(outcome.stdout + outcome.stderr).not.toContain(secret);
+    }
     return outcome;
   }
 
@@ -107,13 +101,45 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     expect(code, stderr).toBe(0);
     expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
     // One for the checks, one for the restore container.
-    expect(tokens.size).toBeGreaterThan(1);
+    expect(server.seen.size).toBeGreaterThan(1);
 
     const gone = await restore(files, ['--profile', 'on-call', '--retry-for', '1'], {
       AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:9',
     });
     expect(gone).toMatchObject({ code: 10 });
     expect(gone.stderr).toContain('cannot reach the service that gives out the S3 keys of profile on-call');
+  });
+
+  it('of a web identity, exchanged at STS', async () => {
+    const file = path.join(folder, 'identity');
+    fs.writeFileSync(file, 'who-this-pod-is');
+    server.seen.clear();
+    const identity = { AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/restore', AWS_WEB_IDENTITY_TOKEN_FILE: file };
+    const { code, stderr } = await restore({ config: '', credentials: '' }, ['--endpoint', server.endpoint], {
+      ...identity,
+      AWS_ENDPOINT_URL_STS: STS,
+    });
+    expect(code, stderr).toBe(0);
+    expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+    expect(server.seen.size).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['the instance that it runs on', 'instance'],
+    ['the container that it runs in', 'container'],
+    ['a single sign-on', 'sign-on'],
+  ] as const)('of %s', async (_whose, source) => {
+    server.seen.clear();
+    const before = services.issued().length;
+    const files = { config: SIGN_ON_PROFILE, credentials: '' };
+    const { code, stderr } = await restore(files, ['--endpoint', server.endpoint, '--json'], services.environment(source));
+    expect(code, stderr).toBe(0);
+    // Nothing but events: the SDK must not write of its own.
+    for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('type');
+    expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+    const issued = new Set(services.issued().slice(before));
+    expect(server.seen.size).toBeGreaterThan(0);
+    for (const token of server.seen) expect(issued).toContain(token);
   });
 
   it('that end in the middle, and goes on with others that are renewed in time', async () => {
@@ -124,7 +150,7 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     const command = ['-u', `s3://${ready.bucket}/backups`, '--endpoint', server.endpoint, ...service];
     const before = server.count(BASE).bytes;
     const given = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'hush', AWS_SESSION_TOKEN: 'given-token' };
-    void server.passed(BASE, before + 1_000_000).then(() => ended.add('given-token'));
+    void server.passed(BASE, before + 1_000_000).then(() => server.ended.add('given-token'));
     const { code, stderr } = await odoWith({ config: '', credentials: '' }, command, given);
     expect(code, stderr).toBe(11);
     expect(stderr).toContain(`the credentials for bucket ${ready.bucket} have expired`);
@@ -151,7 +177,7 @@ printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken"
       const atFirst = tokensIssued().length;
       // When the second renewal is made, the first has long come.
       await until('keys were renewed twice', async () => tokensIssued().length >= atFirst + 2, 120_000);
-      for (const token of tokensIssued().slice(0, atFirst)) ended.add(token);
+      for (const token of tokensIssued().slice(0, atFirst)) server.ended.add(token);
     } finally {
       release.resolve();
     }
@@ -159,7 +185,7 @@ printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken"
     expect(outcome.code, outcome.stderr).toBe(0);
     expect(outcome.stderr).not.toMatch(/hush|token-\d/);
     expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
-    const renewed = tokensIssued().filter((token) => tokens.has(token) && !ended.has(token));
+    const renewed = tokensIssued().filter((token) => server.seen.has(token) && !server.ended.has(token));
     expect(renewed.length).toBeGreaterThan(0);
   });
 });

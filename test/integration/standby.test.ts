@@ -1,12 +1,17 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { startFaultProxy } from './parts/fault-proxy.ts';
+import { startKeyServices } from './parts/key-services.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
 import { type RunningOdo, startOdo } from './parts/running-odo.ts';
-import { createBucket, emptyBucket, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
+import { createBucket, emptyBucket, openToEverybody, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 import { restoreContainers } from './parts/service-before.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
+import { startTokenServer } from './parts/token-server.ts';
 
 const DATA = '/var/lib/postgresql/data';
 const SECRET = 'hush-hush-7';
@@ -60,11 +65,11 @@ describe('a standby', () => {
   const follower = () => `odo-restore-${project.volume}`;
 
   /** Starts odo follow with a spool of two segments, and comes back when it is at work. */
-  async function follow(endpoint = S3_ENDPOINT): Promise<RunningOdo> {
+  async function follow(endpoint = S3_ENDPOINT, env: NodeJS.ProcessEnv = {}): Promise<RunningOdo> {
     const running = startOdo(
       ['follow', '-u', `s3://${bucket}/backups`, ...names(), '--retry-for', '5', '--spool', '32MiB', '--json'],
       {
-        env: { S3_ENDPOINT: endpoint },
+        env: { S3_ENDPOINT: endpoint, ...env },
       },
     );
     following.push(running);
@@ -128,7 +133,7 @@ describe('a standby', () => {
     expect(await restoreContainers(project.volume)).toBe('');
   });
 
-  it('waits when nobody follows, and gets the rest when somebody does again, over a crash and a new timeline of the source, too', async () => {
+  it('waits when nobody follows, and gets the rest when somebody does again, over the end of its keys, a new timeline of the source and a crash, too', async () => {
     // More than its spool holds.
     for (let segments = 0; segments < 3; segments++) {
       await source.sql("insert into rows values ('while nobody followed')");
@@ -143,9 +148,21 @@ describe('a standby', () => {
     const failed = await cutOff.outcome;
     expect([failed.code, failed.stderr]).toEqual([10, expect.stringMatching(/the server stays a standby with what it has/)]);
 
-    const second = await follow();
+    // From here on with keys of the machine that it runs on, which end soon and are renewed.
+    const home = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-standby-'));
+    const services = await startKeyServices(home, 16_000);
+    const server = await startTokenServer();
+    await openToEverybody(bucket);
+    const noKeys = Object.fromEntries(Object.keys(S3_KEYS).map((name) => [name, undefined]));
+    const none = path.join(home, 'none');
+    const noFiles = { AWS_PROFILE: undefined, AWS_CONFIG_FILE: none, AWS_SHARED_CREDENTIALS_FILE: none };
+    const second = await follow(server.endpoint, { ...noKeys, ...noFiles, ...services.environment('instance') });
+    const atFirst = services.issued().length;
     const missed = "select count(*) from rows where what = 'while nobody followed'";
     await until('the standby has what it missed', async () => (await project.sql(missed)) === '3', 120_000);
+    const later = () => services.issued().slice(atFirst);
+    await until('it comes with renewed keys', async () => later().some((token) => server.seen.has(token)), 180_000);
+    for (const token of services.issued().slice(0, atFirst)) server.ended.add(token);
     await source.promote();
     await expectToCome('on timeline 2');
     // What it has replayed since its last restartpoint it must have by itself.
@@ -157,6 +174,9 @@ describe('a standby', () => {
     second.signal('SIGINT');
     const { code, stderr } = await second.outcome;
     expect(code, stderr).toBe(0);
+    await server.close();
+    await services.close();
+    fs.rmSync(home, { recursive: true });
     expect((await odo(['rollback', ...names()])).code).toBe(0);
     await until(
       'the old data is back',
