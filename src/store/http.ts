@@ -4,6 +4,7 @@ import { cancelled, OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import { proxyTo } from './proxy-choice.ts';
 import { proxyFault } from './proxy-fault.ts';
 import { retrying } from './retry.ts';
 
@@ -74,10 +75,10 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
         timeout: IDLE_TIMEOUT_MS,
         ...(signal ? { signal } : {}),
       });
-      sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
-      sent.on('error', (error) => reject(proxyFault(error, config.proxies) ?? error));
+      sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })));
+      sent.on('error', (error) => reject(proxyFault(error, config.proxies, { url: root.href }) ?? error));
       sent.on('response', (answer) => {
-        const fault = proxyFault(undefined, config.proxies, answer.statusCode);
+        const fault = proxyFault(undefined, config.proxies, { url: root.href, status: answer.statusCode });
         if (!fault) return resolve(answer);
         answer.resume();
         reject(fault);
@@ -173,8 +174,10 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
     }
   }
 
+  const proxy = proxyTo(root.href, config.proxies);
   return {
     url: shown,
+    ...(proxy === undefined ? {} : { proxy }),
     ...(config.retryForMs === undefined ? {} : { retryForMs: config.retryForMs }),
     get isSequential() {
       return offersRanges === false;

@@ -40,6 +40,8 @@ export interface ReadOptions {
 export interface ObjectStore {
   /** For messages, such as `s3://bucket`; never holds a secret. */
   readonly url: string;
+  /** The proxy on the way to it, for messages; without user and password. */
+  readonly proxy?: string;
   /** How long readers of it put up with failures without any progress; ranged-read.ts has a default. */
   readonly retryForMs?: number;
   /** Told before each pause that precedes another attempt of a read; whoever opens the store may set it. */

@@ -121,7 +121,10 @@ export async function* requestRange(reading: Reading, offset: number, length: nu
     }
   } catch (error) {
     if (stopped.aborted) throw cancelled(error);
-    if (isStalled) throw new OdoError('storeUnreachable', `${store.url} sent nothing for ${stallTimeoutMs} ms`, { cause: error });
+    if (isStalled) {
+      const way = store.proxy === undefined ? '' : ` through the proxy ${store.proxy}`;
+      throw new OdoError('storeUnreachable', `${store.url} sent nothing${way} for ${stallTimeoutMs} ms`, { cause: error });
+    }
     throw error;
   } finally {
     clearTimeout(watch);

@@ -54,7 +54,8 @@ export function credentialsOf(source: CredentialSource): () => Promise<S3Credent
         ...(expiration === undefined ? {} : { expiresAt: expiration.toISOString() }),
       };
     } catch (error) {
-      throw proxyFault(error, source.proxies) ?? explain(error, profile);
+      const url = (await configuredEndpoint('sts', profile)) ?? `https://sts.${source.region ?? 'us-east-1'}.amazonaws.com`;
+      throw proxyFault(error, source.proxies, { url }) ?? explain(error, profile);
     }
   };
 }

@@ -8,6 +8,8 @@ export interface S3Request {
   key?: string | undefined;
   /** The endpoint as a person would name it. */
   endpoint: string;
+  /** Of the server, for telling whether a proxy is on the way. */
+  url: string;
   region?: string | undefined;
   proxies?: Proxies | undefined;
   signal?: AbortSignal | undefined;
@@ -38,7 +40,7 @@ const BUSY = new Set(['SlowDown', 'Throttling', 'ThrottlingException', 'RequestT
 export function translateS3Error(error: unknown, request: S3Request): OdoError {
   if (error instanceof OdoError) return error;
   if (request.signal?.aborted) return cancelled(bareCause(error));
-  const onTheWay = proxyFault(error, request.proxies);
+  const onTheWay = proxyFault(error, request.proxies, { url: request.url });
   if (onTheWay) return onTheWay;
   const symptom = readSymptom(error);
   const fail = (code: OdoError['code'], message: string, hint?: string) =>

@@ -4,6 +4,7 @@ import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import { proxyTo } from './proxy-choice.ts';
 import type { RenewableKeys } from './renewable-keys.ts';
 import { retrying } from './retry.ts';
 import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
@@ -41,6 +42,8 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   const { bucket, retryForMs = 15_000 } = config;
   const endpoint = checkEndpoint(config.endpoint);
   const region = config.region ?? (endpoint ? 'us-east-1' : undefined);
+  const url = endpoint ?? `https://s3.${region ?? 'us-east-1'}.amazonaws.com`;
+  const proxy = proxyTo(url, config.proxies);
   const client = createClient(config, endpoint, region, keys);
   const skew = watchClock(client);
   const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
@@ -50,6 +53,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     bucket,
     key,
     endpoint: endpoint ?? 'Amazon S3',
+    url,
     region,
     proxies: config.proxies,
     signal,
@@ -148,6 +152,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   const patience = config.retryForMs === undefined ? {} : { retryForMs };
   return {
     url: `s3://${bucket}`,
+    ...(proxy === undefined ? {} : { proxy }),
     ...patience,
     get clockSkewMs() {
       return skew.ms;

@@ -1,3 +1,6 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type ConnectProxy, startConnectProxy } from './parts/connect-proxy.ts';
@@ -88,6 +91,30 @@ describe('through a proxy', () => {
       const anonymous = await list(endpoint, { [name]: `http://${host}` });
       expect(anonymous.code, anonymous.stderr).toBe(11);
       expect(anonymous.stderr).toContain(`the proxy http://${host} wants a user and a password`);
+    }
+  });
+
+  it('that takes connections and never answers is named, in the middle of a restore, too', async () => {
+    const [silent, tiring] = [await startConnectProxy(hosts, 'name:hush'), await startConnectProxy(hosts, 'name:hush')];
+    const into = path.join(os.tmpdir(), `odo-proxies-${process.pid}`);
+    try {
+      silent.hangAt(/^CONNECT/);
+      tiring.hangAt(/^GET .*data\.tar/);
+      const url = ['-u', `s3://${ready.bucket}/backups`, '--endpoint', 'http://store.invalid', '--retry-for', '1'];
+      const [atOnce, later] = await Promise.all([
+        list('https://localhost', { HTTPS_PROXY: silent.url }),
+        odo([...url, '--into', into], { env: { ...NO_PROXIES, HTTP_PROXY: tiring.url } }),
+      ]);
+      expect(atOnce.code, atOnce.stderr).toBe(10);
+      const { host } = new URL(silent.url);
+      expect(atOnce.stderr).toContain(`no answer in time from the proxy http://${host}, which is to lead to https://localhost`);
+      expect(later.code, later.stderr).toBe(10);
+      expect(later.stderr).toContain(`sent nothing through the proxy http://${new URL(tiring.url).host} for `);
+      expect(atOnce.stderr + later.stdout + later.stderr).not.toContain('hush');
+    } finally {
+      fs.rmSync(into, { recursive: true, force: true });
+      await silent.close();
+      await tiring.close();
     }
   });
 

@@ -8,6 +8,8 @@ export interface ConnectProxy {
   url: string;
   /** What it was asked for by those whom it knows: `CONNECT host:port`, or `GET http://host/path`. */
   asked: string[];
+  /** From the first request on that matches one of these words of `asked`, it takes connections and never answers. */
+  hangAt(words: RegExp): void;
   close(): Promise<void>;
 }
 
@@ -18,12 +20,20 @@ export interface ConnectProxy {
 export async function startConnectProxy(hosts: Readonly<Record<string, URL>>, user?: string): Promise<ConnectProxy> {
   const asked: string[] = [];
   const tunnels = new Set<net.Socket>();
+  let hangAt: RegExp | undefined;
+  let hangs = false;
+  /** Notes what is asked for; true when there is to be no answer. */
+  const isLost = (words: string) => {
+    asked.push(words);
+    hangs ||= hangAt?.test(words) === true;
+    return hangs;
+  };
   const isKnown = ({ headers }: http.IncomingMessage) =>
     user === undefined || headers['proxy-authorization'] === `Basic ${Buffer.from(user).toString('base64')}`;
 
   const server = http.createServer((request, response) => {
     if (!isKnown(request)) return void response.writeHead(407, { 'proxy-authenticate': 'Basic realm="odo"' }).end();
-    asked.push(`${request.method} ${request.url}`);
+    if (isLost(`${request.method} ${request.url}`)) return;
     const { hostname, pathname, search } = new URL(request.url ?? '');
     const target = hosts[hostname];
     if (!target) return void response.writeHead(502).end();
@@ -41,7 +51,7 @@ export async function startConnectProxy(hosts: Readonly<Record<string, URL>>, us
     socket.on('error', () => undefined);
     const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
     if (!isKnown(request)) return void refuse('407 Proxy Authentication Required');
-    asked.push(`CONNECT ${request.url}`);
+    if (isLost(`CONNECT ${request.url}`)) return void tunnels.add(socket);
     const target = hosts[request.url?.replace(/:\d+$/, '') ?? ''];
     if (!target) return void refuse('403 Forbidden');
     const onward = net.connect(Number(target.port), target.hostname, () => {
@@ -60,6 +70,9 @@ export async function startConnectProxy(hosts: Readonly<Record<string, URL>>, us
   return {
     url: `http://${userPart}${address}:${port}`,
     asked,
+    hangAt(words) {
+      hangAt = words;
+    },
     async close() {
       const closed = once(server, 'close');
       server.close();

@@ -6,6 +6,8 @@ import { createHttpStore } from '../../../src/store/http.ts';
 import { proxyFault } from '../../../src/store/proxy-fault.ts';
 import { createS3Store } from '../../../src/store/s3.ts';
 
+const SERVER = { url: 'https://s3.example' };
+
 let proxy: Server;
 afterEach(() => {
   proxy?.closeAllConnections();
@@ -61,9 +63,41 @@ test('a proxy that is not there is named', async () => {
   }
 });
 
+test('a proxy that never answers is named, and not the server alone', async () => {
+  const host = await startProxy(() => undefined);
+  const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
+  const proxies = { HTTPS_PROXY: `http://name:hush@${host}` };
+  const store = createS3Store({ bucket: 'backups', endpoint: 'https://s3.example.invalid', credentials, retryForMs: 0, proxies });
+  try {
+    await expect(store.head('base.tar')).rejects.toMatchObject({
+      code: 'storeUnreachable',
+      message: `no answer in time from the proxy http://${host}, which is to lead to https://s3.example.invalid`,
+      hint: expect.stringContaining('HTTPS_PROXY'),
+    });
+  } finally {
+    store.close();
+  }
+});
+
+test('an answer that does not come is missed from the proxy only where one is on the way', () => {
+  const late = [
+    Object.assign(new Error('no answer'), { name: 'TimeoutError' }),
+    Object.assign(new Error('Connection to establish proxy tunnel timed out after 30000ms'), { code: 'ERR_PROXY_TUNNEL' }),
+  ];
+  const proxies = { HTTPS_PROXY: 'http://name:hush@proxy.example:3128' };
+  for (const error of late) {
+    expect(proxyFault(error, proxies, SERVER)).toMatchObject({
+      code: 'storeUnreachable',
+      message: 'no answer in time from the proxy http://proxy.example:3128, which is to lead to https://s3.example',
+    });
+    expect(proxyFault(error, { ...proxies, NO_PROXY: 's3.example' }, SERVER)).toBeUndefined();
+    expect(proxyFault(error, proxies, { url: 'http://s3.example' })).toBeUndefined();
+  }
+});
+
 test('a proxy whose name does not resolve is named', () => {
   const error = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND', hostname: 'proxy.example' });
-  expect(proxyFault(error, { HTTPS_PROXY: 'http://name:hush@proxy.example:3128' })).toMatchObject({
+  expect(proxyFault(error, { HTTPS_PROXY: 'http://name:hush@proxy.example:3128' }, SERVER)).toMatchObject({
     code: 'storeUnreachable',
     message: 'cannot reach the proxy http://proxy.example:3128 (ENOTFOUND)',
   });
@@ -73,8 +107,8 @@ test('what is wrong with the server is not blamed on the proxy', () => {
   const proxies = { HTTP_PROXY: 'http://127.0.0.4:3128', HTTPS_PROXY: 'http://127.0.0.4:3129' };
   const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED', address: '127.0.0.1', port: 7480 });
   for (const error of [refused, new Error('?'), { $metadata: { httpStatusCode: 403 } }, undefined, 'text']) {
-    expect(proxyFault(error, proxies)).toBeUndefined();
+    expect(proxyFault(error, proxies, SERVER)).toBeUndefined();
   }
-  expect(proxyFault(refused, { HTTP_PROXY: 'http://127.0.0.4:7480' })).toBeDefined();
-  expect(proxyFault({ $metadata: { httpStatusCode: 407 } }, undefined)).toBeUndefined();
+  expect(proxyFault(refused, { HTTP_PROXY: 'http://127.0.0.4:7480' }, SERVER)).toBeDefined();
+  expect(proxyFault({ $metadata: { httpStatusCode: 407 } }, undefined, SERVER)).toBeUndefined();
 });
