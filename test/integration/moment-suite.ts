@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { type Moments, makeMoments, RESTORE_POINT, shiftTime } from './parts/moments.ts';
+import { type DirectoryServers, startDirectoryServers } from './parts/directory-server.ts';
+import { LATER_RESTORE_POINT, type Moments, makeMoments, RESTORE_POINT, shiftTime } from './parts/moments.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
 import { emptyBucket } from './parts/s3.ts';
@@ -10,7 +11,13 @@ import { rememberService } from './parts/service-before.ts';
 
 const ROWS = "select coalesce(string_agg(what, ' ' order by id), 'nothing') from steps";
 
-/** Restores one archive to many moments, into one service. `every`: each kind of target at each of its edges, and what goes with it; else the main ones. */
+/** What a clock shows that is so many hours ahead of UTC. */
+const wallTime = (time: string, hours: number) => shiftTime(time, hours * 3_600_000_000).replace('+00', '');
+
+/**
+ * Restores one archive to many moments: each kind of target at each of its edges into directories, and what a service has to do with it into one.
+ * `every`: also what does not depend on the version.
+ */
 export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean): void {
   describe(`a moment of PostgreSQL ${major}`, () => {
     let moments: Moments;
@@ -99,7 +106,7 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       const late = await refusal('--target-time', five.time);
       expect(late).toMatchObject({
         code: 15,
-        stderr: expect.stringContaining(`the last transaction in it ended at ${iso(five.time)}`),
+        stderr: expect.stringContaining(`the last transaction in it ended at ${iso(five.time).replace(/\.?0+Z$/, 'Z')}`),
       });
       const after = await refusal('--backup', moments.newer, '--target-time', two.time);
       expect(after).toMatchObject({ code: 15, stderr: expect.stringMatching(`${moments.newer} ended at .*, after the target`) });
@@ -128,39 +135,80 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       expect(fs.readdirSync(project.folder)).toEqual(['compose.yaml']);
     });
 
-    if (!every) return;
+    describe('in a directory', () => {
+      let servers: DirectoryServers;
+      let folder: string;
+      let restores = 0;
 
-    it.each<[string, (moments: Moments) => string[], string]>([
-      ['at the very commit, time', ({ steps }) => ['--target-time', steps.two.time], 'zero one two'],
-      ['just before it, time', ({ steps }) => ['--target-time', shiftTime(steps.two.time, -1)], 'zero one'],
-      ['exclusively at it, time', ({ steps }) => ['--target-time', iso(steps.two.time), '--target-exclusive'], 'zero one'],
-      [
-        'at the last commit but excluding it, time',
-        ({ steps }) => ['--target-time', steps.five.time, '--target-exclusive'],
-        'accident three four',
-      ],
-      ['with it, transaction', ({ steps }) => ['--target-xid', steps.one.xid], 'zero one'],
-      ['without it, transaction', ({ steps }) => ['--target-xid', steps.two.xid, '--target-exclusive'], 'zero one'],
-      ['on timeline 2, transaction', ({ steps }) => ['--target-xid', steps.four.xid], 'accident three four'],
-      ['where its WAL begins, position', ({ steps }) => ['--target-lsn', steps.two.beforeLsn, '--target-exclusive'], 'zero one'],
-      ['behind its commit, position', ({ steps }) => ['--target-lsn', steps.two.afterLsn], 'zero one two'],
-      [
-        'on timeline 2, position',
-        ({ steps }) => ['--target-lsn', steps.five.beforeLsn, '--target-exclusive'],
-        'accident three four',
-      ],
-      ['the end of the newest backup', () => ['--target', 'immediate'], 'accident'],
-      ['the end of an older backup', ({ older }) => ['--target', 'immediate', '--backup', older], 'zero'],
-      ['the end of timeline 1', () => ['--target-timeline', '1'], 'accident three'],
-      [
-        'a time on timeline 1 by its number',
-        ({ steps }) => ['--target-timeline', 'current', '--target-time', shiftTime(steps.three.time, -1)],
-        'accident',
-      ],
-    ])('%s', async (_what, target, rows) => {
-      await restore(...target(moments));
-      expect(await project.sql(ROWS)).toBe(rows);
+      beforeAll(async () => {
+        folder = fs.mkdtempSync('/tmp/odo-moments-');
+        fs.chmodSync(folder, 0o755);
+        servers = await startDirectoryServers(major, folder);
+      });
+
+      afterAll(async () => {
+        await servers?.remove();
+        if (folder) fs.rmSync(folder, { recursive: true });
+      });
+
+      it.concurrent.each<[string, (moments: Moments) => string[], string]>([
+        ['at the very commit, time', ({ steps }) => ['--target-time', steps.two.time], 'zero one two'],
+        ['just before it, time', ({ steps }) => ['--target-time', shiftTime(steps.two.time, -1)], 'zero one'],
+        ['just after it, time', ({ steps }) => ['--target-time', shiftTime(steps.two.time, 1)], 'zero one two'],
+        ['exclusively at it, time', ({ steps }) => ['--target-time', iso(steps.two.time), '--target-exclusive'], 'zero one'],
+        [
+          'at it by a clock on the wall, time',
+          ({ steps }) => ['--target-time', wallTime(steps.two.time, 2), '--timezone', '+02:00'],
+          'zero one two',
+        ],
+        [
+          'at the last commit but excluding it, time',
+          ({ steps }) => ['--target-time', steps.five.time, '--target-exclusive'],
+          'accident three four',
+        ],
+        [
+          'at a commit of timeline 2, time',
+          ({ steps }) => ['--target-time', steps.four.time, '--target-timeline', 'latest'],
+          'accident three four',
+        ],
+        ['with it, transaction', ({ steps }) => ['--target-xid', steps.one.xid], 'zero one'],
+        ['without it, transaction', ({ steps }) => ['--target-xid', steps.two.xid, '--target-exclusive'], 'zero one'],
+        [
+          'without the first one behind a backup, transaction',
+          ({ steps }) => ['--target-xid', steps.one.xid, '--target-exclusive'],
+          'zero',
+        ],
+        ['the last one there is, transaction', ({ steps }) => ['--target-xid', steps.five.xid], 'accident three four five'],
+        ['on timeline 2, transaction', ({ steps }) => ['--target-xid', steps.four.xid], 'accident three four'],
+        [
+          'before its WAL begins, position',
+          ({ steps }) => ['--target-lsn', steps.two.beforeLsn, '--target-exclusive'],
+          'zero one',
+        ],
+        ['where its WAL begins, position', ({ steps }) => ['--target-lsn', steps.two.beforeLsn], 'zero one'],
+        ['behind its commit, position', ({ steps }) => ['--target-lsn', steps.two.afterLsn], 'zero one two'],
+        [
+          'on timeline 2, position',
+          ({ steps }) => ['--target-lsn', steps.five.beforeLsn, '--target-exclusive'],
+          'accident three four',
+        ],
+        ['on timeline 2, restore point', () => ['--target-name', LATER_RESTORE_POINT], 'accident three four'],
+        ['the end of the newest backup', () => ['--target', 'immediate'], 'accident'],
+        ['the end of an older backup', ({ older }) => ['--target', 'immediate', '--backup', older], 'zero'],
+        ['the end of timeline 1', () => ['--target-timeline', '1'], 'accident three'],
+        [
+          'a time on timeline 1 by its number',
+          ({ steps }) => ['--target-timeline', 'current', '--target-time', shiftTime(steps.three.time, -1)],
+          'accident',
+        ],
+      ])('%s', async (_what, target, rows) => {
+        const directory = path.join(folder, String(++restores));
+        await odoReceipt(['-u', moments.url, '--into', directory, '--no-sync', ...target(moments)]);
+        expect(await servers.askPromoted(directory, ROWS)).toBe(rows);
+      });
     });
+
+    if (!every) return;
 
     it('is shut down at with shutdown, comes up there again, and is taken by odo promote', async () => {
       const { accident } = moments.steps;

@@ -25,9 +25,11 @@ export interface Moments {
 }
 
 export const RESTORE_POINT = 'before the accident';
+/** On timeline 2. */
+export const LATER_RESTORE_POINT = 'before the end';
 
 /**
- * zero · set of pg_basebackup · backup · one · two · restore point · accident (the rows are deleted) · backup · three · promotion to timeline 2 · four · five.
+ * zero · set of pg_basebackup · backup · one · two · restore point · accident (the rows are deleted) · backup · three · promotion to timeline 2 · four · restore point · five.
  * All of it is archived.
  */
 export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
@@ -50,6 +52,7 @@ export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
     await source.archiveAll();
     await source.promote();
     const four = await step(source, 'four');
+    await source.sql(`select pg_create_restore_point('${LATER_RESTORE_POINT}')`);
     await source.archiveAll();
     const five = await step(source, 'five');
     await source.archiveAll();

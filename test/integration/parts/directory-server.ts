@@ -1,0 +1,85 @@
+import { mustRun, run, until } from './run.ts';
+
+let containers = 0;
+
+/** A container that sees a folder and has PostgreSQL's programs, for starting servers on directories below that folder. */
+export interface DirectoryServers {
+  /** Starts a server as the postgres user, waits until it was promoted, asks it, and ends it. */
+  askPromoted(directory: string, sql: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export async function startDirectoryServers(major: number, folder: string): Promise<DirectoryServers> {
+  const name = `odo-test-servers-${process.pid}-${++containers}`;
+  const mount = ['-v', `${folder}:${folder}`, '--network', 'none', '--init'];
+  await mustRun('docker', [
+    'run',
+    '-d',
+    '--name',
+    name,
+    '--user',
+    '999:999',
+    ...mount,
+    '--entrypoint',
+    'sleep',
+    `postgres:${major}`,
+    'infinity',
+  ]);
+  const pgCtl = (directory: string, ...args: string[]) =>
+    mustRun('docker', [
+      'exec',
+      name,
+      `/usr/lib/postgresql/${major}/bin/pg_ctl`,
+      '-D',
+      directory,
+      '-w',
+      '-s',
+      '-t',
+      '240',
+      ...args,
+    ]);
+
+  return {
+    async askPromoted(directory, sql) {
+      const ask = (text: string) =>
+        mustRun('docker', [
+          'exec',
+          name,
+          'psql',
+          '-XAtq',
+          '-v',
+          'ON_ERROR_STOP=1',
+          '-h',
+          directory,
+          '-d',
+          'postgres',
+          '-c',
+          text,
+        ]);
+      const log = `${directory}/server.log`;
+      try {
+        await pgCtl(directory, 'start', '-l', log, '-o', `-c listen_addresses= -c unix_socket_directories=${directory}`);
+        await until('the server is promoted', async () => (await ask('select pg_is_in_recovery()')) === 'f', 120_000);
+        return await ask(sql);
+      } catch (error) {
+        const { stdout } = await run('docker', ['exec', name, 'tail', '-n', '20', log]);
+        throw new Error(`${(error as Error).message}\n${stdout}`, { cause: error });
+      } finally {
+        await run('docker', [
+          'exec',
+          name,
+          `/usr/lib/postgresql/${major}/bin/pg_ctl`,
+          '-D',
+          directory,
+          '-m',
+          'immediate',
+          '-w',
+          'stop',
+        ]);
+      }
+    },
+    async remove() {
+      await run('docker', ['rm', '-f', '-v', name]);
+    },
+  };
+}
