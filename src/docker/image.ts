@@ -100,15 +100,16 @@ export function parseVersion(line: string): number | undefined {
 }
 
 /**
- * The ids of the user `postgres` in an image, from its /etc/passwd: read out of a container of it where there is one, else out of one that
+ * The ids of a user in an image, from its /etc/passwd: read out of a container of it where there is one, else out of one that
  * is created, never started, and removed. undefined when there is no such file or user; versionMismatch when the image is not there.
  */
-export async function postgresUser(
+export async function userInImage(
   engine: DockerEngine,
   ref: string,
+  name: string,
   containerId?: string,
 ): Promise<{ uid: number; gid: number } | undefined> {
-  if (containerId !== undefined) return readPostgresUser(engine, containerId, ref);
+  if (containerId !== undefined) return readUser(engine, containerId, ref, name);
   await removeOldProbes(engine);
   let container: Awaited<ReturnType<DockerEngine['docker']['createContainer']>>;
   try {
@@ -125,18 +126,18 @@ export async function postgresUser(
     throw translateDockerError(error, `read /etc/passwd of image ${ref}`, codes);
   }
   try {
-    return await readPostgresUser(engine, container.id, ref);
+    return await readUser(engine, container.id, ref, name);
   } finally {
     await removeContainer(engine, container.id);
   }
 }
 
-async function readPostgresUser(engine: DockerEngine, containerId: string, ref: string) {
+async function readUser(engine: DockerEngine, containerId: string, ref: string, name: string) {
   try {
     const archive = await engine.docker.getContainer(containerId).getArchive({ path: '/etc/passwd' });
     const chunks: Buffer[] = [];
     for await (const chunk of archive) chunks.push(chunk as Buffer);
-    return findUser(readFileFromTar(Buffer.concat(chunks)) ?? '', 'postgres');
+    return findUser(readFileFromTar(Buffer.concat(chunks)) ?? '', name);
   } catch (error) {
     if (httpStatus(error) === 404) return undefined;
     throw translateDockerError(error, `read /etc/passwd of image ${ref}`);

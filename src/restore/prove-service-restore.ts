@@ -1,4 +1,4 @@
-import { inspectImage, postgresUser } from '../docker/image.ts';
+import { inspectImage, userInImage } from '../docker/image.ts';
 import { volumeExists, withStandIns } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
@@ -15,7 +15,7 @@ import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
-import { chooseOwner, locateTablespaces, mountsOf, targetOf } from './service-target.ts';
+import { chooseOwner, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
 import { proveStandby } from './standby.ts';
 
 /** Everything that the proofs found out and the steps need. */
@@ -129,7 +129,8 @@ async function proveVolume(
 export async function proveOwner(request: RestoreRequest, found: FoundService, probe: TargetProbe | undefined, proofs: Proofs) {
   return proofs.attempt('owner', async () => {
     const image = found.service.imageId ?? found.service.imageRef;
-    const imageUser = await postgresUser(found.docker, image, found.service.containers[0]?.id).catch((error: unknown) => {
+    const name = namedUser(found.service) ?? 'postgres';
+    const imageUser = await userInImage(found.docker, image, name, found.service.containers[0]?.id).catch((error: unknown) => {
       // A missing image is told by another proof.
       if (asOdoError(error).code === 'versionMismatch') return undefined;
       throw error;

@@ -126,9 +126,17 @@ export function targetOf(data: DataPlace, tablespaces: readonly { oid: number; p
   return target;
 }
 
+/** The name by which a service names the user that it runs as; undefined when it names none, or one by number. */
+export function namedUser({ user = '' }: Pick<Service, 'user'>): string | undefined {
+  const [name = ''] = user.split(':');
+  return name === '' || name === 'root' || /^\d+$/.test(name) ? undefined : name;
+}
+
 /**
- * Who is to own the files: what the user says; the numeric user that the service runs as; the owner of the old data;
- * the image's own postgres user; else 999:999, as in the official images.
+ * Who is to own the files: what the user says; the user that the service runs as; the owner of the old data, as whom its server ran;
+ * the image's own postgres user; else 999:999, as in the official images. A service without a container may have got another image
+ * since its server ran (Debian's postgres is 999, Alpine's is 70), so the image's user goes first there.
+ * `imageUser` is the image's user of the service's own name, or else its `postgres`.
  */
 export function chooseOwner(
   asked: Owner | undefined,
@@ -137,15 +145,15 @@ export function chooseOwner(
   imageUser: Owner | undefined,
 ): { owner: Owner; because: string } {
   if (asked) return { owner: asked, because: 'as asked for' };
+  const runsAs = 'the user that the service runs as';
   const numeric = /^(\d+)(?::(\d+))?$/.exec(service.user ?? '');
   if (numeric && numeric[1] !== '0') {
-    return {
-      owner: { uid: Number(numeric[1]), gid: Number(numeric[2] ?? numeric[1]) },
-      because: 'the user that the service runs as',
-    };
+    return { owner: { uid: Number(numeric[1]), gid: Number(numeric[2] ?? numeric[1]) }, because: runsAs };
   }
+  if (imageUser && namedUser(service) !== undefined) return { owner: imageUser, because: runsAs };
+  const ofImage = imageUser && { owner: imageUser, because: "the image's postgres user" };
+  if (ofImage && service.containers.length === 0) return ofImage;
   const old = probe?.pgVersion === undefined ? undefined : probe.owner;
   if (old && old.uid !== 0) return { owner: old, because: 'as the old data' };
-  if (imageUser) return { owner: imageUser, because: "the image's postgres user" };
-  return { owner: DEFAULT_OWNER, because: 'as in the official images' };
+  return ofImage ?? { owner: DEFAULT_OWNER, because: 'as in the official images' };
 }

@@ -3,7 +3,7 @@ import type Dockerode from 'dockerode';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { containerState, execIn, logsSince, removeContainer, startContainer, stopContainer } from '../../src/docker/container.ts';
 import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
-import { inspectImage, postgresMajor, postgresUser } from '../../src/docker/image.ts';
+import { inspectImage, postgresMajor, userInImage } from '../../src/docker/image.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
 const signal = new AbortController().signal;
@@ -183,10 +183,10 @@ describe('images', () => {
   it('tell who postgres is', async () => {
     const id = await start('sleep 60', { Image: 'postgres:15' });
     const ids = (await run(id, ['sh', '-c', 'id -u postgres; id -g postgres'])).stdout.trim().split('\n').map(Number);
-    expect(await postgresUser(engine, 'postgres:15')).toEqual({ uid: ids[0], gid: ids[1] });
-    expect(await postgresUser(engine, 'odo-test/none:1', id)).toEqual({ uid: ids[0], gid: ids[1] });
-    expect(await postgresUser(engine, IMAGE)).toBeUndefined();
-    await expect(postgresUser(engine, 'odo-test/none:1')).rejects.toMatchObject({ code: 'versionMismatch' });
+    expect(await userInImage(engine, 'postgres:15', 'postgres')).toEqual({ uid: ids[0], gid: ids[1] });
+    expect(await userInImage(engine, 'odo-test/none:1', 'postgres', id)).toEqual({ uid: ids[0], gid: ids[1] });
+    expect(await userInImage(engine, IMAGE, 'postgres')).toBeUndefined();
+    await expect(userInImage(engine, 'odo-test/none:1', 'postgres')).rejects.toMatchObject({ code: 'versionMismatch' });
   });
 
   it('leave no probe behind', async () => {

@@ -7,6 +7,7 @@ import {
   locateData,
   locateTablespaces,
   mountsOf,
+  namedUser,
   refuseOverlap,
   tablespaceLocation,
   targetOf,
@@ -155,15 +156,34 @@ describe('the owner', () => {
   const image = { uid: 70, gid: 70 };
   const ownerFor = (...args: Parameters<typeof chooseOwner>) => Object.values(chooseOwner(...args).owner).join(':');
 
-  it('is, in this order: as asked, the numeric user of the service, as the old data, as the image, 999:999', () => {
-    const old = probe({ uid: 26, gid: 27 }, '15');
-    const numbered = service([], { user: '1000:1001' });
+  const container = { id: '1', name: 'db-1', running: false, restartPolicy: 'no' };
+  const made = (user?: string) => service([], { containers: [container], ...(user === undefined ? {} : { user }) });
+  const old = probe({ uid: 26, gid: 27 }, '15');
+
+  it('is, in this order: as asked, the user of the service, as the old data, as the image, 999:999', () => {
+    const numbered = made('1000:1001');
     expect(ownerFor({ uid: 5, gid: 6 }, numbered, old, image)).toBe('5:6');
     expect(ownerFor(undefined, numbered, old, image)).toBe('1000:1001');
-    expect(ownerFor(undefined, service([], { user: '1000' }), old, image)).toBe('1000:1000');
-    expect(ownerFor(undefined, service([]), old, image)).toBe('26:27');
-    expect(ownerFor(undefined, service([]), undefined, image)).toBe('70:70');
-    expect(ownerFor(undefined, service([]), undefined, undefined)).toBe('999:999');
+    expect(ownerFor(undefined, made('1000'), old, image)).toBe('1000:1000');
+    expect(ownerFor(undefined, made('shop'), old, image)).toBe('70:70');
+    expect(ownerFor(undefined, made('shop:staff'), old, undefined)).toBe('26:27');
+    expect(ownerFor(undefined, made(), old, image)).toBe('26:27');
+    expect(ownerFor(undefined, made('root'), old, image)).toBe('26:27');
+    expect(ownerFor(undefined, made(), undefined, image)).toBe('70:70');
+    expect(ownerFor(undefined, made(), undefined, undefined)).toBe('999:999');
+  });
+
+  it('is as the image has it where no container shows that the old data is of the same image', () => {
+    expect(ownerFor(undefined, service([]), old, image)).toBe('70:70');
+    expect(ownerFor(undefined, service([]), old, undefined)).toBe('26:27');
+  });
+
+  it('is looked up by the name that the service gives', () => {
+    expect([undefined, '', '0', '0:0', '70:70', 'root'].map((user) => namedUser(service([], user ? { user } : {})))).toEqual(
+      Array(6).fill(undefined),
+    );
+    expect(namedUser(service([], { user: 'postgres' }))).toBe('postgres');
+    expect(namedUser(service([], { user: 'shop:70' }))).toBe('shop');
   });
 
   it('is never root, as whom no server runs, nor whoever made an empty directory', () => {
