@@ -51,22 +51,35 @@ export function collationNotes(changed: readonly ChangedCollation[]): string[] {
   return databases.map((database) => {
     const own = changed.filter((one) => one.database === database);
     const what = own.map((one) => `${one.collation ?? 'its own collation'} ${versionWords(one)}`).join(', ');
-    const refresh = own.map(({ collation }) =>
-      collation === undefined
-        ? `ALTER DATABASE ${quoteIdentifier(database)} REFRESH COLLATION VERSION;`
-        : `ALTER COLLATION ${collation} REFRESH VERSION;`,
-    );
+    const refresh = own.map(noteVersionSql);
     const commands = [`REINDEX DATABASE ${quoteIdentifier(database)};`, ...refresh].join(' ');
     return `in database ${database} text may sort in another order than on the original (${what}), so indexes on text may be wrong; run in it: ${commands}`;
   });
 }
 
+/**
+ * What makes the server take the order of today for the recorded one. It refreshes a version, but refuses to do so from or to none ("invalid collation
+ * version change"), and then warns at every connection: only its catalogues can be told.
+ */
+function noteVersionSql({ database, collation, recorded, actual }: ChangedCollation): string {
+  const isRefreshable = recorded !== undefined && actual !== undefined;
+  if (collation === undefined) {
+    if (isRefreshable) return `ALTER DATABASE ${quoteIdentifier(database)} REFRESH COLLATION VERSION;`;
+    return `UPDATE pg_database SET datcollversion = pg_database_collation_actual_version(oid) WHERE datname = ${quoteLiteral(database)};`;
+  }
+  if (isRefreshable) return `ALTER COLLATION ${collation} REFRESH VERSION;`;
+  return `UPDATE pg_collation SET collversion = pg_collation_actual_version(oid) WHERE oid = ${quoteLiteral(collation)}::regcollation;`;
+}
+
 function versionWords({ provider, recorded, actual }: ChangedCollation): string {
-  const from = recorded ?? 'one without versions, as musl';
-  const to = actual ?? 'one without versions, as musl';
-  return `was made with ${provider} ${from} and is now used with ${to}`;
+  const [from, to] = [recorded, actual].map((version) => `${provider} ${version ?? 'without versions (as musl)'}`);
+  return `was made with ${from} and is now used with ${to}`;
 }
 
 function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -24,11 +24,22 @@ it('advises for each database what to run, in the right order', () => {
     { database: 'c', provider: 'libc', recorded: '2.36' },
   ]);
   expect(notes).toHaveLength(2);
-  expect(notes[0]).toContain('libc 2.31 and is now used with 2.36');
+  expect(notes[0]).toContain('libc 2.31 and is now used with libc 2.36');
   expect(
     notes[0]?.endsWith(
       'REINDEX DATABASE "a ""b"""; ALTER DATABASE "a ""b""" REFRESH COLLATION VERSION; ALTER COLLATION public.german REFRESH VERSION;',
     ),
   ).toBe(true);
-  expect(notes[1]).toContain('is now used with one without versions, as musl');
+  expect(notes[1]).toContain('libc 2.36 and is now used with libc without versions (as musl)');
+});
+
+it('advises no refresh from or to a library without versions, which the server refuses', () => {
+  const [note] = collationNotes([
+    { database: "it's", provider: 'libc', recorded: '2.36' },
+    { database: "it's", collation: 'public."O\'k"', provider: 'libc', actual: '2.36' },
+  ]);
+  expect(note).not.toContain('REFRESH');
+  expect(note).toContain('REINDEX DATABASE "it\'s"; UPDATE pg_database SET datcollversion');
+  expect(note).toContain("WHERE datname = 'it''s'; UPDATE pg_collation SET collversion");
+  expect(note).toContain(`WHERE oid = 'public."O''k"'::regcollation;`);
 });
