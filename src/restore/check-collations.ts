@@ -10,19 +10,28 @@ import {
 } from '../postgres/collation-versions.ts';
 import type { ServiceDatabase } from './service-database.ts';
 
-/**
- * Asks a promoted server whether text sorts there as it did on the original, and warns where versions say that it may not. Gives the warnings, which
- * name the commands to run. Not being able to ask is a warning too: the restore itself is sound.
- */
-export async function checkCollations(database: Pick<ServiceDatabase, 'query'>, report: Report): Promise<string[]> {
-  const notes = await findNotes(database).catch((error: unknown) => [
-    `whether text sorts as on the original could not be found out: ${asOdoError(error).message}`,
-  ]);
-  for (const message of notes) report({ type: 'note', level: 'warning', message });
-  return notes;
+/** Whether text sorts as on the original. */
+export interface CheckedCollations {
+  /** It may not, as far as versions tell; false also when they could not be asked for. */
+  haveChanged: boolean;
+  /** Warnings, which name the commands to run. */
+  notes: string[];
 }
 
-async function findNotes(database: Pick<ServiceDatabase, 'query'>): Promise<string[]> {
+/**
+ * Asks a promoted server whether text sorts there as it did on the original, and warns where versions say that it may not.
+ * Not being able to ask is a warning too: the restore itself is sound.
+ */
+export async function checkCollations(database: Pick<ServiceDatabase, 'query'>, report: Report): Promise<CheckedCollations> {
+  const checked = await findChanges(database).catch((error: unknown) => ({
+    haveChanged: false,
+    notes: [`whether text sorts as on the original could not be found out: ${asOdoError(error).message}`],
+  }));
+  for (const message of checked.notes) report({ type: 'note', level: 'warning', message });
+  return checked;
+}
+
+async function findChanges(database: Pick<ServiceDatabase, 'query'>): Promise<CheckedCollations> {
   const [[major = '0'] = []] = await database.query("select current_setting('server_version_num')::int / 10000");
   const changed: ChangedCollation[] = [];
   if (Number(major) >= 15) {
@@ -34,5 +43,5 @@ async function findNotes(database: Pick<ServiceDatabase, 'query'>): Promise<stri
       changed.push({ database: name, collation, ...versions });
     }
   }
-  return collationNotes(changed);
+  return { haveChanged: changed.length > 0, notes: collationNotes(changed) };
 }

@@ -60,7 +60,7 @@ export async function promoteService(
     const { reached } = await seeThroughRecovery(address, options, report, signal);
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
-    const collations = await checkCollations(steady, report);
+    const { notes: collations } = await checkCollations(steady, report);
     const finish = async () => {
       if (followed) {
         await engine.close();

@@ -7,7 +7,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport } from './at-target.ts';
-import { checkCollations } from './check-collations.ts';
+import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
@@ -173,11 +173,8 @@ async function bringUpCopy(run: Run) {
   );
   if (request.moment) demandReached(request.moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
-  const checked = [
-    ...laidDown.overridden,
-    ...(await checkCopy(run, laidDown, database)),
-    ...(await checkCollations(database, report)),
-  ];
+  const collations = await checkCollations(database, report);
+  const checked = [...laidDown.overridden, ...collations.notes, ...(await checkCopy(run, laidDown, database, collations))];
   signal.throwIfAborted();
   const { target } = proven;
   const archiving = archivingOf(proven.configuration);
@@ -230,11 +227,16 @@ async function startServer(run: Run): Promise<DatabaseAddress> {
   return { docker, containerId: run.serverId, dataDirectory: data.place.root, env: { POSTGRES_USER: role }, osUser };
 }
 
-async function checkCopy(run: Run, laidDown: LaidDown, database: ServiceDatabase): Promise<string[]> {
+async function checkCopy(
+  run: Run,
+  laidDown: LaidDown,
+  database: ServiceDatabase,
+  collations: CheckedCollations,
+): Promise<string[]> {
   if (run.request.verify !== 'full') return [];
   return inPhase(run.report, 'check', async () => {
     await engineOf(run).recheckPages(run.proven.target, laidDown.verified?.suspects ?? []);
-    const note = await runAmcheck(database);
+    const note = await runAmcheck(database, collations);
     return note === undefined ? [] : [note];
   });
 }

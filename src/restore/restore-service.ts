@@ -3,7 +3,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport, waitingNotes } from './at-target.ts';
-import { checkCollations } from './check-collations.ts';
+import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { withLeftovers, withWayBack } from './failure-hints.ts';
@@ -168,10 +168,10 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   const reached = { ...restored.reached, ...(timeline === undefined ? {} : { timeline }) };
   if (moment) demandReached(moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
-  const checked = await checkRestored(run, laidDown, waits ? undefined : database);
-  signal.throwIfAborted();
   // Of a server that waits it is asked when it is promoted.
-  if (!waits) checked.push(...(await checkCollations(database, report)));
+  const collations = waits ? undefined : await checkCollations(database, report);
+  const checked = [...(collations?.notes ?? []), ...(await checkRestored(run, laidDown, collations && { database, collations }))];
+  signal.throwIfAborted();
   if (waits && moment?.action === 'shutdown') await stopService(run);
   if (moment && isToWait && !waits)
     checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
@@ -179,14 +179,18 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
 }
 
 /** With verify full: what can only be judged after recovery. Gives notes. */
-async function checkRestored(run: ServiceRun, laidDown: LaidDown, database: ServiceDatabase | undefined): Promise<string[]> {
+async function checkRestored(
+  run: ServiceRun,
+  laidDown: LaidDown,
+  promoted: { database: ServiceDatabase; collations: CheckedCollations } | undefined,
+): Promise<string[]> {
   if (run.request.verify !== 'full') return [];
   return inPhase(run.report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];
     await onEngine(run, (engine) => engine.recheckPages(run.proven.target, suspects));
     // It needs an extension, which a server in recovery cannot get.
-    if (!database) return ['pg_amcheck is left out, since the server waits in recovery'];
-    const note = await runAmcheck(database);
+    if (!promoted) return ['pg_amcheck is left out, since the server waits in recovery'];
+    const note = await runAmcheck(promoted.database, promoted.collations);
     return note === undefined ? [] : [note];
   });
 }

@@ -18,7 +18,7 @@ function asking(major: string, answers: { databases?: string[][]; collations?: R
 it('says nothing where nothing has changed', async () => {
   const { database } = asking('15', { databases: [['app', 'libc', '2.36', '2.36']] });
   const events: OdoEvent[] = [];
-  expect(await checkCollations(database, (event) => events.push(event))).toEqual([]);
+  expect(await checkCollations(database, (event) => events.push(event))).toEqual({ haveChanged: false, notes: [] });
   expect(events).toEqual([]);
 });
 
@@ -28,7 +28,8 @@ it('warns once for each database, of its own collation and of those in it', asyn
     databases: [['app', 'libc', '2.31', '2.36']],
     collations: { app: [['public.x', 'icu', '1', '2']], postgres: [['public.y', 'icu', '1', '2']] },
   });
-  const notes = await checkCollations(database, (event) => events.push(event));
+  const { haveChanged, notes } = await checkCollations(database, (event) => events.push(event));
+  expect(haveChanged).toBe(true);
   expect(notes).toEqual([
     expect.stringMatching(/^in database app .*public\.x/),
     expect.stringMatching(/^in database postgres .*public\.y/),
@@ -38,7 +39,7 @@ it('warns once for each database, of its own collation and of those in it', asyn
 
 it('goes by the namesake of a database’s collation where the server records none of its own', async () => {
   const { asked, database } = asking('14', { collations: { app: [['pg_catalog."en_US"', 'libc', '2.31', '2.36']] } });
-  const notes = await checkCollations(database, () => undefined);
+  const { notes } = await checkCollations(database, () => undefined);
   expect(notes).toEqual([expect.stringContaining('ALTER COLLATION pg_catalog."en_US" REFRESH VERSION;')]);
   expect(asked.some((sql) => sql.includes('datcollversion'))).toBe(false);
   expect(asked.some((sql) => sql.includes('datcollate from pg_database'))).toBe(true);
@@ -48,5 +49,8 @@ it('warns where it could not ask', async () => {
   const query = async () => {
     throw new OdoError('promotionNotSeen', 'no answer');
   };
-  expect(await checkCollations({ query }, () => undefined)).toEqual([expect.stringContaining('no answer')]);
+  expect(await checkCollations({ query }, () => undefined)).toEqual({
+    haveChanged: false,
+    notes: [expect.stringContaining('no answer')],
+  });
 });
