@@ -42,6 +42,9 @@ async function make(bucket: string): Promise<ReadyRepository> {
   const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop' });
   try {
     await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
+    // Text that glibc sorts otherwise than by its bytes.
+    await source.sql("create table words as select unnest(array['b', 'A', 'a b', 'a-c', 'aB', 'B', '_a']) as word");
+    await source.sql('create unique index words_order on words (word)');
     // What does not compress makes a download that has a middle.
     const columns = Array.from({ length: 8 }, (_, at) => `gen_random_uuid() as c${at}`).join(', ');
     await source.sql(`create table noise as select ${columns} from generate_series(1, 70000)`);
