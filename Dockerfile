@@ -1,6 +1,6 @@
 # The restore image. Run "npm run build" first: everything but the base image comes from dist/.
 FROM node:24-bookworm-slim
-COPY dist/odo.mjs /usr/local/lib/odo/odo.mjs
+COPY dist/odo.mjs dist/linux-x64.node /usr/local/lib/odo/
 # Inside a container a process id in postmaster.pid tells nothing of other containers.
 ENV ODO_IN_CONTAINER=1 NODE_ENV=production
 # What several threads have freed goes back to the system, instead of waiting in an arena of each: some 30 MiB of the 256 that a restore may take.

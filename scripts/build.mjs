@@ -38,12 +38,21 @@ const { outputFiles } = await build({
   write: false,
 });
 
+// Code for the processor, beside the bundle; see src/stream/native.ts.
+const NATIVE = 'linux-x64.node';
+const native = fs.readFileSync(path.join('src/stream', NATIVE));
+
 fs.mkdirSync('dist', { recursive: true });
+write(path.join('dist', NATIVE), native, 0o644);
 for (const { path: file, text } of outputFiles) {
   const isProgram = path.basename(file) === 'odo.mjs';
   if (isProgram && text.split(DIGEST).length !== 2) throw new Error('the bundle does not hold the place of its digest once');
-  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
-  // Under another name first: a command that is being started must not read half of it.
-  fs.writeFileSync(`${file}.new`, isProgram ? text.replace(DIGEST, digest) : text, { mode: isProgram ? 0o755 : 0o644 });
+  const digest = createHash('sha256').update(text).update(native).digest('hex').slice(0, 12);
+  write(file, isProgram ? text.replace(DIGEST, digest) : text, isProgram ? 0o755 : 0o644);
+}
+
+/** Under another name first: a command that is being started must not read half of it. */
+function write(file, content, mode) {
+  fs.writeFileSync(`${file}.new`, content, { mode });
   fs.renameSync(`${file}.new`, file);
 }

@@ -46,10 +46,22 @@ clang++ --target=wasm32-wasi -O3 -mexec-model=reactor -Wl,--gc-sections,--strip-
 # In a memory that comes from outside and is shared with another thread, so it has no C library.
 bare=(--target=wasm32-unknown-unknown -O3 -msimd128 -mbulk-memory -matomics -nostdlib -ffreestanding -DNDEBUG -ffile-prefix-map="$PWD"=.)
 bare+=(-I/usr/include/wasm32-wasi -Ilibisal/igzip -Ilibisal/include)
-clang "${bare[@]}" -Wno-shift-op-parentheses -c "$here/inflate.c" -o inflate.o
+clang "${bare[@]}" -I"$here" -Wno-shift-op-parentheses -c "$here/inflate.c" -o inflate.o
 clang "${bare[@]}" -c libisal/igzip/hufftables_c.c -o hufftables.o
 clang "${bare[@]}" -Wl,--no-entry,--gc-sections,--strip-all,--import-memory,--shared-memory,--max-memory=16777216,-z,stack-size=65536 \
   -Wl,--export=__heap_base inflate.o hufftables.o -o /out/inflate.wasm
+
+# The same for a processor that Node itself runs on. It asks for nothing that is newer than the C library of any system with this Node, and for none
+# by name, so that it loads beside glibc and musl.
+native=(--target=x86_64-linux-gnu -O3 -march=haswell -fPIC -fvisibility=hidden -DNDEBUG -ffile-prefix-map="$PWD"=.)
+native+=(-I"$here" -I/usr/include/node -Ilibisal/igzip -Ilibisal/include -Ddecode_huffman_code_block_stateless=decode_huffman_code_block_stateless_04)
+clang "${native[@]}" -Wno-shift-op-parentheses -c "$here/native.c" -o native.o
+clang "${native[@]}" -c libisal/igzip/hufftables_c.c -o native-hufftables.o
+for file in igzip/igzip_decode_block_stateless_04 igzip/rfc1951_lookup crc/crc32_gzip_refl_by8_02 crc/crc32_iscsi_01; do
+  nasm -f elf64 -Ilibisal/include/ -Ilibisal/igzip/ -Ilibisal/crc/ "libisal/$file.asm" -o "$(basename "$file").o"
+done
+clang --target=x86_64-linux-gnu -fuse-ld=lld -shared -nostdlib -Wl,--gc-sections,--strip-all,-Bsymbolic,-z,noexecstack,--build-id=none,--hash-style=both \
+  native.o native-hufftables.o igzip_decode_block_stateless_04.o rfc1951_lookup.o crc32_gzip_refl_by8_02.o crc32_iscsi_01.o -o /out/linux-x64.node
 
 for file in bzip2/LICENSE libisal/LICENSE lz4/lib/LICENSE snappy/COPYING xz-utils/COPYING.0BSD; do
   printf '==== %s\n\n' "$(ls /usr/src/decoders | grep "^${file%%/*}_.*orig.tar.[gx]z$")"

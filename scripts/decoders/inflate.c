@@ -1,4 +1,4 @@
-// Inflates gzip, member by member, with ISA-L's decoder, for src/stream/inflate-ring.ts. Compiled by scripts/decoders/make.
+// Inflates gzip, member by member, with ISA-L's decoder, for src/stream/wasm-inflater.ts. Compiled by scripts/decoders/make.
 //
 // ISA-L decodes a block by code in assembly language, or slowly: where one of its builds has the former, here is the same for WebAssembly. It goes as
 // long as there is input and room ahead, so that neither has to be watched; what is left, and whatever is wrong, is for ISA-L's own slow way.
@@ -9,8 +9,6 @@
 #include "igzip_inflate.c"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
-
-enum { GOING_ON = 0, ENDED = 1 };
 
 // One turn loads 8 bytes at most, and writes 4 bytes and a match of 258 in steps of 16.
 enum { INPUT_AHEAD = 16, ROOM_AHEAD = 258 + 32 };
@@ -121,60 +119,17 @@ int decode_huffman_code_block_stateless(struct inflate_state *state, uint8_t *st
   return 0;
 }
 
-static struct inflate_state state;
-static struct isal_gzip_header header;
-static enum { HEADER, BODY, TRAILER } phase;
-// CRC32 and size of the content.
-static uint8_t trailer[8];
-static uint32_t trailer_bytes, made;
+#include "gzip-member.h"
 
-void EXPORT(begin)(void) {
-  isal_inflate_init(&state);
-  isal_gzip_header_init(&header);
-  phase = HEADER;
-  trailer_bytes = 0;
-}
+static struct member member;
 
-// Whole bytes of the bits that were taken beyond the end of the data are the trailer's first.
-static void begin_trailer(void) {
-  phase = TRAILER;
-  uint64_t bits = state.read_in >> state.read_in_length % 8;
-  for (int left = state.read_in_length / 8; left > 0; left--, bits >>= 8) trailer[trailer_bytes++] = bits;
-}
-
-// Takes as much as it can, and makes as much as fits. Below zero it is damaged: ISA-L's number says how.
-int EXPORT(step)(uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes) {
-  state.next_in = in;
-  state.avail_in = in_bytes;
-  state.next_out = out;
-  state.avail_out = out_bytes;
-  made = 0;
-  if (phase == HEADER) {
-    int result = isal_read_gzip_header(&state, &header);
-    if (result < 0) return result;
-    if (result > 0) return GOING_ON;
-    phase = BODY;
-  }
-  if (phase == BODY) {
-    int result = isal_inflate(&state);
-    made = out_bytes - state.avail_out;
-    if (result < 0) return result;
-    if (state.block_state != ISAL_BLOCK_FINISH) return GOING_ON;
-    begin_trailer();
-  }
-  while (trailer_bytes < sizeof trailer && state.avail_in > 0) {
-    trailer[trailer_bytes++] = *state.next_in++;
-    state.avail_in--;
-  }
-  return trailer_bytes == sizeof trailer ? ENDED : GOING_ON;
-}
-
+void EXPORT(begin)(void) { begin_member(&member); }
+int EXPORT(step)(uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes) { return step_member(&member, in, in_bytes, out, out_bytes); }
 // Of its input, how much the last step has left, and how much it has made.
-uint32_t EXPORT(left_bytes)(void) { return state.avail_in; }
-uint32_t EXPORT(made_bytes)(void) { return made; }
-// What the trailer says of the content.
-uint32_t EXPORT(content_crc32)(void) { return load_le_u32(trailer); }
-uint32_t EXPORT(content_bytes)(void) { return load_le_u32(trailer + 4); }
+uint32_t EXPORT(left_bytes)(void) { return member.left_bytes; }
+uint32_t EXPORT(made_bytes)(void) { return member.made_bytes; }
+uint32_t EXPORT(said_crc32)(void) { return content_crc32(&member); }
+uint32_t EXPORT(said_bytes)(void) { return content_bytes(&member); }
 
 // What ISA-L has in its other files. Content's checksum is Node's affair, which is faster; that of a header has a few bytes to go through.
 uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *bytes, uint64_t length) {

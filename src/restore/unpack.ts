@@ -5,6 +5,7 @@ import type { BlockPool } from '../stream/block-pool.ts';
 import type { Codec } from '../stream/codec.ts';
 import { decompress } from '../stream/decompress.ts';
 import { freeing } from '../stream/freeing.ts';
+import { native } from '../stream/native.ts';
 
 /** One object to read and unpack; plain data, as it goes to another thread. */
 export interface UnpackJob {
@@ -27,7 +28,10 @@ export interface UnpackOptions extends Pick<ReadingOptions, 'signal' | 'onBytes'
 /** What is unpacked and handed on at a time: with a quarter of it, inflating alone takes half as long again. */
 const CHUNK_BYTES = 1 << 20;
 
-/** Reads an object and undoes its codec, in large chunks. Errors are those of readRanged() and decompress(). */
+/**
+ * Reads an object and undoes its codec, in large chunks, each of them the taker's until it asks for the next. Errors are those of readRanged() and
+ * decompress().
+ */
 export function unpack(store: ObjectStore, job: UnpackJob, options: UnpackOptions = {}): AsyncGenerator<Buffer, void, void> {
   const { object, codec, name, windowBytes, connections } = job;
   const source = readRanged(store, object, { ...options, windowBytes, connections });
@@ -35,7 +39,8 @@ export function unpack(store: ObjectStore, job: UnpackJob, options: UnpackOption
   return decompress(codec === 'none' ? source : freeing(source), codec, {
     name,
     chunkBytes: CHUNK_BYTES,
-    inRing: options.inRing,
+    // Native code leaves this thread the time for what else it has to do.
+    inRing: options.inRing || native !== undefined,
     signal: options.signal,
     blockPool: options.blockPool,
   });

@@ -5,6 +5,7 @@ import { type Codec, extensionOf } from './codec.ts';
 import { decode } from './decode.ts';
 import { decodeBlocks } from './decode-blocks.ts';
 import { inflateInRing } from './inflate-ring.ts';
+import type { CreateInflater } from './inflater.ts';
 import { expectPadding, nextChunk } from './input.ts';
 import { detectCodec, MAGIC_BYTES } from './magic.ts';
 import { decodeSnappy } from './snappy.ts';
@@ -19,7 +20,7 @@ export interface DecompressOptions {
   /** Threads that share the work at bzip2 data. */
   blockPool?: BlockPool | undefined;
   /** Undoes gzip in this thread instead of the pool: cheaper, but what is yielded is as inflateInRing() says. */
-  inRing?: boolean | undefined;
+  inRing?: boolean | CreateInflater | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +54,7 @@ export async function* decompress(
 
 function undo(input: AsyncIterator<Buffer>, head: Buffer, codec: Codec, options: DecompressOptions): AsyncIterable<Buffer> {
   const { name, chunkBytes = CHUNK_BYTES, blockPool, inRing } = options;
-  if (codec === 'gzip' && inRing) return inflateInRing(input, head, name);
+  if (codec === 'gzip' && inRing) return inflateInRing(input, head, name, inRing === true ? undefined : inRing);
   if (codec === 'gzip' || codec === 'zstd') return inflate(input, head, codec, name, chunkBytes);
   const chunks = chain(head, input);
   if (codec === 'none') return chunks;

@@ -4,7 +4,10 @@ import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { Codec } from '../../../src/stream/codec.ts';
-import { decompress } from '../../../src/stream/decompress.ts';
+import { type DecompressOptions, decompress } from '../../../src/stream/decompress.ts';
+import { INFLATERS } from './inflaters.ts';
+
+type InRing = DecompressOptions['inRing'];
 
 const plain = Buffer.concat([randomBytes(150_000), Buffer.alloc(3_000_000, 'PostgreSQL '), randomBytes(70_000)]);
 const name = 's3://bucket/base.tar.gz';
@@ -15,13 +18,13 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 }
 
 /** Undoes a codec; chunks from a ring are copied, as they do not stay. */
-async function take(source: AsyncIterable<Buffer>, codec: Codec, inRing: boolean): Promise<Buffer> {
+async function take(source: AsyncIterable<Buffer>, codec: Codec, inRing: InRing): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of decompress(source, codec, { name, inRing })) chunks.push(inRing ? Buffer.from(chunk) : chunk);
   return Buffer.concat(chunks);
 }
 
-function unpackAs(inRing: boolean) {
+function unpackAs(inRing: InRing) {
   return (packed: Buffer, codec: Codec, chunkBytes = 64_000) => take(inChunks(packed, chunkBytes), codec, inRing);
 }
 
@@ -35,9 +38,11 @@ function expectSame(actual: Buffer, expected: Buffer): void {
 
 const PACKERS = { gzip: (bytes: Buffer) => zlib.gzipSync(bytes), zstd: (bytes: Buffer) => zlib.zstdCompressSync(bytes) };
 
+const INFLATING = [['pool', false], ...INFLATERS] as const;
+
 describe.each([
   ['gzip', 'gzip', false],
-  ['gzip in a ring', 'gzip', true],
+  ...INFLATERS.map(([by, inRing]) => [`gzip in a ring by ${by}`, 'gzip', inRing] as const),
   ['zstd', 'zstd', false],
 ] as const)('%s', (_name, codec, inRing) => {
   const unpack = unpackAs(inRing);
@@ -156,7 +161,7 @@ describe.each([
   });
 });
 
-test.each([false, true])('a flipped byte in gzip is an error (in a ring: %s)', async (inRing) => {
+test.each(INFLATING)('a flipped byte in gzip is an error (%s)', async (_by, inRing) => {
   const unpack = unpackAs(inRing);
   const packed = Buffer.from(zlib.gzipSync(plain));
   packed.writeUInt8(packed.readUInt8(100_000) ^ 0x10, 100_000);
@@ -175,7 +180,7 @@ test('a flipped byte in zstd with a checksum is an error', async () => {
   });
 });
 
-describe.each([false, true])('zeros after gzip (in a ring: %s)', (inRing) => {
+describe.each(INFLATING)('zeros after gzip (%s)', (_by, inRing) => {
   const unpack = unpackAs(inRing);
   const packed = zlib.gzipSync(plain);
   const padding = Buffer.alloc(20_000);
