@@ -17,7 +17,7 @@ import { PATIENCE_MS } from './prove-repository.ts';
 import type { RepositoryRequest } from './request.ts';
 import { tellRetries } from './tell-retries.ts';
 
-const PARALLEL_READS = 16;
+const PARALLEL_READS = 48;
 
 /** A backup of the catalogue, as plain JSON. */
 export interface ListedBackup extends Backup {

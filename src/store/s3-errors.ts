@@ -142,7 +142,9 @@ export function translateS3Error(error: unknown, request: S3Request): OdoError {
     return fail(
       'usage',
       `${endpoint} refuses the request for ${object} (${describe(symptom)})`,
-      'check -u, --endpoint and --path-style',
+      status === 400 && key !== undefined
+        ? 'what is encrypted with a key of yours (SSE-C) needs --sse-c-key-file; else check -u, --endpoint and --path-style'
+        : 'check -u, --endpoint and --path-style',
     );
   }
   if (status !== undefined) {

@@ -12,7 +12,7 @@ import { parseBackupInfo } from './backup-info.ts';
 import { findParts } from './parts.ts';
 import { openBarmanWalArchive } from './wal-archive.ts';
 
-const PARALLEL_READS = 16;
+const PARALLEL_READS = 48;
 const MAX_INFO_BYTES = 8 * 1024 * 1024;
 
 /**

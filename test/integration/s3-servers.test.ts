@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import https from 'node:https';
+import path from 'node:path';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  PutBucketPolicyCommand,
+  PutBucketRequestPaymentCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { S3_SERVERS, type S3Server } from '../contract/s3-servers.ts';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { startConnectProxy } from './parts/connect-proxy.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { mustRun } from './parts/run.ts';
+import { listKeys, readObject, S3_KEYS, s3 } from './parts/s3.ts';
+
+const CA = new URL('../../.cache/tls/ca.crt', import.meta.url).pathname;
+const MOTO = 'http://127.0.0.1:7495';
+/** Another account than the bucket's, and its access key. */
+const PAYER = `odo-payer-${process.pid}-${Date.now()}`;
+const PAYERS_SECRET = 'hush-of-the-payer';
+
+/** The same backup in every S3 server that there is, and behind everything that a bucket may ask of its readers. */
+describe('a backup in', () => {
+  let ready: ReadyRepository;
+  let folder: string;
+  let keys: string[];
+  let expected: string;
+  const copies: { client: S3Client; bucket: string }[] = [];
+
+  beforeAll(async () => {
+    ready = await readyRepository();
+    folder = fs.mkdtempSync('/tmp/odo-s3-servers-');
+    keys = await listKeys(ready.bucket, 'backups/');
+    await odoReceipt(['-u', `s3://${ready.bucket}/backups`, '--into', into('expected')]);
+    expected = await treeOf('expected');
+    expect(expected.split('\n').length).toBeGreaterThan(900);
+  });
+
+  afterAll(async () => {
+    for (const { client, bucket } of copies) {
+      for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+      client.destroy();
+    }
+    if (folder) fs.rmSync(folder, { recursive: true });
+  });
+
+  const into = (name: string) => path.join(folder, name.replaceAll(' ', '-'));
+  /** Every file with its content, and the WAL that was fetched; but for what has the directory's own path in it. */
+  const treeOf = (name: string) =>
+    mustRun('sh', [
+      '-c',
+      `cd ${into(name)} && { find . -path ./.odo -prune -o -type f ! -name postgresql.auto.conf -print0; find .odo/spool -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -print0; } | sort -z | xargs -0 sha256sum`,
+    ]);
+
+  /** Copies it to a new bucket of this server. */
+  async function copyTo(
+    { config: { endpoint = '', caBundle } }: Pick<S3Server, 'config'>,
+    more: Partial<PutObjectCommandInput> = {},
+  ): Promise<string> {
+    const secure =
+      caBundle === undefined ? {} : { requestHandler: new NodeHttpHandler({ httpsAgent: new https.Agent({ ca: caBundle }) }) };
+    const client = new S3Client({
+      endpoint,
+      region: S3_KEYS.AWS_DEFAULT_REGION,
+      forcePathStyle: true,
+      credentials: { accessKeyId: S3_KEYS.AWS_ACCESS_KEY_ID, secretAccessKey: S3_KEYS.AWS_SECRET_ACCESS_KEY },
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      ...secure,
+    });
+    const bucket = `odo-test-${process.pid}-${Date.now()}`;
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    copies.push({ client, bucket });
+    for (const Key of keys) {
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: await readObject(ready.bucket, Key), ...more }));
+    }
+    return bucket;
+  }
+
+  // The first one is where the expected tree came from.
+  it.each(S3_SERVERS.slice(1).map((server) => [server.name, server] as const))('%s is restored', async (name, server) => {
+    const bucket = await copyTo(server);
+    const { endpoint = '', caBundle } = server.config;
+    const trust = caBundle === undefined ? [] : ['--ca-bundle', CA];
+    await odoReceipt(['-u', `s3://${bucket}/backups`, '--endpoint', endpoint, ...trust, '--into', into(name)]);
+    expect(await treeOf(name)).toBe(expected);
+  });
+
+  it('a bucket that is addressed by the host’s name is restored', async () => {
+    const bucket = await copyTo({ config: { endpoint: MOTO } });
+    // The proxy alone knows that name.
+    const proxy = await startConnectProxy({ [`${bucket}.localhost`]: new URL(MOTO) });
+    try {
+      const env = { http_proxy: proxy.url, HTTP_PROXY: undefined, NO_PROXY: undefined, no_proxy: undefined };
+      const url = ['-u', `s3://${bucket}/backups`, '--endpoint', 'http://localhost', '--no-path-style'];
+      await odoReceipt([...url, '--into', into('virtual')], { env });
+      expect(await treeOf('virtual')).toBe(expected);
+      expect(proxy.asked.length).toBeGreaterThan(10);
+      for (const words of proxy.asked) expect(words).toMatch(new RegExp(`^(GET|HEAD) http://${bucket}\\.localhost/`));
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('a bucket whose readers pay, encrypted with a key of ours, with checksums of S3’s own, comes back into a service', async () => {
+    const project: ComposeProject = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
+    const tls = S3_SERVERS.find(({ config }) => config.caBundle !== undefined) as S3Server;
+    const key = randomBytes(32);
+    const keyFile = path.join(folder, 'sse-key');
+    fs.writeFileSync(keyFile, key);
+    const encryption = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: key.toString('base64') };
+    const bucket = await copyTo(tls, { ChecksumAlgorithm: 'CRC32', ...encryption });
+    const env = { AWS_ACCESS_KEY_ID: PAYER, AWS_SECRET_ACCESS_KEY: PAYERS_SECRET };
+    await demandPayment(bucket);
+    try {
+      await project.up();
+      const url = ['-u', `s3://${bucket}/backups`, '--endpoint', tls.config.endpoint as string, '--ca-bundle', CA];
+      const service = ['-v', 'db', '-n', 'db', '-f', project.file];
+      const all = ['--requester-pays', '--sse-c-key-file', keyFile, '--checksums', 'supported'];
+      const unpaid = await odo([...url, ...service, '--retry-for', '1'], { env });
+      expect([unpaid.code, unpaid.stderr]).toEqual([11, expect.stringMatching(/access to .* is denied/)]);
+      const sealed = await odo([...url, ...service, '--retry-for', '1', '--requester-pays'], { env });
+      expect([sealed.code, sealed.stderr]).toEqual([2, expect.stringContaining('needs --sse-c-key-file')]);
+
+      const { code, stdout, stderr } = await odo([...url, ...service, ...all, '--json'], { env });
+      expect(code, stderr).toBe(0);
+      expect(await project.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+      for (const secret of [key.toString('base64'), key.toString('hex'), PAYERS_SECRET]) {
+        expect(stdout + stderr).not.toContain(secret);
+      }
+    } finally {
+      await project.down();
+      await admin('user', 'rm', '--uid', PAYER);
+    }
+  });
+
+  /** From now on another account may read the bucket, when it pays. */
+  async function demandPayment(Bucket: string): Promise<void> {
+    await admin('user', 'create', '--uid', PAYER, '--display-name', PAYER, '--access-key', PAYER, '--secret', PAYERS_SECRET);
+    const Resource = [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`];
+    const Principal = { AWS: [`arn:aws:iam:::user/${PAYER}`] };
+    const Statement = [{ Effect: 'Allow', Principal, Action: ['s3:GetObject', 's3:ListBucket'], Resource }];
+    await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }));
+    await s3.send(new PutBucketRequestPaymentCommand({ Bucket, RequestPaymentConfiguration: { Payer: 'Requester' } }));
+  }
+});
+
+/** The administration of the test command's S3 server. */
+function admin(...args: string[]): Promise<string> {
+  return mustRun('docker', ['exec', 'odo-parts-s3', 'radosgw-admin', '-c', '/data/ceph.conf', ...args]);
+}
