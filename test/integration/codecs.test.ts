@@ -3,9 +3,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { startPlainServer } from './parts/plain-server.ts';
+import { copyObjects } from './parts/ready-repository.ts';
 import { mustRun } from './parts/run.ts';
-import { createBucket, emptyBucket, listKeys, putObject, readObject, S3_ENDPOINT } from './parts/s3.ts';
-import { startSource } from './parts/source-cluster.ts';
+import { createBucket, deleteObjects, emptyBucket, listKeys, putObject, readObject, S3_ENDPOINT } from './parts/s3.ts';
+import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 /** What packs a base.tar that pg_basebackup has left plain. */
@@ -36,24 +37,35 @@ def stream_compress(source, target):
     target.write(pack(source.read()))
 `;
 
-/** Packs the plain set's base.tar anew and uploads all of the set. */
+/** Packs one plain tar of a folder anew and uploads all of the folder. */
 const REPACK = `
 import boto3, os, subprocess, sys
-endpoint, bucket, folder, extension, packer = sys.argv[1:]
+endpoint, bucket, local, tar, folder, extension, packer = sys.argv[1:]
 s3 = boto3.client("s3", endpoint_url=endpoint)
-for name in os.listdir("/tmp/plain"):
-    file = os.path.join("/tmp/plain", name)
-    if name == "base.tar" and packer:
+for name in os.listdir(local):
+    file = os.path.join(local, name)
+    if name == tar and packer:
         with open(file, "rb") as source, open("/tmp/packed", "wb") as packed:
             subprocess.run(packer.split(), stdin=source, stdout=packed, check=True)
         file, name = "/tmp/packed", name + "." + extension
     s3.upload_file(file, bucket, folder + "/" + name)
 `;
 
+/** Fetches the objects of a folder. */
+const DOWNLOAD = `
+import boto3, os, sys
+endpoint, bucket, prefix, local = sys.argv[1:]
+s3 = boto3.client("s3", endpoint_url=endpoint)
+os.makedirs(local)
+for found in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+    s3.download_file(bucket, found["Key"], os.path.join(local, os.path.basename(found["Key"])))
+`;
+
 describe('backups and WAL packed by the real programs of every codec', () => {
   let bucket: string;
   let folder: string;
   let barman: { id: string; flag: string }[];
+  let plainBarman: string;
   let digest: string;
   let base: string;
 
@@ -67,7 +79,18 @@ describe('backups and WAL packed by the real programs of every codec', () => {
       await source.exec(['pg_basebackup', '-D', '/tmp/plain', '-c', 'fast', '-h', '/var/run/postgresql', '-Ft', '-X', 'fetch']);
       for (const [extension, packer] of [['', ''], ...Object.entries(PACKERS)]) {
         const set = `packed/${extension || 'plain'}`;
-        await source.exec(['python3', '-c', REPACK, S3_ENDPOINT, bucket, set, extension ?? '', packer ?? '']);
+        await source.exec([
+          'python3',
+          '-c',
+          REPACK,
+          S3_ENDPOINT,
+          bucket,
+          '/tmp/plain',
+          'base.tar',
+          set,
+          extension ?? '',
+          packer ?? '',
+        ]);
       }
       for (const how of SERVER_SIDE) {
         await source.baseBackup(`sets/${how.replace(/:.*/, '')}`, ['-Ft', '-X', 'fetch', '-Z', how]);
@@ -84,6 +107,7 @@ describe('backups and WAL packed by the real programs of every codec', () => {
         await source.archiveAll();
       }
       digest = await source.sql(DIGEST);
+      plainBarman = await repackBarman(source);
     } finally {
       await source.remove();
     }
@@ -94,12 +118,32 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     if (bucket) await emptyBucket(bucket);
   });
 
+  /** Takes a plain backup, and makes repositories with it packed by each program. */
+  async function repackBarman(source: SourceCluster): Promise<string> {
+    const how = ['-h', '/var/run/postgresql', '-U', 'postgres', '--immediate-checkpoint', '--endpoint-url', S3_ENDPOINT];
+    await source.exec(['barman-cloud-backup', ...how, `s3://${bucket}/taken`, 'shop']);
+    const [key = ''] = await listKeys(bucket, 'taken/shop/base/');
+    const id = key.split('/')[3] ?? '';
+    await source.exec(['python3', '-c', DOWNLOAD, S3_ENDPOINT, bucket, `taken/shop/base/${id}/`, '/tmp/barman']);
+    for (const [extension, packer] of [['', ''], ...Object.entries(PACKERS)]) {
+      const to = `repacked/${extension || 'plain'}/shop`;
+      await source.exec([
+        ...['python3', '-c', REPACK, S3_ENDPOINT, bucket, '/tmp/barman', 'data.tar', `${to}/base/${id}`],
+        ...[extension ?? '', packer ?? ''],
+      ]);
+      await copyObjects({ bucket, prefix: 'backups/shop/wals/' }, { bucket, prefix: `${to}/wals/` });
+    }
+    return id;
+  }
+
   const into = (name: string) => path.join(folder, name.replaceAll('/', '-'));
+  /** What has the directory's own path in it. */
+  const ITS_OWN = '-path ./.odo -prune -o ! -name postgresql.auto.conf';
   /** Every file of a tree with its content, mode and owner. */
   const treeOf = (directory: string) =>
     mustRun('sh', [
       '-c',
-      `cd ${directory} && find . -printf '%p %M %U:%G %s %l\\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum`,
+      `cd ${directory} && find . ${ITS_OWN} -printf '%p %M %U:%G %s %l\\n' | sort && find . ${ITS_OWN} -type f -print0 | sort -z | xargs -0 sha256sum`,
     ]);
 
   it('lays the same tree down, whatever base.tar is packed with', async () => {
@@ -113,6 +157,20 @@ describe('backups and WAL packed by the real programs of every codec', () => {
       expect(await treeOf(into(extension))).toBe(plain);
       fs.rmSync(into(extension), { recursive: true });
     }
+  });
+
+  it('lays the same tree down, whatever the data.tar of barman is packed with', async () => {
+    const trees = new Map<string, string>();
+    for (const extension of ['', ...Object.keys(PACKERS)]) {
+      const name = `repacked/${extension || 'plain'}`;
+      const data = `${name}/shop/base/${plainBarman}/data.tar${extension && `.${extension}`}`;
+      expect(await listKeys(bucket, `${name}/shop/base/${plainBarman}/data`)).toEqual([data]);
+      await odoReceipt(['-u', `s3://${bucket}/${name}`, '--into', into(name)]);
+      trees.set(extension, await treeOf(into(name)));
+      fs.rmSync(into(name), { recursive: true });
+    }
+    expect(trees.get('')?.split('\n').length).toBeGreaterThan(1000);
+    expect(new Set(trees.values()).size).toBe(1);
   });
 
   it.each(SERVER_SIDE)('reads what pg_basebackup --compress=%s makes', async (how) => {
@@ -162,5 +220,14 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     expect(outcome).toMatchObject({ code: 13, stdout: '' });
     expect(outcome.stderr).toContain('base.tar.gz has the wrong extension: it is not gzip data, it looks like lz4 data');
     expect(fs.existsSync(into('wrong'))).toBe(false);
+
+    const wals = await listKeys(bucket, 'repacked/gz/shop/wals/');
+    const segment = wals.findLast((key) => /\/[0-9A-F]{24}\.gz$/.test(key)) ?? '';
+    await putObject(bucket, segment.replace(/gz$/, 'zst'), await readObject(bucket, segment));
+    await deleteObjects(bucket, [segment]);
+    const wal = await odo(['-u', `s3://${bucket}/repacked/gz`, '--into', into('wrong')]);
+    expect(wal).toMatchObject({ code: 14, stdout: '' });
+    expect(wal.stderr).toContain('.zst has the wrong extension: it is not zstd data, it looks like gzip data');
+    expect(fs.existsSync(path.join(into('wrong'), 'PG_VERSION'))).toBe(false);
   });
 });
