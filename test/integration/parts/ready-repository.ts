@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CopyObjectCommand, CreateBucketCommand } from '@aws-sdk/client-s3';
-import { createBucket, listKeys, putObject, readObject, s3 } from './s3.ts';
+import { CopyObjectCommand } from '@aws-sdk/client-s3';
+import { madeOnce } from './made-once.ts';
+import { listKeys, readObject, s3 } from './s3.ts';
 import { startSource } from './source-cluster.ts';
 
 /** Digest of table `things`, whose rows tell how far a restore got. */
@@ -23,19 +22,8 @@ export interface ReadyRepository {
   inTheSets: string;
 }
 
-const FACTS = 'facts.json';
-
-export async function readyRepository(): Promise<ReadyRepository> {
-  const recipe = ['ready-repository.ts', 'source-cluster.ts'].map((file) =>
-    fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
-  );
-  const known = `odo-test-ready-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
-  await s3.send(new CreateBucketCommand({ Bucket: known })).catch(() => undefined);
-  if (!(await listKeys(known, FACTS)).includes(FACTS)) {
-    // Each maker has a bucket of its own: two that make at the same time must not mix what they make.
-    await putObject(known, FACTS, JSON.stringify(await make(await createBucket())));
-  }
-  return JSON.parse((await readObject(known, FACTS)).toString('utf8')) as ReadyRepository;
+export function readyRepository(): Promise<ReadyRepository> {
+  return madeOnce('ready-15', ['ready-repository.ts', 'source-cluster.ts'], make);
 }
 
 async function make(bucket: string): Promise<ReadyRepository> {

@@ -1,8 +1,14 @@
+import net from 'node:net';
 import { mustRun, run, until } from './run.ts';
 import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
 
-/** Below the ports that the kernel gives to connections, each of which would keep a server from listening there. */
-let ports = 20000 + ((process.pid * 10) % 10000);
+const PORTS_OF_A_FILE = 10;
+const WORKERS = 10;
+/**
+ * Below the ports that the kernel gives to connections, each of which would keep a server from listening there. Files that run at the same
+ * time differ in the worker's number, and those of another test command most likely in the process's.
+ */
+let ports = 20000 + ((process.pid % 100) * WORKERS + (Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS)) * PORTS_OF_A_FILE;
 
 /** A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup. */
 export interface SourceCluster {
@@ -58,7 +64,7 @@ for name in os.listdir(folder):
 /** Starts a cluster on the host's network (where the S3 server listens), with archiving on. */
 export async function startSource(options: SourceOptions): Promise<SourceCluster> {
   const { major, bucket, prefix, server } = options;
-  const port = ++ports;
+  const port = await freePort();
   const name = `odo-test-source-${process.pid}-${port}`;
   const url = `s3://${bucket}/${prefix}`;
   const env = { POSTGRES_PASSWORD: 'test', PGPORT: String(port), POSTGRES_INITDB_ARGS: options.initdbArgs ?? '', ...S3_KEYS };
@@ -160,4 +166,19 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
 
 async function backupFolders(bucket: string, prefix: string): Promise<string[]> {
   return [...new Set((await listKeys(bucket, prefix)).map((key) => key.slice(prefix.length).split('/')[0] as string))];
+}
+
+/** The next one on which nobody listens. */
+async function freePort(): Promise<number> {
+  let port = ports++;
+  while (!(await isFree(port))) port = ports++;
+  return port;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { madeOnce } from './made-once.ts';
 import { THINGS_DIGEST } from './ready-repository.ts';
-import { createBucket, listKeys, putObject, readObject, s3 } from './s3.ts';
+import { listKeys, readObject } from './s3.ts';
 import { startSource } from './source-cluster.ts';
 
 /** A barman backup of a real PostgreSQL 15 server in several parts, and another one: made once for each S3 server, then only read. */
@@ -21,21 +19,11 @@ export interface SplitRepository {
   digest: string;
 }
 
-const FACTS = 'facts.json';
 const PREFIX = 'backups';
 const SERVER = 'shop';
 
-export async function splitRepository(): Promise<SplitRepository> {
-  const recipe = ['split-repository.ts', 'source-cluster.ts'].map((file) =>
-    fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
-  );
-  const known = `odo-test-split-15-${createHash('sha256').update(recipe.join()).digest('hex').slice(0, 12)}`;
-  await s3.send(new CreateBucketCommand({ Bucket: known })).catch(() => undefined);
-  if (!(await listKeys(known, FACTS)).includes(FACTS)) {
-    // Each maker has a bucket of its own: two that make at the same time must not mix what they make.
-    await putObject(known, FACTS, JSON.stringify(await make(await createBucket())));
-  }
-  return JSON.parse((await readObject(known, FACTS)).toString('utf8')) as SplitRepository;
+export function splitRepository(): Promise<SplitRepository> {
+  return madeOnce('split-15', ['split-repository.ts', 'source-cluster.ts'], make);
 }
 
 async function make(bucket: string): Promise<SplitRepository> {
