@@ -54,7 +54,7 @@ describe('a restore that is interrupted, and what it tells meanwhile', () => {
   }
 
   const noContainerLeft = () =>
-    until('the restore container is gone', async () => (await restoreContainers(project.volume)) === '', 15_000);
+    until('the restore container is gone', async () => (await restoreContainers(project.volume)) === '');
 
   it.each([
     ['SIGINT', [], { restarted: true, kept: true }],

@@ -1,5 +1,6 @@
-import { mustRun, run, until } from './run.ts';
+import { mustRun, until } from './run.ts';
 import { S3_ENDPOINT } from './s3.ts';
+import { answersSoon } from './server-answers.ts';
 import { type SourceCluster, startSource } from './source-cluster.ts';
 
 const CERTIFICATES = '/controller/certificates';
@@ -131,8 +132,7 @@ export async function startCloudNativeCluster(options: {
   // Where ALTER SYSTEM cannot be ruled out by a setting.
   if (major < 17) await source.exec(['chmod', '0400', `${pgdata}/postgresql.auto.conf`]);
   await mustRun('docker', ['restart', '-t', '60', name]);
-  const ready = async () => (await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0;
-  await until(`${name} answers`, ready);
+  await until(`${name} answers`, () => answersSoon(name));
   await sql("select 1 / (count(*) = 1)::int from pg_settings where name = 'ssl' and setting = 'on'");
 
   return {

@@ -43,7 +43,7 @@ export async function mustRun(file: string, args: readonly string[], options: Ru
 }
 
 /** Asks again until the answer is true; after `timeoutMs` that is an error which names what was waited for. */
-export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 180_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { mustRun, run, until } from './run.ts';
 import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
+import { answersSoon } from './server-answers.ts';
 
 const PORTS_OF_A_FILE = 10;
 const WORKERS = 10;
@@ -45,9 +46,15 @@ export interface SourceOptions {
   settings?: Readonly<Record<string, string>>;
 }
 
-/** Whether a segment has been archived; the archiver's last file may be a history or `.partial` file, which says nothing of segments. */
-const ARCHIVED = (segment: string) =>
-  `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+/**
+ * Whether a segment has been archived; waits a few seconds for it, in the server: asking over and over from outside would slow the archiver down. The
+ * archiver's last file may be a history or `.partial` file, which says nothing of segments.
+ */
+const ARCHIVED = (segment: string) => {
+  const isArchived = `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+  const wait = `perform pg_stat_clear_snapshot(); exit when (${isArchived}); perform pg_sleep(0.05);`;
+  return `do $wait$ begin for n in 1..100 loop ${wait} end loop; end $wait$; ${isArchived}`;
+};
 
 /** Flags of barman-cloud-backup, of which it takes one. */
 const BACKUP_CODECS = new Set(['-z', '-j', '--snappy', '--lz4', '--zstd']);
@@ -90,7 +97,7 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     exec(['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
   const ready = () =>
     until(`${name} answers`, async () => {
-      if ((await run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1'])).code === 0) return true;
+      if (await answersSoon(name)) return true;
       if ((await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', name])) === 'true') return false;
       const { stdout, stderr } = await run('docker', ['logs', '--tail', '30', name]);
       throw new Error(`${name} has ended\n${stdout}${stderr}`);
