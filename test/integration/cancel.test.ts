@@ -64,7 +64,7 @@ describe('a restore that is interrupted, and what it tells meanwhile', () => {
     const startedAt = performance.now();
     running.signal(name);
     const { code, stdout, stderr } = await running.outcome;
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
     expect(code, stderr).toBe(130);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/error: cancelled/);

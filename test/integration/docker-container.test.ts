@@ -34,7 +34,7 @@ async function start(script: string, options: Partial<Dockerode.ContainerCreateO
 }
 
 async function until(what: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
     if (await what()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -42,7 +42,7 @@ async function until(what: () => Promise<boolean>): Promise<void> {
 }
 
 function run(id: string, argv: string[], options: { user?: string; env?: Record<string, string>; timeoutMs?: number } = {}) {
-  return execIn(engine, id, argv, { timeoutMs: 20_000, signal, ...options });
+  return execIn(engine, id, argv, { timeoutMs: 60_000, signal, ...options });
 }
 
 describe('stopContainer and startContainer', () => {
@@ -129,7 +129,7 @@ describe('execIn', () => {
       code: 'dockerUnreachable',
       message: expect.stringMatching(/run sleep .* no answer within 0\.5 s/),
     });
-    const aborted = execIn(engine, id, ['sleep', '30'], { timeoutMs: 20_000, signal: AbortSignal.timeout(500) });
+    const aborted = execIn(engine, id, ['sleep', '30'], { timeoutMs: 60_000, signal: AbortSignal.timeout(500) });
     await expect(aborted).rejects.toMatchObject({ code: 'cancelled' });
   });
 

@@ -196,7 +196,7 @@ describe('a service', () => {
       { id, name: `${name}-pg-1`, image: 'postgres:15', destination: '/var/lib/postgresql/data', readOnly: false },
     ]);
     // before its first start-up is over, the image's script does not stop when asked to
-    const ready = () => execIn(engine, id, ['pg_isready', '-h', '127.0.0.1'], { timeoutMs: 10_000, signal });
+    const ready = () => execIn(engine, id, ['pg_isready', '-h', '127.0.0.1'], { timeoutMs: 60_000, signal });
     while ((await ready()).exitCode !== 0) await new Promise((resolve) => setTimeout(resolve, 200));
     await stopContainer(engine, id, 60);
     expect(await containerState(engine, id)).toMatchObject({ running: false, exitCode: 0 });
