@@ -53,8 +53,7 @@ services:
   db:
     image: ${options.image}
     environment:
-      POSTGRES_PASSWORD: test
-${Object.entries(options.environment ?? {})
+${Object.entries({ POSTGRES_PASSWORD: 'test', POSTGRES_INITDB_ARGS: '--no-sync', ...options.environment })
   .map(([key, value]) => `      ${key}: "${value}"\n`)
   .join('')}\
     volumes:

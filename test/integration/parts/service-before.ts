@@ -55,8 +55,9 @@ export async function rememberService(
       expect(stateNow).toMatch(/^true 0 /);
       stateBefore = stateNow;
       await ready();
-      expect(await sql('select what from old_data')).toBe('kept');
-      await sql('create table written_after as select 1; drop table written_after');
+      expect(await sql('select what from old_data; create table written_after as select 1; drop table written_after')).toBe(
+        'kept',
+      );
       expect(await names()).toEqual(kept ? ['.odo', ...namesBefore].sort() : namesBefore);
       if (kept) await mustRun('docker', ['exec', '-u', 'root', containerId, 'rm', '-r', `${dataDirectory}/.odo`]);
       expect(await restoreContainers(volume)).toBe('');

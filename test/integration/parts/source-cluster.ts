@@ -74,7 +74,12 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
   const port = await freePort();
   const name = `odo-test-source-${process.pid}-${port}`;
   const url = `s3://${bucket}/${prefix}`;
-  const env = { POSTGRES_PASSWORD: 'test', PGPORT: String(port), POSTGRES_INITDB_ARGS: options.initdbArgs ?? '', ...S3_KEYS };
+  const env = {
+    POSTGRES_PASSWORD: 'test',
+    PGPORT: String(port),
+    POSTGRES_INITDB_ARGS: `--no-sync ${options.initdbArgs ?? ''}`,
+    ...S3_KEYS,
+  };
   const elsewhere = options.pgdata === undefined ? {} : { PGDATA: options.pgdata };
   const flags = Object.entries({ ...env, ...elsewhere }).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
   await mustRun('docker', [
@@ -89,6 +94,9 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     'postgres',
     '-c',
     'listen_addresses=127.0.0.1',
+    // It need not survive a crash of this machine, only its backups are of interest.
+    '-c',
+    'fsync=off',
     ...Object.entries(options.settings ?? {}).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]);
 
@@ -144,7 +152,7 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     },
     async baseBackup(folder, more = ['-Ft', '-z', '-X', 'stream']) {
       const local = '/tmp/basebackup';
-      await exec(['pg_basebackup', '-D', local, '-c', 'fast', '-h', '/var/run/postgresql', ...more]);
+      await exec(['pg_basebackup', '-D', local, '-c', 'fast', '--no-sync', '-h', '/var/run/postgresql', ...more]);
       await exec(['python3', '-c', UPLOAD, S3_ENDPOINT, bucket, folder, local]);
       await exec(['rm', '-rf', local]);
     },
