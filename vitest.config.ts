@@ -31,6 +31,8 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 600_000,
           maxWorkers,
+          // Of the tests that go on together within a file: each is a restore and a server.
+          maxConcurrency: 3,
         },
       },
       // Two runs side by side on their own, and each is judged by the clock: nothing else goes on meanwhile.
