@@ -23,10 +23,10 @@ test('throws the last error when the budget is used up', async () => {
   let attempts = 0;
   const started = performance.now();
   const attempt = () => Promise.reject(new OdoError('storeUnreachable', `attempt ${++attempts}`));
-  const error = await retrying(attempt, { retryForMs: 150, firstDelayMs: 20 }).catch((e: unknown) => e);
+  const error = await retrying(attempt, { retryForMs: 1_500, firstDelayMs: 5 }).catch((e: unknown) => e);
   expect(error).toMatchObject({ message: `attempt ${attempts}` });
   expect(attempts).toBeGreaterThan(2);
-  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 test('does not repeat what will not get better', async () => {

@@ -200,7 +200,7 @@ test('twenty thousand small members are cheap', async () => {
   };
   await untar(inChunks(archive, 1 << 20), () => ({ write, end: () => {} }), { name });
   expect(written).toBe(20_000);
-  expect(performance.now() - started).toBeLessThan(4_000);
+  expect(performance.now() - started).toBeLessThan(15_000);
 });
 
 describe('the sinks', () => {
