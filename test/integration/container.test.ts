@@ -40,13 +40,17 @@ describe('the restore image by itself', () => {
   }
 
   /** The four documented variables by name, and the endpoint: nothing else goes into the container. */
-  async function restore(url: string, volume: string, command: readonly string[] = []): Promise<string> {
+  async function restore(
+    url: string,
+    volume: string,
+    command: readonly string[] = [],
+    options: readonly string[] = [],
+  ): Promise<string> {
     const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_DEFAULT_REGION', 'S3_BACKUP_URL', 'S3_ENDPOINT'];
     const env = { ...process.env, ...S3_KEYS, S3_BACKUP_URL: url, S3_ENDPOINT };
     const variables = names.flatMap((name) => ['-e', name]);
-    return mustRun('docker', ['run', '--rm', '--network', 'host', ...variables, '-v', `${volume}:/data`, IMAGE, ...command], {
-      env,
-    });
+    const container = ['--rm', '--network', 'host', ...variables, ...options, '-v', `${volume}:/data`];
+    return mustRun('docker', ['run', ...container, IMAGE, ...command], { env });
   }
 
   async function serve(image: string, mount: string): Promise<PlainServer> {
@@ -95,7 +99,7 @@ describe('the restore image by itself', () => {
     expect(await look(volume, 'find /v -name .odo; find /v -name "*.signal"')).toBe('');
   });
 
-  it('fills the folder of the data directory on a volume laid out as PostgreSQL 18 has it', async () => {
+  it('fills the folder of the data directory on a volume laid out as PostgreSQL 18 has it, with native code or without', async () => {
     const source = await startCluster(18);
     await source.baseBackup('sets/20251024T022608');
     const atTheBackup = await source.sql(DIGEST);
@@ -103,10 +107,21 @@ describe('the restore image by itself', () => {
 
     const volume = await newVolume();
     await restore(`s3://${bucket}/sets`, volume, ['restore', '--into', '/data/18/docker']);
+    const bare = await newVolume();
+    await restore(`s3://${bucket}/sets`, bare, ['restore', '--into', '/data/18/docker'], ['-e', 'ODO_NATIVE=0']);
+    const digest = 'cd /v/18/docker && find base global -type f -exec md5sum {} + | sort | md5sum';
+    expect(await look(bare, digest)).toBe(await look(volume, digest));
+
     const server = await serve('postgres:18', `${volume}:/var/lib/postgresql`);
     expect(await server.sql(DIGEST)).toBe(atTheBackup);
     await server.sql("insert into things values (0, 'after the restore')");
     expect(await look(volume, 'find /v -name .odo; find /v -name "*.signal"')).toBe('');
+  });
+
+  it('holds the native code, and can load it', async () => {
+    const script = "Object.keys(require('/usr/local/lib/odo/linux-x64.node')).sort().join()";
+    const exports = await mustRun('docker', ['run', '--rm', '--network', 'none', '--entrypoint', 'node', IMAGE, '-p', script]);
+    expect(exports).toBe('begin,crc32c,inflaterBytes,step');
   });
 
   it('ends with the exit code of its error, and leaves the volume empty', async () => {
