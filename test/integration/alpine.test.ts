@@ -1,13 +1,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type Place, restoreCommandFile, spoolDir } from '../../src/target/place.ts';
 import { fedRestoreCommandSetting } from '../../src/wal/restore-command.ts';
 import { FED_RESTORE_COMMAND_SCRIPT, FEEDING, WANTED } from '../../src/wal/spool-protocol.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odoReceipt } from './parts/odo.ts';
+import { startPlainServer } from './parts/plain-server.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
-import { mustRun, until } from './parts/run.ts';
+import { mustRun, run, until } from './parts/run.ts';
+import { S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 
 const VOLUME = '/var/lib/postgresql/data';
 /** Below the volume's root, so that the image's entry point gives nothing of ODO's to its own user. */
@@ -102,6 +105,25 @@ describe("a service on Alpine's image", () => {
       await expectAdviceToHelp(other, notes, /was made with libc without versions \(as musl\) and is now used with libc 2\.\d+/);
     } finally {
       await other.down();
+    }
+  });
+
+  it('recovers from WAL that was fetched beforehand, and clears it away, without ODO', async () => {
+    const volume = `${service.name}_alone`;
+    const keys = Object.entries({ ...S3_KEYS, S3_ENDPOINT, S3_BACKUP_URL: `s3://${ready.bucket}/backups/shop` });
+    const variables = keys.flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+    try {
+      await mustRun('docker', ['run', '--rm', '--network', 'host', ...variables, '-v', `${volume}:/data`, DEFAULT_IMAGE]);
+      const server = await startPlainServer({ image: ALPINE, mount: `${volume}:${VOLUME}` });
+      try {
+        await server.promoted();
+        expect(await server.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
+        expect(await server.sql("select count(*) from pg_ls_dir('.') name where name = '.odo'")).toBe('0');
+      } finally {
+        await server.remove();
+      }
+    } finally {
+      await run('docker', ['volume', 'rm', '-f', volume]);
     }
   });
 
