@@ -156,6 +156,44 @@ describe('everything that a cluster may hold', () => {
     expect(files.beforeBarman).toContain('a long name');
   });
 
+  it('comes up in a temporary server, with volumes of its own for the tablespaces, and is listed with them', async () => {
+    const volumes = () => mustRun('docker', ['volume', 'ls', '-q', '--filter', `label=odo.service=${project.name}/db`]);
+    const { temporary } = await odoReceipt([...argumentsOf(`s3://${bucket}/backups/shop`), '--temporary']);
+    try {
+      const ask = (text: string, database: string) =>
+        mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-d', database, '-c', text]);
+      expect(await checksums(ask)).toEqual(expected);
+      const locations = await ask(
+        "select string_agg(spcname || ' ' || pg_tablespace_location(oid), ', ' order by spcname) from pg_tablespace where spcname in ('fast', 'slow')",
+        'postgres',
+      );
+      expect(locations).toBe('fast /ts/fast, slow /ts/slow');
+      expect((await volumes()).split('\n')).toHaveLength(3);
+      const mounted = await mustRun('docker', [
+        'inspect',
+        '-f',
+        '{{range .Mounts}}{{.Name}} {{end}}',
+        await project.containerId('db'),
+      ]);
+      for (const volume of (await volumes()).split('\n')) expect(mounted).not.toContain(volume);
+    } finally {
+      expect(await odo(['temporary', 'stop', temporary.name])).toMatchObject({ code: 0 });
+    }
+    expect(await volumes()).toBe('');
+
+    const list = await odo(['list', '-u', `s3://${bucket}/backups/shop`, '--json']);
+    expect(JSON.parse(list.stdout).repositories[0].backups).toMatchObject([
+      {
+        usable: true,
+        tablespaces: [
+          { oid: Number(tablespaces.fast), name: 'fast', location: '/ts/fast' },
+          { oid: Number(tablespaces.slow), name: 'slow', location: '/ts/slow' },
+        ],
+      },
+    ]);
+    expect((await odo(['list', '-u', `s3://${bucket}/backups/shop`])).stdout).toMatch(/ tablespaces\n.* fast, slow\n/);
+  });
+
   it('comes back from pg_basebackup, compressed, with the WAL beside it', async () => {
     await odoReceipt([...argumentsOf(`s3://${bucket}/sets/z`), '--tablespace', `${tablespaces.slow}=/ts/moved`]);
     await expectEverything(files.beforeSets);

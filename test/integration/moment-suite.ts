@@ -69,6 +69,27 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       expect(receipt).toMatchObject({ backup: { id: moments.newer }, reached: { timeline: 3, lastCommitTime: iso(four.time) } });
     });
 
+    it('is in the window that odo list tells, along both timelines', async () => {
+      const { code, stdout, stderr } = await odo(['list', '-u', moments.url, '--json']);
+      expect(code, stderr).toBe(0);
+      const [{ wal, backups }] = JSON.parse(stdout).repositories;
+      const usable = backups.filter((backup: { usable: boolean }) => backup.usable);
+      expect(usable.map(({ id, timeline }: { id: string; timeline: number }) => [id, timeline])).toEqual([
+        [moments.older, 1],
+        [moments.newer, 1],
+      ]);
+      const lsn = expect.stringMatching(/^0\/[0-9A-F]+$/);
+      expect(wal.timelines).toMatchObject([
+        { timeline: 1, holes: [], stretches: [{ backupId: moments.older, fromLsn: usable[0].endLsn, toLsn: lsn }] },
+        {
+          timeline: 2,
+          holes: [],
+          branch: { timeline: 1, switchLsn: lsn },
+          stretches: [{ fromLsn: wal.timelines[1].branch.switchLsn }],
+        },
+      ]);
+    });
+
     it('by a restore point is found in the archive, and so is the backup before it', async () => {
       const receipt = await restore('--target-name', RESTORE_POINT);
       expect(await project.sql(ROWS)).toBe('zero one two');

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,7 +13,8 @@ import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/re
 import { listKeys, readObject } from './parts/s3.ts';
 
 const TLS_ENDPOINT = 'https://localhost:7443';
-const CA = new URL('../../.cache/tls/ca.crt', import.meta.url).pathname;
+const TLS = (name: string) => new URL(`../../.cache/tls/${name}`, import.meta.url).pathname;
+const CA = TLS('ca.crt');
 
 /** A service is restored from everything that a URL can name; the container that lays it down has to reach it, too. */
 describe('a service restored from', () => {
@@ -92,6 +94,37 @@ describe('a service restored from', () => {
     expect(await restore(['-u', `${served}${base.slice(folder.length)}`])).toMatchObject({ code: 0 });
     expect(await project.sql(THINGS_DIGEST)).toBe(ready.inTheSets);
     expect(asked.some((line) => /^GET bytes=[1-9]/.test(line))).toBe(true);
+  });
+
+  it('a web server with a certificate of an authority of its own, which offers no ranges', async () => {
+    const [base = ''] = execFileSync('find', [path.join(folder, 'sets'), '-name', 'base.tar*'])
+      .toString()
+      .split('\n');
+    const keys = { key: fs.readFileSync(TLS('s3.key')), cert: fs.readFileSync(TLS('s3.crt')) };
+    let whole = 0;
+    const plain = https.createServer(keys, (request, response) => {
+      const file = path.join(folder, decodeURIComponent(request.url ?? ''));
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      if (!stat?.isFile()) return void response.writeHead(404).end();
+      response.writeHead(200, { 'content-length': stat.size, etag: `"${stat.mtimeMs}"` });
+      if (request.method === 'HEAD') return void response.end();
+      whole += 1;
+      return void fs.createReadStream(file).pipe(response);
+    });
+    plain.listen(0, '127.0.0.1');
+    await once(plain, 'listening');
+    try {
+      const url = `https://localhost:${(plain.address() as AddressInfo).port}${base.slice(folder.length)}`;
+      const refused = await restore(['-u', url, '--retry-for', '1']);
+      expect(refused).toMatchObject({ code: 10, stderr: expect.stringContaining('--ca-bundle') });
+      expect(whole).toBe(0);
+      expect(await restore(['-u', url, '--ca-bundle', CA])).toMatchObject({ code: 0 });
+      expect(await project.sql(THINGS_DIGEST)).toBe(ready.inTheSets);
+      expect(whole).toBeGreaterThan(1);
+    } finally {
+      plain.closeAllConnections();
+      plain.close();
+    }
   });
 
   it('an S3 server with a certificate of an authority of its own', async () => {

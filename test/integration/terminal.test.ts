@@ -10,7 +10,7 @@ import type { Progress } from '../../src/events.ts';
 import { createTerminalScreen } from '../unit/cli/terminal-screen.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
-import { ODO } from './parts/odo.ts';
+import { ODO, odo } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { until } from './parts/run.ts';
 import { S3_KEYS } from './parts/s3.ts';
@@ -101,6 +101,19 @@ describe('a restore on a terminal', () => {
     expect(terminal.shown()).toContain('cancelled');
     expect(await project.identity('db')).toBe(before);
     expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo none')).toBe('none');
+  });
+
+  it('draws what can be recovered, as wide as it is, and nowhere else', async () => {
+    const terminal = onTerminal(['list', '-u', url()]);
+    expect(await terminal.ended, terminal.shown()).toBe(0);
+    const lines = terminal.shown().split(/\r?\n/);
+    const bar = lines.find((line) => /^ +timeline 1 .*━/.test(line)) ?? '';
+    expect(bar, terminal.shown()).toMatch(/^ {2}timeline 1 {2}[●━─╳ ]+$/);
+    expect(bar).toContain('●');
+    expect(bar.length).toBeLessThanOrEqual(COLUMNS);
+    const piped = await odo(['list', '-u', url()]);
+    expect(piped.stdout).toContain('can be recovered');
+    expect(piped.stdout).not.toMatch(/[●━]/);
   });
 
   it('does not ask, nor begin, when the terminal goes away before the answer', async () => {
