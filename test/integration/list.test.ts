@@ -109,7 +109,7 @@ describe('the catalogue of a bucket with backups in every state', () => {
         fromLsn: endLsn,
         fromTime: endTime,
         toSegment: expect.stringMatching(/^00000001/),
-        toLsn: expect.stringMatching(/^0\/[1-9A-F]+0{6}$/),
+        toLsn: expect.stringMatching(/^0\/[1-9A-F][0-9A-F]*0{6}$/),
         toTime: expect.stringMatching(/^\d{4}-/),
       },
     ]);
