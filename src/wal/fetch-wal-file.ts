@@ -42,13 +42,14 @@ export async function fetchWalFile(
   const fd = fs.openSync(temporary, 'w', 0o600);
   const check = checkOf(source, file);
   try {
+    // At once: the entry point of a server's image looks for files of others when it starts, and dies when one that it found has been renamed meanwhile.
+    if (source.owner && process.getuid?.() === 0) fs.fchownSync(fd, source.owner.uid, source.owner.gid);
     const chunks = streamWalFile(source.store, file, { signal, onBytes: (bytes) => tally.read(bytes) });
     for await (const chunk of freeing(chunks)) {
       check.update(chunk);
       for (let done = 0; done < chunk.length; ) done += fs.writeSync(fd, chunk, done, chunk.length - done);
       tally.wrote(chunk.length);
     }
-    if (source.owner && process.getuid?.() === 0) fs.fchownSync(fd, source.owner.uid, source.owner.gid);
     if (source.isDurable) await promisify(fs.fdatasync)(fd);
   } catch (error) {
     throw error instanceof OdoError && error.code === 'notFound' ? lost(source, file, error) : error;

@@ -88,6 +88,16 @@ function held(): string[] {
   return fs.existsSync(spool) ? fs.readdirSync(spool).sort() : [];
 }
 
+it('writes a segment as its later owner from the first byte on, so that nobody who looks for files of others finds it', async () => {
+  const job = jobFor(namedFiles(`${segment(1, 1)}.gz`));
+  const owners: number[] = [];
+  job.store.onRead = () => {
+    for (const name of held()) owners.push(fs.statSync(path.join(spool, name)).uid);
+  };
+  await fillSpool(job);
+  expect(owners).toEqual([process.getuid?.() === 0 ? 999 : process.getuid?.()]);
+});
+
 it.each([
   ['plain', segment(1, 1)],
   ['packed', `${segment(1, 1)}.gz`],
