@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OdoEvent, Progress } from '../../src/events.ts';
 import { parseLsn } from '../../src/postgres/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { odo } from './parts/odo.ts';
-import { mustRun } from './parts/run.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { mustRun, run } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
@@ -99,6 +99,30 @@ export function describeRestores({ major, mountAt, pgdataInVolume }: SuiteOption
       expect(await project.sql(DIGEST)).toBe(atBaseBackup);
       await expectSound();
       expect(receipt.backup).toMatchObject({ id: '20251024T022608', format: 'basebackup', postgresMajor: major });
+    });
+
+    it('brings them to a temporary server, and to a new volume that the service goes over to, too', async () => {
+      const names = ['-v', 'db', '-n', 'db', '-f', project.file];
+      const args = ['-u', `s3://${bucket}/backups/shop`, ...names];
+      const before = await project.sql('select count(*) from things');
+      const { temporary } = await odoReceipt([...args, '--temporary']);
+      try {
+        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(atTheEnd);
+      } finally {
+        expect((await odo(['temporary', 'stop', temporary.name])).code).toBe(0);
+      }
+      expect(await project.sql('select count(*) from things')).toBe(before);
+
+      const volume = `${project.name}-new`;
+      try {
+        await odoReceipt([...args, '-V', volume, '--switch']);
+        expect(await project.sql(DIGEST)).toBe(atTheEnd);
+        const { code, stderr } = await odo(['rollback', ...names]);
+        expect(code, stderr).toBe(0);
+        expect(await project.sql('select count(*) from things')).toBe(before);
+      } finally {
+        await run('docker', ['volume', 'rm', '-f', volume]);
+      }
     });
   });
 }
