@@ -7,20 +7,23 @@ import { build } from 'esbuild';
 /** Stands for the digest of the bundle, which is known only when the bundle is there. */
 const DIGEST = '@@odo-build@@';
 
-// The one thread that there may be many of; see src/stream/block-pool.ts.
-const blockThread = await build({
-  entryPoints: ['src/stream/block-thread.ts'],
+// See src/stream/start-thread.ts.
+const thread = await build({
+  entryPoints: ['src/stream/thread.ts'],
   bundle: true,
   write: false,
   platform: 'node',
   target: 'node22.15',
   format: 'cjs',
+  external: ['*.node'],
+  define: { 'import.meta.url': 'odoBundle' },
+  banner: { js: "const odoBundle = require('node:worker_threads').workerData.bundle;" },
   legalComments: 'none',
   logLevel: 'warning',
 });
 
 const { outputFiles } = await build({
-  entryPoints: ['src/entry.ts'],
+  entryPoints: ['src/main.ts'],
   outfile: 'dist/odo.mjs',
   bundle: true,
   platform: 'node',
@@ -34,7 +37,7 @@ const { outputFiles } = await build({
   },
   legalComments: 'linked',
   logLevel: 'warning',
-  define: { ODO_BUILD: JSON.stringify(DIGEST), BLOCK_THREAD_PROGRAM: JSON.stringify(blockThread.outputFiles[0].text) },
+  define: { ODO_BUILD: JSON.stringify(DIGEST), THREAD_PROGRAM: JSON.stringify(thread.outputFiles[0].text) },
   write: false,
 });
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { supportsColorStderr } from 'chalk';
 import { type Output, outliveTerminal } from './cli/outlive-terminal.ts';
 import { type Parsed, parseCommandLine } from './cli/parse.ts';

@@ -47,7 +47,7 @@ export async function layDownBackup(
     try {
       const parts = await inPhase(report, 'lay-down', async () => {
         const tally = createTally('lay-down', totalsOf(job.backup), report);
-        await layDownParts(job, { store, keys }, staging, tally, report, signal);
+        await layDownParts(job, store, staging, tally, report, signal);
         return tally;
       });
       feeding?.takeAllConnections();

@@ -20,7 +20,7 @@ import { createRepeats, finishInOrder } from './part-order.ts';
 import { shareOut } from './share-out.ts';
 import type { Staging } from './staging.ts';
 import type { Tally } from './tally.ts';
-import { createUnpacker, type SourceStore, type Unpacker } from './unpacker.ts';
+import { createUnpacker, type Unpacker } from './unpacker.ts';
 
 /**
  * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files; several parts at once, where
@@ -28,13 +28,12 @@ import { createUnpacker, type SourceStore, type Unpacker } from './unpacker.ts';
  */
 export async function layDownParts(
   job: LayDownJob,
-  source: SourceStore,
+  store: ObjectStore,
   staging: Staging,
   tally: Tally,
   report: Report,
   outerSignal: AbortSignal,
 ): Promise<void> {
-  const { store } = source;
   const stop = new AbortController();
   const signal = AbortSignal.any([outerSignal, stop.signal]);
   const { parts } = job.backup;
@@ -47,8 +46,8 @@ export async function layDownParts(
   const waiting = parts.values();
 
   /** Takes one part after the other until none is left. */
-  async function work(_: unknown, index: number): Promise<void> {
-    const unpacker = createUnpacker(source, job.store, share, index < share.threads, blockPool);
+  async function work(): Promise<void> {
+    const unpacker = createUnpacker(store, share, blockPool);
     try {
       for (const part of waiting) {
         if (signal.aborted) throw cancelled(signal.reason);

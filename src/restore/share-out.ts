@@ -8,8 +8,6 @@ export type Means = Pick<LayDownJob, 'memoryBytes' | 'connections'>;
 export interface Share {
   /** Parts that are laid down at once. */
   atOnce: number;
-  /** How many of them are read and unpacked in threads of their own; the others are in the thread that writes. */
-  threads: number;
   /** What requests may hold of a part that has not been unpacked yet. */
   windowBytes: number;
   connections?: number | undefined;
@@ -30,7 +28,7 @@ export const LEAST_MEMORY_BYTES = 192 * MIB;
 // Resident memory, as measured. The program, with WAL on its way and a manifest of some ten thousand files:
 const PROGRAM_BYTES = 150 * MIB;
 /** A thread's own code and heap. */
-const THREAD_BYTES = 65 * MIB;
+const THREAD_BYTES = 15 * MIB;
 /** What is unpacked of a part and not yet written. */
 const CHUNKS_BYTES = 8 * MIB;
 /** What the allocator makes of a window, whose buffers have many sizes. */
@@ -49,7 +47,7 @@ export function shareOut(
   let atOnce = Math.max(1, Math.min(parts, cores));
   while (atOnce > 1 && windowOf(memoryBytes, atOnce) < LEAST_WINDOW_BYTES) atOnce -= 1;
   const windowBytes = Math.min(Math.max(windowOf(memoryBytes, atOnce), LEAST_WINDOW_BYTES), MOST_WINDOW_BYTES);
-  return { atOnce, threads: threadsOf(atOnce), windowBytes, connections, blocks: shareBlocks(memoryBytes, atOnce, cores) };
+  return { atOnce, windowBytes, connections, blocks: shareBlocks(memoryBytes, atOnce, cores) };
 }
 
 /** bzip2 is decoded so slowly that a thread is worth more than a window. */
@@ -61,14 +59,8 @@ function shareBlocks(memoryBytes: number, atOnce: number, cores: number): BlockS
   return { threads, windowBytes: Math.floor(Math.min(Math.max(room, LEAST_WINDOW_BYTES), MOST_WINDOW_BYTES)) };
 }
 
-/** With several parts, the writing thread has time to read one itself, and a thread is dear. */
-function threadsOf(atOnce: number): number {
-  return Math.max(1, atOnce - 1);
-}
-
 function windowOf(memoryBytes: number, atOnce: number): number {
-  const forParts = memoryBytes - PROGRAM_BYTES - threadsOf(atOnce) * THREAD_BYTES;
-  return Math.floor((forParts / atOnce - CHUNKS_BYTES) / WINDOW_FACTOR);
+  return Math.floor(((memoryBytes - PROGRAM_BYTES) / atOnce - THREAD_BYTES - CHUNKS_BYTES) / WINDOW_FACTOR);
 }
 
 /** What a restore is told of its means, for its job. */

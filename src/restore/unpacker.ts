@@ -1,50 +1,48 @@
 import type { Part } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import type { StoreConfig } from '../store/open.ts';
-import type { RenewableKeys } from '../store/renewable-keys.ts';
+import { readRanged } from '../store/ranged-read.ts';
 import type { BlockPool } from '../stream/block-pool.ts';
+import { decompress } from '../stream/decompress.ts';
+import { freeing } from '../stream/freeing.ts';
+import { startUnpackingThread, type UnpackingThread } from '../stream/unpack-apart.ts';
 import type { Share } from './share-out.ts';
-import { type UnpackOptions, unpack } from './unpack.ts';
-import { startUnpackingThread, type UnpackingThread } from './unpack-apart.ts';
 
-/** Where parts come from: the open store, and the keys that it is read with. */
-export interface SourceStore {
-  store: ObjectStore;
-  keys: RenewableKeys;
+/** Reads and unpacks one part at a time. */
+export interface Unpacker {
+  /** In large chunks, each of them the taker's until it asks for the next. Errors are those of readRanged() and decompress(). */
+  unpack(part: Part, options: UnpackOptions): AsyncGenerator<Buffer, void, void>;
+  close(): Promise<void>;
 }
 
-/** Unpacks one part at a time. */
-export interface Unpacker {
-  unpack(part: Part, options: UnpackOptions & { name: string }): AsyncGenerator<Buffer, void, void>;
-  close(): Promise<void>;
+export interface UnpackOptions {
+  /** What is being read, for errors: `s3://bucket/key`. */
+  name: string;
+  signal?: AbortSignal | undefined;
+  /** Told of every chunk that arrives. */
+  onBytes?: (bytes: number) => void;
 }
 
 /** What is smaller is unpacked before a thread is up. */
 const APART_FROM_BYTES = 1 << 20;
 
 /**
- * Unpacks in a thread of its own, which is started for the first part that is worth it; or, with `apart` false, in this one. bzip2 is left to
- * the threads of `blockPool`, which all parts share.
+ * Reads in this thread, and unpacks in one of its own, which is started for the first part that is worth it. bzip2 is left to the threads of
+ * `blockPool`, which all parts share.
  */
-export function createUnpacker(
-  { store, keys }: SourceStore,
-  config: StoreConfig,
-  { windowBytes, connections, blocks }: Share,
-  apart: boolean,
-  blockPool: BlockPool,
-): Unpacker {
+export function createUnpacker(store: ObjectStore, { windowBytes, connections, blocks }: Share, blockPool: BlockPool): Unpacker {
   let thread: UnpackingThread | undefined;
   return {
-    unpack(part, { name, ...options }) {
-      const { key, sizeBytes, etag, codec } = part;
+    unpack({ key, sizeBytes, etag, codec }, { name, signal, onBytes }) {
+      const isBlocks = codec === 'bzip2' && sizeBytes >= APART_FROM_BYTES;
       const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
-      const job = { object, codec, name, windowBytes, connections };
-      if (codec === 'bzip2' && sizeBytes >= APART_FROM_BYTES) {
-        return unpack(store, { ...job, windowBytes: blocks.windowBytes }, { ...options, blockPool });
-      }
-      if (!apart || store.isSequential || sizeBytes < APART_FROM_BYTES) return unpack(store, job, options);
-      thread ??= startUnpackingThread(config, keys);
-      return thread.unpack(job, { onRetry: store.onRetry, ...options });
+      const window = isBlocks ? blocks.windowBytes : windowBytes;
+      const source = readRanged(store, object, { windowBytes: window, connections, signal, onBytes });
+      // What is not packed passes through, and is freed by whoever takes it.
+      if (codec === 'none') return decompress(source, codec, { name, signal });
+      if (isBlocks) return decompress(freeing(source), codec, { name, signal, blockPool });
+      if (sizeBytes < APART_FROM_BYTES) return decompress(freeing(source), codec, { name, signal });
+      thread ??= startUnpackingThread();
+      return thread.unpack(source, codec, { name, signal });
     },
     async close() {
       await thread?.close();

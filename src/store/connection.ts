@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
 import { OdoError } from '../errors.ts';
+import { ReceivingHttpAgent, ReceivingHttpsAgent } from './receive-buffer.ts';
 
 /** How a server is reached over HTTP, as plain JSON. */
 export interface Connection {
@@ -30,12 +31,22 @@ export interface Agents {
 export function createAgents(connection: Connection, maxSockets: number): Agents {
   const { caBundle, verifyTls, proxies } = connection;
   checkProxies(proxies);
-  const common = { keepAlive: true, maxSockets, ...(proxies === undefined ? {} : { proxyEnv: { ...proxies } }) };
+  const common = { keepAlive: true, maxSockets };
   const secure = {
-    ...(caBundle === undefined ? {} : { ca: [...tls.getCACertificates('default'), caBundle] }),
+    // Made once: a hundred certificates are read in some milliseconds, and their text would be part of the name of each connection.
+    ...(caBundle === undefined ? {} : { secureContext: trusting(caBundle) }),
     ...(verifyTls === false ? { rejectUnauthorized: false } : {}),
   };
-  return { httpAgent: new http.Agent(common), httpsAgent: new https.Agent({ ...common, ...secure }) };
+  if (proxies === undefined) {
+    return { httpAgent: new ReceivingHttpAgent(common), httpsAgent: new ReceivingHttpsAgent({ ...common, ...secure }) };
+  }
+  // Node opens the tunnels of proxies itself, and reads their answers from the socket.
+  const proxyEnv = { ...proxies };
+  return { httpAgent: new http.Agent({ ...common, proxyEnv }), httpsAgent: new https.Agent({ ...common, ...secure, proxyEnv }) };
+}
+
+function trusting(caBundle: string): tls.SecureContext {
+  return tls.createSecureContext({ ca: [...tls.getCACertificates('default'), caBundle] });
 }
 
 /** The hosts of the proxies that are set, for telling whether they are this machine itself. */

@@ -5,23 +5,15 @@ export interface RenewableKeys {
   current(): S3Credentials | undefined;
   /** Takes these from now on, unless they end before those that are there. */
   renew(credentials: S3Credentials): void;
-  /** Has each new set told, until the function that it gives is called. */
-  onRenewal(tell: (credentials: S3Credentials) => void): () => void;
 }
 
 export function createRenewableKeys(): RenewableKeys {
-  const listeners = new Set<(credentials: S3Credentials) => void>();
   let latest: S3Credentials | undefined;
   return {
     current: () => latest,
     renew(credentials) {
       if (latest && endOf(credentials) < endOf(latest)) return;
       latest = credentials;
-      for (const tell of listeners) tell(credentials);
-    },
-    onRenewal(tell) {
-      listeners.add(tell);
-      return () => listeners.delete(tell);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { cancelled, OdoError } from '../errors.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
+import { isInReceiveBuffer } from './receive-buffer.ts';
 
 const DEFAULT_RETRY_FOR_MS = 600_000;
 const DEFAULT_STALL_TIMEOUT_MS = 30_000;
@@ -112,6 +113,7 @@ export async function* requestRange(reading: Reading, offset: number, length: nu
     const range = isWhole ? {} : { offset, length };
     const pin = object.etag === undefined ? {} : { etag: object.etag };
     for await (const chunk of await store.read(object.key, { ...range, ...pin, signal: attempt.signal })) {
+      if (isInReceiveBuffer(chunk)) throw new Error('the bytes of an answer lie where the next ones will come');
       received += chunk.length;
       if (received > length) throw tooLong(reading);
       isTaken = true;

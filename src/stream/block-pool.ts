@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { OdoError } from '../errors.ts';
 import type { Block, BlockAnswer, BlockOutcome, BlockRequest } from './block-protocol.ts';
+import { startThread } from './start-thread.ts';
 
 /** Threads that decode blocks of bzip2 streams beside each other, for any number of objects at once. They are started when the first block comes. */
 export interface BlockPool {
@@ -18,10 +19,6 @@ export interface BlockDecoding {
   drop(): void;
 }
 
-/** Bundled, the program of the thread comes as text, by scripts/build.mjs: a thread that read it from the bundle would take three times the memory. */
-declare const BLOCK_THREAD_PROGRAM: string | undefined;
-/** A thread has next to nothing on its heap. */
-const YOUNG_MIB = 2;
 /** One is worked at, and the next is there when it is done. */
 const BLOCKS_AT_A_THREAD = 2;
 
@@ -52,11 +49,7 @@ export function createBlockPool(threads: number): BlockPool {
   let lastId = 0;
 
   function start(): Thread {
-    const options = { name: 'decode-blocks', resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } };
-    const worker =
-      typeof BLOCK_THREAD_PROGRAM === 'string'
-        ? new Worker(BLOCK_THREAD_PROGRAM, { ...options, eval: true })
-        : new Worker(new URL('./block-thread.ts', import.meta.url), options);
+    const worker = startThread('blocks');
     const thread = { worker, jobs: 0 };
     worker.on('message', (answer: BlockAnswer) => take(thread, answer));
     worker.on('error', die);

@@ -27,6 +27,7 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
     let store: ObjectStore;
     const listing = limits.listsSetsOnly ? () => undefined : test;
     const content = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 31 + (index >> 8)) & 0xff));
+    const large = Buffer.alloc(6_000_000, content.subarray(0, 99_991));
 
     beforeAll(async () => {
       subject = await prepare();
@@ -39,6 +40,7 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
       await subject.put('bytes', content);
       await subject.put('base.tar.gz', content);
       await subject.put('empty', Buffer.alloc(0));
+      await subject.put('large', large);
       const names = limits.listsSetsOnly ? [] : Array.from({ length: MANY }, (_, index) => nameOfMany(index));
       await Promise.all(
         Array.from({ length: 30 }, async () => {
@@ -84,6 +86,7 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
         'base.tar.gz',
         'bytes',
         'empty',
+        'large',
         'many/',
         'tree/',
         'treeish',
@@ -105,6 +108,17 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
       const expected = Array.from({ length: MANY }, (_, index) => nameOfMany(index));
       expect(keys(await gather(store.list('many/')))).toEqual(expected);
       expect(keys(await gather(store.list('many/', { startAfter: nameOfMany(1233) })))).toEqual(expected.slice(1234));
+    });
+
+    test('gives chunks that stay as they are while others come, from several reads at once', async () => {
+      const bodies = await Promise.all(
+        [0, 1_000_001, 2_000_002].map(async (offset) => {
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of await store.read('large', { offset })) chunks.push(chunk);
+          return { offset, body: Buffer.concat(chunks) };
+        }),
+      );
+      for (const { offset, body } of bodies) expect(body.equals(large.subarray(offset))).toBe(true);
     });
 
     test('tells the same of an object in a listing and in a HEAD', async () => {

@@ -8,7 +8,6 @@ import type { Part } from '../../../src/formats/format.ts';
 import type { LayDownJob } from '../../../src/restore/engine.ts';
 import { layDownParts } from '../../../src/restore/lay-down.ts';
 import { createTally } from '../../../src/restore/tally.ts';
-import { createRenewableKeys } from '../../../src/store/renewable-keys.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
@@ -150,7 +149,7 @@ async function layDown(archive: Buffer, codec: Part['codec'] = 'none'): Promise<
   const store = new MemoryStore({ 'data.tar': { content: archive } });
   const work = layDownParts(
     job as unknown as LayDownJob,
-    { store, keys: createRenewableKeys() },
+    store,
     staging,
     tally,
     () => undefined,

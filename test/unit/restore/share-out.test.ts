@@ -24,12 +24,6 @@ test('even the least memory leaves room for several requests', () => {
   }
 });
 
-test('one part alone has a thread; of several, one is read by the thread that writes', () => {
-  expect(shareOut({}, 1, 2)).toMatchObject({ atOnce: 1, threads: 1 });
-  expect(shareOut({}, 2, 2)).toMatchObject({ atOnce: 2, threads: 1 });
-  expect(shareOut({ memoryBytes: 2048 * MIB }, 9, 4)).toMatchObject({ atOnce: 4, threads: 3 });
-});
-
 test('bzip2 gets as many threads as there are cores, and as memory has room for beside the least windows', () => {
   expect(shareOut({}, 1, 2).blocks.threads).toBe(2);
   expect(shareOut({}, 2, 2).blocks.threads).toBe(2);
