@@ -11,6 +11,7 @@ const { hostname, port } = new URL(S3_ENDPOINT);
 const BURST_SECONDS = 0.05;
 /** A pause for less than this would cost more than it slows. */
 const PAUSE_MS = 10;
+const READ_BYTES = 1 << 18;
 
 /** A bucket of tokens, one for a byte, which fills by and by; it may go below nothing, and is then waited for. */
 class TokenBucket {
@@ -28,27 +29,33 @@ class TokenBucket {
 }
 
 const server = net.createServer({ noDelay: true }, (client) => {
-  const upstream = net.connect({ host: hostname, port: Number(port), noDelay: true });
   const bucket = new TokenBucket();
   let isWaiting = false;
+  const upstream = net.connect({
+    host: hostname,
+    port: Number(port),
+    noDelay: true,
+    onread: {
+      // One for each connection, and nothing more is read before all of it is gone: the proxy should cost as little as it can.
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback(bytes, buffer) {
+        client.write(buffer.subarray(0, bytes), resume);
+        const waitMs = bucket.take(bytes);
+        if (waitMs >= PAUSE_MS) {
+          isWaiting = true;
+          setTimeout(() => {
+            isWaiting = false;
+            resume();
+          }, waitMs);
+        }
+        return !isWaiting && client.writableLength === 0;
+      },
+    },
+  });
+  const resume = () => {
+    if (!isWaiting && client.writableLength === 0) upstream.resume();
+  };
   client.pipe(upstream);
-  upstream.on('data', (chunk: Buffer) => {
-    const hasRoom = client.write(chunk);
-    const waitMs = bucket.take(chunk.length);
-    if (waitMs >= PAUSE_MS) {
-      isWaiting = true;
-      upstream.pause();
-      setTimeout(() => {
-        isWaiting = false;
-        if (!client.writableNeedDrain) upstream.resume();
-      }, waitMs);
-    } else if (!hasRoom) {
-      upstream.pause();
-    }
-  });
-  client.on('drain', () => {
-    if (!isWaiting) upstream.resume();
-  });
   upstream.on('end', () => client.end());
   for (const [socket, other] of [
     [client, upstream],
