@@ -8,7 +8,7 @@ export interface RangedPart {
   buffer: Buffer;
   /** How many of its first bytes are there. */
   filled: number;
-  /** When the request that is under way began; undefined when there is none. */
+  /** When the request that is under way began, or so much later as this thread was held up since; undefined when there is none. */
   startedAt: number | undefined;
   /** Ends the first request, since the second has brought what was missing. */
   overtaken?: AbortController;

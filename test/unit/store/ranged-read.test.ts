@@ -183,6 +183,23 @@ test('asks a second time for the rest of a part that lags, and ends the first re
   expect(retries).toEqual([]);
 });
 
+test('does not take a part for lagging that this thread itself has held up', async () => {
+  const { store, seen } = fakeStore(async function* ({ offset, length }) {
+    await sleep(30);
+    yield content.subarray(offset, offset + 30);
+    await sleep(30);
+    yield content.subarray(offset + 30, offset + length);
+  });
+  let taken = 0;
+  for await (const _ of readRanged(store, object, { partSizeBytes: 100, connections: 3, windowBytes: 600 })) {
+    taken += 1;
+    // As a write to a slow disk does.
+    if (taken === 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+  }
+  expect(taken).toBe(10);
+  expect(seen.requests).toHaveLength(10);
+});
+
 test('the first request of a part that lags may come to its end before the second', async () => {
   let isSecondAsked = () => {};
   const secondAsked = new Promise<void>((resolve) => (isSecondAsked = resolve));
