@@ -9,7 +9,7 @@ import type { Codec } from '../stream/codec.ts';
 import { freeing } from '../stream/freeing.ts';
 import { untar } from '../stream/untar.ts';
 import type { TarEntry } from '../target/entry.ts';
-import { createFlushAhead } from '../target/flush-ahead.ts';
+import { createFlushesAhead } from '../target/flush-ahead.ts';
 import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../target/place.ts';
 import { createRoomGuards } from '../target/room.ts';
 import { createTreeWriter } from '../target/tree-writer.ts';
@@ -41,7 +41,8 @@ export async function layDownParts(
   const share = shareOut(job, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming };
-  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts) };
+  const flushAheadOf = job.sync ? createFlushesAhead() : () => () => {};
+  const context = { ...common, guardRoom: createRoomGuards(), flushAheadOf, isSuperseded: createRepeats(parts) };
   const finish = finishInOrder(parts, staging);
   const waiting = parts.values();
 
@@ -89,6 +90,7 @@ interface Context {
   signal: AbortSignal;
   resuming: boolean;
   guardRoom: (directory: string) => (sizeBytes: number) => void;
+  flushAheadOf: (directory: string) => (bytes: number) => void;
   isSuperseded: (entry: TarEntry, part: Part) => boolean;
 }
 
@@ -120,7 +122,7 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
       flushAhead(bytes);
     },
   });
-  const flushAhead = job.sync ? createFlushAhead(root) : () => {};
+  const flushAhead = context.flushAheadOf(root);
   const name = `${store.url}/${part.key}`;
   const check = await manifest?.begin(part);
   const demandRoom = context.guardRoom(root);

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { OdoError } from '../errors.ts';
+import { perFileSystem } from './per-file-system.ts';
 
 /** Kept free beside what is laid down, so that a server that shares the file system does not stop over it. */
 const RESERVE_BYTES = 64 * 1024 * 1024;
@@ -28,13 +29,7 @@ function createRoomGuard(directory: string): (sizeBytes: number) => void {
 
 /** A guard for each directory; those on one file system share it, as they share its room. */
 export function createRoomGuards(): (directory: string) => (sizeBytes: number) => void {
-  const guards = new Map<number, (sizeBytes: number) => void>();
-  return (directory) => {
-    const { dev } = fs.statSync(directory);
-    const guard = guards.get(dev) ?? createRoomGuard(directory);
-    guards.set(dev, guard);
-    return guard;
-  };
+  return perFileSystem(createRoomGuard);
 }
 
 function roomIn(directory: string): number {

@@ -7,6 +7,7 @@ import { fedRestoreCommandSetting } from '../../src/wal/restore-command.ts';
 import { FED_RESTORE_COMMAND_SCRIPT, FEEDING, WANTED } from '../../src/wal/spool-protocol.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odoReceipt } from './parts/odo.ts';
+import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { startPlainServer } from './parts/plain-server.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -84,22 +85,7 @@ describe("a service on Alpine's image", () => {
     try {
       const set = path.join(other.folder, 'sets/20251024T022608');
       fs.mkdirSync(path.dirname(set));
-      const id = await service.containerId('db');
-      await mustRun('docker', [
-        'exec',
-        '-u',
-        'postgres',
-        id,
-        'pg_basebackup',
-        '-D',
-        '/tmp/set',
-        '-Ft',
-        '-X',
-        'fetch',
-        '-c',
-        'fast',
-      ]);
-      await mustRun('docker', ['cp', `${id}:/tmp/set`, set]);
+      await pgBasebackup(await service.containerId('db'), set, '-X', 'fetch');
       const { notes } = await restore(path.dirname(set), other);
       await expectSound(other, 999);
       await expectAdviceToHelp(other, notes, /was made with libc without versions \(as musl\) and is now used with libc 2\.\d+/);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { createBucket, emptyBucket, putObject } from './parts/s3.ts';
@@ -168,25 +169,9 @@ describe('compose services', () => {
 
   /** Takes a pg_basebackup of a service and puts it into the bucket, below the service's name. */
   async function uploadBaseBackup(service: string, user: string): Promise<void> {
-    const id = await project.containerId(service);
     const local = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-basebackup-'));
     try {
-      await mustRun('docker', [
-        'exec',
-        '-u',
-        'postgres',
-        id,
-        'pg_basebackup',
-        '-U',
-        user,
-        '-D',
-        '/tmp/made',
-        '-Ft',
-        '-z',
-        '-c',
-        'fast',
-      ]);
-      await mustRun('docker', ['cp', `${id}:/tmp/made/.`, local]);
+      await pgBasebackup(await project.containerId(service), local, '-U', user, '-z');
       for (const file of fs.readdirSync(local)) {
         await putObject(bucket, `${service}/20251024T022608/${file}`, fs.readFileSync(path.join(local, file)));
       }

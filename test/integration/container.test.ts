@@ -4,6 +4,7 @@ import { type PlainServer, startPlainServer } from './parts/plain-server.ts';
 import { mustRun, run } from './parts/run.ts';
 import { createBucket, emptyBucket, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
+import { inVolume } from './parts/volume-shell.ts';
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 const IMAGE = DEFAULT_IMAGE;
@@ -61,19 +62,7 @@ describe('the restore image by itself', () => {
   }
 
   async function look(volume: string, script: string): Promise<string> {
-    return mustRun('docker', [
-      'run',
-      '--rm',
-      '--network',
-      'none',
-      '--entrypoint',
-      'sh',
-      '-v',
-      `${volume}:/v`,
-      IMAGE,
-      '-c',
-      script,
-    ]);
+    return inVolume(volume, script, IMAGE);
   }
 
   it('fills a volume from which a plain server recovers a barman backup over a change of timeline, and is promoted by itself', async () => {

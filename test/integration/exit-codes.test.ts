@@ -9,6 +9,7 @@ import { mustRun, type Outcome, run } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 import { createBucket, emptyBucket, putObject, readObject, S3_KEYS } from './parts/s3.ts';
 import { rememberService, type ServiceBefore, type Touched } from './parts/service-before.ts';
+import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
 const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -353,20 +354,7 @@ describe('exit codes', () => {
     it('a volume with files of something else', async () => {
       const volume = `${project.name}_foreign`;
       await project.compose('create', 'bare');
-      const inForeign = (script: string) =>
-        mustRun('docker', [
-          'run',
-          '--rm',
-          '--network',
-          'none',
-          '--entrypoint',
-          'sh',
-          '-v',
-          `${volume}:/v`,
-          'postgres:15',
-          '-c',
-          script,
-        ]);
+      const inForeign = (script: string) => inVolume(volume, script, 'postgres:15');
       await inForeign('rm -rf /v/* && echo mine > /v/photos.txt');
       await expectExit(
         odo(args({ '-v': 'foreign', '-n': 'bare' })),

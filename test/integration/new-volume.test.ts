@@ -8,6 +8,7 @@ import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/re
 import { mustRun, run, until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 import { restoreContainers } from './parts/service-before.ts';
+import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
 
@@ -85,19 +86,7 @@ describe('a new volume', () => {
 
   it('is refused when it holds anything, or when the override file is not ODO’s', async () => {
     const full = `${project.name}-full`;
-    await mustRun('docker', [
-      'run',
-      '--rm',
-      '--network',
-      'none',
-      '--entrypoint',
-      'sh',
-      '-v',
-      `${full}:/v`,
-      'postgres:15',
-      '-c',
-      'echo x > /v/precious',
-    ]);
+    await inVolume(full, 'echo x > /v/precious', 'postgres:15');
     const refused = await odo(args('full'));
     expect([refused.code, refused.stderr]).toEqual([
       24,

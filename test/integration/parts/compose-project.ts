@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { mustRun, run, until } from './run.ts';
 import { answersSoon } from './server-answers.ts';
+import { inVolume } from './volume-shell.ts';
 
 let projects = 0;
 
@@ -73,27 +74,14 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
   const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', file, ...args]);
   // Compose's own exec costs thrice as much.
   const db = `${name}-db-1`;
+  const volume = `${name}_db`;
   const sql = (text: string, database = 'postgres') =>
     mustRun('docker', ['exec', '-u', 'postgres', db, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
-  const inVolume = (script: string) =>
-    mustRun('docker', [
-      'run',
-      '--rm',
-      '--network',
-      'none',
-      '--entrypoint',
-      'sh',
-      '-v',
-      `${name}_db:/v`,
-      options.image,
-      '-c',
-      script,
-    ]);
   return {
     name,
     folder,
     file,
-    volume: `${name}_db`,
+    volume,
     compose,
     sql,
     async up() {
@@ -104,10 +92,12 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
     async identity(service) {
       return mustRun('docker', ['inspect', '-f', '{{.Id}} {{.State.StartedAt}}', await compose('ps', '-aq', service)]);
     },
-    inVolume,
+    inVolume: (script) => inVolume(volume, script, options.image),
     volumeDigest: () =>
       inVolume(
+        volume,
         "cd /v && { find . -printf '%p %m %U:%G %y %l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum",
+        options.image,
       ),
     async down() {
       await run('docker', ['compose', '-f', file, '--profile', '*', 'down', '-v', '-t', '5']);

@@ -123,6 +123,29 @@ test('stops when its reader does, and is free for another object then', async ()
   expect((await gather(thread.unpack(inChunks(packed), 'gzip', { name }))).equals(plain)).toBe(true);
 });
 
+test('lets a source go that waits for a network', async () => {
+  const waits = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  async function* beginning() {
+    yield* inChunks(packed.subarray(0, 1_000_000));
+    waits.resolve();
+    await gone.promise;
+  }
+  const source = beginning();
+  const finish = source.return.bind(source);
+  // A generator's own return waits for what it awaits.
+  source.return = (value) => {
+    gone.resolve();
+    return finish(value);
+  };
+  for await (const chunk of thread.unpack(source, 'gzip', { name })) {
+    expect(chunk.length).toBeGreaterThan(0);
+    await waits.promise;
+    break;
+  }
+  await gone.promise;
+});
+
 test('is cancelled by the signal, before and in the middle', async () => {
   const controller = new AbortController();
   const taking = thread.unpack(inChunks(packed), 'gzip', { name, signal: controller.signal });

@@ -1,6 +1,9 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createFlushAhead } from '../../../src/target/flush-ahead.ts';
+import { createFlushAhead, createFlushesAhead } from '../../../src/target/flush-ahead.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
 
 test('flushes when enough has been written, once at a time, and goes on after a failure', async () => {
   const ends: ((error?: Error) => void)[] = [];
@@ -25,4 +28,20 @@ test('flushes when enough has been written, once at a time, and goes on after a 
   expect(ends).toHaveLength(2);
   wrote(1);
   expect(ends).toHaveLength(3);
+});
+
+test('counts together what goes to one file system', () => {
+  const scratch = scratchDirectory();
+  const directories = ['pgdata', 'tablespace'].map((name) => path.join(scratch, name));
+  const flushed: string[] = [];
+  const flush = async (directory: string) => void flushed.push(directory);
+  const flushAheadOf = createFlushesAhead(flush, 100);
+  const [pgdata, tablespace] = directories.map((directory) => {
+    fs.mkdirSync(directory);
+    return flushAheadOf(directory);
+  });
+  pgdata?.(60);
+  expect(flushed).toEqual([]);
+  tablespace?.(60);
+  expect(flushed).toEqual([directories[0]]);
 });
