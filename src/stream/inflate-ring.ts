@@ -1,6 +1,7 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
+import { createInflater } from './choose-inflater.ts';
 import { damage } from './decoding.ts';
-import { type CreateInflater, createInflater, type Inflater } from './inflater.ts';
+import type { CreateInflater, Inflater } from './inflater.ts';
 import { expectPadding, nextChunk } from './input.ts';
 
 /**

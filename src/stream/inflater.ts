@@ -1,7 +1,3 @@
-import { native } from './native.ts';
-import { createNativeInflater } from './native-inflater.ts';
-import { createWasmInflater } from './wasm-inflater.ts';
-
 /** ISA-L's gzip decoder, on one member at a time, with the memory it fills. */
 export interface Inflater {
   /** As many as were asked for, in memory that threads share. */
@@ -21,7 +17,3 @@ export type State = number;
 
 /** Makes an inflater with so many chunks of a size. */
 export type CreateInflater = (chunks: number, chunkBytes: number) => Inflater;
-
-/** The fastest there is here. */
-export const createInflater: CreateInflater = (chunks, chunkBytes) =>
-  native ? createNativeInflater(native, chunks, chunkBytes) : createWasmInflater(chunks, chunkBytes);
