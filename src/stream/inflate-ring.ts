@@ -6,7 +6,7 @@ import { expectPadding, nextChunk } from './input.ts';
 
 /**
  * How many of its chunks a taker may hold at a time; the one that is being filled comes on top. With a quarter as many, a taker that is held up by the
- * disk for some milliseconds holds up the inflating, which then takes a tenth longer.
+ * disk for some milliseconds holds up the inflating, and the whole takes 5 % longer.
  */
 export const CHUNKS_HELD = 16;
 const CHUNK_BYTES = 1 << 19;

@@ -10,15 +10,12 @@ export interface UnpackingThread {
    * As decompress() does it. The memory of each chunk of `source` moves to the thread; each chunk that is yielded is the taker's until it asks
    * for the next. What `source` gave before it failed is unpacked before its error is thrown.
    */
-  unpack(
-    source: Source,
-    codec: PackedCodec,
-    options: Pick<DecompressOptions, 'name' | 'signal'>,
-  ): AsyncGenerator<Buffer, void, void>;
+  unpack(source: Source, codec: PackedCodec, options: Options): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
 
 type Source = AsyncGenerator<Buffer, void, void>;
+type Options = Pick<DecompressOptions, 'name' | 'signal'>;
 /** All that the taker is to know of; that a packed chunk was used, is the reader's matter. */
 type Outcome = Exclude<UnpackAnswer, { is: 'used' }>;
 
@@ -59,11 +56,7 @@ export function startUnpackingThread(): UnpackingThread {
     }
   }
 
-  async function* unpack(
-    source: Source,
-    codec: PackedCodec,
-    { name, signal }: Parameters<UnpackingThread['unpack']>[2],
-  ): AsyncGenerator<Buffer, void, void> {
+  async function* unpack(source: Source, codec: PackedCodec, { name, signal }: Options): AsyncGenerator<Buffer, void, void> {
     let isOver = false;
     let failure: unknown;
     packedUnderWay = 0;

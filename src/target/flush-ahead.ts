@@ -4,12 +4,12 @@ import { perFileSystem } from './per-file-system.ts';
 /** Small enough that the flush at the end has little left to do, large enough that journal commits do not count. */
 const EVERY_BYTES = 256 << 20;
 
-/** What flushes, and after how many bytes. */
-type How = [flush?: (directory: string) => Promise<void>, everyBytes?: number];
-
 /** As createFlushAhead(), for each directory; what is written to one file system counts together, since it is flushed together. */
-export function createFlushesAhead(...how: How): (directory: string) => (bytes: number) => void {
-  return perFileSystem((directory) => createFlushAhead(directory, ...how));
+export function createFlushesAhead(
+  flush = syncFileSystem,
+  everyBytes = EVERY_BYTES,
+): (directory: string) => (bytes: number) => void {
+  return perFileSystem((directory) => createFlushAhead(directory, flush, everyBytes));
 }
 
 /**
@@ -19,7 +19,8 @@ export function createFlushesAhead(...how: How): (directory: string) => (bytes: 
  */
 export function createFlushAhead(
   directory: string,
-  ...[flush = syncFileSystem, everyBytes = EVERY_BYTES]: How
+  flush: (directory: string) => Promise<void>,
+  everyBytes: number,
 ): (bytes: number) => void {
   let waitingBytes = 0;
   let isFlushing = false;
