@@ -144,7 +144,7 @@ function findMarks(
       continue;
     }
     if (at + totalBytes <= toldBytes || !isSound(bytes, view, at, totalBytes)) continue;
-    const mark = readMark(bytes, view, at, totalBytes);
+    const mark = markAt(bytes, view, at, totalBytes);
     if (mark) marks.push({ ...mark, lsn: lsnAt(at) });
   }
   return { marks, incompleteAt: incompleteAt ?? at };
@@ -166,7 +166,13 @@ function isSound(bytes: Uint8Array, view: DataView, at: number, totalBytes: numb
   return crc32c(bytes, at, at + 20, ofData) === view.getUint32(at + 20, true);
 }
 
-function readMark(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): Omit<WalMark, 'lsn'> | undefined {
+/** The mark that one whole record is, header and all; undefined when it is none. Its checksum is not looked at. */
+export function readMark(record: Uint8Array): Omit<WalMark, 'lsn'> | undefined {
+  if (record.length < RECORD_HEADER_BYTES + 2 + 8 || !looksLikeMark(record, 0)) return undefined;
+  return markAt(record, new DataView(record.buffer, record.byteOffset, record.byteLength), 0, record.length);
+}
+
+function markAt(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): Omit<WalMark, 'lsn'> | undefined {
   const end = at + totalBytes;
   const dataAt = mainDataAt(bytes, at + RECORD_HEADER_BYTES, end);
   if (dataAt === undefined || dataAt + 8 > end) return undefined;
