@@ -82,6 +82,8 @@ export interface WalFile {
 export interface WalArchive {
   /** All timeline history files, by ascending timeline. */
   histories(signal?: AbortSignal): Promise<WalFile[]>;
+  /** The timelines of which there is any WAL, be it only a `.partial` segment; ascending. */
+  timelines(signal?: AbortSignal): Promise<number[]>;
   /** The segments of one timeline from the named one on, in order, holes and all. */
   segments(timeline: number, fromSegment: string, signal?: AbortSignal): AsyncIterable<WalFile>;
   /**

@@ -29,3 +29,22 @@ export function parseTimelineHistory(text: string, name = 'timeline history'): H
   }
   return entries;
 }
+
+/**
+ * The ancestors as PostgreSQL goes by them, which looks for a position from the newest on. A server that is stopped at a target before the branch of
+ * the timeline that it was told to follow notes that one as its parent all the same, left before it began: such a parent counts for nothing.
+ * Source: PostgreSQL, src/backend/access/transam/timeline.c, tliOfPointInHistory.
+ */
+export function withoutOvertaken(ancestors: readonly HistoryEntry[]): HistoryEntry[] {
+  const kept: HistoryEntry[] = [];
+  let end: bigint | undefined;
+  for (let index = ancestors.length - 1; index >= 0; index--) {
+    const entry = ancestors[index] as HistoryEntry;
+    const begin = index === 0 ? 0n : parseLsn((ancestors[index - 1] as HistoryEntry).switchLsn);
+    const left = parseLsn(entry.switchLsn);
+    const ownEnd = end === undefined || left < end ? left : end;
+    if (begin <= ownEnd) kept.unshift({ ...entry, switchLsn: formatLsn(ownEnd) });
+    end = begin < ownEnd ? begin : ownEnd;
+  }
+  return kept;
+}

@@ -10,6 +10,7 @@ import { openStore } from '../store/open.ts';
 import { shownUrl } from '../store/url.ts';
 import { planWal } from '../wal/plan-wal.ts';
 import { surveyWal } from '../wal/survey-wal.ts';
+import { unplacedWords } from '../wal/unplaced-timelines.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import { findWindow, type RecoverableWindow } from '../wal/window.ts';
 import { meantRepositories } from './choose-repository.ts';
@@ -142,7 +143,7 @@ async function listRepository(store: ObjectStore, repository: Repository, signal
       const reason = reasons.get(backup.id);
       return reason === undefined ? toListed(backup, isComplete(backup)) : toListed({ ...backup, reason }, false);
     }),
-    wal: { segmentSizeBytes, problems: survey.problems, ...window },
+    wal: { segmentSizeBytes, problems: [...survey.problems, ...(window.unplaced ?? []).map(unplacedWords)], ...window },
   };
 }
 

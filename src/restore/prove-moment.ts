@@ -6,10 +6,13 @@ import { type Moment, type TargetTimeline, targetWords } from '../postgres/recov
 import type { ObjectStore } from '../store/object-store.ts';
 import { findIncludedMoment } from '../wal/find-included-moment.ts';
 import { findMoment, findTimelineEnd } from '../wal/find-moment.ts';
+import { leftOutWords } from '../wal/other-ends.ts';
 import { isArchived } from '../wal/replay-list.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { skippedWords } from './choose-backup.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { Proofs } from './proofs.ts';
+import { besideWords, judged, rangeWords } from './prove-wal.ts';
 
 /** What is known of the moment before the restore. */
 export interface ProvenMoment {
@@ -48,21 +51,29 @@ export async function proveMoment(
     const catalogue = await repository.catalogue(signal);
     const named = wish.backup !== 'latest';
     // Also tells what is wrong where there is no complete backup at all.
-    const chosen = chooseBackup(catalogue, wish.backup).backup;
+    const { backup: chosen, skipped } = chooseBackup(catalogue, wish.backup);
     const complete = catalogue.filter(({ state }) => state === 'complete').sort(byEndTime);
     const backups = named ? [chosen] : complete.reverse();
     const value = await search(store, repository, { ...wish, named, backups }, signal);
     const older = complete.findLast((backup) => byEndTime(backup, value.backup) < 0)?.id;
+    // Only of the newest state there is it matters which backup that would have been.
+    const left = wish.moment?.target.kind === 'immediate' ? skipped.filter(({ warning }) => warning !== undefined) : [];
+    const passedOver = skippedWords([...left, ...(value.skipped ?? [])]);
+    const doubt = value.doubt === undefined ? '' : `. But ${value.doubt}`;
     return {
-      ...(value.doubt === undefined ? {} : { state: 'warning' as const }),
-      evidence: `${words}: backup ${value.backup.id}; ${value.because}${value.doubt === undefined ? '' : `. But ${value.doubt}`}`,
+      ...(`${doubt}${passedOver}` === '' ? {} : { state: 'warning' as const }),
+      evidence: `${words}: backup ${value.backup.id}; ${value.because}${doubt}${passedOver}`,
       value: { ...value, ...(older === undefined ? {} : { older }) },
     };
   });
   if (!found) return undefined;
   const { backup, wal, timeline, stop, older } = found;
   await proofs.attempt('backup', () => ({ evidence: backupWords(backup) }));
-  await proofs.attempt('WAL', () => ({ evidence: walWords(backup, wal) }));
+  await proofs.attempt('WAL', () =>
+    wal.source === 'included'
+      ? { evidence: 'travels in the backup itself' }
+      : judged(rangeWords(backup, wal), [...leftOutWords(wal.otherEnds ?? []), ...besideWords(wal)], undefined),
+  );
   return {
     backup,
     wal,
@@ -95,9 +106,4 @@ function backupWords({ id, endTime, postgresMajor, storedBytes, parts }: Backup)
   const version = postgresMajor === undefined ? '' : `, PostgreSQL ${postgresMajor}`;
   const size = storedBytes === undefined ? '' : `, ${formatBytes(storedBytes)} in ${parts.length} parts`;
   return `${id} of ${endTime ?? 'an unknown time'}${version}${size}`;
-}
-
-function walWords({ beginWal }: Backup, wal: WalPlan): string {
-  if (wal.source === 'included') return 'travels in the backup itself';
-  return `${beginWal} to ${wal.endSegment}, ${wal.segments} segments, ${formatBytes(wal.storedBytes)}`;
 }

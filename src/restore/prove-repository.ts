@@ -1,14 +1,14 @@
-import { chooseBackup } from '../formats/choose.ts';
 import type { Backup, Repository } from '../formats/format.ts';
-import { findRepositories, openWalArchive } from '../formats/registry.ts';
+import { findRepositories } from '../formats/registry.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
-import { planWal } from '../wal/plan-wal.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { chooseWithWal, skippedWords } from './choose-backup.ts';
 import { onlyRepository } from './choose-repository.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { Finding, Proofs } from './proofs.ts';
 import { type ProvenMoment, proveMoment } from './prove-moment.ts';
+import { proveWal } from './prove-wal.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** Nothing is stopped yet, and somebody is watching: a store that does not answer is told soon. */
@@ -52,10 +52,11 @@ export async function proveRepository(request: RestoreRequest, proofs: Proofs, s
       const source = await proveMoment(store, repository, wish, proofs, signal);
       return source && { repository, ...source };
     }
-    const backup = await proofs.attempt('backup', () => proveBackup(found.repository, found.backupId, request.backup, signal));
-    if (!backup) return undefined;
-    const wal = await proofs.attempt('WAL', () => proveWal(store, found.repository, backup, signal));
-    return wal && { repository: found.repository, backup, wal };
+    const wanted = request.backup === 'latest' && backupId !== undefined ? backupId : request.backup;
+    const chosen = await proofs.attempt('backup', () => proveBackup(store, repository, wanted, signal));
+    if (!chosen) return undefined;
+    const wal = await proofs.attempt('WAL', () => proveWal(chosen.backup, chosen.wal));
+    return wal && { repository, backup: chosen.backup, wal };
   } finally {
     store.close();
   }
@@ -73,35 +74,17 @@ function proveClock({ clockSkewMs }: ObjectStore): Finding {
   };
 }
 
-async function proveBackup(repository: Repository, pointedAt: string | undefined, wanted: string, signal: AbortSignal) {
-  const id = wanted === 'latest' && pointedAt !== undefined ? pointedAt : wanted;
-  const { backup: chosen, skipped } = chooseBackup(await repository.catalogue(signal), id);
+async function proveBackup(store: ObjectStore, repository: Repository, wanted: string, signal: AbortSignal) {
+  const { backup: chosen, skipped, wal } = await chooseWithWal(store, repository, wanted, signal);
   const backup = await repository.describe(chosen, signal);
   const size = backup.storedBytes === undefined ? '' : `, ${formatBytes(backup.storedBytes)} in ${backup.parts.length} parts`;
   const manifest =
     backup.restoredFiles === undefined ? '' : `, manifest of ${backup.restoredFiles} files with its own checksum right`;
   const version = backup.postgresMajor === undefined ? '' : `, PostgreSQL ${backup.postgresMajor}`;
-  const others = skipped.map((other) => `; skipped ${other.id}: ${other.reason}`).join('');
+  const isWarning = skipped.some(({ warning }) => warning !== undefined);
   return {
-    evidence: `${backup.id} of ${backup.endTime ?? 'an unknown time'}${version}${size}${manifest}${others}`,
-    value: backup,
-  };
-}
-
-async function proveWal(
-  store: ObjectStore,
-  repository: Repository,
-  backup: Backup,
-  signal: AbortSignal,
-): Promise<Finding<WalPlan>> {
-  const wal = await planWal(store, openWalArchive(store, repository.ref), backup, signal);
-  if (wal.source === 'included') return { evidence: 'travels in the backup itself', value: wal };
-  const until = wal.endArchivedAt === undefined ? '' : `, up to about ${wal.endArchivedAt}`;
-  const range = `${backup.beginWal} to ${wal.endSegment}, ${wal.segments} segments, ${formatBytes(wal.storedBytes)}${until}`;
-  if (wal.hole === undefined) return { evidence: range, value: wal };
-  return {
-    state: 'warning',
-    evidence: `${range}; the archive lacks ${wal.hole}, and nothing that was committed later can be recovered`,
-    value: wal,
+    ...(isWarning ? { state: 'warning' as const } : {}),
+    evidence: `${backup.id} of ${backup.endTime ?? 'an unknown time'}${version}${size}${manifest}${skippedWords(skipped)}`,
+    value: { backup, wal },
   };
 }

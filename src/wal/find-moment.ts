@@ -1,13 +1,17 @@
 import { type TargetTimeline, targetWords } from '../postgres/recovery-target.ts';
 import { formatMicros, parseMicros } from '../postgres/timestamp.ts';
 import type { WalMark } from '../postgres/wal-marks.ts';
-import { formatLsn, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
-import { listsOf, type MomentQuery, type MomentSearch } from './moment-search.ts';
-import { refuseLostHistory, refuseTwoTimelines } from './other-timelines.ts';
+import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName, segmentOfLsn } from '../postgres/wal-names.ts';
+import { readTimelines } from './archived-timelines.ts';
+import { allLists, listsOf, type MomentQuery, type MomentSearch } from './moment-search.ts';
+import { findOtherEnds, refuseOtherEnds } from './other-ends.ts';
+import { refuseTwoTimelines } from './other-timelines.ts';
 import { nothingLater, noWay, nowhere, onlyWithinBackup, tooEarly, tooLate, when } from './out-of-reach.ts';
-import { readHistories } from './read-histories.ts';
-import { type ArchivedBackup, endOf, planUpTo, type ReplayList } from './replay-list.ts';
+import { describeEnds, describeUnplaced, wayOf } from './plan-wal.ts';
+import { type ArchivedBackup, endOf, hasOwnWal, planUpTo, type ReplayList, startOf } from './replay-list.ts';
 import { type FoundMark, searchWal } from './search-wal.ts';
+import { descendants } from './timeline-path.ts';
+import { findUnplaced, mayLeadOn, refuseUnplaced } from './unplaced-timelines.ts';
 import type { WalPlan } from './wal-plan.ts';
 
 /** From which backup, and with which WAL, a moment is recovered. */
@@ -20,6 +24,8 @@ export interface FoundMoment {
   because: string;
   /** The record that recovery stops at, where the search has seen it. */
   stop?: { lsn: string; time: string };
+  /** Newer backups that could not be taken, with the reason in words. */
+  skipped?: { id: string; reason: string }[];
   /** What could not be made sure of: recovery may end without having come to the target. */
   doubt?: string;
 }
@@ -34,7 +40,11 @@ const MARGIN_BYTES = 64 * 1024 * 1024;
  */
 export async function findMoment(query: MomentQuery): Promise<FoundMoment> {
   const search = await openSearch(query);
-  const { target } = query.moment;
+  return withRest(search, await findTarget(search));
+}
+
+async function findTarget(search: MomentSearch): Promise<FoundMoment> {
+  const { target } = search.moment;
   switch (target.kind) {
     case 'immediate':
       return findImmediate(search);
@@ -59,44 +69,63 @@ export async function findTimelineEnd(query: Omit<MomentQuery, 'moment'>, timeli
   const search = await openSearch({ ...query, moment });
   const list = await firstOf(listsOf(search));
   if (!list) throw noWay(search);
-  return {
+  const plan = planUpTo(list, list.files.length - 1, search.timelines);
+  return withRest(search, {
     backup: list.backup,
-    wal: planUpTo(list, list.files.length - 1, search.archived),
+    wal: timeline === 'latest' ? await describeEnds(search, list, plan) : plan,
     because: newestBefore(search, list),
     timeline: list.spans.at(-1)?.timeline ?? list.backup.timeline,
     ...(list.hole === undefined
       ? {}
       : { doubt: `the archive lacks ${list.hole}, and nothing that was committed later is recovered` }),
-  };
+  });
+}
+
+/** Segments that no history leads to may be what is meant. */
+async function refuseLostSegments(search: MomentSearch, backup: ArchivedBackup, from = ''): Promise<void> {
+  const { archive, timelines, histories, signal } = search;
+  const sizeBytes = backup.walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
+  const unplaced = await findUnplaced(archive, backup.timeline, timelines, sizeBytes, signal);
+  const open = unplaced.filter(
+    (other) => mayLeadOn(other, backup, sizeBytes) && (from === '' || other.firstSegment.slice(8) <= from),
+  );
+  refuseUnplaced(open, descendants(startOf(backup), histories));
+}
+
+/** What a plan does not go by, and what was passed over on the way to it. */
+async function withRest(search: MomentSearch, found: FoundMoment): Promise<FoundMoment> {
+  const { archive, timelines, signal } = search;
+  const skipped = [...search.passedOver].map(([id, { message }]) => ({ id, reason: message }));
+  const wal = await describeUnplaced({ archive, timelines, ...(signal ? { signal } : {}) }, found.backup, found.wal);
+  return { ...found, wal, ...(skipped.length === 0 ? {} : { skipped }) };
 }
 
 async function openSearch(query: MomentQuery): Promise<MomentSearch> {
   const { store, archive, backups, signal } = query;
-  const files = await archive.histories(signal);
-  // Those up to the oldest backup's timeline tell nothing of where it leads.
+  // Those before the oldest backup's timeline tell nothing of where it leads.
   const oldest = Math.min(...backups.map(({ timeline }) => timeline));
-  const newer = files.filter(({ name }) => timelineOfName(name) > oldest);
-  const histories = await readHistories(store, newer, signal);
+  const timelines = await readTimelines(store, archive, oldest, signal);
   const segmentSizeBytes = backups[0]?.walSegmentSizeBytes;
-  const wal = searchWal(store, segmentSizeBytes ?? 16 * 1024 * 1024, signal);
-  return { ...query, histories, archived: files.map(({ name }) => name), wal };
+  const wal = searchWal(store, segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES, signal);
+  return { ...query, histories: timelines.histories, timelines, wal, passedOver: new Map() };
 }
 
 async function findImmediate(search: MomentSearch): Promise<FoundMoment> {
-  const { archived, moment } = search;
-  for await (const list of listsOf({ ...search, moment: { ...moment, timeline: moment.timeline ?? 'current' } })) {
+  const { timelines, moment } = search;
+  for await (const list of allLists({ ...search, moment: { ...moment, timeline: moment.timeline ?? 'current' } })) {
     // Where another timeline branched off at once, the backup's last segment is archived only there.
     const isThere = list.files.some(({ name }) => name === list.backup.endWal);
-    const found = isThere || moment.timeline !== undefined ? list : await firstOf(listsOf({ ...search, backups: [list.backup] }));
+    const found = isThere && hasOwnWal(list) ? list : await firstOf(listsOf({ ...search, backups: [list.backup] }));
+    if (!found) continue;
     const because = search.named ? 'it was asked for' : 'it is the newest';
     const { timeline } = list.backup;
-    return { backup: list.backup, wal: planUpTo(found ?? list, 0, archived), because, timeline };
+    return { backup: list.backup, wal: planUpTo(found, 0, timelines), because, timeline };
   }
   throw noWay(search);
 }
 
 async function findLsn(search: MomentSearch, lsn: bigint): Promise<FoundMoment> {
-  const { backups, archived, moment } = search;
+  const { backups, timelines, moment } = search;
   const fitting = backups.filter((backup) => endOf(backup) <= lsn);
   if (fitting.length === 0) throw tooEarly(search, (backup) => `${formatLsn(endOf(backup))}`);
   const list = await firstOf(listsOf({ ...search, backups: fitting }));
@@ -112,11 +141,14 @@ async function findLsn(search: MomentSearch, lsn: bigint): Promise<FoundMoment> 
       : 'it is empty';
     throw tooLate(list, `LSN ${formatLsn(lsn)} is not in the archive: ${reach}`);
   }
-  if (moment.timeline === undefined) await refuseTwoTimelines(search, list, lsn);
+  if (moment.timeline === undefined) {
+    await refuseTwoTimelines(search, list, lsn);
+    await refuseLostSegments(search, list.backup, segmentOfLsn(lsn, 0, segmentSizeBytes).slice(8));
+  }
   const last = list.files.findLastIndex(({ name }) => numberOf(name) <= wanted + Math.max(1, MARGIN_BYTES / segmentSizeBytes));
   return {
     backup: list.backup,
-    wal: planUpTo(list, last, archived),
+    wal: planUpTo(list, last, timelines),
     timeline: timelineAt(list, lsn),
     because: `it ended at ${formatLsn(endOf(list.backup))}, ${newestBefore(search, list)}`,
     ...(at === list.files.length - 1
@@ -128,7 +160,7 @@ async function findLsn(search: MomentSearch, lsn: bigint): Promise<FoundMoment> 
 }
 
 async function findTime(search: MomentSearch, time: string): Promise<FoundMoment> {
-  const { backups, archived, moment, wal } = search;
+  const { backups, timelines, moment, wal } = search;
   const wanted = parseMicros(time);
   const endedAt = (backup: ArchivedBackup) => parseMicros(new Date(backup.endTime ?? 0).toISOString());
   const fitting = backups.filter((backup) => endedAt(backup) <= wanted);
@@ -136,18 +168,20 @@ async function findTime(search: MomentSearch, time: string): Promise<FoundMoment
   const passes = (micros: bigint) => (moment.exclusive ? micros >= wanted : micros > wanted);
   let within: { backup: ArchivedBackup; mark: WalMark } | undefined;
   for await (const list of listsOf({ ...search, backups: fitting })) {
-    const { backup, leftAt } = list;
-    // Refused in the backup's own name, before the end of the archive gets the blame.
-    planUpTo(list, 0, archived);
+    const { backup } = list;
     const next = await wal.firstEndFrom(list, passes);
     if (!next) throw await nothingLater(search, list, time);
     // The time that a backup notes as its end is a little before the end of the WAL that it needs.
     within = { backup, mark: next.mark };
     if (next.mark.lsn < endOf(backup)) continue;
-    if (moment.timeline === undefined && leftAt.size > 0) await refuseLostHistory(search, list, (micros) => !passes(micros));
+    if (moment.timeline === undefined) {
+      await refuseLostSegments(search, backup);
+      const until = { micros: wanted, isWithin: (micros: bigint) => !passes(micros) };
+      refuseOtherEnds(await findOtherEnds(search, wayOf(list), until), 'time');
+    }
     return {
       backup,
-      wal: planUpTo(list, next.index, archived),
+      wal: planUpTo(list, next.index, timelines),
       timeline: timelineAt(list, next.mark.lsn),
       because: `it ended at ${backup.endTime}, ${newestBefore(search, list)}; the next transaction behind the target ended at ${when(next.mark)}`,
       stop: stopOf(next.mark),
@@ -158,7 +192,7 @@ async function findTime(search: MomentSearch, time: string): Promise<FoundMoment
 
 /** A restore point or a transaction: its place is not known beforehand, so the WAL behind each backup is searched, the newest backup's first. */
 async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean): Promise<FoundMoment> {
-  const { archived, wal, moment } = search;
+  const { timelines, wal, moment } = search;
   let seen: { list: ReplayList; found: FoundMark } | undefined;
   for await (const list of listsOf(search)) {
     const found = await wal.first(list, passes);
@@ -167,10 +201,12 @@ async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean
     // What lies between a backup's beginning and its end is needed to make it consistent; it is no place to stop at.
     if (found.mark.lsn < endOf(list.backup)) continue;
     const { backup } = list;
+    // Each timeline goes on with the same numbers; a restore point's name is hardly given twice.
+    if (moment.timeline === undefined && moment.target.kind === 'xid') await refuseLostSegments(search, backup);
     const where = `${targetWords({ target: moment.target, exclusive: false })} is at ${formatLsn(found.mark.lsn)}, of ${when(found.mark)}`;
     return {
       backup,
-      wal: planUpTo(list, found.index, archived),
+      wal: planUpTo(list, found.index, timelines),
       timeline: timelineAt(list, found.mark.lsn),
       because: `${where}, and the backup ended at ${formatLsn(endOf(backup))}, ${newestBefore(search, list)}`,
       stop: stopOf(found.mark),

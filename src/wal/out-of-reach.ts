@@ -4,7 +4,7 @@ import { spellMoment } from '../postgres/target-time.ts';
 import { formatMicros } from '../postgres/timestamp.ts';
 import type { WalMark } from '../postgres/wal-marks.ts';
 import { formatLsn } from '../postgres/wal-names.ts';
-import { listsOf, type MomentSearch } from './moment-search.ts';
+import { allLists, type MomentSearch } from './moment-search.ts';
 import { type ArchivedBackup, endOf, type ReplayList } from './replay-list.ts';
 
 /** How many names a message gives. */
@@ -66,7 +66,7 @@ export async function nowhere(search: MomentSearch): Promise<OdoError> {
   const names: string[] = [];
   const ends: { first?: WalMark; last?: WalMark } = {};
   let hole: string | undefined;
-  for await (const list of listsOf({ ...search, backups: backups.slice(-1) })) {
+  for await (const list of allLists({ ...search, backups: backups.slice(-1) })) {
     hole = list.hole;
     await wal.first(list, (mark) => {
       if (mark.kind === 'restore point') names.push(`${mark.name} (${when(mark)})`);
@@ -91,7 +91,9 @@ function shorten(words: readonly string[]): string {
   return `${newest.length < words.length ? '… ' : ''}${newest.join(', ')}`;
 }
 
-export function noWay({ moment, backups, histories }: MomentSearch): OdoError {
+export function noWay({ moment, backups, histories, passedOver }: MomentSearch): OdoError {
+  // Those that lack their own WAL would have led there: the newest has the word.
+  for (const error of passedOver.values()) return error;
   const timelines = [...new Set([...backups.map(({ timeline }) => timeline), ...histories.map(({ timeline }) => timeline)])].sort(
     (a, b) => a - b,
   );

@@ -1,16 +1,17 @@
 import { OdoError } from '../errors.ts';
 import type { Backup, WalArchive } from '../formats/format.ts';
-import { DEFAULT_SEGMENT_SIZE_BYTES, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { readHistories } from './read-histories.ts';
-import { filesToReplay } from './replay-files.ts';
-import { findTimelinePath, historiesToFetch } from './timeline-path.ts';
+import { type ArchivedTimelines, readTimelines } from './archived-timelines.ts';
+import { type EndSearch, findOtherEnds, type Way } from './other-ends.ts';
+import { type ArchivedBackup, listReplay, planUpTo, type ReplayList, startOf } from './replay-list.ts';
+import { searchWal } from './search-wal.ts';
+import { findUnplaced } from './unplaced-timelines.ts';
 import type { WalPlan } from './wal-plan.ts';
 
 /**
  * Finds out which WAL a restore of the backup replays: from its begin_wal to the end of the archive on the newest timeline that
  * leads on from it. A segment between begin_wal and end_wal that is missing is `backupIncomplete`: the server could never become
- * consistent. A hole after that is left to the caller to warn of.
+ * consistent. A hole after that is left to the caller to warn of, and so is what the archive holds beside the way.
  */
 export async function planWal(
   store: ObjectStore,
@@ -25,55 +26,41 @@ export async function planWal(
       hint: 'choose another backup with --backup',
     });
   }
-  const segmentSizeBytes = backup.walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
-  const historyFiles = await archive.histories(signal);
-  // those up to its own timeline tell nothing of where it leads
-  const newer = historyFiles.filter(({ name }) => timelineOfName(name) > timeline);
-  const histories = await readHistories(store, newer, signal);
-  const start = { timeline, beginWal, segmentSizeBytes, ...(backup.endLsn === undefined ? {} : { endLsn: backup.endLsn }) };
-  const path = findTimelinePath(start, histories);
+  const archived: ArchivedBackup = { ...backup, timeline, beginWal, endWal: backup.endWal ?? beginWal };
+  const timelines = await readTimelines(store, archive, timeline, signal);
+  const list = await listReplay(archive, archived, undefined, timelines.histories, signal);
+  if (!list) throw new OdoError('bug', `no way leads on from backup ${backup.id}`);
+  const plan = planUpTo(list, list.files.length - 1, timelines);
+  const wal = searchWal(store, list.segmentSizeBytes, signal);
+  const rest = { archive, timelines, histories: timelines.histories, wal, ...(signal ? { signal } : {}) };
+  return describeUnplaced(rest, archived, await describeEnds(rest, list, plan));
+}
 
-  let segments = 0;
-  let storedBytes = 0;
-  let endSegment: string | undefined;
-  let endArchivedAt: Date | undefined;
-  let hole: string | undefined;
-  for await (const step of filesToReplay(archive, path.spans, segmentSizeBytes, signal)) {
-    if (step.kind === 'hole') {
-      hole = step.missing;
-      break;
-    }
-    segments += 1;
-    storedBytes += step.file.sizeBytes;
-    endSegment = step.file.name;
-    endArchivedAt = step.file.archivedAt;
-  }
-  const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
-  const reached = endSegment === undefined ? -1 : numberOf(endSegment);
-  const neededTo = numberOf(backup.endWal ?? beginWal);
-  if (endSegment === undefined || reached < neededTo) {
-    const missing = hole ?? (endSegment === undefined ? beginWal : `the one after ${endSegment}`);
-    throw new OdoError(
-      'backupIncomplete',
-      `backup ${backup.id} needs WAL ${beginWal} to ${backup.endWal ?? beginWal}, and the archive lacks ${missing}`,
-      {
-        hint: 'no server could become consistent from it; choose another backup with --backup, or put the missing segment into the archive',
-      },
-    );
-  }
+/** Adds the segments that no history leads to, and the histories that cannot be read. */
+export async function describeUnplaced(
+  { archive, timelines, signal }: { archive: WalArchive; timelines: ArchivedTimelines; signal?: AbortSignal },
+  backup: ArchivedBackup,
+  plan: WalPlan,
+): Promise<WalPlan> {
+  if (plan.source !== 'archive') return plan;
+  const unplaced = await findUnplaced(archive, backup.timeline, timelines, plan.segmentSizeBytes, signal);
+  const unreadable = timelines.unreadable.map(({ reason }) => reason);
   return {
-    source: 'archive',
-    spans: path.spans,
-    segmentSizeBytes,
-    recoveryTargetTimeline: path.recoveryTargetTimeline,
-    histories: historiesToFetch(
-      timeline,
-      historyFiles.map(({ name }) => name),
-    ),
-    segments,
-    storedBytes,
-    endSegment,
-    ...(endArchivedAt === undefined ? {} : { endArchivedAt: endArchivedAt.toISOString() }),
-    ...(hole === undefined ? {} : { hole }),
+    ...plan,
+    ...(unplaced.length === 0 ? {} : { unplaced }),
+    ...(unreadable.length === 0 ? {} : { unreadable }),
   };
+}
+
+/** Adds the ends of the archive that a plan to the newest timeline leaves out. */
+export async function describeEnds(search: EndSearch, list: ReplayList, plan: WalPlan): Promise<WalPlan> {
+  // Behind a hole before the branch nothing else can be reached either.
+  if (plan.source !== 'archive' || plan.spans.length < list.spans.length) return plan;
+  const otherEnds = await findOtherEnds(search, wayOf(list));
+  return otherEnds.length === 0 ? plan : { ...plan, otherEnds };
+}
+
+/** What a replay list says of its way. */
+export function wayOf(list: ReplayList): Way {
+  return { start: startOf(list.backup), spans: list.spans, leftAt: list.leftAt, files: list.files };
 }

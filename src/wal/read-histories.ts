@@ -1,6 +1,7 @@
+import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
 import { mapLimit } from '../formats/map-limit.ts';
-import { parseTimelineHistory } from '../postgres/timeline-history.ts';
+import { type HistoryEntry, parseTimelineHistory, withoutOvertaken } from '../postgres/timeline-history.ts';
 import { timelineOfName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { readWalFile } from './read-wal-file.ts';
@@ -14,7 +15,7 @@ export interface ArchivedHistory extends TimelineHistory {
 
 const PARALLEL_READS = 16;
 
-/** Reads timeline histories; in the order of the files. An unreadable one is dataCorrupt. */
+/** Reads timeline histories; in the order of the files. An unreadable one is dataCorrupt, and so is one that names no ancestor. */
 export async function readHistories(
   store: ObjectStore,
   files: readonly WalFile[],
@@ -22,7 +23,17 @@ export async function readHistories(
 ): Promise<ArchivedHistory[]> {
   return mapLimit(files, PARALLEL_READS, async (file) => ({
     timeline: timelineOfName(file.name),
-    ancestors: parseTimelineHistory((await readWalFile(store, file, signal)).toString('utf8'), file.name),
+    ancestors: parse((await readWalFile(store, file, signal)).toString('utf8'), file.name),
     ...(file.archivedAt === undefined ? {} : { archivedAt: file.archivedAt }),
   }));
+}
+
+/** Only the first timeline comes from none; an upload that was cut leaves an empty file. */
+function parse(text: string, name: string): HistoryEntry[] {
+  const ancestors = parseTimelineHistory(text, name);
+  const parent = ancestors.at(-1)?.timeline;
+  const own = timelineOfName(name);
+  if (parent === undefined && own > 1) throw new OdoError('dataCorrupt', `${name} names no timeline that it comes from`);
+  if (parent !== undefined && parent >= own) throw new OdoError('dataCorrupt', `${name}: timeline ${own} comes after ${parent}`);
+  return withoutOvertaken(ancestors);
 }

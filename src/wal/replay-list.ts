@@ -2,8 +2,17 @@ import { OdoError } from '../errors.ts';
 import type { Backup, WalArchive, WalFile } from '../formats/format.ts';
 import type { TargetTimeline } from '../postgres/recovery-target.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import { type ArchivedTimelines, numbersToPassOver, readableNames } from './archived-timelines.ts';
 import { filesToReplay } from './replay-files.ts';
-import { findTimelinePath, historiesToFetch, pathTo, type TimelineHistory } from './timeline-path.ts';
+import {
+  cutSpans,
+  findTimelinePath,
+  historiesToFetch,
+  type PathStart,
+  pathTo,
+  spellTimeline,
+  type TimelineHistory,
+} from './timeline-path.ts';
 import type { TimelineSpan, WalPlan } from './wal-plan.ts';
 
 /** A complete backup whose WAL is in an archive. */
@@ -33,6 +42,12 @@ export function endOf(backup: ArchivedBackup): bigint {
   return BigInt(parseSegmentName(backup.endWal, sizeBytes).segmentNumber + 1) * BigInt(sizeBytes);
 }
 
+/** Where recovery from a backup begins. */
+export function startOf({ timeline, beginWal, endLsn, walSegmentSizeBytes }: ArchivedBackup): PathStart {
+  const segmentSizeBytes = walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
+  return { timeline, beginWal, segmentSizeBytes, ...(endLsn === undefined ? {} : { endLsn }) };
+}
+
 /** Lists what can be replayed from a backup on the way to a timeline; undefined when that one does not descend from the backup. */
 export async function listReplay(
   archive: WalArchive,
@@ -42,13 +57,7 @@ export async function listReplay(
   signal?: AbortSignal,
 ): Promise<ReplayList | undefined> {
   const segmentSizeBytes = backup.walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
-  const { endLsn } = backup;
-  const start = {
-    timeline: backup.timeline,
-    beginWal: backup.beginWal,
-    segmentSizeBytes,
-    ...(endLsn === undefined ? {} : { endLsn }),
-  };
+  const start = startOf(backup);
   const own = timeline === 'current' || timeline === backup.timeline;
   const path =
     timeline === undefined || timeline === 'latest'
@@ -58,7 +67,6 @@ export async function listReplay(
         )
       : {
           spans: pathTo(start, own ? backup.timeline : timeline, histories),
-          // By its number, a server would want to see the history of its own timeline.
           recoveryTargetTimeline: own ? ('current' as const) : timeline,
         };
   if (!path.spans) return undefined;
@@ -86,36 +94,55 @@ function leavings(spans: readonly TimelineSpan[], histories: readonly TimelineHi
 
 /**
  * The plan that replays a list up to and with its file number `last`. Less than the backup itself needs is `backupIncomplete`.
- * @param archived names of the archive's timeline histories
+ * @param timelines what the archive has of timelines
  */
-export function planUpTo(list: ReplayList, last: number, archived: readonly string[]): WalPlan {
+export function planUpTo(list: ReplayList, last: number, timelines: ArchivedTimelines): WalPlan {
   const { backup, segmentSizeBytes } = list;
-  const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
-  const neededIndex = list.files.findIndex(({ name }) => numberOf(name) >= numberOf(backup.endWal));
-  if (neededIndex < 0) {
-    const missing = list.hole ?? (list.files.length === 0 ? backup.beginWal : `the one after ${list.files.at(-1)?.name}`);
-    throw new OdoError(
-      'backupIncomplete',
-      `backup ${backup.id} needs WAL ${backup.beginWal} to ${backup.endWal}, and the archive lacks ${missing}`,
-      { hint: 'no server could become consistent from it; choose another backup with --backup' },
-    );
-  }
-  const files = list.files.slice(0, Math.max(last, neededIndex) + 1);
+  const needed = neededIndex(list);
+  if (needed < 0) throw lacksOwnWal(list);
+  const files = list.files.slice(0, Math.max(last, needed) + 1);
   const end = files.at(-1) as WalFile;
   const isWhole = files.length === list.files.length;
   const endTimeline = timelineOfName(end.name);
-  const passed = list.spans.slice(0, list.spans.findIndex((span) => span.timeline === endTimeline) + 1);
-  const spans = isWhole ? list.spans : [...passed.slice(0, -1), { ...(passed.at(-1) as TimelineSpan), lastSegment: end.name }];
+  // A hole may end the recovery before it comes to the timeline that it was to go to.
+  const target = list.spans.at(-1)?.timeline;
+  const isCut = !isWhole || (list.hole !== undefined && endTimeline !== target);
+  const goal = isCut ? endTimeline : (target ?? endTimeline);
+  const passedOver = numbersToPassOver(goal, timelines);
+  const latestIsRight = list.recoveryTargetTimeline === 'latest' && goal === target && passedOver.length === 0;
   return {
     source: 'archive',
-    spans,
+    spans: isCut ? cutSpans(list.spans, end.name) : list.spans,
     segmentSizeBytes,
-    recoveryTargetTimeline: list.recoveryTargetTimeline,
-    histories: historiesToFetch(backup.timeline, archived),
+    recoveryTargetTimeline: latestIsRight ? 'latest' : spellTimeline(backup, goal),
+    histories: historiesToFetch(backup.timeline, readableNames(timelines)),
+    ...(passedOver.length === 0 ? {} : { passedOver }),
     segments: files.length,
     storedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     endSegment: end.name,
     ...(end.archivedAt === undefined ? {} : { endArchivedAt: end.archivedAt.toISOString() }),
     ...(isWhole && list.hole !== undefined ? { hole: list.hole } : {}),
   };
+}
+
+/** The file with which a server on the backup becomes consistent; -1 when there is none. */
+function neededIndex({ files, backup, segmentSizeBytes }: ReplayList): number {
+  const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
+  return files.findIndex(({ name }) => numberOf(name) >= numberOf(backup.endWal));
+}
+
+/** Whether a server could become consistent at all. */
+export function hasOwnWal(list: ReplayList): boolean {
+  return neededIndex(list) >= 0;
+}
+
+export function lacksOwnWal({ backup, hole, files }: ReplayList): OdoError {
+  const missing = hole ?? (files.length === 0 ? backup.beginWal : `the one after ${files.at(-1)?.name}`);
+  return new OdoError(
+    'backupIncomplete',
+    `backup ${backup.id} needs WAL ${backup.beginWal} to ${backup.endWal}, and the archive lacks ${missing}`,
+    {
+      hint: 'no server could become consistent from it; choose another backup with --backup, or put the missing segment into the archive',
+    },
+  );
 }

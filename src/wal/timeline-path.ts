@@ -19,12 +19,12 @@ export interface PathStart {
 
 export interface TimelinePath {
   spans: TimelineSpan[];
-  recoveryTargetTimeline: 'latest' | number;
+  recoveryTargetTimeline: 'latest' | 'current' | number;
 }
 
 /**
  * The way from a backup to the newest timeline that descends from it. A newer timeline that branched off elsewhere (before the
- * backup ended, or from another line) would make PostgreSQL's own `latest` fail; then the right one is named by its number.
+ * backup ended, or from another line) would make PostgreSQL's own `latest` fail; then the right one is named.
  */
 export function findTimelinePath(start: PathStart, histories: readonly TimelineHistory[]): TimelinePath {
   const candidates = histories.filter((history) => history.timeline > start.timeline && descendsFrom(history, start));
@@ -35,8 +35,22 @@ export function findTimelinePath(start: PathStart, histories: readonly TimelineH
   const target = chosen?.timeline ?? start.timeline;
   return {
     spans: spansTo(start, chosen),
-    recoveryTargetTimeline: target === latestByProbing(start.timeline, histories) ? 'latest' : target,
+    recoveryTargetTimeline: target === latestByProbing(start.timeline, histories) ? 'latest' : spellTimeline(start, target),
   };
+}
+
+/** By its number, a server would want to see the history of its own timeline, which may be lost, or never have been. */
+export function spellTimeline(start: Pick<PathStart, 'timeline'>, target: number): 'current' | number {
+  return target === start.timeline ? 'current' : target;
+}
+
+/**
+ * The way as far as `endSegment`. Beyond that timeline the server must not be told to go: it would note the last one as the parent of its new timeline,
+ * which then were left before it began.
+ */
+export function cutSpans(spans: readonly TimelineSpan[], endSegment: string): TimelineSpan[] {
+  const at = spans.findIndex(({ timeline }) => timeline === timelineOfName(endSegment));
+  return spans.slice(0, at + 1).map((span, index) => (index < at ? span : { ...span, lastSegment: endSegment }));
 }
 
 /** The way from a backup to one certain timeline; undefined when that does not descend from the backup, or its history is not known. */
@@ -44,6 +58,12 @@ export function pathTo(start: PathStart, timeline: number, histories: readonly T
   if (timeline === start.timeline) return spansTo(start, undefined);
   const history = histories.find((other) => other.timeline === timeline);
   return history && descendsFrom(history, start) ? spansTo(start, history) : undefined;
+}
+
+/** The timelines that descend from the backup, with its own. */
+export function descendants(start: PathStart, histories: readonly TimelineHistory[]): number[] {
+  const newer = histories.filter((history) => history.timeline > start.timeline && descendsFrom(history, start));
+  return [start.timeline, ...newer.map(({ timeline }) => timeline)];
 }
 
 /**

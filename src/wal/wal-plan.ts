@@ -1,3 +1,6 @@
+import type { OtherEnd } from './other-ends.ts';
+import type { UnplacedTimeline } from './unplaced-timelines.ts';
+
 /** The stretch of one timeline that recovery replays. */
 export interface TimelineSpan {
   timeline: number;
@@ -20,6 +23,17 @@ export type WalPlan =
       recoveryTargetTimeline: 'latest' | 'current' | number;
       /** Timeline history files to have in the spool. */
       histories: string[];
+      /**
+       * Further timelines that the server must take for existing, so that its new one gets none of these numbers: the archive has WAL of them,
+       * or newer ones, but no history to follow.
+       */
+      passedOver?: number[];
+      /** Segments that no history leads to. */
+      unplaced?: UnplacedTimeline[];
+      /** Ends of the archive that the way leaves out. */
+      otherEnds?: OtherEnd[];
+      /** Histories that cannot be read, in words. */
+      unreadable?: string[];
       /** What the archive held when the plan was made. */
       segments: number;
       storedBytes: number;

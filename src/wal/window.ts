@@ -5,6 +5,7 @@ import { type ArchiveBackup, type Carrier, inheritedCarrier, needsArchive, ownCa
 import { findHoles, type WalHole } from './holes.ts';
 import { lsnOf, reachOf } from './reach.ts';
 import type { ArchivedWal, WalRun } from './survey-wal.ts';
+import { type UnplacedTimeline, unplacedInSurvey } from './unplaced-timelines.ts';
 
 /** A stretch of one timeline every moment of which can be recovered. Times of WAL are those of its upload: about, never exactly. */
 export interface Stretch {
@@ -42,6 +43,8 @@ export interface RecoverableWindow {
   timelines: TimelineWindow[];
   /** Complete backups from which no server can become consistent, since WAL that they need is missing. */
   unusable: { id: string; reason: string }[];
+  /** Segments that no history leads to: no restore goes by them. */
+  unplaced?: UnplacedTimeline[];
 }
 
 /**
@@ -84,7 +87,11 @@ export function findWindow(backups: readonly Backup[], wal: ArchivedWal): Recove
     const reason = whyUnusable(backup, wal);
     return reason === undefined ? [] : [{ id: backup.id, reason }];
   });
-  return { timelines, unusable };
+  // Of what is older than the oldest backup nothing can be recovered anyway; a backup's own timeline needs no history.
+  const oldest = Math.min(...complete.map(({ timeline }) => timeline));
+  const own = new Set(complete.map(({ timeline }) => timeline));
+  const unplaced = unplacedInSurvey(oldest, wal).filter(({ timeline }) => !own.has(timeline));
+  return { timelines, unusable, ...(unplaced.length === 0 ? {} : { unplaced }) };
 }
 
 /** Why no server can become consistent from a complete backup with this archive; undefined when one can. */

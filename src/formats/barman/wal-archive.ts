@@ -37,6 +37,14 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       return [...byTimeline.values()].sort((a, b) => a.name.localeCompare(b.name));
     },
 
+    async timelines(signal) {
+      const firstFolders = new Map<number, string>();
+      for await (const entry of store.list(wals, { delimiter: '/', ...signalOption(signal) })) {
+        if (entry.kind === 'prefix') noteFolder(firstFolders, entry.prefix.slice(wals.length, -1), entry.prefix);
+      }
+      return [...firstFolders.keys()].sort((a, b) => a - b);
+    },
+
     async *segments(timeline, fromSegment, signal) {
       const prefix = wals + timeline.toString(16).toUpperCase().padStart(8, '0');
       // a beginning of the name sorts before the name itself, whatever its extension

@@ -40,7 +40,22 @@ describe('latest', () => {
 
   it('mentions one whose time nobody knows', () => {
     const unknown = backup('weekly', { state: 'unsupported', reason: 'a cold tar' });
-    expect(chooseBackup([newer, unknown], 'latest').skipped).toEqual([{ id: 'weekly', reason: 'unsupported: a cold tar' }]);
+    expect(chooseBackup([newer, unknown], 'latest').skipped).toMatchObject([{ id: 'weekly', reason: 'unsupported: a cold tar' }]);
+  });
+
+  it('warns of what nothing else leads to: WAL that travels in a set is lost with it', () => {
+    const set = (id: string, endTime: string, more = {}) => backup(id, { wal: 'included', endTime, ...more });
+    const full = set('full', '2025-10-02T00:00:00.000Z');
+    const incremental = set('incremental', '2025-10-04T03:30:00.000Z', { state: 'unsupported', reason: 'it is incremental' });
+    const running = set('running', '2025-10-05T00:00:00.000Z', { state: 'running', reason: 'it is still running' });
+    expect(chooseBackup([full, incremental, running], 'latest').skipped).toEqual([
+      { id: 'running', reason: 'running: it is still running' },
+      {
+        id: 'incremental',
+        reason: 'unsupported: it is incremental',
+        warning: 'what is newer than full is left out with it: 2 d 3 h',
+      },
+    ]);
   });
 
   it('goes by the end, not by the beginning or the id', () => {

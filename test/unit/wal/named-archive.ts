@@ -15,6 +15,7 @@ export function archiveOf(
   const segments = files.filter(({ name }) => isSegmentName(name));
   return {
     histories: async () => files.filter(({ name }) => isHistoryName(name)),
+    timelines: async () => [...new Set(segments.map(({ name }) => timelineOfName(name)))].sort((a, b) => a - b),
     async *segments(timeline, fromSegment) {
       for (const file of segments) {
         if (timelineOfName(file.name) === timeline && file.name >= fromSegment) yield file;

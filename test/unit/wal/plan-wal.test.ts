@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Backup } from '../../../src/formats/format.ts';
 import { planWal } from '../../../src/wal/plan-wal.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
@@ -58,10 +58,10 @@ it('follows the histories that it reads from the archive, packed or not', async 
   expect(await plan(names, { '00000002.history.gz': '1\t0/5000123\tno recovery target specified\n' })).toMatchObject(expected);
 });
 
-it('wants the history of its own timeline as well, by which PostgreSQL knows a timeline given by number', async () => {
+it('gives the history of its own timeline as well, with which that of the next one begins', async () => {
   const histories = { '00000002.history': '1\t0/1000000\tx\n', '00000003.history': '1\t0/500000\tx\n' };
   const found = await plan(segments(2, 2, 5), histories, { timeline: 2, beginWal: segment(2, 2), endWal: segment(2, 4) });
-  expect(found).toMatchObject({ recoveryTargetTimeline: 2, histories: ['00000002.history', '00000003.history'] });
+  expect(found).toMatchObject({ recoveryTargetTimeline: 'current', histories: ['00000002.history', '00000003.history'] });
 });
 
 it('tells of a hole behind the backup, and how far it gets', async () => {
@@ -99,10 +99,73 @@ it('refuses a backup that does not say where it begins', async () => {
   await expect(planWal(new MemoryStore({}), archiveOf([]), backup)).rejects.toMatchObject({ code: 'backupIncomplete' });
 });
 
-it('calls a history that cannot be read corrupt, by its name', async () => {
-  await expect(plan(segments(1, 2, 5), { '00000002.history': 'nonsense\n' })).rejects.toMatchObject({
-    code: 'dataCorrupt',
-    message: expect.stringContaining('00000002.history'),
+it.each([
+  ['damaged', 'nonsense\n', /unreadable line 'nonsense'/],
+  ['empty', '', /00000002.history names no timeline that it comes from/],
+  ['its own child', '2\t0/5000000\tx\n', /timeline 2 comes after 2/],
+])('passes over a history that is %s, and keeps its number from the new timeline', async (_what, text, reason) => {
+  expect(await plan(segments(1, 2, 5), { '00000002.history': text })).toMatchObject({
+    endSegment: segment(1, 5),
+    histories: [],
+    recoveryTargetTimeline: 'current',
+    passedOver: [2],
+    unreadable: [expect.stringMatching(reason)],
+  });
+});
+
+describe('segments of a timeline that no history leads to', () => {
+  const found = {
+    timeline: 2,
+    segments: 3,
+    firstSegment: segment(2, 5),
+    lastSegment: segment(2, 7),
+  };
+
+  it('are told, and their number is passed over: PostgreSQL would take it again', async () => {
+    expect(await plan([...segments(1, 2, 5), ...segments(2, 5, 7)])).toMatchObject({
+      endSegment: segment(1, 5),
+      unplaced: [found],
+      passedOver: [2],
+      recoveryTargetTimeline: 'current',
+    });
+  });
+
+  it('are told with the reason when there is a history, but an unreadable one', async () => {
+    expect(await plan([...segments(1, 2, 5), ...segments(2, 5, 7)], { '00000002.history': '' })).toMatchObject({
+      unplaced: [{ ...found, reason: expect.stringMatching(/names no timeline/) }],
+    });
+  });
+
+  it('are none where the history of a descendant tells of them', async () => {
+    const histories = { '00000003.history': '1\t0/5000123\tx\n2\t0/7000456\tx\n' };
+    const plan3 = await plan([...segments(1, 2, 5), ...segments(2, 5, 7), ...segments(3, 7, 8)], histories);
+    expect(plan3).toMatchObject({ spans: [{ timeline: 1 }, { timeline: 2 }, { timeline: 3 }], recoveryTargetTimeline: 3 });
+    expect(plan3).not.toHaveProperty('unplaced');
+    expect(plan3).not.toHaveProperty('passedOver');
+  });
+
+  it('keep all numbers up to theirs from the new timeline, that of gaps too', async () => {
+    const histories = { '00000002.history': '1\t0/5000123\tx\n', '00000005.history': '1\t0/1000000\tx\n' };
+    expect(await plan([...segments(1, 2, 5), ...segments(2, 5, 7), ...segments(7, 5, 5)], histories)).toMatchObject({
+      recoveryTargetTimeline: 2,
+      histories: ['00000002.history', '00000005.history'],
+      passedOver: [3, 4, 6, 7],
+    });
+  });
+
+  it('do not matter when they are of an older timeline than the backup', async () => {
+    const own = { timeline: 3, beginWal: segment(3, 2), endWal: segment(3, 4) };
+    expect(await plan([...segments(2, 2, 5), ...segments(3, 2, 5)], {}, own)).not.toHaveProperty('unplaced');
+  });
+});
+
+it('does not send the server to a timeline that a hole keeps it from: that would be noted as the parent of its new one', async () => {
+  const names = [...segments(1, 2, 5), ...segments(1, 7, 8), ...segments(2, 8, 9)];
+  expect(await plan(names, { '00000002.history': '1\t0/8000123\tx\n' })).toMatchObject({
+    spans: [{ timeline: 1, firstSegment: segment(1, 2), lastSegment: segment(1, 5) }],
+    recoveryTargetTimeline: 'current',
+    hole: segment(1, 6),
+    endSegment: segment(1, 5),
   });
 });
 

@@ -55,7 +55,7 @@ describe('the way from a backup', () => {
   it('does not follow a timeline that branched off before the backup ended', () => {
     expect(find([history(2, [1, '0/20000FF'])])).toEqual({
       spans: [{ timeline: 1, firstSegment: segment(1, 2) }],
-      recoveryTargetTimeline: 1,
+      recoveryTargetTimeline: 'current',
     });
     expect(find([history(2, [1, '0/2000100'])]).recoveryTargetTimeline).toBe('latest');
   });
@@ -76,7 +76,7 @@ describe('the way from a backup', () => {
   it('does not follow another line of descent', () => {
     expect(find([history(3, [1, '0/5000000'])], { timeline: 2, beginWal: segment(2, 2) })).toMatchObject({
       spans: [{ timeline: 2 }],
-      recoveryTargetTimeline: 2,
+      recoveryTargetTimeline: 'current',
     });
   });
 });
