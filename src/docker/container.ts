@@ -150,6 +150,16 @@ async function inspect(engine: DockerEngine, id: string) {
   }
 }
 
+/** What the engine says of a container; undefined when it is gone. */
+export async function inspectIfThere(engine: DockerEngine, id: string) {
+  try {
+    return await engine.docker.getContainer(id).inspect();
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw error;
+  }
+}
+
 async function unlessAlready(what: string, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();

@@ -29,6 +29,8 @@ export interface ComposeService {
   /** With real volume names and absolute paths. */
   mounts: Mount[];
   stopGracePeriodSeconds?: number;
+  /** How many containers compose makes of it; 1 when not given. */
+  replicas?: number;
 }
 
 /**
@@ -120,6 +122,8 @@ interface ConfigService {
   volumes?: ConfigVolume[];
   tmpfs?: string[];
   stop_grace_period?: string;
+  scale?: number;
+  deploy?: { replicas?: number } | null;
 }
 
 interface Config {
@@ -144,6 +148,7 @@ export function parseProject(output: string, files: string[]): ComposeProject {
       mounts.push({ type: 'tmpfs', source: '', destination: entry.split(':')[0] ?? entry, readOnly: false });
     }
     const graceSeconds = service.stop_grace_period === undefined ? undefined : parseSeconds(service.stop_grace_period);
+    const replicas = service.scale ?? service.deploy?.replicas;
     services[name] = {
       image: service.image ?? `${config.name}-${name}`,
       environment: Object.fromEntries(environment),
@@ -152,6 +157,7 @@ export function parseProject(output: string, files: string[]): ComposeProject {
       ...(service.command && { command: service.command }),
       mounts,
       ...(graceSeconds !== undefined && { stopGracePeriodSeconds: graceSeconds }),
+      ...(replicas !== undefined && { replicas }),
     };
   }
   return { name: config.name, files, services, volumes };

@@ -2,9 +2,8 @@ import { dirname, resolve } from 'node:path';
 import { OdoError } from '../errors.ts';
 import { httpStatus, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
-import { type Mount, mountHolding, mountsOfContainer } from './mount.ts';
+import { type Mount, mountHolding } from './mount.ts';
 import type { ComposeProject } from './project.ts';
-import { ROLE_LABEL } from './restore-container.ts';
 import type { Service } from './service.ts';
 
 /**
@@ -82,58 +81,6 @@ export async function withStandIns(engine: DockerEngine, mounts: readonly Mount[
       return { ...mount, source: '' };
     }),
   );
-}
-
-/** A running container that has the data in its hands. */
-export interface VolumeUser {
-  id: string;
-  name: string;
-  image: string;
-  destination: string;
-  readOnly: boolean;
-}
-
-/**
- * The running containers that mount a volume, given by its real name, or a path of the host. For a path, a mount of it or of
- * something below it counts; one of a folder above it only when it is writable (monitoring tools mount the whole host read-only).
- * ODO's own containers do not count: locks keep those apart.
- */
-export async function containersUsing(engine: DockerEngine, nameOrPath: string): Promise<VolumeUser[]> {
-  try {
-    const path = isPath(nameOrPath) ? resolve(nameOrPath) : undefined;
-    const list = await engine.docker.listContainers(path === undefined ? { filters: { volume: [nameOrPath] } } : {});
-    const infos = await Promise.all(list.map(({ Id }) => inspectIfThere(engine, Id)));
-    return infos.flatMap((info) => {
-      if (info?.Config.Labels?.[ROLE_LABEL] !== undefined) return [];
-      const mount =
-        info && mountsOfContainer(info).find((one) => (path === undefined ? isVolume(one, nameOrPath) : touches(one, path)));
-      if (!info || !mount) return [];
-      const { destination, readOnly } = mount;
-      return [{ id: info.Id, name: info.Name.replace(/^\//, ''), image: info.Config.Image, destination, readOnly }];
-    });
-  } catch (error) {
-    throw translateDockerError(error, `list the containers that use ${nameOrPath}`);
-  }
-}
-
-async function inspectIfThere(engine: DockerEngine, id: string) {
-  try {
-    return await engine.docker.getContainer(id).inspect();
-  } catch (error) {
-    if (httpStatus(error) === 404) return undefined;
-    throw error;
-  }
-}
-
-function isVolume(mount: Mount, name: string): boolean {
-  return mount.type === 'volume' && mount.source === name;
-}
-
-function touches(mount: Mount, path: string): boolean {
-  if (mount.type !== 'bind') return false;
-  const source = resolve(mount.source);
-  const inside = (inner: string, outer: string): boolean => inner.startsWith(outer.endsWith('/') ? outer : `${outer}/`);
-  return source === path || inside(source, path) || (inside(path, source) && !mount.readOnly);
 }
 
 /** Creates a volume as compose would, labelled as the project's own, and gives its name; external ones are not ours to create: serviceNotFound. */

@@ -1,7 +1,8 @@
 import net from 'node:net';
+import { containersUsing } from '../docker/directory-users.ts';
 import { inspectImage } from '../docker/image.ts';
 import type { Mount } from '../docker/mount.ts';
-import { containersUsing, withStandIns } from '../docker/volume.ts';
+import { withStandIns } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
@@ -134,7 +135,7 @@ async function proveVolumes(
 }
 
 async function refuseUsed(docker: FoundService['docker'], volume: string): Promise<void> {
-  const users = await containersUsing(docker, volume);
+  const users = await containersUsing(docker, [{ type: 'volume', source: volume }]);
   if (users.length === 0) return;
   throw new OdoError('unsafeTarget', `volume ${volume} is in use by ${users.map(({ name }) => name).join(', ')}`, {
     hint: 'choose the name of a volume that is not there yet',

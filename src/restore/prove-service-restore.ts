@@ -7,12 +7,13 @@ import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
+import { proveNobodyElse, refuseHostServer } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
-import { type FoundService, proveFit, proveNobodyElse, proveService } from './prove-service.ts';
+import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
 import { chooseOwner, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
@@ -45,7 +46,6 @@ export async function proveServiceRestore(
   const configuration = await proveConfiguration(request, proofs);
   const scripts = await proveScripts(request.postSql, proofs);
   const found = await proveService(request.target, proofs, signal);
-  if (found) await proveNobodyElse(found, proofs);
   const source = await proveRepository(request, proofs, signal);
   const major = found && (await proveFit(found, source?.backup, request.moment, proofs, signal));
   const { standby } = request;
@@ -55,9 +55,10 @@ export async function proveServiceRestore(
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
 
   const data = found && tablespaces && { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
+  if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
   const engine = found && data && (await openForLook(found, data.mounts, request, context, proofs));
   try {
-    const probe = engine && data && (await proveVolume(engine, data.target, source, request, proofs));
+    const probe = engine && data && (await proveVolume(engine, found, data.target, source, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
     if (!found || !source || !data || !server || major === undefined || !owner)
@@ -103,6 +104,7 @@ async function openForLook(
 
 async function proveVolume(
   engine: Engine,
+  service: FoundService,
   target: Target,
   source: Source | undefined,
   request: ServiceRequest,
@@ -110,6 +112,7 @@ async function proveVolume(
 ): Promise<TargetProbe | undefined> {
   const probe = await proofs.attempt('volume content', async () => {
     const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
+    await refuseHostServer(service, pgdata);
     // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
     const { server: _server, ...rest } = pgdata;
     const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);

@@ -2,12 +2,13 @@ import { connectDocker, type DockerEngine } from '../docker/engine.ts';
 import { inspectImage, postgresMajor } from '../docker/image.ts';
 import { type ComposeProject, loadProject } from '../docker/project.ts';
 import { resolveService, type Service } from '../docker/service.ts';
-import { containersUsing, resolveVolume } from '../docker/volume.ts';
+import { resolveVolume } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import { proveNobodyElse } from './nobody-else.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import type { ServiceTarget } from './request.ts';
 import { type DataPlace, locateData } from './service-target.ts';
@@ -62,26 +63,10 @@ export async function demandService(
 ): Promise<FoundService> {
   const proofs = createProofs(report, signal);
   const found = await proveService(target, proofs, signal);
-  if (found && alone) await proveNobodyElse(found, proofs);
+  if (found && alone) await proveNobodyElse(found, [found.data.mount], proofs);
   proofs.demandAll();
   if (!found) throw new OdoError('bug', 'a proof failed without an error');
   return found;
-}
-
-/** Nobody but the service itself may have a server on the volume. */
-export async function proveNobodyElse({ docker, service, data }: FoundService, proofs: Proofs): Promise<void> {
-  await proofs.attempt('nobody else', async () => {
-    const own = new Set(service.containers.map(({ id }) => id));
-    const others = (await containersUsing(docker, data.mount.source)).filter(({ id, readOnly }) => !own.has(id) && !readOnly);
-    if (others.length === 0) return { evidence: `no other running container writes to ${data.mount.source}` };
-    throw new OdoError(
-      'unsafeTarget',
-      `other containers use ${data.mount.source}: ${others.map(({ name, image }) => `${name} (${image})`).join(', ')}`,
-      {
-        hint: `stop them first: docker stop ${others.map(({ name }) => name).join(' ')}`,
-      },
-    );
-  });
 }
 
 /** The service's image must run the backup's PostgreSQL, and its command line must not undo the recovery. */

@@ -12,6 +12,7 @@ import { followFeeding } from './follow-feeding.ts';
 import { makeJob } from './lay-down-job.ts';
 import { leaveAsBefore } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
+import { refuseOthersNow } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
@@ -143,6 +144,8 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   signal.throwIfAborted();
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stopService(run);
+  // Hours may have passed since the proofs.
+  await refuseOthersNow(found, proven.mounts, (await engine.probe(target)).pgdata);
   run.feeding?.demandWell();
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));

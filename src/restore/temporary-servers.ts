@@ -1,8 +1,9 @@
 import { removeContainer } from '../docker/container.ts';
 import { type CopyServer, listCopyServers } from '../docker/copy-server.ts';
 import { COPY_LABEL, type CopyVolume, listCopyVolumes } from '../docker/copy-volume.ts';
+import { containersUsing } from '../docker/directory-users.ts';
 import { connectDocker, type DockerEngine } from '../docker/engine.ts';
-import { containersUsing, removeVolume } from '../docker/volume.ts';
+import { removeVolume } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 
 /** A temporary server, or what is left of one. */
@@ -55,7 +56,7 @@ export async function stopTemporary(name: string | undefined, signal: AbortSigna
   }
   for (const { id } of chosen.containers) await removeContainer(docker, id);
   for (const volume of chosen.volumes) {
-    const users = await containersUsing(docker, volume.name);
+    const users = await containersUsing(docker, [{ type: 'volume', source: volume.name }]);
     if (users.length > 0)
       throw inUse(
         volume.name,

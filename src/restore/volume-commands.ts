@@ -1,6 +1,7 @@
 import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
 import type { Engine, Target } from './engine.ts';
+import { refuseOthersNow } from './nobody-else.ts';
 import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
@@ -83,6 +84,12 @@ export async function openOnJournal(
   const { pgdata } = await engine.probe(place);
   const mounts = (pgdata.journalPlaces ?? []).map(({ root }) => mountHolding(service.mounts, root)?.mount ?? data.mount);
   const all = [...new Map([data.mount, ...mounts].map((mount) => [mount.destination, mount])).values()];
+  // What changes the places must not do so under a server; a look may.
+  const users = role === 'restore' ? refuseOthersNow(found, all, pgdata) : undefined;
+  await users?.catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
   if (all.length === 1) return { engine, place };
   await engine.close();
   return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type AwaitedPromotion, type JournalState, readJournal } from './journal.ts';
 import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
-import { serverOn } from './server-on.ts';
+import { type Postmaster, readPostmaster, serverOn } from './server-on.ts';
 
 /** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
 export interface TargetProbe {
@@ -15,6 +15,10 @@ export interface TargetProbe {
   /** Content of PG_VERSION: it is a data directory. */
   pgVersion?: string;
   owner?: Owner;
+  /** Which directory it is, by whatever name: its device and number. */
+  inode?: string;
+  /** What postmaster.pid says of the server that runs, or ran, on it. */
+  postmaster?: Postmaster;
   /** Of pg_control, where there is one that can be read. */
   systemIdentifier?: string;
   /** Bytes of staged files and WAL that an interrupted run left, and that the next one uses or removes. */
@@ -57,7 +61,12 @@ export function probePlace(place: Place): TargetProbe {
     usedSinceSwap: journal?.state === 'swapped' && !names.includes('recovery.signal') && !names.includes('standby.signal'),
   };
   if (names.includes('PG_VERSION')) probe.pgVersion = fs.readFileSync(path.join(place.root, 'PG_VERSION'), 'utf8').trim();
-  if (stat) probe.owner = { uid: stat.uid, gid: stat.gid };
+  if (stat) {
+    probe.owner = { uid: stat.uid, gid: stat.gid };
+    probe.inode = inodeOf(place.root);
+  }
+  const postmaster = readPostmaster(place.root);
+  if (postmaster) probe.postmaster = postmaster;
   const server = serverOn(place.root);
   if (server !== undefined) probe.server = server;
   if (journal) {
@@ -67,6 +76,12 @@ export function probePlace(place: Place): TargetProbe {
     if (journal.awaitsPromotion) probe.awaitsPromotion = journal.awaitsPromotion;
   }
   return probe;
+}
+
+/** Numbers of files may be larger than what JSON keeps exactly. */
+function inodeOf(directory: string): string {
+  const { dev, ino } = fs.statSync(directory, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 function nearestExisting(directory: string): string {

@@ -57,3 +57,22 @@ function isServer(pid: number): boolean {
 function inContainer(): boolean {
   return process.env.ODO_IN_CONTAINER === '1' || fs.existsSync('/.dockerenv') || fs.existsSync('/run/.containerenv');
 }
+
+/** The first and third line of postmaster.pid. */
+export interface Postmaster {
+  pid: number;
+  /** In seconds since 1970. */
+  startedAt?: number;
+}
+
+/** undefined when there is no postmaster.pid, or none that can be understood. */
+export function readPostmaster(dataDirectory: string): Postmaster | undefined {
+  try {
+    const [first, , third] = fs.readFileSync(path.join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n');
+    const [pid, startedAt] = [Number(first), Number(third)];
+    if (!Number.isInteger(pid) || pid <= 0) return undefined;
+    return { pid, ...(Number.isInteger(startedAt) && startedAt > 0 ? { startedAt } : {}) };
+  } catch {
+    return undefined;
+  }
+}

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { containerState, execIn, logsSince, removeContainer, startContainer, stopContainer } from '../../src/docker/container.ts';
+import { containersUsing } from '../../src/docker/directory-users.ts';
 import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
 import { mountHolding } from '../../src/docker/mount.ts';
 import { createService, loadProject, startService } from '../../src/docker/project.ts';
 import { resolveService } from '../../src/docker/service.ts';
-import { containersUsing, resolveVolume, volumeExists } from '../../src/docker/volume.ts';
+import { resolveVolume, volumeExists } from '../../src/docker/volume.ts';
 
 const signal = new AbortController().signal;
 let engine: DockerEngine;
@@ -182,7 +183,7 @@ describe('a service', () => {
     expect(created.mounts).toEqual(pg.mounts);
     expect(created.commandArgs).toEqual(pg.commandArgs);
     expect(created.env).toEqual(expect.objectContaining(pg.env));
-    expect(await containersUsing(engine, mount.source)).toEqual([]);
+    expect(await containersUsing(engine, [mount])).toEqual([]);
   });
 
   it('is started by compose, stopped, and started again as it was', async () => {
@@ -192,8 +193,15 @@ describe('a service', () => {
     const [container] = (await resolveService(engine, project, 'pg')).containers;
     expect(container).toMatchObject({ name: `${name}-pg-1`, running: true });
     const id = container?.id ?? '';
-    expect(await containersUsing(engine, `${name}_db`)).toEqual([
-      { id, name: `${name}-pg-1`, image: 'postgres:15', destination: '/var/lib/postgresql/data', readOnly: false },
+    expect(await containersUsing(engine, [{ type: 'volume', source: `${name}_db` }])).toEqual([
+      {
+        id,
+        name: `${name}-pg-1`,
+        image: 'postgres:15',
+        destination: '/var/lib/postgresql/data',
+        readOnly: false,
+        source: `${name}_db`,
+      },
     ]);
     // before its first start-up is over, the image's script does not stop when asked to
     const ready = () => execIn(engine, id, ['pg_isready', '-h', '127.0.0.1'], { timeoutMs: 60_000, signal });
@@ -201,7 +209,7 @@ describe('a service', () => {
     await stopContainer(engine, id, 60);
     expect(await containerState(engine, id)).toMatchObject({ running: false, exitCode: 0 });
     expect(await logsSince(engine, id, 0, 5)).toMatch(/database system is shut down/);
-    expect(await containersUsing(engine, `${name}_db`)).toEqual([]);
+    expect(await containersUsing(engine, [{ type: 'volume', source: `${name}_db` }])).toEqual([]);
     expect((await resolveService(engine, project, 'pg')).containers).toMatchObject([{ id, running: false }]);
     await startContainer(engine, id);
     expect((await containerState(engine, id)).running).toBe(true);
@@ -310,7 +318,7 @@ describe('containersUsing', () => {
         `${service('watcher', volumes('.:/d:ro'))}${service('beside', volumes('./data2:/e'))}`,
     );
     await compose('up', '--detach');
-    const using = await containersUsing(engine, join(dir, 'data'));
+    const using = await containersUsing(engine, [{ type: 'bind', source: join(dir, 'data') }]);
     const mine = using
       .filter((user) => user.name.startsWith(name))
       .map((user) => `${user.name.slice(name.length)} ${user.destination}`);
