@@ -15,11 +15,23 @@ export interface WalMark {
   name?: string;
 }
 
-/** Finds marks in consecutive segments of one timeline. */
-export interface MarkFinder {
-  /** Gives the marks of the next segment, whole; a record that goes on in the segment after it is told with that one. */
-  feed(segment: Uint8Array): WalMark[];
+/** Finds records of some kind in consecutive segments of one timeline. */
+export interface RecordFinder<T> {
+  /** Gives what is in the next segment, whole; a record that goes on in the segment after it is told with that one. */
+  feed(segment: Uint8Array): (T & { lsn: bigint })[];
 }
+
+/** Which records are wanted, and what they say. */
+export interface RecordKind<T> {
+  /** By resource manager, operation and padding alone: one in many thousands of places. */
+  looksLike(bytes: Uint8Array, at: number): boolean;
+  /** Of a record that is sound. undefined: it is none of them after all. */
+  read(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): T | undefined;
+  /** What its main data has at the least. */
+  fewestDataBytes: number;
+}
+
+export type MarkFinder = RecordFinder<Omit<WalMark, 'lsn'>>;
 
 const RECORD_HEADER_BYTES = 24;
 const PAGE_HEADER_BYTES = 24;
@@ -44,6 +56,11 @@ const RESTORE_POINT_NAME_BYTES = 64;
  * xact.h (xl_xact_commit, xl_xact_abort); xlogrecovery.c (recoveryStopsBefore, recoveryStopsAfter) for what counts.
  */
 export function createMarkFinder(): MarkFinder {
+  return createRecordFinder({ looksLike: looksLikeMark, read: markAt, fewestDataBytes: 8 });
+}
+
+/** The same for records of any kind that have no blocks. */
+export function createRecordFinder<T>(kind: RecordKind<T>): RecordFinder<T> {
   /** The end of the segment before from the first record on that was not whole, and where that begins. */
   let rest: Uint8Array = new Uint8Array(0);
   let restLsn = 0n;
@@ -63,11 +80,11 @@ export function createMarkFinder(): MarkFinder {
       const restBytes = rest.length;
       const lsnAt = (at: number): bigint =>
         at < restBytes ? advance(restLsn, at, pages) : advance(pages.startLsn, at - restBytes, pages);
-      const { marks, incompleteAt } = findMarks(payload, restBytes, lsnAt);
+      const { found, incompleteAt } = findRecords(kind, payload, restBytes, lsnAt);
       restLsn = lsnAt(incompleteAt);
       rest = payload.slice(incompleteAt);
       nextLsn = pages.isWhole ? pages.startLsn + BigInt(pages.segmentBytes) : undefined;
-      return marks;
+      return found;
     },
   };
 }
@@ -124,30 +141,31 @@ function advance(lsn: bigint, bytes: number, { pageBytes, segmentBytes }: Pages)
 }
 
 /** @param toldBytes what ends within them has been told before */
-function findMarks(
+function findRecords<T>(
+  kind: RecordKind<T>,
   bytes: Uint8Array,
   toldBytes: number,
   lsnAt: (at: number) => bigint,
-): { marks: WalMark[]; incompleteAt: number } {
+): { found: (T & { lsn: bigint })[]; incompleteAt: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const marks: WalMark[] = [];
+  const found: (T & { lsn: bigint })[] = [];
   const lastHeaderAt = bytes.length - RECORD_HEADER_BYTES;
   let incompleteAt: number | undefined;
   let at = 0;
   // Records begin at multiples of eight.
   for (; at <= lastHeaderAt; at += 8) {
-    if (!looksLikeMark(bytes, at)) continue;
+    if (!kind.looksLike(bytes, at)) continue;
     const totalBytes = view.getUint32(at, true);
-    if (totalBytes < RECORD_HEADER_BYTES + 2 + 8 || totalBytes > MAX_RECORD_BYTES) continue;
+    if (totalBytes < RECORD_HEADER_BYTES + 2 + kind.fewestDataBytes || totalBytes > MAX_RECORD_BYTES) continue;
     if (at + totalBytes > bytes.length) {
       incompleteAt ??= at;
       continue;
     }
     if (at + totalBytes <= toldBytes || !isSound(bytes, view, at, totalBytes)) continue;
-    const mark = markAt(bytes, view, at, totalBytes);
-    if (mark) marks.push({ ...mark, lsn: lsnAt(at) });
+    const record = kind.read(bytes, view, at, totalBytes);
+    if (record) found.push({ ...record, lsn: lsnAt(at) });
   }
-  return { marks, incompleteAt: incompleteAt ?? at };
+  return { found, incompleteAt: incompleteAt ?? at };
 }
 
 /** By resource manager, operation and padding alone: one in many thousands of places. */
@@ -192,8 +210,8 @@ function markAt(bytes: Uint8Array, view: DataView, at: number, totalBytes: numbe
   return { kind, micros, xids: [...xids] };
 }
 
-/** These records have no blocks; an origin (of replication) and a top-level transaction may stand before the data. */
-function mainDataAt(bytes: Uint8Array, from: number, end: number): number | undefined {
+/** Where the main data of a record without blocks begins; an origin (of replication) and a top-level transaction may stand before the data. */
+export function mainDataAt(bytes: Uint8Array, from: number, end: number): number | undefined {
   for (let at = from; at < end; ) {
     switch (bytes[at]) {
       case 253:

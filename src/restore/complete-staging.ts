@@ -98,7 +98,9 @@ function checkControlFile(job: LayDownJob): PgControl {
 /** pg_basebackup leaves a map, which the server turns into links; for other backups the links are made here. */
 function placeTablespaces(job: LayDownJob, incoming: string): void {
   const mapFile = path.join(incoming, 'tablespace_map');
-  const locations = new Map(job.target.tablespaces.map(({ oid, place }) => [oid, place.root]));
+  // Those that replay creates get their links from it.
+  const own = job.target.tablespaces.filter(({ isLater }) => !isLater);
+  const locations = new Map(own.map(({ oid, place }) => [oid, place.root]));
   const map = readIfThere(mapFile);
   if (map !== undefined) {
     writeOwned(job, mapFile, formatTablespaceMap(relocate(parseTablespaceMap(map), locations)));

@@ -4,6 +4,7 @@ import type { Service } from '../docker/service.ts';
 import type { Backup } from '../formats/format.ts';
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import { ODO_DIR } from '../target/place.ts';
+import type { TablespacePlace } from './engine.ts';
 import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
 
 /** The data directory of a copy: where the service has its own, on another volume. */
@@ -20,6 +21,15 @@ export function copyTablespaces(backup: Backup, chosen: ReadonlyMap<string, stri
     const own: Mount = { type: 'volume', source: `${data.mount.source}_${tablespace.oid}`, destination: root, readOnly: false };
     const mount = isBelow(root, data.mount.destination) ? data.mount : own;
     return { oid: tablespace.oid, place: { root, odoDir: path.posix.join(root, ODO_DIR) }, mount };
+  });
+}
+
+/** The same for tablespaces that recovery creates, so that it does not meet those that the service has there. */
+export function copyLater(later: readonly TablespacePlace[], data: DataPlace) {
+  return later.map((one) => {
+    const { root } = one.place;
+    const own: Mount = { type: 'volume', source: `${data.mount.source}_${one.oid}`, destination: root, readOnly: false };
+    return { ...one, mount: isBelow(root, data.mount.destination) ? data.mount : own };
   });
 }
 

@@ -10,6 +10,7 @@ import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import type { TopUp } from '../wal/top-up-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import type { OldCluster } from './old-cluster.ts';
 import type { VolumeStatus } from './status.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 
@@ -17,6 +18,8 @@ import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 export interface TablespacePlace {
   oid: number;
   place: Place;
+  /** It is none of the backup's, but replay creates it: its directory has to be empty, and the old content has to be out of the way. */
+  isLater?: boolean;
 }
 
 /** The directories of one cluster, as the server will see them. */
@@ -136,8 +139,11 @@ export interface FinishOptions {
  * container. A method rejects with an OdoError; an abort of the signal ends it with code `cancelled`.
  */
 export interface Engine {
-  /** Looks, changes nothing; one probe for each tablespace, in the given order. `measure` also counts the old content's bytes. */
-  probe(target: Target, options?: { measure?: boolean }): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[] }>;
+  /** Looks, changes nothing; one probe for each tablespace, in the given order, and what the old data tells of its cluster. `measure` also counts the old content's bytes. */
+  probe(
+    target: Target,
+    options?: { measure?: boolean },
+  ): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[]; old?: OldCluster }>;
   /** Tells what of ODO's is there, and how large it is. */
   status(target: Target): Promise<VolumeStatus>;
   /**

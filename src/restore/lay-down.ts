@@ -150,7 +150,7 @@ function rootOf(part: Part, job: LayDownJob): string {
   const incoming = incomingDir(job.target.pgdata);
   if (part.role === 'base') return incoming;
   if (part.role === 'wal') return path.join(incoming, 'pg_wal');
-  const tablespace = job.target.tablespaces.find((candidate) => candidate.oid === part.oid);
+  const tablespace = job.target.tablespaces.find(({ oid, isLater }) => oid === part.oid && !isLater);
   if (!tablespace) throw new OdoError('bug', `no place was planned for tablespace ${part.oid}`);
   return incomingDir(tablespace.place);
 }

@@ -72,6 +72,6 @@ function nameFor(source: string, role: Role): string {
 
 function toRestoreMount(mount: Mount): RestoreMount {
   if (mount.type === 'tmpfs') throw new OdoError('serviceNotFound', `${mount.destination} is a tmpfs, which no data outlives`);
-  const { type, source, destination, subpath } = mount;
-  return { type, source, destination, ...(subpath === undefined ? {} : { subpath }) };
+  const { type, source, destination, readOnly, subpath } = mount;
+  return { type, source, destination, readOnly, ...(subpath === undefined ? {} : { subpath }) };
 }

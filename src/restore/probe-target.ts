@@ -6,6 +6,7 @@ import { probePlace } from '../target/probe.ts';
 import { usedBytes } from '../target/used-bytes.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import type { Engine, Target } from './engine.ts';
+import { readOldCluster } from './old-cluster.ts';
 
 /** Looks at all places of a target. `measure` also counts what the old content takes, which means reading every directory. */
 export function probeTarget(target: Target, options: { measure?: boolean } = {}): Awaited<ReturnType<Engine['probe']>> {
@@ -15,7 +16,8 @@ export function probeTarget(target: Target, options: { measure?: boolean } = {})
   if (systemIdentifier !== undefined) pgdata.systemIdentifier = systemIdentifier;
   if (pgdata.journalState !== undefined) pgdata.stagedBytes = usedBytes(odoDir) - usedBytes(previousDir(target.pgdata));
   if (options.measure) pgdata.usedBytes = usedBytes(root) - (odoDir.startsWith(root) ? usedBytes(odoDir) : 0);
-  return { pgdata, tablespaces: target.tablespaces.map(({ place }) => probePlace(place)) };
+  const old = readOldCluster(target.pgdata, pgdata);
+  return { pgdata, ...(old ? { old } : {}), tablespaces: target.tablespaces.map(({ place }) => probePlace(place)) };
 }
 
 /** undefined when there is no control file, or none that can be read: then nothing is known of the cluster. */

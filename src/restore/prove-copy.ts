@@ -2,15 +2,17 @@ import net from 'node:net';
 import { containersUsing } from '../docker/directory-users.ts';
 import { inspectImage } from '../docker/image.ts';
 import type { Mount } from '../docker/mount.ts';
-import { withStandIns } from '../docker/volume.ts';
+import { volumeExists, withStandIns } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
-import { copyData, copyTablespaces } from './copy-places.ts';
+import { copyData, copyLater, copyTablespaces } from './copy-places.ts';
 import type { Target } from './engine.ts';
+import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
+import type { OldCluster } from './old-cluster.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Finding, type Proofs } from './proofs.ts';
@@ -62,7 +64,8 @@ export async function proveCopy(
   if (original) await proveSettings(original, configuration, proofs, signal);
   const server = original && (await findServerFacts(original, signal));
   const found = original && { ...original, data: copyData(original.data, name) };
-  const places = found && source && (await provePlaces(found, source, request, proofs));
+  const old = original && (await lookAtOriginal(original, request, context));
+  const places = found && source && (await provePlaces(found, source, old, request, proofs, signal));
   const probe = found && places && source && (await proveVolumes(found, places, source, request, context, proofs));
   const owner = found && (await proveOwner(request, found, probe, proofs));
   proofs.demandAll();
@@ -90,9 +93,33 @@ async function provePort({ docker }: FoundService, port: number): Promise<Findin
   return { evidence: `${port} of 127.0.0.1 is free` };
 }
 
-async function provePlaces(found: FoundService, source: Source, request: CopyRequest, proofs: Proofs) {
-  return proofs.attempt('volumes', () => {
-    const tablespaces = copyTablespaces(source.backup, request.tablespaces, found.data);
+/** What the service's own data tells, which a server may be writing at this moment; nothing where it cannot be looked at. */
+async function lookAtOriginal(original: FoundService, request: CopyRequest, context: { version: string }) {
+  const { docker, data } = original;
+  const { mount, place } = data;
+  const isThere = mount.type === 'bind' || (mount.source !== '' && (await volumeExists(docker, mount.source)));
+  if (!isThere || !(await inspectImage(docker, request.target.image))) return undefined;
+  const engine = await openServiceEngine(original, [{ ...mount, readOnly: true }], { target: request.target }, context, 'status');
+  try {
+    return (await engine.probe({ pgdata: place, tablespaces: [] })).old;
+  } finally {
+    await engine.close();
+  }
+}
+
+async function provePlaces(
+  found: FoundService,
+  source: Source,
+  old: OldCluster | undefined,
+  request: CopyRequest,
+  proofs: Proofs,
+  signal: AbortSignal,
+) {
+  return proofs.attempt('volumes', async () => {
+    const own = copyTablespaces(source.backup, request.tablespaces, found.data);
+    const isLikely = own.length > 0 || found.service.mounts.length > 1;
+    const { value: later = [] } = await findLaterTablespaces({ store: request.store, source, old, isLikely, signal });
+    const tablespaces = [...own, ...copyLater(placeLater(later, own), found.data)];
     const mounts = mountsOf(found.data, tablespaces);
     const target = targetOf(found.data, tablespaces);
     return { evidence: mounts.map((mount) => `${mount.source} at ${mount.destination}`).join(', '), value: { mounts, target } };

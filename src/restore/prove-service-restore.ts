@@ -1,4 +1,5 @@
 import { inspectImage, userInImage } from '../docker/image.ts';
+import type { Mount } from '../docker/mount.ts';
 import { volumeExists, withStandIns } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
@@ -6,7 +7,8 @@ import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
-import type { Engine, Target } from './engine.ts';
+import type { Engine, TablespacePlace, Target } from './engine.ts';
+import { findLaterTablespaces, locateLater } from './later-tablespaces.ts';
 import { proveNobodyElse, refuseHostServer } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
@@ -54,14 +56,23 @@ export async function proveServiceRestore(
   const server = found && (await findServerFacts(found, signal));
   const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
 
-  const data = found && tablespaces && { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
-  if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
-  const engine = found && data && (await openForLook(found, data.mounts, request, context, proofs));
+  let data = found && tablespaces && placesOf(found, tablespaces);
+  let engine = found && data && (await openForLook(found, data.mounts, request, context, proofs));
   try {
-    const probe = engine && data && (await proveVolume(engine, found, data.target, source, request, proofs));
+    const later = found && data && source && (await proveLater(found, data.target, source, engine, request, proofs, signal));
+    if (found && data && tablespaces && later && later.length > 0) {
+      const before = data.mounts.length;
+      data = placesOf(found, [...tablespaces, ...later]);
+      if (engine && data.mounts.length > before) {
+        await engine.close();
+        engine = await openServiceEngine(found, data.mounts, request, context);
+      }
+    }
+    if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
+    const probe = found && engine && data && (await proveVolume(engine, found, data.target, source, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
-    if (!found || !source || !data || !server || major === undefined || !owner)
+    if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');
     return { found, source, ...data, major, configuration, server, scripts, engine, owner, proofs: proofs.all };
   } catch (error) {
@@ -78,6 +89,36 @@ async function proveTablespaces(found: FoundService, source: Source | undefined,
     targetOf(found.data, value);
     return { evidence: value.map(({ oid, place }) => `${oid} at ${place.root}`).join(', ') || 'none', value };
   });
+}
+
+function placesOf(found: FoundService, tablespaces: readonly (TablespacePlace & { mount: Mount })[]) {
+  return { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
+}
+
+/** Tablespaces that the backup does not have, and that recovery will create. */
+async function proveLater(
+  found: FoundService,
+  target: Target,
+  source: Source,
+  engine: Engine | undefined,
+  request: ServiceRequest,
+  proofs: Proofs,
+  signal: AbortSignal,
+) {
+  return proofs.attempt('later tablespaces', async () => {
+    const old = (await engine?.probe({ pgdata: target.pgdata, tablespaces: [] }))?.old;
+    const isLikely = target.tablespaces.length > 0 || hasOtherMounts(found);
+    const { value = [], ...finding } = await findLaterTablespaces({ store: request.store, source, old, isLikely, signal });
+    const located = locateLater(found.service, value, target, request.moment !== undefined);
+    targetOf(found.data, [...target.tablespaces, ...located]);
+    return { ...finding, value: located };
+  });
+}
+
+/** A tablespace may lie on what the server may write to beside its data. */
+function hasOtherMounts({ service, data }: FoundService): boolean {
+  const others = service.mounts.filter(({ type, readOnly }) => type !== 'tmpfs' && !readOnly);
+  return others.some(({ destination }) => destination !== data.mount.destination);
 }
 
 /** The volume is looked at through the restore image. A volume that is not there yet is as good as an empty one. */

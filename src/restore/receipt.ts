@@ -28,7 +28,8 @@ export interface Plan {
   wal: WalPlan;
   /** The directory that is filled, as the server sees it. */
   dataDirectory: string;
-  tablespaces: { oid: number; location: string }[];
+  /** `isLater`: the backup has it not, and the replay of WAL creates it. */
+  tablespaces: { oid: number; location: string; isLater?: boolean }[];
   volume?: string;
   service?: string;
   owner?: { uid: number; gid: number };
@@ -93,7 +94,11 @@ export function makePlan(
     backup: summarize(source.backup),
     wal: source.wal,
     dataDirectory: target.pgdata.root,
-    tablespaces: target.tablespaces.map(({ oid, place }) => ({ oid, location: place.root })),
+    tablespaces: target.tablespaces.map(({ oid, place, isLater }) => ({
+      oid,
+      location: place.root,
+      ...(isLater ? { isLater } : {}),
+    })),
     ...rest,
   };
 }

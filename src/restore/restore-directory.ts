@@ -6,15 +6,18 @@ import type { Backup } from '../formats/format.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { demandFree } from '../target/lock.ts';
 import { ODO_DIR, previousDir } from '../target/place.ts';
+import { probePlace } from '../target/probe.ts';
 import { momentReport } from './at-target.ts';
 import { proveConfiguration } from './configuration.ts';
 import { createDirectoryEngine } from './directory-engine.ts';
-import type { LayDownJob, Target } from './engine.ts';
+import type { Engine, LayDownJob, Target } from './engine.ts';
 import { isResumable, withKeptStaging } from './failure-hints.ts';
+import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
 import { measureProgress } from './measure-progress.ts';
+import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
-import { proveRepository } from './prove-repository.ts';
+import { proveRepository, type Source } from './prove-repository.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
@@ -45,7 +48,8 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     const configuration = await proveConfiguration(request, proofs);
     const source = await proveRepository(request, proofs, signal);
     const target = await proofs.attempt('target', async () => {
-      const value = targetOf(request, source?.backup);
+      const own = targetOf(request, source?.backup);
+      const value = source ? await withLater(request, source, own, await engine.probe(own), signal) : own;
       const probe = await engine.probe(value, { measure: request.wipe });
       const { evidence } = proveTargetSafe(value.pgdata, probe.pgdata, 'data directory', request);
       for (const [index, { place }] of value.tablespaces.entries()) {
@@ -146,6 +150,40 @@ function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target
   const target = { pgdata: { root, odoDir: path.join(root, ODO_DIR) }, tablespaces };
   refuseOverlap(target);
   return target;
+}
+
+/** Adds what the replay of WAL will create, in the very directories that stand there. */
+async function withLater(
+  { store, moment }: DirectoryRequest,
+  source: Source,
+  target: Target,
+  { old }: Awaited<ReturnType<Engine['probe']>>,
+  signal: AbortSignal,
+): Promise<Target> {
+  const isLikely = target.tablespaces.length > 0;
+  const { value: later = [] } = await findLaterTablespaces({ store, source, old, isLikely, signal });
+  const places = placeLater(later, target.tablespaces).filter(({ oid, place: { root } }) => {
+    if (fs.existsSync(root)) {
+      refuseAnothers(root, old, source.backup);
+      return true;
+    }
+    if (moment && later.some((one) => one.oid === oid && one.isPerhaps)) return false;
+    throw new OdoError('usage', `tablespace ${oid} was created at ${root} after the backup, and that is not there`, {
+      hint: 'create that directory, since recovery creates the tablespace in it again; or stop before it was created, with --target-time',
+    });
+  });
+  const all = { ...target, tablespaces: [...target.tablespaces, ...places] };
+  refuseOverlap(all);
+  return all;
+}
+
+/** On the machine of the original cluster, its tablespace may be in use there: only what belongs to the old data in the target may be moved. */
+function refuseAnothers(root: string, old: OldCluster | undefined, backup: Backup): void {
+  const isOwn = old?.systemIdentifier === backup.systemIdentifier && old?.tablespaces.some(({ location }) => location === root);
+  if (isOwn || probePlace({ root, odoDir: path.join(root, ODO_DIR) }).empty) return;
+  throw new OdoError('unsafeTarget', `recovery creates a tablespace at ${root}, and that holds files of another cluster`, {
+    hint: 'it may be in use: restore where that directory is empty, or stop before the tablespace was created, with --target-time',
+  });
 }
 
 function whatItDoes(moment: Moment | undefined): string {

@@ -5,7 +5,7 @@ import { OdoError } from '../errors.ts';
 import type { Backup, Tablespace } from '../formats/format.ts';
 import { ODO_DIR, type Owner, type Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
-import type { Target } from './engine.ts';
+import type { TablespacePlace, Target } from './engine.ts';
 
 const DEFAULT_PGDATA = '/var/lib/postgresql/data';
 const DEFAULT_OWNER: Owner = { uid: 999, gid: 999 };
@@ -92,14 +92,17 @@ export function locateTablespaces(service: Service, backup: Backup, chosen: Read
 /** Every directory is exchanged by itself, so none may lie in another one (PostgreSQL itself warns of a tablespace inside the data directory). */
 export function refuseOverlap({ pgdata, tablespaces }: Target): void {
   const all = [
-    { name: 'the data directory', root: pgdata.root },
-    ...tablespaces.map(({ oid, place }) => ({ name: `tablespace ${oid}`, root: place.root })),
+    { name: 'the data directory', root: pgdata.root, isLater: false },
+    ...tablespaces.map(({ oid, place, isLater }) => ({ name: `tablespace ${oid}`, root: place.root, isLater })),
   ];
   for (const [index, one] of all.entries()) {
     const other = all.slice(index + 1).find(({ root }) => isSameOrBelow(root, one.root) || isSameOrBelow(one.root, root));
     if (!other) continue;
     throw new OdoError('unsafeTarget', `${one.name} at ${one.root} and ${other.name} at ${other.root} overlap`, {
-      hint: 'choose a directory of its own for each with --tablespace NAME=PATH',
+      hint:
+        one.isLater || other.isLater
+          ? 'it was created after the backup, and recovery creates it there again; stop before that, with --target-time'
+          : 'choose a directory of its own for each with --tablespace NAME=PATH',
     });
   }
 }
@@ -120,8 +123,9 @@ export function mountsOf(data: DataPlace, tablespaces: readonly { mount: Mount }
 }
 
 /** Errors: unsafeTarget when the directories overlap. */
-export function targetOf(data: DataPlace, tablespaces: readonly { oid: number; place: Place }[]): Target {
-  const target = { pgdata: data.place, tablespaces: tablespaces.map(({ oid, place }) => ({ oid, place })) };
+export function targetOf(data: DataPlace, tablespaces: readonly TablespacePlace[]): Target {
+  const places = tablespaces.map(({ oid, place, isLater }) => ({ oid, place, ...(isLater ? { isLater } : {}) }));
+  const target = { pgdata: data.place, tablespaces: places };
   refuseOverlap(target);
   return target;
 }

@@ -3,9 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { odo } from './parts/odo.ts';
+import { LATE_DIGEST, type LateTablespace, lateTablespace } from './parts/late-tablespace.ts';
+import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
-import { mustRun, run } from './parts/run.ts';
+import { mustRun, run, until } from './parts/run.ts';
+import { answersSoon } from './parts/server-answers.ts';
 
 const DATA = '/var/lib/postgresql/data';
 
@@ -27,8 +29,16 @@ describe('the place of the data', () => {
   device:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
-    volumes: ["device:${DATA}"]`,
-      volumes: [`device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`],
+    volumes: ["device:${DATA}"]
+  spread:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["spread:${DATA}", "spaces:/ts"]
+  narrow:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["narrow:${DATA}"]`,
+      volumes: ['spread', 'spaces', 'narrow', `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`],
     });
     await project.up();
   });
@@ -80,5 +90,52 @@ describe('the place of the data', () => {
     const { code, stderr } = await odo(['check', '-u', sets(), ...target('db')]);
     expect([code, stderr]).toEqual([24, expect.stringContaining(byFolder)]);
     await mustRun('docker', ['rm', '-fv', byFolder]);
+  });
+
+  describe('a tablespace that was created after the backup', () => {
+    let late: LateTablespace;
+    const inSpread = (...argv: string[]) => mustRun('docker', ['exec', '-u', 'postgres', `${project.name}-spread-1`, ...argv]);
+    const sql = (text: string) => inSpread('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-c', text);
+    const restore = (service: string, ...more: string[]) => ['-u', `s3://${late.bucket}/late`, ...target(service), ...more];
+
+    beforeAll(async () => {
+      late = await lateTablespace();
+    });
+
+    it('is refused without a volume for it, by the name of its directory, before anything is touched', async () => {
+      const { code, stderr } = await odo(restore('narrow'));
+      expect([code, stderr]).toEqual([21, expect.stringMatching(/was created at \/ts\/late after the backup/)]);
+      expect(stderr).toContain('- NAME:/ts/late');
+      expect(await mustRun('docker', ['volume', 'ls', '-q', '--filter', `name=${project.name}_narrow`])).toBe('');
+    });
+
+    it('gets its directory in an empty place', async () => {
+      await odoReceipt(restore('spread'));
+      expect(await sql(LATE_DIGEST)).toBe(late.atTheEnd);
+    });
+
+    it('is out of the way of another moment, and comes back as it was', async () => {
+      await sql('insert into late select n, md5(n::text) from generate_series(5001, 10000) n');
+      await sql('checkpoint');
+      const before = await sql(LATE_DIGEST);
+      await odoReceipt(restore('spread', '--target-time', late.moment, '--target-action', 'pause'));
+      expect(await sql(LATE_DIGEST)).toBe(late.atTheMoment);
+      expect(await inSpread('sh', '-c', 'ls /ts/late/.odo/previous')).toMatch(/^PG_15_/);
+      await mustRun(process.execPath, [ODO, 'rollback', ...target('spread')]);
+      await until('the old server answers', () => answersSoon(`${project.name}-spread-1`));
+      expect(await sql(LATE_DIGEST)).toBe(before);
+      await inSpread('pg_amcheck', '--install-missing', '--heapallindexed', '-d', 'postgres');
+      expect(await inSpread('ls', '-A', '/ts/late')).toMatch(/^PG_15_\d+$/);
+    });
+
+    it("is another volume in a copy, and the service's own stays as it is", async () => {
+      const before = await sql(LATE_DIGEST);
+      const { temporary } = await odoReceipt(restore('spread', '--temporary', '--target-time', late.moment));
+      const inCopy = ['exec', temporary.name, 'psql', '-XAtq', '-d', 'postgres', '-c'];
+      expect(await mustRun('docker', [...inCopy, LATE_DIGEST])).toBe(late.atTheMoment);
+      await mustRun(process.execPath, [ODO, 'temporary', 'stop', temporary.name]);
+      expect(await sql(LATE_DIGEST)).toBe(before);
+      expect(await mustRun('docker', ['volume', 'ls', '-q', '--filter', `name=${temporary.name}`])).toBe('');
+    });
   });
 });
