@@ -16,8 +16,20 @@ export interface SwitchedMount {
   instead?: { type: string; source: string; key?: string };
 }
 
+/** What one switch of a service had led to, until a later one. */
+export interface EarlierSwitch {
+  service: string;
+  mounts: SwitchedMount[];
+}
+
+/** What the override says: where services are led now, and where switches before the last one had led them, the newest last. */
+export interface Switches {
+  switched: SwitchedMount[];
+  earlier: EarlierSwitch[];
+}
+
 interface Override {
-  'x-odo': { composeFile: string; switched: SwitchedMount[] };
+  'x-odo': { composeFile: string; switched: SwitchedMount[]; earlier?: EarlierSwitch[] };
 }
 
 /** Where the override of a project is: beside its first compose file. */
@@ -26,9 +38,28 @@ export function overrideFileOf(files: readonly string[]): string {
 }
 
 /** What ODO's override for this compose file says; undefined when there is none, or when it belongs to another compose file. */
-export async function readOverride(files: readonly string[]): Promise<SwitchedMount[] | undefined> {
+export async function readOverride(files: readonly string[]): Promise<Switches | undefined> {
   const override = await read(overrideFileOf(files));
-  return override && override.composeFile === basename(files[0] ?? '') ? override.switched : undefined;
+  if (!override || override.composeFile !== basename(files[0] ?? '')) return undefined;
+  return { switched: override.switched, earlier: override.earlier ?? [] };
+}
+
+/** A service is led to other mounts; where it had been led before is kept, for the way back. */
+export function withSwitch(switches: Switches, service: string, mounts: readonly SwitchedMount[]): Switches {
+  const before = switches.switched.filter((one) => one.service === service);
+  return {
+    switched: [...switches.switched.filter((one) => one.service !== service), ...mounts],
+    earlier: before.length === 0 ? switches.earlier : [...switches.earlier, { service, mounts: before }],
+  };
+}
+
+/** One switch of a service taken back: to where the one before had led it, or to what its compose file says. */
+export function withoutLastSwitch(switches: Switches, service: string): Switches {
+  const index = switches.earlier.findLastIndex((one) => one.service === service);
+  return {
+    switched: [...switches.switched.filter((one) => one.service !== service), ...(switches.earlier[index]?.mounts ?? [])],
+    earlier: switches.earlier.filter((_one, at) => at !== index),
+  };
 }
 
 /** Refuses (`unsafeTarget`) where ODO cannot write its override: the file is somebody else's, or the folder is not writable. */
@@ -55,9 +86,11 @@ async function read(file: string): Promise<Override['x-odo'] | undefined> {
     throw new OdoError('serviceNotFound', `${file} cannot be read`, { cause });
   }
   try {
-    const { composeFile, switched } = (JSON.parse(text.replace(/^#.*$/gm, '')) as Override)['x-odo'];
-    if (typeof composeFile !== 'string' || !Array.isArray(switched)) throw new TypeError('not as ODO writes it');
-    return { composeFile, switched };
+    // A dollar sign would be a variable's to compose, so it is written twice.
+    const undoubled = (_key: string, value: unknown) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value);
+    const written = (JSON.parse(text.replace(/^#.*$/gm, ''), undoubled) as Override)['x-odo'];
+    if (typeof written.composeFile !== 'string' || !Array.isArray(written.switched)) throw new TypeError('not as ODO writes it');
+    return written;
   } catch (cause) {
     throw new OdoError('serviceNotFound', `${file} is not as ODO wrote it`, {
       hint: 'make what it says part of the compose file, and move it away',
@@ -67,12 +100,12 @@ async function read(file: string): Promise<Override['x-odo'] | undefined> {
 }
 
 /** Writes the override in one step; without any switched mount the file goes. */
-export async function writeOverride(files: readonly string[], switched: readonly SwitchedMount[]): Promise<void> {
+export async function writeOverride(files: readonly string[], switches: Switches): Promise<void> {
   const file = overrideFileOf(files);
-  if (switched.length === 0) return rm(file, { force: true });
+  if (switches.switched.length === 0) return rm(file, { force: true });
   const temporary = `${file}.${process.pid}`;
   try {
-    await writeFile(temporary, formatOverride(basename(files[0] ?? ''), switched));
+    await writeFile(temporary, formatOverride(basename(files[0] ?? ''), switches));
     await rename(temporary, file);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -84,12 +117,12 @@ export async function writeOverride(files: readonly string[], switched: readonly
  * The text of an override: JSON, which is YAML too. Compose merges the volumes of a service by their path in the container.
  * Source: https://github.com/compose-spec/compose-spec/blob/main/13-merge.md
  */
-export function formatOverride(composeFile: string, switched: readonly SwitchedMount[]): string {
+export function formatOverride(composeFile: string, { switched, earlier }: Switches): string {
   const services: Record<string, { volumes: object[] }> = {};
   const volumes: Record<string, object> = {};
   for (const { service, destination, volume } of switched) {
     services[service] ??= { volumes: [] };
-    services[service].volumes.push({ type: 'volume', source: `odo-${volume}`, target: destination.replaceAll('$', '$$$$') });
+    services[service].volumes.push({ type: 'volume', source: `odo-${volume}`, target: destination });
     volumes[`odo-${volume}`] = { name: volume, external: true };
   }
   const header = [
@@ -97,5 +130,8 @@ export function formatOverride(composeFile: string, switched: readonly SwitchedM
     `# Compose reads it only when it is told to: docker compose -f ${composeFile} -f ${OVERRIDE_NAME} …`,
     '# odo rollback removes it again.',
   ];
-  return `${header.join('\n')}\n${JSON.stringify({ 'x-odo': { composeFile, switched }, services, volumes }, null, 2)}\n`;
+  const told = { composeFile, switched, ...(earlier.length > 0 ? { earlier } : {}) };
+  // Compose looks for variables in all of it, in x-odo as well.
+  const doubled = (_key: string, value: unknown) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value);
+  return `${header.join('\n')}\n${JSON.stringify({ 'x-odo': told, services, volumes }, doubled, 2)}\n`;
 }

@@ -4,7 +4,7 @@ import { OdoError } from '../errors.ts';
 import { runCompose } from './compose.ts';
 import type { DockerEngine } from './engine.ts';
 import type { Mount } from './mount.ts';
-import { overrideFileOf, readOverride, type SwitchedMount } from './override-file.ts';
+import { overrideFileOf, readOverride, type Switches } from './override-file.ts';
 
 /** A compose project as compose itself reads it: files merged, variables filled in, defaults applied. */
 export interface ComposeProject {
@@ -15,7 +15,7 @@ export interface ComposeProject {
   /** By compose's key; a volume that no service uses is not among them. */
   volumes: Record<string, { name: string; external: boolean }>;
   /** What ODO's own override file says, which is read along where there is one. */
-  switched?: SwitchedMount[];
+  switches?: Switches;
 }
 
 export interface ComposeService {
@@ -54,15 +54,15 @@ export async function loadProject(
       });
     }
   }
-  const switched = await readOverride(files);
+  const switches = await readOverride(files);
   const override = overrideFileOf(files);
-  if (switched && !files.includes(override)) files.push(override);
+  if (switches && !files.includes(override)) files.push(override);
   const output = await runCompose(
     engine,
     [...projectFlags(files, options.projectName), '--profile', '*', 'config', '--format', 'json'],
     { what: `read the compose project of ${files.join(', ')}`, failure: 'serviceNotFound', signal },
   );
-  return { ...parseProject(output, files), ...(switched && { switched }) };
+  return { ...parseProject(output, files), ...(switches && { switches }) };
 }
 
 /**

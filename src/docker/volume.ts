@@ -3,6 +3,7 @@ import { OdoError } from '../errors.ts';
 import { httpStatus, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 import { type Mount, mountHolding } from './mount.ts';
+import type { SwitchedMount } from './override-file.ts';
 import type { ComposeProject } from './project.ts';
 import type { Service } from './service.ts';
 
@@ -20,11 +21,11 @@ export function resolveVolume(project: ComposeProject, service: Service, wanted:
     (mount) => mount.type === 'bind' && isPath(wanted) && samePath(mount.source, wanted, folders),
   );
   // after a switch the name that stands in the compose file still means the service's data
-  const bySwitch = (project.switched ?? []).flatMap(({ service: name, destination, volume, instead }) =>
-    name === service.name && instead !== undefined && [instead.key, instead.source].includes(wanted)
-      ? service.mounts.filter((mount) => mount.source === volume && mount.destination === destination)
-      : [],
-  );
+  const bySwitch = switchesOf(project, service.name).flatMap(({ destination, volume, instead }) => {
+    const isMeant = wanted === volume || (instead !== undefined && [instead.key, instead.source].includes(wanted));
+    const there = service.mounts.filter((mount) => mount.source !== '' && mount.destination === destination);
+    return isMeant ? there.filter(({ source }) => source === volume || isKnown(project, service.name, source)) : [];
+  });
   // the key comes first: it is what stands in the compose file that the user reads
   const matches = [byKey, byName, byPath, bySwitch].find((mounts) => mounts.length > 0) ?? [];
   const [first] = matches;
@@ -35,6 +36,26 @@ export function resolveVolume(project: ComposeProject, service: Service, wanted:
   }
   const data = service.env.PGDATA;
   return (data && mountHolding(matches, data)?.mount) || first;
+}
+
+function switchesOf({ switches }: ComposeProject, service: string): SwitchedMount[] {
+  return (switches?.switched ?? []).filter((one) => one.service === service);
+}
+
+/** Whether a volume or path is one that the service was on before a switch, so that it may be on it again. */
+function isKnown({ switches }: ComposeProject, service: string, source: string): boolean {
+  const all = [...(switches?.switched ?? []), ...(switches?.earlier ?? []).flatMap(({ mounts }) => mounts)];
+  return all.some((one) => one.service === service && [one.volume, one.instead?.source].includes(source));
+}
+
+/**
+ * What the override file says of a mount of which the service's container says something else: it was made by a plain `docker compose up`, or
+ * a switch was killed in the middle. undefined when they agree, or there is no container.
+ */
+export function strayedFrom(project: ComposeProject, service: Service, mount: Mount): SwitchedMount | undefined {
+  if (service.containers.length === 0) return undefined;
+  const told = switchesOf(project, service.name).find(({ destination }) => destination === mount.destination);
+  return told && told.volume !== mount.source ? told : undefined;
 }
 
 function isPath(text: string): boolean {

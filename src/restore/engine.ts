@@ -143,7 +143,7 @@ export interface Engine {
   probe(
     target: Target,
     options?: { measure?: boolean },
-  ): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[]; old?: OldCluster }>;
+  ): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[]; oldCluster?: OldCluster }>;
   /** Tells what of ODO's is there, and how large it is. */
   status(target: Target): Promise<VolumeStatus>;
   /**

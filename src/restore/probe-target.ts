@@ -16,8 +16,8 @@ export function probeTarget(target: Target, options: { measure?: boolean } = {})
   if (systemIdentifier !== undefined) pgdata.systemIdentifier = systemIdentifier;
   if (pgdata.journalState !== undefined) pgdata.stagedBytes = usedBytes(odoDir) - usedBytes(previousDir(target.pgdata));
   if (options.measure) pgdata.usedBytes = usedBytes(root) - (odoDir.startsWith(root) ? usedBytes(odoDir) : 0);
-  const old = readOldCluster(target.pgdata, pgdata);
-  return { pgdata, ...(old ? { old } : {}), tablespaces: target.tablespaces.map(({ place }) => probePlace(place)) };
+  const oldCluster = readOldCluster(target.pgdata, pgdata);
+  return { pgdata, ...(oldCluster ? { oldCluster } : {}), tablespaces: target.tablespaces.map(({ place }) => probePlace(place)) };
 }
 
 /** undefined when there is no control file, or none that can be read: then nothing is known of the cluster. */

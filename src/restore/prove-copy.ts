@@ -101,7 +101,7 @@ async function lookAtOriginal(original: FoundService, request: CopyRequest, cont
   if (!isThere || !(await inspectImage(docker, request.target.image))) return undefined;
   const engine = await openServiceEngine(original, [{ ...mount, readOnly: true }], { target: request.target }, context, 'status');
   try {
-    return (await engine.probe({ pgdata: place, tablespaces: [] })).old;
+    return (await engine.probe({ pgdata: place, tablespaces: [] })).oldCluster;
   } finally {
     await engine.close();
   }

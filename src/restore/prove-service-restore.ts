@@ -106,7 +106,7 @@ async function proveLater(
   signal: AbortSignal,
 ) {
   return proofs.attempt('later tablespaces', async () => {
-    const old = (await engine?.probe({ pgdata: target.pgdata, tablespaces: [] }))?.old;
+    const old = (await engine?.probe({ pgdata: target.pgdata, tablespaces: [] }))?.oldCluster;
     const isLikely = target.tablespaces.length > 0 || hasOtherMounts(found);
     const { value = [], ...finding } = await findLaterTablespaces({ store: request.store, source, old, isLikely, signal });
     const located = locateLater(found.service, value, target, request.moment !== undefined);

@@ -1,8 +1,9 @@
 import { connectDocker, type DockerEngine } from '../docker/engine.ts';
 import { inspectImage, postgresMajor } from '../docker/image.ts';
+import { overrideFileOf, type SwitchedMount } from '../docker/override-file.ts';
 import { type ComposeProject, loadProject } from '../docker/project.ts';
 import { resolveService, type Service } from '../docker/service.ts';
-import { resolveVolume } from '../docker/volume.ts';
+import { resolveVolume, strayedFrom } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
@@ -19,6 +20,8 @@ export interface FoundService {
   project: ComposeProject;
   service: Service;
   data: DataPlace;
+  /** What the override file says of the data, where the service's container is on something else. */
+  strayed?: SwitchedMount;
 }
 
 /** Checks Docker's side as far as it does not depend on the backup. */
@@ -26,6 +29,7 @@ export async function proveService(
   target: ServiceTarget,
   proofs: Proofs,
   signal: AbortSignal,
+  { mayStray = false }: { mayStray?: boolean } = {},
 ): Promise<FoundService | undefined> {
   const docker = await proofs.attempt('docker', async () => {
     const value = await connectDocker(process.env, signal);
@@ -46,23 +50,39 @@ export async function proveService(
       value: { project, service },
     };
   });
-  const data =
+  const located =
     found &&
     (await proofs.attempt('volume', () => {
-      const value = locateData(found.service, resolveVolume(found.project, found.service, target.volume));
-      return { evidence: `${value.mount.source} at ${value.mount.destination}, data directory ${value.place.root}`, value };
+      const { project, service } = found;
+      const data = locateData(service, resolveVolume(project, service, target.volume));
+      const strayed = strayedFrom(project, service, data.mount);
+      if (strayed && !mayStray) throw astray(found, data, strayed);
+      const evidence = `${data.mount.source} at ${data.mount.destination}, data directory ${data.place.root}`;
+      return { evidence, value: { data, ...(strayed ? { strayed } : {}) } };
     }));
-  return found && data && { docker, ...found, data };
+  return found && located && { docker, ...found, ...located };
+}
+
+/** Which of the two is meant, only the person knows: a plain call of compose may have been a mistake, or the way back. */
+function astray({ project, service }: Pick<FoundService, 'project' | 'service'>, { mount }: DataPlace, told: SwitchedMount) {
+  const flags = project.files.map((file) => `-f ${file}`).join(' ');
+  return new OdoError(
+    'serviceNotFound',
+    `service ${service.name} runs on ${mount.source}, and ${overrideFileOf(project.files)} leads it to ${told.volume}`,
+    {
+      hint: `to stay on ${mount.source}: odo rollback; to go over to ${told.volume}: docker compose ${flags} up -d ${service.name}`,
+    },
+  );
 }
 
 /** The service, for a command that works on what a restore has left; with `alone`, nobody else may use the volume. What does not hold is thrown. */
 export async function demandService(
   target: ServiceTarget,
   { report, signal }: { report: Report; signal: AbortSignal },
-  { alone }: { alone: boolean },
+  { alone, mayStray = false }: { alone: boolean; mayStray?: boolean },
 ): Promise<FoundService> {
   const proofs = createProofs(report, signal);
-  const found = await proveService(target, proofs, signal);
+  const found = await proveService(target, proofs, signal, { mayStray });
   if (found && alone) await proveNobodyElse(found, [found.data.mount], proofs);
   proofs.demandAll();
   if (!found) throw new OdoError('bug', 'a proof failed without an error');

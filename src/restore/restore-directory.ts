@@ -157,7 +157,7 @@ async function withLater(
   { store, moment }: DirectoryRequest,
   source: Source,
   target: Target,
-  { old }: Awaited<ReturnType<Engine['probe']>>,
+  { oldCluster: old }: Awaited<ReturnType<Engine['probe']>>,
   signal: AbortSignal,
 ): Promise<Target> {
   const isLikely = target.tablespaces.length > 0;

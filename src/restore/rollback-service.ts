@@ -5,7 +5,7 @@ import type { TargetProbe } from '../target/probe.ts';
 import { demandService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
-import { ownMounts, switchBack } from './switch-service.ts';
+import { forgetStrayed, ownMounts, switchBack } from './switch-service.ts';
 import { openOnJournal } from './volume-commands.ts';
 
 /** What a rollback did, as plain JSON. */
@@ -29,7 +29,7 @@ export async function rollbackService(
   context: Omit<RunContext, 'confirm'>,
 ): Promise<Rollback> {
   const { report, signal } = context;
-  const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true }));
+  const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true, mayStray: true }));
   const { docker, service, data } = found;
   const result: Rollback = {
     kind: 'rollback',
@@ -50,7 +50,7 @@ export async function rollbackService(
         ),
       );
       result.rolledBack = await inPhase(report, 'swap', () => engine.rollback(place));
-    } else if (ownMounts(found).length > 0) {
+    } else if (!found.strayed && ownMounts(found).length > 0 && pgdata.journalState === undefined) {
       switched = ownMounts(found).find(({ destination }) => destination === data.mount.destination);
     } else if (pgdata.pgVersion === undefined) {
       // Without a data directory a server would begin a new, empty cluster.
@@ -59,10 +59,12 @@ export async function rollbackService(
   } finally {
     await engine.close();
   }
+  // The service stays on what its container says, which the override has to say from now on, too.
+  if (found.strayed) await forgetStrayed(found);
   if (switched) {
-    const how = { target: request.target, stopTimeoutSeconds: request.stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS };
-    await switchBack(found, how, report, signal);
-    return { ...result, volume: switched.instead?.source ?? result.volume, rolledBack: true };
+    const { target, stopTimeoutSeconds } = request;
+    const how = { target, stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS, version: context.version };
+    return { ...result, volume: await switchBack(found, how, report, signal), rolledBack: true };
   }
   // Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data.
   await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));

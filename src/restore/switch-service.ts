@@ -1,16 +1,27 @@
 import path from 'node:path';
 import type { Mount } from '../docker/mount.ts';
-import { demandOverridable, OVERRIDE_NAME, overrideFileOf, type SwitchedMount, writeOverride } from '../docker/override-file.ts';
+import {
+  demandOverridable,
+  OVERRIDE_NAME,
+  overrideFileOf,
+  type SwitchedMount,
+  type Switches,
+  withoutLastSwitch,
+  withSwitch,
+  writeOverride,
+} from '../docker/override-file.ts';
 import { loadProject, recreateService } from '../docker/project.ts';
 import { resolveService } from '../docker/service.ts';
 import { volumeExists } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { withHints } from './failure-hints.ts';
+import { openServiceEngine } from './open-service-engine.ts';
 import type { Finding } from './proofs.ts';
 import type { FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import { seeThroughRecovery, stopContainers } from './service-control.ts';
+import type { Watched } from './watch-recovery.ts';
 
 interface How {
   target: ServiceTarget;
@@ -39,39 +50,102 @@ export async function switchService(
   report: Report,
   signal: AbortSignal,
 ): Promise<number> {
-  const { project, service } = found;
-  const before = project.switched ?? [];
+  const { service } = found;
+  const switches = switchesNow(found);
   const own: SwitchedMount[] = mounts.map(({ source, destination }) => {
-    const instead =
-      before.find((one) => one.service === service.name && one.destination === destination)?.instead ??
-      insteadOf(found, destination);
+    const before = switches.switched.find((one) => one.service === service.name && one.destination === destination);
+    const instead = before ? before.instead : insteadOf(found, destination);
     return { service: service.name, destination, volume: source, ...(instead === undefined ? {} : { instead }) };
   });
-  return goOver(found, [...before.filter((one) => one.service !== service.name), ...own], how, report, signal);
+  return goOver(found, withSwitch(switches, service.name, own), { ...how, atTarget: 'promote' }, report, signal);
 }
 
-/** Takes the service out of the override file again. A volume that is gone is `unsafeTarget`: a server would begin a new cluster in its place. */
-export async function switchBack(found: FoundService, how: How, report: Report, signal: AbortSignal): Promise<void> {
-  const { docker, project, service } = found;
-  const [own, others] = [ownMounts(found), (project.switched ?? []).filter((one) => one.service !== service.name)];
-  for (const { instead } of own) {
-    if (instead?.type !== 'volume' || (await volumeExists(docker, instead.source))) continue;
-    throw new OdoError('unsafeTarget', `volume ${instead.source}, which service ${service.name} had before, is gone`, {
+/**
+ * Takes the last switch of the service back, and no more: to the volumes of the one before, or to what the compose file says. A server that a
+ * restore had left waiting there waits again. Gives the volume, or path, of the data. One that is gone is `unsafeTarget`: a server would begin a
+ * new cluster in its place.
+ */
+export async function switchBack(
+  found: FoundService,
+  how: How & { version: string },
+  report: Report,
+  signal: AbortSignal,
+): Promise<string> {
+  const { docker, project, service, data } = found;
+  const next = withoutLastSwitch(switchesNow(found), service.name);
+  const own = ownMounts(found);
+  const mounts = own.flatMap(({ destination, instead }): Mount[] => {
+    const isMount = instead?.type === 'volume' || instead?.type === 'bind';
+    return instead && isMount
+      ? [{ type: instead.type as Mount['type'], source: instead.source, destination, readOnly: false }]
+      : [];
+  });
+  for (const { type, source } of mounts) {
+    if (type !== 'volume' || (await volumeExists(docker, source))) continue;
+    throw new OdoError('unsafeTarget', `volume ${source}, which service ${service.name} had before, is gone`, {
       hint: `make ${own[0]?.volume} part of the compose file instead, and remove ${overrideFileOf(project.files)}`,
     });
   }
-  await goOver(found, others, how, report, signal);
+  const mount = mounts.find(({ destination }) => destination === data.mount.destination);
+  const waits = mount && (await isWaiting({ ...found, data: { ...data, mount } }, how));
+  await goOver(
+    found,
+    next,
+    { ...how, ...(waits ? { atTarget: 'wait', enough: waits } : { atTarget: 'promote' }) },
+    report,
+    signal,
+  );
+  return mount?.source ?? data.mount.source;
 }
 
-/** What the override file says of the service. */
-export function ownMounts({ project, service }: FoundService): SwitchedMount[] {
-  return (project.switched ?? []).filter((one) => one.service === service.name);
+/** Takes out of the override what the service's container does not follow (any more); the service itself is left as it is. */
+export async function forgetStrayed(found: FoundService): Promise<void> {
+  await writeOverride(found.project.files, switchesNow(found));
+}
+
+/** Whether a restore has left a server waiting on the data of a mount; if so, when one that is started on it has come far enough. */
+async function isWaiting(found: FoundService, { target, version }: How & { version: string }) {
+  const engine = await openServiceEngine(found, [found.data.mount], { target }, { version }, 'status');
+  try {
+    const { pgdata } = await engine.probe({ pgdata: found.data.place, tablespaces: [] });
+    if (pgdata.journalState !== 'swapped' || pgdata.usedSinceSwap || !pgdata.awaitsPromotion) return undefined;
+    // A standby never pauses: it is enough that it answers.
+    const { isStandby = false } = pgdata.awaitsPromotion;
+    return () => isStandby;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Where the last switch has led the service; `instead` is where it was before that one, which may have been another switch. */
+export function ownMounts(found: FoundService): SwitchedMount[] {
+  const { service } = found;
+  const switches = switchesNow(found);
+  const before = withoutLastSwitch(switches, service.name).switched.filter((one) => one.service === service.name);
+  return switches.switched
+    .filter((one) => one.service === service.name)
+    .map((own) => {
+      const earlier = before.find(({ destination }) => destination === own.destination);
+      return earlier ? { ...own, instead: { type: 'volume', source: earlier.volume } } : own;
+    });
+}
+
+/** The switches that led to where the service is now: those that its container does not follow do not count. */
+function switchesNow({ project, service, data, strayed }: FoundService): Switches {
+  let switches = project.switches ?? { switched: [], earlier: [] };
+  if (!strayed) return switches;
+  const leadsElsewhere = () =>
+    switches.switched.some(
+      (one) => one.service === service.name && one.destination === data.mount.destination && one.volume !== data.mount.source,
+    );
+  while (leadsElsewhere()) switches = withoutLastSwitch(switches, service.name);
+  return switches;
 }
 
 async function goOver(
   found: FoundService,
-  switched: readonly SwitchedMount[],
-  how: How,
+  switches: Switches,
+  how: How & Pick<Watched, 'atTarget' | 'enough'>,
   report: Report,
   signal: AbortSignal,
 ): Promise<number> {
@@ -87,15 +161,17 @@ async function goOver(
       how.stopTimeoutSeconds,
       report,
     );
-    await writeOverride(project.files, switched);
+    await writeOverride(project.files, switches);
     const containerId = await inPhase(report, 'start', () => startAnew(found, how.target, signal));
     const address = { docker, containerId, dataDirectory: found.data.place.root, env: service.env };
-    await seeThroughRecovery(address, { stallTimeoutMs: how.stallTimeoutMs, atTarget: 'promote' }, report, signal);
+    const { stallTimeoutMs, atTarget, enough } = how;
+    const watched = { stallTimeoutMs, atTarget, ...(enough ? { enough } : {}) };
+    await seeThroughRecovery(address, watched, report, signal);
     return Math.round(performance.now() - stoppedAt);
   } catch (thrown) {
     const error = asOdoError(thrown, signal);
     try {
-      await writeOverride(project.files, project.switched ?? []);
+      await writeOverride(project.files, project.switches ?? { switched: [], earlier: [] });
       await startAnew(found, how.target, new AbortController().signal);
     } catch (second) {
       throw withHints(error, [`and service ${service.name} could not be brought back: ${asOdoError(second).message}`]);

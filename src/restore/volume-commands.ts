@@ -62,7 +62,7 @@ async function onVolume<T>(
   role: Role,
   work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
 ): Promise<T> {
-  const found = await demandService(target, context, { alone: false });
+  const found = await demandService(target, context, { alone: false, mayStray: role === 'status' });
   const { engine, place } = await openOnJournal(found, target, context.version, role);
   try {
     return await work(engine, place, found);

@@ -7,6 +7,8 @@ import {
   OVERRIDE_NAME,
   readOverride,
   type SwitchedMount,
+  withoutLastSwitch,
+  withSwitch,
   writeOverride,
 } from '../../../src/docker/override-file.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
@@ -18,10 +20,12 @@ const DB: SwitchedMount = {
   instead: { type: 'volume', source: 'shop_db', key: 'db' },
 };
 const TABLESPACE: SwitchedMount = { service: 'db', destination: '/mnt/fast', volume: 'shop-2_16387' };
+const EARLIER = { service: 'db', mounts: [{ ...DB, volume: 'shop-1' }] };
+const NOW = { switched: [DB, TABLESPACE], earlier: [EARLIER] };
 
 describe('the override file', () => {
   it('is what compose merges: volumes by their path in the container, external ones by their real names', () => {
-    const text = formatOverride('compose.yaml', [DB, TABLESPACE]);
+    const text = formatOverride('compose.yaml', { switched: [DB, TABLESPACE], earlier: [] });
     const { services, volumes } = JSON.parse(text.replace(/^#.*$/gm, ''));
     expect(services).toEqual({
       db: {
@@ -41,8 +45,8 @@ describe('the override file', () => {
     const folder = scratchDirectory();
     const files = [path.join(folder, 'compose.yaml'), path.join(folder, 'more.yaml')];
     expect(await readOverride(files)).toBeUndefined();
-    await writeOverride(files, [DB, TABLESPACE]);
-    expect(await readOverride(files)).toEqual([DB, TABLESPACE]);
+    await writeOverride(files, NOW);
+    expect(await readOverride(files)).toEqual(NOW);
     expect(fs.readdirSync(folder)).toEqual([OVERRIDE_NAME]);
     expect(await demandOverridable(files)).toBe(path.join(folder, OVERRIDE_NAME));
 
@@ -50,7 +54,7 @@ describe('the override file', () => {
     expect(await readOverride(other)).toBeUndefined();
     await expect(demandOverridable(other)).rejects.toMatchObject({ code: 'unsafeTarget' });
 
-    await writeOverride(files, []);
+    await writeOverride(files, { switched: [], earlier: [] });
     expect(fs.readdirSync(folder)).toEqual([]);
   });
 
@@ -66,4 +70,24 @@ describe('the override file', () => {
       expect(fs.readFileSync(path.join(folder, OVERRIDE_NAME), 'utf8')).toBe(text);
     },
   );
+
+  it('has no dollar sign that compose would take for a variable', () => {
+    const text = formatOverride('compose.yaml', { switched: [{ ...DB, destination: '/a${b' }], earlier: [EARLIER] });
+    expect(text.replaceAll('$$', '')).not.toContain('$');
+  });
+
+  it('takes switches back one by one', () => {
+    const [first, second] = ['shop-1', 'shop-2'].map((volume): SwitchedMount => ({ ...DB, volume })) as [
+      SwitchedMount,
+      SwitchedMount,
+    ];
+    const ofAnother: SwitchedMount = { ...DB, service: 'other' };
+    const none = { switched: [ofAnother], earlier: [] };
+    const once = withSwitch(none, 'db', [first, TABLESPACE]);
+    const twice = withSwitch(once, 'db', [second]);
+    expect(twice).toEqual({ switched: [ofAnother, second], earlier: [{ service: 'db', mounts: [first, TABLESPACE] }] });
+    expect(withoutLastSwitch(twice, 'db')).toEqual(once);
+    expect(withoutLastSwitch(once, 'db')).toEqual(none);
+    expect(withoutLastSwitch(none, 'db')).toEqual(none);
+  });
 });

@@ -52,12 +52,16 @@ describe('resolveVolume', () => {
     ];
     const now = mount('volume', 'shop-2', '/var/lib/postgresql/data');
     for (const wanted of ['x', 'shop_x', 'shop-2']) {
-      expect(resolveVolume({ ...project, switched }, service([wal, now]), wanted)).toBe(now);
+      expect(resolveVolume({ ...project, switches: { switched, earlier: [] } }, service([wal, now]), wanted)).toBe(now);
     }
     // Not when a plain compose call has taken the service back, nor for another service.
-    expect(() => resolveVolume({ ...project, switched }, service([data]), 'x')).toThrow(/does not mount volume x/);
+    expect(() => resolveVolume({ ...project, switches: { switched, earlier: [] } }, service([data]), 'x')).toThrow(
+      /does not mount volume x/,
+    );
     const ofAnother = switched.map((one) => ({ ...one, service: 'other' }));
-    expect(() => resolveVolume({ ...project, switched: ofAnother }, service([now]), 'x')).toThrow(/does not mount volume x/);
+    expect(() => resolveVolume({ ...project, switches: { switched: ofAnother, earlier: [] } }, service([now]), 'x')).toThrow(
+      /does not mount volume x/,
+    );
   });
 
   it('takes the mount with the data directory of a volume mounted twice', () => {
