@@ -30,7 +30,9 @@ describe('a new volume', () => {
       mountAt: DATA,
       extra: '      - ./start.sh:/etc/start.sh:ro\n    entrypoint: ["sh", "/etc/start.sh"]\n    command: ["postgres"]',
     });
-    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign'].map((name) => `${project.name}-${name}`);
+    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign', 'first', 'second'].map(
+      (name) => `${project.name}-${name}`,
+    );
     fs.writeFileSync(path.join(project.folder, 'start.sh'), START);
     await project.up();
     await project.sql("create table of_the_service as select 'old' as what");
@@ -174,5 +176,35 @@ describe('a new volume', () => {
     expect([fs.existsSync(override()), await isThere(volume), await restoreContainers(volume)]).toEqual([false, true, '']);
     const again = await odo(['rollback', ...names()]);
     expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^nothing to roll back/)]);
+  });
+
+  it('one switch after another is taken back one by one, up to a server that waits, and what a plain compose call did is told', async () => {
+    const [first, second] = ['first', 'second'].map((name) => `${project.name}-${name}`) as [string, string];
+    const rollback = () => mustRun(process.execPath, [ODO, 'rollback', ...names()]);
+    const pausing = ['--target', 'immediate', '--target-action', 'pause'];
+    await odoReceipt(['-u', `s3://${ready.bucket}/backups`, ...names(), ...pausing]);
+    const ofSets = (volume: string) => ['-u', `s3://${ready.bucket}/sets`, ...names(), '-V', volume, '--switch'];
+    await odoReceipt(ofSets(first));
+    await project.sql("create table on_first as select 'weeks of work' as what");
+    const { notes } = await odoReceipt(ofSets(second));
+    expect(notes.join('\n')).toContain(`the old data stays on ${first};`);
+
+    await project.compose('up', '-d', 'db');
+    expect(await mountedNow()).toBe(project.volume);
+    const astray = await odo(['check', '-u', `s3://${ready.bucket}/sets`, ...names()]);
+    expect([astray.code, astray.stderr]).toEqual([21, expect.stringMatching(new RegExp(`leads it to ${second}`))]);
+    const [, command = ''] = /to go over to \S+: (docker compose .*)$/m.exec(astray.stderr) ?? [];
+    await mustRun('sh', ['-c', command]);
+    await answers();
+    expect(await mountedNow()).toBe(second);
+
+    expect(await rollback()).toMatch(new RegExp(`on volume ${first} `));
+    expect([await mountedNow(), await project.sql('select what from on_first')]).toEqual([first, 'weeks of work']);
+    expect(await rollback()).toMatch(new RegExp(`on volume ${project.volume} `));
+    expect([await mountedNow(), await project.sql('select pg_is_in_recovery()')]).toEqual([project.volume, 't']);
+    expect(fs.existsSync(override())).toBe(false);
+    await rollback();
+    await answers();
+    expect(await project.sql('select what from of_the_service')).toBe('old');
   });
 });
