@@ -34,10 +34,12 @@ describe('the place of the data', () => {
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["spread:${DATA}", "spaces:/ts"]
+    profiles: [later]
   narrow:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
-    volumes: ["narrow:${DATA}"]`,
+    volumes: ["narrow:${DATA}"]
+    profiles: [later]`,
       volumes: ['spread', 'spaces', 'narrow', `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`],
     });
     await project.up();
