@@ -58,6 +58,11 @@ export function isOn(value: string | undefined): boolean {
   return /^(on|true|yes|1|t|tr|tru|y|ye)$/i.test(value ?? '');
 }
 
+/** The same for false. */
+export function isOff(value: string | undefined): boolean {
+  return /^(off?|false|fals|fal|fa|f|no|n|0)$/i.test(value ?? '');
+}
+
 function unquote(text: string): string {
   return text.replace(/''|\\([0-7]{1,3}|.)/g, (_whole, escaped: string | undefined) => {
     if (escaped === undefined) return "'";

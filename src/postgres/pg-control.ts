@@ -26,6 +26,9 @@ export interface PgControl {
   /** Where redo begins from that checkpoint. */
   redoLsn: string;
   timeline: number;
+  /** Of a server in archive recovery: up to where it has to replay before its data is consistent, if it is started again. */
+  minRecoveryLsn?: string;
+  minRecoveryTimeline?: number;
   walSegmentSizeBytes: number;
   blockSizeBytes: number;
   /** Blocks in each file of a large relation but the last (RELSEG_SIZE): 131072, which is 1 GiB, unless it was built otherwise. */
@@ -55,6 +58,8 @@ export function parsePgControl(bytes: Uint8Array): PgControl {
 
   const controlVersion = u32(8);
   if (controlVersion < 1201 || controlVersion >= 1900) throw unreadable(`its layout is version ${controlVersion}`);
+  const settingsAt = 180;
+  const minRecovery = lsn(settingsAt - 44);
   const state = STATES[u32(16)];
   if (state === undefined) throw unreadable(`its state is ${u32(16)}`);
 
@@ -66,16 +71,17 @@ export function parsePgControl(bytes: Uint8Array): PgControl {
     checkpointLsn: lsn(32),
     redoLsn: lsn(40),
     timeline: u32(48),
+    ...(minRecovery === '0/0' ? {} : { minRecoveryLsn: minRecovery, minRecoveryTimeline: u32(settingsAt - 36) }),
     walSegmentSizeBytes: u32(228),
     blockSizeBytes: u32(216),
     relationSegmentBlocks: u32(220),
     dataChecksumVersion: u32(252),
     settings: {
-      max_connections: u32(180),
-      max_worker_processes: u32(184),
-      max_wal_senders: u32(188),
-      max_prepared_transactions: u32(192),
-      max_locks_per_transaction: u32(196),
+      max_connections: u32(settingsAt),
+      max_worker_processes: u32(settingsAt + 4),
+      max_wal_senders: u32(settingsAt + 8),
+      max_prepared_transactions: u32(settingsAt + 12),
+      max_locks_per_transaction: u32(settingsAt + 16),
     },
   };
 }

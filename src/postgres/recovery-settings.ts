@@ -8,6 +8,9 @@ export const BLOCK_END = '# <<< odo';
 const ARCHIVE_OFF_COMMENT =
   "# odo: archiving is off so that this restored copy does not write into the original's archive; to turn it on again: ALTER SYSTEM RESET archive_mode, then restart";
 
+const PREPARED_COMMENT =
+  '# odo: transactions are prepared (pg_prepared_xacts), without this the server would not start; when all are ended: ALTER SYSTEM RESET max_prepared_transactions';
+
 /** A setting as postgresql.conf spells it: name, and value without quotes. */
 export type Setting = readonly [name: string, value: string];
 
@@ -119,6 +122,14 @@ export function addBlock(conf: string, settings: Setting[]): string {
   return `${endWithNewline(own)}${[BLOCK_BEGIN, ...lines, BLOCK_END].join('\n')}\n`;
 }
 
+/** Adds settings to the block; where its marks are gone, since the server has written the file anew, they come last. */
+export function addToBlock(conf: string, settings: readonly Setting[]): string {
+  const lines = settings.map(([name, value]) => `${name} = ${quoteValue(value)}\n`).join('');
+  const end = conf.indexOf(BLOCK_END, conf.indexOf(BLOCK_BEGIN));
+  if (!conf.includes(BLOCK_BEGIN) || end < 0) return `${endWithNewline(conf)}${lines}`;
+  return conf.slice(0, end) + lines + conf.slice(end);
+}
+
 /** Takes the block out again; text without one comes back as it is. A block without its end is an error: nothing is guessed. */
 export function removeBlock(conf: string): string {
   const begin = conf.indexOf(BLOCK_BEGIN);
@@ -136,6 +147,16 @@ export function removeBlock(conf: string): string {
 export function blockTurnsArchivingOff(conf: string): boolean {
   const begin = conf.indexOf(BLOCK_BEGIN);
   return begin >= 0 && setsParameter(conf.slice(begin, conf.indexOf(BLOCK_END, begin)), 'archive_mode');
+}
+
+/**
+ * Gives the text without its block what the block raised for prepared transactions: as long as there are any, the server does not start with less.
+ */
+export function keepRoomForPrepared(text: string, withoutBlock: string): string {
+  const begin = text.indexOf(BLOCK_BEGIN);
+  const block = text.slice(begin, text.indexOf(BLOCK_END, begin));
+  const raised = [...block.matchAll(/^max_prepared_transactions = .*$/gm)].at(-1)?.[0];
+  return raised === undefined ? withoutBlock : `${endWithNewline(withoutBlock)}${PREPARED_COMMENT}\n${raised}\n`;
 }
 
 /** Keeps archiving off beyond the recovery. */

@@ -67,6 +67,12 @@ function carryOut(
       return engine.follow(request.job, report, signal);
     case 'recheckPages':
       return engine.recheckPages(request.target, request.suspects);
+    case 'recoveryState':
+      return engine.recoveryState(request.target, request.options);
+    case 'raiseSettings':
+      return engine.raiseSettings(request.target, request.facts);
+    case 'archivingConfigured':
+      return engine.archivingConfigured(request.target, request.facts);
     case 'swap':
       return engine.swap(request.target);
     case 'takeBack':

@@ -6,6 +6,7 @@ import { commandFor, shellWord, withHints } from './failure-hints.ts';
 import type { Source } from './prove-repository.ts';
 import type { MomentReport, Reached } from './receipt.ts';
 import type { ServiceTarget } from './request.ts';
+import type { ServerStatus } from './service-database.ts';
 
 /** What a receipt says of the moment. */
 export function momentReport(moment: Moment, source: Source, outcome: MomentReport['outcome']): MomentReport {
@@ -38,6 +39,23 @@ export function demandReached(moment: Moment, source: Source, reached: Reached):
     `recovery was to stop at ${targetWords(moment)}, and stopped at ${lsn ?? 'an unknown position'}, last commit ${lastCommitTime ?? 'unknown'}`,
     { hint: 'see in the log of the service what promoted it, or which settings it ran with' },
   );
+}
+
+/** Between the end of a record and the beginning of the next there may be a page's header. */
+const BETWEEN_RECORDS_BYTES = 64n;
+
+/**
+ * Whether a paused server can be at its target, as far as positions tell: undefined where they do not. One that has paused before it (somebody
+ * has paused it, or it has too little of a setting) has a state that nobody asked for.
+ */
+export function isAtTarget({ target, exclusive }: Moment, source: Source): (status: ServerStatus) => boolean | undefined {
+  const stop = target.kind === 'lsn' ? target.lsn : source.moment?.stop?.lsn;
+  return ({ replayLsn }) => {
+    if (stop === undefined || replayLsn === undefined) return undefined;
+    const position = parseLsn(replayLsn);
+    const isBehindRecord = !exclusive && (target.kind === 'xid' || target.kind === 'name');
+    return isBehindRecord ? position > parseLsn(stop) : position + BETWEEN_RECORDS_BYTES >= parseLsn(stop);
+  };
 }
 
 /** Puts PostgreSQL's two refusals around targets in words, with what to try next. */

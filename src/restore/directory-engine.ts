@@ -12,6 +12,8 @@ import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { followRound } from './follow-round.ts';
 import { layDownBackup } from './lay-down-backup.ts';
 import { probeTarget } from './probe-target.ts';
+import { archivingConfigured, raiseSettings } from './raise-settings.ts';
+import { readRecoveryState } from './recovery-state.ts';
 import { discardStaging, isOfThisBoot } from './staging.ts';
 import { statusOf } from './status.ts';
 import { recheckPages } from './verify-cluster.ts';
@@ -76,6 +78,12 @@ export function createDirectoryEngine(): Engine {
     swap: (target) => locked(target, () => exchange(target)),
     takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
+    async recoveryState({ pgdata }, options) {
+      const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
+      return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };
+    },
+    raiseSettings: (target, facts) => locked(target, () => raiseSettings(target.pgdata, facts)),
+    archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
     clean: (target) => ending(target, () => clean(target)),
     finish: (options) => ending(options.target, () => finish(options)),

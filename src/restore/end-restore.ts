@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
-import { addArchiveOff, blockTurnsArchivingOff, removeBlock } from '../postgres/recovery-settings.ts';
+import { addArchiveOff, blockTurnsArchivingOff, keepRoomForPrepared, removeBlock } from '../postgres/recovery-settings.ts';
 import { writeFileDurably } from '../target/durable.ts';
 import { isFull, translateFsError } from '../target/fs-errors.ts';
 import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
@@ -124,7 +124,8 @@ export function finish(options: FinishOptions): void {
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (!keep && journal) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
   if (options.settings !== 'leave') {
-    takeOutSettings(pgdata, options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured');
+    const archiving = options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured';
+    takeOutSettings(pgdata, archiving, options.hasPrepared);
     fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }
@@ -138,12 +139,19 @@ export function finish(options: FinishOptions): void {
   fs.rmSync(path.join(pgdata.odoDir, 'journal.json'), { force: true });
 }
 
-function takeOutSettings(pgdata: Place, archiving: 'off' | 'as-configured' | 'as-in-recovery'): void {
+/** @param hasPrepared transactions are prepared; those that were written down are seen by themselves */
+function takeOutSettings(pgdata: Place, archiving: 'off' | 'as-configured' | 'as-in-recovery', hasPrepared = false): void {
   const file = path.join(pgdata.root, 'postgresql.auto.conf');
   const stat = fs.statSync(file);
   const text = fs.readFileSync(file, 'utf8');
-  const own = removeBlock(text);
-  if (own === text) return;
+  const bare = removeBlock(text);
+  if (bare === text) return;
+  const own = hasPrepared || arePrepared(pgdata) ? keepRoomForPrepared(text, bare) : bare;
   const keepOff = archiving === 'off' || (archiving === 'as-in-recovery' && blockTurnsArchivingOff(text));
   writeFileDurably(file, keepOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+}
+
+function arePrepared({ root }: Place): boolean {
+  const directory = path.join(root, 'pg_twophase');
+  return fs.existsSync(directory) && fs.readdirSync(directory).length > 0;
 }

@@ -2,6 +2,7 @@ import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
 import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import type { TooLow } from '../postgres/required-settings.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
 import type { StoreConfig } from '../store/open.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
@@ -11,6 +12,7 @@ import type { TargetProbe } from '../target/probe.ts';
 import type { TopUp } from '../wal/top-up-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { OldCluster } from './old-cluster.ts';
+import type { RecoveryState } from './recovery-state.ts';
 import type { VolumeStatus } from './status.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 
@@ -126,12 +128,17 @@ export interface FollowRound extends TopUp {
   readBytes: number;
 }
 
+/** Of the server that recovers: what its files alone do not say of its settings. */
+export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<LayDownJob, 'configElsewhere'>;
+
 export interface FinishOptions {
   target: Target;
   /** Keep the old content in `previous`. */
   keepPrevious: boolean;
   /** What becomes of ODO's settings in postgresql.auto.conf. leave: they stay (nobody saw the promotion yet). */
   settings: 'leave' | 'remove' | 'remove-but-keep-archiving-off';
+  /** Transactions are prepared: what was raised for them stays. */
+  hasPrepared?: boolean;
 }
 
 /**
@@ -171,6 +178,15 @@ export interface Engine {
   takeBack(target: Target): Promise<boolean>;
   /** Puts the old content back. False when there was nothing to put back. */
   rollback(target: Target): Promise<boolean>;
+  /** How the recovery of the server in place stands, from its files; `log` also reads the log that it writes there. Changes nothing. */
+  recoveryState(target: Target, options?: { log?: boolean }): Promise<RecoveryState>;
+  /**
+   * Raises, for the time of the recovery, what the WAL that was replayed so far demands more of than the server in place has; they are in force from
+   * its next start on. Gives what was raised. A command line that grants less is `serviceNotFound`.
+   */
+  raiseSettings(target: Target, facts: RaiseFacts): Promise<TooLow[]>;
+  /** Whether the configuration files in place turn archiving on, ODO's own settings left out; undefined when not all of them can be seen. */
+  archivingConfigured(target: Target, facts: RaiseFacts): Promise<boolean | undefined>;
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
   recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
   /** Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered. */

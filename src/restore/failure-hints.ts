@@ -45,6 +45,14 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
   ]);
 }
 
+/** What a receipt says of a server that could not be asked. */
+export function unaskedNotes(words: string, waits: boolean): string[] {
+  const reached = waits ? 'that it waits where it is to wait' : 'that it has recovered and was promoted';
+  return [
+    `the server answers ODO nothing (${words.replaceAll('\n', ' ')}): ${reached} was read from its files and its log; the time of the last commit, and whether text sorts as on the original, could not be asked`,
+  ];
+}
+
 export function commandFor(name: 'rollback' | 'clean' | 'promote' | 'follow', request: { target: ServiceTarget }): string {
   const { volume, service, composeFiles, projectName, namedImage } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];

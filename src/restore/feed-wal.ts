@@ -34,6 +34,8 @@ export interface Feeding {
   readonly over: Promise<void>;
   /** The reason, once it has failed. */
   failure(): unknown;
+  /** The last segment that the server has taken. */
+  lastTaken(): string | undefined;
   stop(): Promise<void>;
   total(): FedWal;
 }
@@ -80,6 +82,7 @@ export function startFeeding(
     },
     over: feeder.over,
     failure: () => failure,
+    lastTaken: feeder.lastTaken,
     async stop() {
       await feeder.stop();
       store.close();

@@ -3,7 +3,7 @@ import type { EffectiveSettings } from '../postgres/configuration-file.ts';
 import { findMapsWithoutPostgres } from '../postgres/ident-map.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
 import { quoteValue, type Setting } from '../postgres/recovery-settings.ts';
-import { findTooLow } from '../postgres/required-settings.ts';
+import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
 import { findUnfitSettings, type ServerFacts, type UnfitSetting } from '../postgres/unfit-settings.ts';
 
 /** The lines between which the settings stand that took the place of unfit ones. Unlike those of recovery they stay: the server has to start again without ODO. */
@@ -40,13 +40,7 @@ export function fitConfiguration(
   const unfit = keepSettings ? [] : findUnfitSettings(effective.settings, facts).filter(({ name }) => !own.has(name));
   const inForce = new Map([...effective.settings, ...Object.entries(facts.commandLine)]);
   const tooLow = findTooLow(needed, { ...effective, settings: inForce });
-  const beaten = tooLow.filter(({ name }) => name in facts.commandLine);
-  if (beaten.length > 0) {
-    const wanted = beaten.map((one) => `${one.name}=${one.has} where the backup needs ${one.needed}`).join(', ');
-    throw new OdoError('serviceNotFound', `the service's command line sets ${wanted}: its server would refuse to recover`, {
-      hint: 'raise it in the compose file; after the restore it may be lowered again',
-    });
-  }
+  refuseBeaten(tooLow, facts);
   return {
     unfit,
     raised: tooLow.map(({ name, needed: value }) => [name, String(value)]),
@@ -60,6 +54,16 @@ export function fitConfiguration(
         ),
     ],
   };
+}
+
+/** What the command line says, no file can raise: `serviceNotFound`. */
+export function refuseBeaten(tooLow: readonly TooLow[], { commandLine }: Pick<ServerFacts, 'commandLine'>): void {
+  const beaten = tooLow.filter(({ name }) => name in commandLine);
+  if (beaten.length === 0) return;
+  const wanted = beaten.map((one) => `${one.name}=${one.has} where the backup needs ${one.needed}`).join(', ');
+  throw new OdoError('serviceNotFound', `the service's command line sets ${wanted}: its server would refuse to recover`, {
+    hint: 'raise it in the compose file; after the restore it may be lowered again',
+  });
 }
 
 /** Appends the settings to postgresql.auto.conf's text, each with what it takes the place of. */

@@ -8,10 +8,11 @@ import type { AwaitedPromotion } from '../target/journal.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { checkCollations } from './check-collations.ts';
 import type { Target } from './engine.ts';
-import { withLeftovers } from './failure-hints.ts';
+import { unaskedNotes, withLeftovers } from './failure-hints.ts';
 import { isFollowed } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
+import { openRecoveringVolume } from './recovering-volume.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
@@ -56,11 +57,12 @@ export async function promoteService(
     const options = {
       stallTimeoutMs: request.stallTimeoutMs,
       atTarget: awaited.isStandby ? ('end' as const) : ('resume' as const),
+      volume: openRecoveringVolume((step) => step(engine), place, found.service),
     };
-    const { reached } = await seeThroughRecovery(address, options, report, signal);
+    const { reached, unasked } = await seeThroughRecovery(address, options, report, signal);
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
-    const { notes: collations } = await checkCollations(steady, report);
+    const collations = unasked === undefined ? (await checkCollations(steady, report)).notes : unaskedNotes(unasked, false);
     const finish = async () => {
       if (followed) {
         await engine.close();
@@ -68,7 +70,8 @@ export async function promoteService(
         engine = (await openOnJournal(found, request.target, context.version)).engine;
       }
       const { keepPrevious } = awaited;
-      return cleanUp(engine, { target: targetOf(place, pgdata), archiving: awaited, keepPrevious }, steady, report);
+      const { service } = found;
+      return cleanUp(engine, { target: targetOf(place, pgdata), archiving: awaited, keepPrevious, service }, steady, report);
     };
     const notes = await finish().catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);

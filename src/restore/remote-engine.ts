@@ -5,6 +5,7 @@ import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
 import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Target } from './engine.ts';
+import type { RecoveryState } from './recovery-state.ts';
 import { supplyKeys } from './renew-keys.ts';
 import type { VolumeStatus } from './status.ts';
 
@@ -104,6 +105,16 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     async recheckPages(target, suspects) {
       await call({ do: 'recheckPages', target, suspects });
+    },
+    async recoveryState(target, options) {
+      const request = { do: 'recoveryState', target } as const;
+      return (await call(options ? { ...request, options } : request)) as RecoveryState;
+    },
+    async raiseSettings(target, facts) {
+      return (await call({ do: 'raiseSettings', target, facts })) as Awaited<ReturnType<Engine['raiseSettings']>>;
+    },
+    async archivingConfigured(target, facts) {
+      return ((await call({ do: 'archivingConfigured', target, facts })) as boolean | null) ?? undefined;
     },
     async clean(target) {
       await call({ do: 'clean', target });

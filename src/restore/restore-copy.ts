@@ -11,13 +11,14 @@ import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
-import { commandFor, isResumable, withHints, withKeptStaging } from './failure-hints.ts';
+import { commandFor, isResumable, unaskedNotes, withHints, withKeptStaging } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
+import { openRecoveringVolume } from './recovering-volume.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { CopyRequest } from './request.ts';
@@ -165,20 +166,27 @@ async function bringUpCopy(run: Run) {
   const { request, proven, report, signal } = run;
   const laidDown = await fillVolumes(run);
   const address = await inPhase(report, 'start', () => startServer(run));
-  const { database, reached } = await seeThroughRecovery(
+  const { database, reached, unasked } = await seeThroughRecovery(
     address,
-    { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'promote' },
+    {
+      stallTimeoutMs: request.stallTimeoutMs,
+      atTarget: 'promote',
+      volume: openRecoveringVolume((step) => step(engineOf(run)), proven.target, proven.found.service),
+    },
     tellLag(report, wayToReplay(proven.source)),
     signal,
   );
   if (request.moment) demandReached(request.moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
-  const collations = await checkCollations(database, report);
+  const unaskedWords = unasked === undefined ? [] : unaskedNotes(unasked, false);
+  const collations =
+    unasked === undefined ? await checkCollations(database, report) : { haveChanged: false, notes: unaskedWords };
   const checked = [...laidDown.overridden, ...collations.notes, ...(await checkCopy(run, laidDown, database, collations))];
   signal.throwIfAborted();
   const { target } = proven;
   const archiving = archivingOf(proven.configuration);
-  const configured = await cleanUp(engineOf(run), { target, archiving, keepPrevious: false }, database, report);
+  const { service } = proven.found;
+  const configured = await cleanUp(engineOf(run), { target, archiving, keepPrevious: false, service }, database, report);
   // Of archiving nothing is to be said: a temporary server cannot be brought to it.
   return { laidDown, address, reached, notes: request.copy.kind === 'temporary' ? checked : [...checked, ...configured] };
 }
@@ -224,7 +232,9 @@ async function startServer(run: Run): Promise<DatabaseAddress> {
     labels: labelsOf(run),
     ...(copy.kind === 'temporary' ? { port: copy.port } : {}),
   });
-  return { docker, containerId: run.serverId, dataDirectory: data.place.root, env: { POSTGRES_USER: role }, osUser };
+  const { POSTGRES_PASSWORD = '' } = service.env;
+  const env = { POSTGRES_USER: role, POSTGRES_PASSWORD };
+  return { docker, containerId: run.serverId, dataDirectory: data.place.root, env, osUser };
 }
 
 async function checkCopy(

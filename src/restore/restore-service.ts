@@ -2,11 +2,11 @@ import { createVolume } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
-import { demandReached, explainTarget, momentReport, waitingNotes } from './at-target.ts';
+import { demandReached, explainTarget, isAtTarget, momentReport, waitingNotes } from './at-target.ts';
 import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
-import { withLeftovers, withWayBack } from './failure-hints.ts';
+import { unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
 import { isFed } from './feed-wal.ts';
 import { followFeeding } from './follow-feeding.ts';
 import { makeJob } from './lay-down-job.ts';
@@ -17,6 +17,7 @@ import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
+import { openRecoveringVolume } from './recovering-volume.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { ServiceRequest } from './request.ts';
@@ -101,14 +102,17 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     }
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
-    const finish: Engine['finish'] = (options) => onEngine(run, (engine) => engine.finish(options));
+    const finishing: Pick<Engine, 'finish' | 'archivingConfigured'> = {
+      finish: (options) => onEngine(run, (engine) => engine.finish(options)),
+      archivingConfigured: (...asked) => onEngine(run, (engine) => engine.archivingConfigured(...asked)),
+    };
     const { scripts } = proven;
     const archiving = archivingOf(proven.configuration);
-    const notes = await cleanUp({ finish }, { target, archiving, keepPrevious: request.keepPrevious }, steady, report).catch(
-      (thrown: unknown) => {
-        throw withLeftovers(asOdoError(thrown), request);
-      },
-    );
+    const options = { target, archiving, keepPrevious: request.keepPrevious, service: found.service };
+    const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {
+      throw withLeftovers(asOdoError(thrown), request);
+    });
+    if (restored.unasked !== undefined && request.verify === 'full') throw uncheckedByServer(restored.unasked);
     await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
     return {
       ...receipt,
@@ -160,11 +164,13 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   const options = {
     stallTimeoutMs,
     atTarget: isToWait ? ('wait' as const) : ('promote' as const),
+    volume: openRecoveringVolume((step) => onEngine(run, step), proven.target, proven.found.service),
     ...(request.standby ? { enough: hasCaughtUp(proven.source.wal) } : {}),
+    ...(moment ? { isAtTarget: isAtTarget(moment, proven.source) } : {}),
   };
   const recover = (until: AbortSignal) => bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), until);
   const restored = await (run.feeding?.during(signal, recover) ?? recover(signal));
-  const { address, database, waits } = restored;
+  const { address, database, waits, unasked } = restored;
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
   // A server in recovery does not say on which timeline it is.
   const timeline = waits ? (proven.source.moment?.timeline ?? lastTimeline(proven.source)) : undefined;
@@ -172,13 +178,24 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   if (moment) demandReached(moment, proven.source, reached);
   else demandReplayedToEnd(proven.source.wal, reached);
   // Of a server that waits it is asked when it is promoted.
-  const collations = waits ? undefined : await checkCollations(database, report);
-  const checked = [...(collations?.notes ?? []), ...(await checkRestored(run, laidDown, collations && { database, collations }))];
+  const collations = waits || unasked !== undefined ? undefined : await checkCollations(database, report);
+  const checked = [
+    ...(unasked === undefined ? [] : unaskedNotes(unasked, waits)),
+    ...(collations?.notes ?? []),
+    ...(await checkRestored(run, laidDown, collations && { database, collations })),
+  ];
   signal.throwIfAborted();
   if (waits && moment?.action === 'shutdown') await stopService(run);
   if (moment && isToWait && !waits)
     checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
-  return { address, reached, downtimeMs, checked, waits };
+  return { address, reached, downtimeMs, checked, waits, unasked };
+}
+
+/** The restore is good, but not all that was asked for has been done. */
+function uncheckedByServer(unasked: string): OdoError {
+  return new OdoError('promotionNotSeen', `pg_amcheck, which --verify full asks for, could not log in: ${unasked}`, {
+    hint: 'the restore itself has succeeded, the server was promoted, and the pages that were suspect are right; run pg_amcheck --all by hand',
+  });
 }
 
 /** With verify full: what can only be judged after recovery. Gives notes. */
@@ -191,8 +208,8 @@ async function checkRestored(
   return inPhase(run.report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];
     await onEngine(run, (engine) => engine.recheckPages(run.proven.target, suspects));
-    // It needs an extension, which a server in recovery cannot get.
-    if (!promoted) return ['pg_amcheck is left out, since the server waits in recovery'];
+    // It needs an extension, which a server in recovery cannot get, and a login.
+    if (!promoted) return ['pg_amcheck is left out, since the server waits in recovery or turns ODO down'];
     const note = await runAmcheck(promoted.database, promoted.collations);
     return note === undefined ? [] : [note];
   });

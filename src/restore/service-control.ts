@@ -1,12 +1,15 @@
 import { containerState, startContainer, stopContainer } from '../docker/container.ts';
 import { startService } from '../docker/project.ts';
-import { resolveService, type ServiceContainer } from '../docker/service.ts';
-import { OdoError } from '../errors.ts';
+import { resolveService, type Service, type ServiceContainer } from '../docker/service.ts';
+import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
+import { askPrepared, preparedNotes } from './prepared-transactions.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
+import { openRecoveringServer } from './recovering-server.ts';
+import { raiseFactsOf } from './recovering-volume.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { type Watched, watchRecovery } from './watch-recovery.ts';
 
@@ -25,13 +28,21 @@ export async function stopContainers(
   );
 }
 
+/** How a server is followed. */
+export type WatchOptions = Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough' | 'isAtTarget' | 'volume'>;
+
+/** What came of a recovery. */
+export interface SeenThrough {
+  database: ServiceDatabase;
+  reached: Reached;
+  /** The server stays in recovery. */
+  waits: boolean;
+  /** Why the server itself could not be asked, in its own words: its files told. */
+  unasked?: string;
+}
+
 /** Starts the service on its new data and sees it through recovery, to its promotion unless it is to wait at its target. */
-export async function bringUp(
-  found: FoundService,
-  options: Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough'>,
-  report: Report,
-  signal: AbortSignal,
-) {
+export async function bringUp(found: FoundService, options: WatchOptions, report: Report, signal: AbortSignal) {
   const { docker, project, data } = found;
   const containerId = await inPhase(report, 'start', () => startOn(found, signal));
   const service = await resolveService(docker, project, found.service.name);
@@ -42,30 +53,33 @@ export async function bringUp(
 /** Follows a started server through recovery, wherever it runs. */
 export async function seeThroughRecovery(
   address: DatabaseAddress,
-  options: Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough'>,
+  options: WatchOptions,
   report: Report,
   signal: AbortSignal,
-): Promise<{ database: ServiceDatabase; reached: Reached; waits: boolean }> {
+): Promise<SeenThrough> {
   const { docker, containerId } = address;
   const database = openServiceDatabase(address, signal);
   const status = await inPhase(report, 'recover', () =>
-    watchRecovery({ docker, containerId, database, ...options }, report, signal),
+    watchRecovery({ server: openRecoveringServer(docker, containerId, report), database, ...options }, report, signal),
   );
   const reached: Reached = {
     timeline: status.timeline ?? 0,
     ...(status.replayLsn === undefined ? {} : { lsn: status.replayLsn }),
     ...(status.lastCommitTime === undefined ? {} : { lastCommitTime: status.lastCommitTime }),
   };
-  return { database, reached, waits: status.inRecovery };
+  const { inRecovery: waits, unasked } = status;
+  return { database, reached, waits, ...(unasked === undefined ? {} : { unasked }) };
 }
 
 /** Starts the service's containers as they were made, or lets compose make one. Gives the container that holds the server. */
 async function startOn({ docker, project, service }: FoundService, signal: AbortSignal): Promise<string> {
-  for (const { id, name } of service.containers) {
+  // As they are now: compose may have made them anew while the backup was laid down.
+  const { containers } = await resolveService(docker, project, service.name);
+  for (const { id, name } of containers) {
     if ((await containerState(docker, id)).running) throw startedMeanwhile(name);
     await startContainer(docker, id);
   }
-  if (service.containers.length === 0) await startService(docker, project, service.name, signal);
+  if (containers.length === 0) await startService(docker, project, service.name, signal);
   const [first] = (await resolveService(docker, project, service.name)).containers;
   if (!first) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);
   return first.id;
@@ -78,28 +92,46 @@ function startedMeanwhile(name: string): OdoError {
   });
 }
 
-/** Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know. */
+/**
+ * Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know. Nothing of it needs an answer of
+ * the server: where it gives none, its files tell, and what they do not tell is taken for the more careful.
+ */
 export async function cleanUp(
-  engine: Pick<Engine, 'finish'>,
-  options: { target: Target; archiving: Archiving; keepPrevious: boolean },
-  database: ServiceDatabase,
+  engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
+  options: { target: Target; archiving: Archiving; keepPrevious: boolean; service: Pick<Service, 'commandArgs'> },
+  database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
     const { archiving, target, keepPrevious } = options;
     const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
-    const configured = await database.archivingConfigured();
+    const configured = await database
+      .archivingConfigured()
+      .catch(() => engine.archivingConfigured(target, raiseFactsOf(options.service)))
+      .then((told) => told ?? true);
+    const prepared = (await askPrepared(database)) ?? [];
     const keepOff = !ownWord && !keepArchiving && configured;
-    await engine.finish({ target, keepPrevious, settings: keepOff ? 'remove-but-keep-archiving-off' : 'remove' });
-    await database.reload();
-    if (keepArchiving) {
-      if (!configured) return [];
-      return ["archiving is on, as --archive-mode keep says: see that archive_command does not lead into the original's archive"];
-    }
-    if (!keepOff && !ownWord) return [];
-    const how = ownWord
-      ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'
-      : 'to turn it on: ALTER SYSTEM RESET archive_mode, then restart the service';
-    return [`archiving is off, so that the restored copy does not write into the original's archive; ${how}`];
+    const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
+    await engine.finish({ target, keepPrevious, settings, ...(prepared.length > 0 ? { hasPrepared: true } : {}) });
+    const untold = await database.reload().then(
+      () => [],
+      (error: unknown) => [
+        `the server still has the settings of its recovery until it is started again, since it could not be told: ${asOdoError(error).message}`,
+      ],
+    );
+    return [...preparedNotes(prepared), ...untold, ...archivingNotes({ configured, keepOff, ownWord, keepArchiving })];
   });
+}
+
+function archivingNotes(found: { configured: boolean; keepOff: boolean; ownWord: boolean; keepArchiving: boolean }): string[] {
+  const { configured, keepOff, ownWord, keepArchiving } = found;
+  if (keepArchiving) {
+    if (!configured) return [];
+    return ["archiving is on, as --archive-mode keep says: see that archive_command does not lead into the original's archive"];
+  }
+  if (!keepOff && !ownWord) return [];
+  const how = ownWord
+    ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'
+    : 'to turn it on: ALTER SYSTEM RESET archive_mode, then restart the service';
+  return [`archiving is off, so that the restored copy does not write into the original's archive; ${how}`];
 }

@@ -1,6 +1,7 @@
 import { execIn } from '../docker/container.ts';
 import type { DockerEngine } from '../docker/engine.ts';
 import { OdoError } from '../errors.ts';
+import { NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from './client-session.ts';
 
 const EXEC_TIMEOUT_MS = 20_000;
 
@@ -16,7 +17,7 @@ export interface ServerStatus {
   timeline?: number;
 }
 
-/** Answer to a question that the server may not be ready for. */
+/** Answer to a question. refused: the server (or the image, for want of psql) turns ODO down, and waiting would not change that */
 export type Answer<T> = { ready: true; value: T } | { ready: false; reason: string; refused: boolean };
 
 /** How a program in the container ended. */
@@ -26,47 +27,47 @@ export interface ProgramOutcome {
   stderr: string;
 }
 
-/** The database of a service's container, asked locally as the postgres user, so that no password is needed. */
+/** The database of a service's container, asked locally as the postgres user. */
 export interface ServiceDatabase {
   status(): Promise<Answer<ServerStatus>>;
-  /** Asks a server that waits in recovery to end it; comes back at once. */
+  /** Asks a server that waits in recovery to end it; comes back at once. One that turns ODO's login down is told by a signal. */
   promote(): Promise<void>;
   /** Lets a server that has paused in recovery go on; at its target that ends recovery. */
   resume(): Promise<void>;
   /** Whether a configuration file (not our own block) turns archiving on. */
   archivingConfigured(): Promise<boolean>;
-  /** Rows of a query, as text; in the database that answered so far unless one is named. */
+  /** Rows of a query, as text; in the database that answered so far unless one is named. `promotionNotSeen` when there is no answer. */
   query(sql: string, database?: string): Promise<string[][]>;
   /** Runs one of PostgreSQL's client programs (a plain word) in the container, connected to the server; undefined when the image lacks it. */
   runClient(program: string, args: readonly string[], timeoutMs: number): Promise<ProgramOutcome | undefined>;
   /** Feeds a script to a psql session that stops at the first error. Its output is dropped; its errors name `<stdin>` and the line. */
   runScript(script: string): Promise<ProgramOutcome>;
-  /** Makes the server read its configuration files again. */
+  /** Makes the server read its configuration files again; no login is needed for it. */
   reload(): Promise<void>;
+  /** How the container's processes stand, for serverWork(); undefined when that cannot be read. */
+  processes(): Promise<string | undefined>;
 }
 
 const STATUS_SQL = `select pg_is_in_recovery(),
   case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end,
   pg_last_wal_replay_lsn(),
   to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-  case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end`;
+  case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end,
+  current_setting('server_version_num')::int / 10000`;
 
-/** Where the server listens. */
-interface Socket {
-  directory: string;
-  port: string;
-}
+/** Gives a line for each process: what stat says of it, a bar, and its command line. */
+const PROCESSES =
+  'for d in /proc/[0-9]*; do c= s=; { read -r c <"$d/cmdline"; read -r s <"$d/stat"; } 2>/dev/null; echo "$s|$c"; done';
 
-function addressOf({ directory, port }: Socket, role: string): string[] {
-  return [...(directory === '' ? [] : ['-h', directory]), '-p', port, '-U', role, '-w'];
-}
+/** $1 is the data directory, $2 the signal, $3 a file to make first, if any. */
+const SIGNAL_SERVER = 'read -r pid <"$1/postmaster.pid" && { [ -z "$3" ] || : >"$1/$3"; } && kill -s "$2" "$pid"';
 
 export interface DatabaseAddress {
   docker: DockerEngine;
   containerId: string;
   /** The data directory, as the server sees it. */
   dataDirectory: string;
-  /** The container's environment: it may name the superuser. */
+  /** The container's environment: it may name the superuser and its password. */
   env: Readonly<Record<string, string>>;
   /** The user of the container to ask as; by default `postgres`. */
   osUser?: string;
@@ -78,13 +79,20 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
   const logins = roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
   let osUser: string | undefined = address.osUser ?? 'postgres';
   let login = logins[0] as { role: string; database: string };
+  let major: number | undefined;
 
   async function run(argv: string[], timeoutMs: number | undefined = EXEC_TIMEOUT_MS, input?: string) {
     const options = {
       ...(timeoutMs === Infinity ? {} : { timeoutMs }),
       ...(input === undefined ? {} : { input }),
       signal,
-      env: { PGCONNECT_TIMEOUT: '5', PGAPPNAME: 'odo' },
+      env: {
+        PGCONNECT_TIMEOUT: '5',
+        PGAPPNAME: 'odo',
+        PGOPTIONS: sessionOptions(major),
+        // By environment, since anybody on the machine may read arguments.
+        ...(env.POSTGRES_PASSWORD ? { PGPASSWORD: env.POSTGRES_PASSWORD } : {}),
+      },
     };
     try {
       return await execIn(docker, containerId, argv, osUser === undefined ? options : { ...options, user: osUser });
@@ -97,36 +105,29 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     }
   }
 
-  /** The server writes down where it listens; nothing is assumed of port or socket directory. */
-  async function socket(): Promise<Socket | undefined> {
-    const { exitCode, stdout } = await run(['cat', `${dataDirectory}/postmaster.pid`]);
-    if (exitCode !== 0) return undefined;
-    const [, , , port = '5432', directory = ''] = stdout.split('\n');
-    return { directory: directory.trim(), port: port.trim() };
+  /** Finds the server by its own postmaster.pid, and runs the program, in one call of the engine. */
+  function client(program: string, role: string, args: readonly string[], timeoutMs?: number, input?: string) {
+    const argv = ['sh', '-c', RUN_CLIENT, 'sh', `${dataDirectory}/postmaster.pid`, program, '-U', role, '-w', ...args];
+    return run(argv, timeoutMs, input);
   }
 
   async function ask(sql: string, database?: string): Promise<Answer<string[][]>> {
-    const where = await socket();
-    if (!where) return { ready: false, reason: 'the server has not written its postmaster.pid yet', refused: false };
     let reason = '';
     for (const candidate of [login, ...logins.filter((other) => other !== login)]) {
-      const address = [...addressOf(where, candidate.role), '-d', database ?? candidate.database];
-      const argv = ['psql', '-XAtq', '-F', '\t', ...address, '-c', sql];
-      const { exitCode, stdout, stderr } = await run(argv);
+      const args = ['-XAtq', '-F', '\t', '-d', database ?? candidate.database, '-c', sql];
+      const { exitCode, stdout, stderr } = await client('psql', candidate.role, args);
       if (exitCode === 0) {
         login = candidate;
-        return {
-          ready: true,
-          value: stdout
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => line.split('\t')),
-        };
+        const rows = stdout.split('\n').filter(Boolean);
+        return { ready: true, value: rows.map((line) => line.split('\t')) };
       }
+      if (exitCode === NO_SERVER)
+        return { ready: false, reason: 'the server has not written its postmaster.pid yet', refused: false };
+      if (exitCode === NO_PROGRAM) return { ready: false, reason: 'the image has no psql', refused: true };
       reason = stderr.trim() || stdout.trim() || `psql ended with status ${exitCode}`;
-      if (!isRefusal(reason)) break;
+      if (!isRefusal(reason)) return { ready: false, reason, refused: false };
     }
-    return { ready: false, reason, refused: isRefusal(reason) };
+    return { ready: false, reason, refused: true };
   }
 
   async function mustAsk(sql: string, database?: string): Promise<string[][]> {
@@ -143,11 +144,25 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     });
   }
 
+  /** As the server's own user, or else as root: whoever may. */
+  async function tellServer(name: 'HUP' | 'USR1', file = ''): Promise<void> {
+    const argv = ['sh', '-c', SIGNAL_SERVER, 'sh', dataDirectory, name, file];
+    let outcome = await run(argv);
+    if (outcome.exitCode !== 0) {
+      outcome = await execIn(docker, containerId, argv, { user: '0', timeoutMs: EXEC_TIMEOUT_MS, signal });
+    }
+    if (outcome.exitCode === 0) return;
+    throw new OdoError('promotionNotSeen', `the restored server could not be told: ${outcome.stderr.trim()}`, {
+      hint: "look at the service's log",
+    });
+  }
+
   return {
     async status() {
       const answer = await ask(STATUS_SQL);
       if (!answer.ready) return answer;
-      const [inRecovery, paused, lsn, time, timeline] = answer.value[0] ?? [];
+      const [inRecovery, paused, lsn, time, timeline, version] = answer.value[0] ?? [];
+      if (version) major = Number(version);
       return {
         ready: true,
         value: {
@@ -160,7 +175,9 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
       };
     },
     async promote() {
-      await mustAsk('select pg_promote(false)');
+      const answer = await ask('select pg_promote(false)');
+      // What pg_ctl promote does.
+      if (!answer.ready) await tellServer('USR1', 'promote');
     },
     async resume() {
       // One that is promoted meanwhile would call it an error.
@@ -174,26 +191,28 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     },
     query: mustAsk,
     async runClient(program, args, timeoutMs) {
-      const where = await socket();
-      if (!where || (await run(['sh', '-c', `command -v ${program}`])).exitCode !== 0) return undefined;
-      return run([program, ...addressOf(where, login.role), ...args], timeoutMs);
+      const outcome = await client(program, login.role, args, timeoutMs);
+      return outcome.exitCode === NO_SERVER || outcome.exitCode === NO_PROGRAM ? undefined : outcome;
     },
     async runScript(script) {
-      const where = await socket();
-      if (!where)
-        throw new OdoError('promotionNotSeen', 'the restored server does not run any more', { hint: 'look at its log' });
-      const options = ['-X', '-q', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', ...addressOf(where, login.role)];
-      return run(['psql', ...options, '-d', login.database, '-f', '-'], Infinity, script);
+      const options = ['-X', '-q', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', login.database, '-f', '-'];
+      const outcome = await client('psql', login.role, options, Infinity, script);
+      if (outcome.exitCode !== NO_SERVER) return outcome;
+      throw new OdoError('promotionNotSeen', 'the restored server does not run any more', { hint: 'look at its log' });
     },
-    async reload() {
-      await mustAsk('select pg_reload_conf()');
+    reload: () => tellServer('HUP'),
+    async processes() {
+      const { exitCode, stdout } = await run(['sh', '-c', PROCESSES]);
+      return exitCode === 0 ? stdout : undefined;
     },
   };
 }
 
+/** What will be otherwise in a moment. All else that a server says to a login is its last word. */
+const PASSING = /the database system is |too many clients|connection slots|terminating connection/i;
+
 /** The server is up and turns this login down; waiting would not help, another login may. */
 function isRefusal(stderr: string): boolean {
-  return /authentication failed|no pg_hba\.conf entry|no password supplied|role ".*" (does not exist|is not permitted)|database ".*" does not exist|permission denied/i.test(
-    stderr,
-  );
+  if (PASSING.test(stderr)) return false;
+  return /\b(FATAL|PANIC):|no password supplied|authentication failed|permission denied for|unsupported frontend/i.test(stderr);
 }

@@ -47,7 +47,8 @@ export async function standbyNotes(
   database: Pick<ServiceDatabase, 'query'>,
 ): Promise<string[]> {
   const hasPrimary = request.standby?.primaryConninfo !== undefined;
-  const streams = hasPrimary && (await database.query('select status from pg_stat_wal_receiver')).length > 0;
+  const receivers = hasPrimary ? await database.query('select status from pg_stat_wal_receiver').catch(() => []) : [];
+  const streams = receivers.length > 0;
   const follows = streams
     ? 'it streams from its primary'
     : hasPrimary

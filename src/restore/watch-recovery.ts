@@ -1,126 +1,325 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { containerState, logsSince } from '../docker/container.ts';
-import type { DockerEngine } from '../docker/engine.ts';
-import { OdoError } from '../errors.ts';
+import type { ContainerState } from '../docker/container.ts';
+import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
-import type { ServerStatus, ServiceDatabase } from './service-database.ts';
+import type { TooLow } from '../postgres/required-settings.ts';
+import { createLifeSigns } from './life-signs.ts';
+import { neverPaused, notBack, promotionNotSeen, recoveryFailed, restartedTooOften, unknownPause } from './recovery-errors.ts';
+import type { RecoveryState } from './recovery-state.ts';
+import { diedByItself, pauseIn, takenSegmentOf } from './server-log.ts';
+import type { Answer, ServerStatus, ServiceDatabase } from './service-database.ts';
 
-/** Between two looks at the server. */
-const INTERVAL_MS = 200;
+/** Between two looks at the server: at first, and when it takes longer. */
+const INTERVAL_MS = { first: 200, later: 2000 };
+const FIRST_MS = 60_000;
 /** Between two reports of progress. */
 const REPORT_INTERVAL_MS = 500;
-const LOG_LINES = 50;
+/** What has been promoted by its files may take so long to answer. */
+const ANSWER_MS = 10_000;
+/** Somebody who restarts a container stops it first. */
+const RETURN_MS = 20_000;
+/** Restarts by others that bring the recovery no farther than it was. */
+const MOST_VAIN_RESTARTS = 3;
+/** A server that cannot be asked has come to where it stays when nothing changes for so long. */
+const QUIET_MS = 10_000;
 
-/** What our own questions leave in the server's log: it says nothing of progress. */
-const OWN_TRACES = /\b(FATAL|DETAIL|HINT|CONTEXT|STATEMENT):|LOG: +(connection|disconnection|statement|duration|execute)\b/;
+/** By 0 it was told to stop, by 128 + 9 or + 15 it was killed; everything else is an end of its own. */
+const TOLD_TO_STOP: ReadonlySet<number> = new Set([0, 137, 143]);
 
-/** What a server that is not ready yet writes about each of our questions. */
-const TURNED_DOWN = /FATAL: +the database system is |DETAIL: +(Consistent recovery state|Hot standby mode)/;
-
-/** What a server writes about each segment that the restore_command has brought. */
-const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
-
-/** What is done with a server that has paused. promote: at once · wait: nothing more · resume: it goes on to its target, and from there out of recovery · end: so is one that has not paused */
+/**
+ * What is done with a server that has paused. promote: it goes on, since it ends its recovery by itself · wait: nothing more, at its target ·
+ * resume: it goes on to its target, and from there out of recovery · end: it leaves recovery, paused or not
+ */
 export type AtTarget = 'promote' | 'wait' | 'resume' | 'end';
 
+/** The container in which the server recovers. An engine that does not answer is `dockerUnreachable`. */
+export interface RecoveringServer {
+  state(): Promise<ContainerState>;
+  /** The end of what it has written to its log since a time; undefined where that cannot be read. */
+  log(since: Date): Promise<string | undefined>;
+  /** Stops it, if it runs, and starts it again. */
+  restart(): Promise<void>;
+}
+
+/** The server's files. */
+export interface RecoveringVolume {
+  look(options?: { log?: boolean }): Promise<RecoveryState>;
+  /** Raises what recovery demands more of than the server has. */
+  raise(): Promise<TooLow[]>;
+}
+
 export interface Watched {
-  docker: DockerEngine;
-  containerId: string;
-  database: ServiceDatabase;
-  /** How long nothing may change: neither the replay position nor the server's log. */
+  server: RecoveringServer;
+  database: Pick<ServiceDatabase, 'status' | 'promote' | 'resume' | 'processes'>;
+  /** Not given where no container of ODO's works on the volume: then only the server itself can tell. */
+  volume?: RecoveringVolume;
+  /** How long nothing may change: neither the server's files, nor its answers or its log, nor may it be seen at work. */
   stallTimeoutMs: number;
   atTarget: AtTarget;
   /** Of a server that never pauses by itself: whether it has come far enough to be left. */
   enough?: (status: ServerStatus) => boolean;
+  /** Of a server that is to wait at a target: whether it has come to it, as far as its position tells. */
+  isAtTarget?: (status: ServerStatus) => boolean | undefined;
+  /** The time, for tests. */
+  clock?: Clock;
+}
+
+export interface Clock {
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const CLOCK: Clock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+};
+
+/** How a recovery has ended, or where it waits. */
+export interface Recovered extends ServerStatus {
+  /** Why the server itself did not say so, in its own words: then its files did. */
+  unasked?: string;
+}
+
+/** What one look has shown. */
+interface Look {
+  state: ContainerState;
+  volume?: RecoveryState | undefined;
+  answer?: Answer<ServerStatus> | undefined;
+  log?: string | undefined;
 }
 
 /**
- * Follows a started server until it is out of recovery, or waits at its target if it is to. A container that ends or starts over is
- * `recoveryFailed`, with what the server said last; no progress for too long is `promotionNotSeen`.
+ * Follows a started server until it is out of recovery, or waits at its target if it is to. The server's files say which; what it answers and what it
+ * writes to its log are welcome besides. A server that ends by itself is `recoveryFailed`, with what it said last; one that somebody else
+ * restarts is followed on. No sign of life for too long is `promotionNotSeen`. An engine that does not answer is waited for as long.
  */
-export async function watchRecovery(watched: Watched, report: Report, signal: AbortSignal): Promise<ServerStatus> {
-  const { docker, containerId, database, atTarget } = watched;
-  const first = await containerState(docker, containerId);
-  const sinceUnixSeconds = Math.floor((first.startedAt?.getTime() ?? Date.now()) / 1000);
-  let promoted = false;
-  let lastSign = '';
-  let lastSignAt = performance.now();
+export async function watchRecovery(watched: Watched, report: Report, signal: AbortSignal): Promise<Recovered> {
+  const { server, database, volume, atTarget, stallTimeoutMs, clock = CLOCK } = watched;
+  const beganAt = clock.now();
+  const signs = createLifeSigns(clock.now);
+  const told = new Set<string>();
+  let first: ContainerState | undefined;
+  let refusal: string | undefined;
+  let isPromoted = false;
+  let isRestartDue = false;
+  let isToAskAgain = false;
+  let heardAt = beganAt;
+  let goneSince: number | undefined;
+  let endedSince: number | undefined;
+  let checkedSettings = '';
+  let vainRestarts = 0;
+  let farthest = '';
+  let farthestAtRestart = '';
   let lastReportAt = Number.NEGATIVE_INFINITY;
 
-  function tell(status: ServerStatus | undefined, log: readonly string[]): void {
-    const isOver = status?.inRecovery === false;
-    const walSegment = TAKEN_SEGMENT.exec(log.findLast((line) => TAKEN_SEGMENT.test(line)) ?? '')?.[1];
-    const { replayLsn, lastCommitTime } = status ?? {};
+  function warnOnce(message: string): void {
+    if (told.has(message)) return;
+    told.add(message);
+    report({ type: 'note', level: 'warning', message });
+  }
+
+  /** The files come last: what they say is never older than the answer. */
+  async function look(): Promise<Look> {
+    const state = await server.state();
+    if (!state.running) return { state, volume: await volume?.look().catch(unlessUnreachable) };
+    // A server that turns ODO down is asked once more when it is out of recovery: then it may have other words.
+    const answer = refusal === undefined || isToAskAgain ? await database.status().catch(unlessUnreachable) : undefined;
+    if (answer) isToAskAgain = false;
+    if (answer && !answer.ready && answer.refused) refusal = answer.reason;
+    else if (answer?.ready) refusal = undefined;
+    const log = await server.log(first?.startedAt ?? state.startedAt ?? new Date(0));
+    return { state, answer, log, volume: await volume?.look().catch(unlessUnreachable) };
+  }
+
+  function tell({ answer, volume: seen, log = '' }: Look): void {
+    const status = answer?.ready ? answer.value : undefined;
+    const walSegment = seen?.takenSegment ?? takenSegmentOf(log);
+    const replayLsn = status?.replayLsn ?? (status === undefined ? seen?.control?.minRecoveryLsn : undefined);
     if (walSegment === undefined && replayLsn === undefined) return;
-    if (!isOver && performance.now() - lastReportAt < REPORT_INTERVAL_MS) return;
-    lastReportAt = performance.now();
+    if (status?.inRecovery !== false && clock.now() - lastReportAt < REPORT_INTERVAL_MS) return;
+    lastReportAt = clock.now();
     report({
       type: 'progress',
       phase: 'recover',
       ...(walSegment === undefined ? {} : { walSegment }),
       ...(replayLsn === undefined ? {} : { replayLsn }),
-      ...(lastCommitTime === undefined ? {} : { replayTime: lastCommitTime }),
+      ...(status?.lastCommitTime === undefined ? {} : { replayTime: status.lastCommitTime }),
     });
+  }
+
+  /** What it wrote to its log, wherever that is. */
+  async function lastWords(log: string | undefined): Promise<string> {
+    const own = await volume?.look({ log: true }).catch(unlessUnreachable);
+    return [log ?? '', own?.log ?? ''].filter((text) => text.trim() !== '').join('\n');
+  }
+
+  async function restartWhereDue(): Promise<void> {
+    if (!isRestartDue) return;
+    await server.restart();
+    isRestartDue = false;
+    first = undefined;
+    signs.note('restarted');
+  }
+
+  /** True when the server has been started again with what it had too little of. */
+  async function raiseSettings({ volume: seen }: Look): Promise<boolean> {
+    const settings = JSON.stringify(seen?.control?.settings);
+    if (!volume || settings === undefined || settings === checkedSettings) return false;
+    const raised = await volume.raise();
+    checkedSettings = settings;
+    if (raised.length === 0) return false;
+    const names = raised.map(({ name, has, needed }) => `${name}${has === undefined ? '' : ` from ${has}`} to ${needed}`);
+    warnOnce(
+      `the original's server was given more on the way: ${names.join(', ')}, and so is this one, which starts again for it`,
+    );
+    await server.restart();
+    first = undefined;
+    signs.note('restarted');
+    return true;
+  }
+
+  /** The server does not run: it has ended, was stopped, or is being restarted. */
+  async function seeOff(seen: Look): Promise<void> {
+    const { exitCode } = seen.state;
+    if (await raiseSettings(seen)) return;
+    const log = await server.log(first?.startedAt ?? new Date(0));
+    if (!TOLD_TO_STOP.has(exitCode)) throw recoveryFailed(exitCode, await lastWords(log));
+    goneSince ??= clock.now();
+    if (clock.now() - goneSince > RETURN_MS) throw notBack(seen.state, await lastWords(log));
+  }
+
+  /** Somebody has started the server anew: its restart policy, since it has died, or others. */
+  async function meetAgain(seen: Look, before: ContainerState): Promise<void> {
+    const log = await server.log(before.startedAt ?? new Date(0));
+    const hasDied = seen.state.restartCount > before.restartCount && diedByItself(await lastWords(log));
+    checkedSettings = '';
+    if (await raiseSettings(seen)) return;
+    if (hasDied) throw recoveryFailed(seen.state.exitCode, await lastWords(log));
+    vainRestarts = farthest > farthestAtRestart ? 1 : vainRestarts + 1;
+    farthestAtRestart = farthest;
+    if (vainRestarts > MOST_VAIN_RESTARTS) throw restartedTooOften(vainRestarts);
+    warnOnce(
+      'the server was restarted by somebody else in the middle of its recovery (a watchdog that minds its health check, perhaps); recovery goes on from where it last noted its place',
+    );
+    signs.note('restarted');
   }
 
   for (;;) {
     signal.throwIfAborted();
-    const state = await containerState(docker, containerId);
-    const startedOver = state.restartCount > first.restartCount || state.startedAt?.getTime() !== first.startedAt?.getTime();
-    if (!state.running || startedOver) {
-      throw recoveryFailed(state.exitCode, await logsSince(docker, containerId, sinceUnixSeconds, LOG_LINES));
+    try {
+      await restartWhereDue();
+      const seen = await look();
+      heardAt = clock.now();
+      const done = await judge(seen);
+      if (done) return done;
+    } catch (error) {
+      if (signal.aborted) throw cancelled(signal.reason);
+      if (!isUnreachable(error) || clock.now() - heardAt > stallTimeoutMs) throw error;
+      warnOnce(`${(error as OdoError).message}; the server goes on recovering meanwhile, and this waits`);
     }
-    const answer = await database.status().catch((error: unknown) => {
-      // Between two looks the container may have ended, which the next look sees; anything else is passed on.
-      if (error instanceof OdoError && error.code === 'serviceNotFound') return undefined;
-      throw error;
-    });
-    const log = (await logsSince(docker, containerId, sinceUnixSeconds, LOG_LINES)).split('\n');
-    tell(answer?.ready ? answer.value : undefined, log);
+    await clock.sleep(clock.now() - beganAt < FIRST_MS ? INTERVAL_MS.first : INTERVAL_MS.later, signal);
+  }
+
+  async function judge(seen: Look): Promise<Recovered | undefined> {
+    const { state, answer, volume: files } = seen;
+    tell(seen);
+    const position = [files?.takenSegment ?? '', (answer?.ready && answer.value.replayLsn) || ''].join(' ');
+    if (position > farthest) farthest = position;
+    if (!state.running) {
+      await seeOff(seen);
+      return undefined;
+    }
+    goneSince = undefined;
+    const before = first;
+    first = state;
+    if (before && (state.restartCount > before.restartCount || state.startedAt?.getTime() !== before.startedAt?.getTime())) {
+      await meetAgain(seen, before);
+      return undefined;
+    }
+    if (answer?.ready && !answer.value.inRecovery) return answer.value;
+    if (files?.ended && files.serverStatus === 'ready') {
+      const words = refusal ?? (answer && !answer.ready ? answer.reason : 'it could not be asked');
+      if (endedSince !== undefined && (refusal !== undefined || clock.now() - endedSince > ANSWER_MS))
+        return byItsFiles(files, words);
+      isToAskAgain = endedSince === undefined;
+      endedSince ??= clock.now();
+      return undefined;
+    }
+    if (await raiseSettings(seen)) return undefined;
+    return (await atItsTarget(seen)) ?? (await demandLife(seen));
+  }
+
+  async function atItsTarget({ answer, volume: files, log }: Look): Promise<Recovered | undefined> {
     if (answer?.ready) {
-      if (!answer.value.inRecovery) return answer.value;
-      if (watched.enough?.(answer.value)) return answer.value;
-      if (atTarget === 'end' && !promoted) {
+      const status = answer.value;
+      if (watched.enough?.(status)) return status;
+      if (atTarget === 'end' && !isPromoted) {
+        isPromoted = true;
         await database.promote();
-        promoted = true;
       }
-      if (answer.value.replayPaused) {
-        if (atTarget === 'wait') return answer.value;
-        if (atTarget === 'resume') await database.resume();
-        else if (!promoted) await database.promote();
-        promoted = true;
+      // What its files say of its settings has to be known first: it may have paused over them.
+      if (!status.replayPaused || (volume && !files)) return undefined;
+      if (atTarget !== 'wait') {
+        await database.resume();
+        return undefined;
       }
+      const pause = pauseIn(log ?? '');
+      const isThere = watched.isAtTarget?.(status);
+      if (pause === 'at the end' || (pause === undefined && isThere !== false)) return status;
+      // At its target, a server that is told to go on leaves recovery: never on suspicion.
+      if (pause === 'on the way' && isThere !== true) {
+        warnOnce(`replay was paused at ${status.replayLsn ?? 'an unknown position'}, before the target; it goes on`);
+        await database.resume();
+      }
+      return undefined;
     }
-    const sign = `${answer?.ready ? answer.value.replayLsn : answer?.reason} ${lastWords(log)}`;
-    if (sign !== lastSign) {
-      lastSign = sign;
-      lastSignAt = performance.now();
-    } else if (performance.now() - lastSignAt > watched.stallTimeoutMs) {
-      throw promotionNotSeen(watched.stallTimeoutMs, answer && !answer.ready ? answer.reason : 'it is still in recovery');
+    if (refusal === undefined || files?.serverStatus !== 'standby') return undefined;
+    // It answers others, but not ODO.
+    const waits = { inRecovery: true, replayPaused: atTarget === 'wait', unasked: refusal };
+    if (atTarget === 'end' && !isPromoted) {
+      isPromoted = true;
+      await database.promote();
     }
-    await sleep(INTERVAL_MS, undefined, { signal });
+    if (watched.enough) return signs.quietForMs() > QUIET_MS ? { ...waits, replayPaused: false } : undefined;
+    if (atTarget !== 'wait' && atTarget !== 'resume') return undefined;
+    if (pauseIn(await lastWords(log)) === 'at the end') {
+      if (atTarget === 'wait') return waits;
+      if (!isPromoted) await database.promote();
+      isPromoted = true;
+    } else if (signs.quietForMs() > QUIET_MS && !isPromoted) {
+      throw atTarget === 'wait' ? unknownPause(refusal) : neverPaused(refusal);
+    }
+    return undefined;
+  }
+
+  async function demandLife({ answer, volume: files, log = '' }: Look): Promise<undefined> {
+    const said = answer?.ready ? answer.value.replayLsn : answer?.reason;
+    signs.note([said, signs.wordsOf(log), files?.sign, files?.takenSegment].join(' '));
+    if (signs.quietForMs() > stallTimeoutMs / 4) {
+      signs.noteWork(await database.processes().catch(unlessUnreachable));
+    }
+    if (signs.quietForMs() <= stallTimeoutMs) return undefined;
+    const reason = refusal ?? (answer && !answer.ready ? answer.reason : 'it is still in recovery');
+    throw promotionNotSeen(stallTimeoutMs, reason);
   }
 }
 
-/** The last line of the log that is not about our own questions. */
-function lastWords(log: readonly string[]): string {
-  return log.findLast((line) => line.trim() !== '' && !OWN_TRACES.test(line)) ?? '';
+function byItsFiles({ timeline, endLsn }: RecoveryState, unasked: string): Recovered {
+  return {
+    inRecovery: false,
+    replayPaused: false,
+    ...(endLsn === undefined ? {} : { replayLsn: endLsn }),
+    ...(timeline === undefined ? {} : { timeline }),
+    unasked,
+  };
 }
 
-function recoveryFailed(exitCode: number, log: string): OdoError {
-  const lines = log.split('\n').map((line) => line.trim());
-  const told = lines.filter((line) => line !== '' && !TURNED_DOWN.test(line));
-  // What stands before the fatal line names the file or setting, what follows it the remedy.
-  const fatal = told.findLastIndex((line) => /\b(FATAL|PANIC):/.test(line));
-  const words = (fatal < 0 ? told.slice(-6) : told.slice(Math.max(0, fatal - 3), fatal + 3)).join('\n  ');
-  return new OdoError(
-    'recoveryFailed',
-    `the server stopped during recovery (status ${exitCode}):\n  ${words || 'it wrote nothing to its log'}`,
-  );
+/** Between two looks the container may have ended, which the next look sees; an engine that is slow with one answer gives the next. */
+function unlessUnreachable(error: unknown): undefined {
+  if (error instanceof OdoError && (error.code === 'serviceNotFound' || error.code === 'dockerUnreachable')) return undefined;
+  throw error;
 }
 
-function promotionNotSeen(stallTimeoutMs: number, reason: string): OdoError {
-  return new OdoError('promotionNotSeen', `the server made no progress for ${Math.round(stallTimeoutMs / 1000)} s: ${reason}`, {
-    hint: 'the server is left running; look at its log',
-  });
+function isUnreachable(error: unknown): boolean {
+  return error instanceof OdoError && error.code === 'dockerUnreachable';
 }

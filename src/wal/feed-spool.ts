@@ -36,6 +36,8 @@ export interface Feeder {
   fed(count: number): Promise<void>;
   /** The base backup is laid down: all connections are the feeder's now. */
   takeAllConnections(): void;
+  /** The last segment that the server has taken. */
+  lastTaken(): string | undefined;
   /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
   readonly over: Promise<void>;
   /** Ends all work. A server that still recovers is stopped by its next request, with a fault. */
@@ -69,6 +71,7 @@ export function feedSpool(job: FeedJob): Feeder {
   const head: string[] = [];
   let inFlight = IN_FLIGHT_BESIDE_BASE;
   let furthest = '';
+  let lastTaken: string | undefined;
   let end: ArchiveEnd | undefined;
   let historiesKnown = job.onlyOnRequest === true;
   let changed = Promise.withResolvers<void>();
@@ -117,6 +120,7 @@ export function feedSpool(job: FeedJob): Feeder {
   function noteTaken(): void {
     const there = new Set(files.segments());
     const taken = [...ready].filter((name) => !there.has(name));
+    lastTaken = [...taken].sort().at(-1) ?? lastTaken;
     for (const name of taken) {
       ready.delete(name);
       reusable.delete(name);
@@ -269,6 +273,7 @@ export function feedSpool(job: FeedJob): Feeder {
   const running = run().catch(fail);
 
   return {
+    lastTaken: () => lastTaken,
     over: over.promise,
     async fed(count) {
       const wanted = Math.min(count, capacity);

@@ -108,21 +108,40 @@ describe('after the exchange', () => {
     expect(await mustRun('docker', ['exec', looping.containerId, 'find', DATA, '-name', '.odo'])).toBe('');
   });
 
-  it('a server that turns everybody down is 31, and is left running until a rollback', async () => {
-    const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '--stall-timeout', '3', '-c'];
-    const { code, stderr } = await odo(argv, { cwd: project.folder });
-    expect(code, stderr).toBe(31);
-    expect(stderr).toMatch(/the server made no progress for 3 s: .*pg_hba\.conf rejects connection/);
-    expect(stderr).toMatch(/hint: the server is left running/);
-    expect(await isRunning(before.containerId)).toBe('true');
-
-    // Nobody knows what that server has taken in meanwhile, so a restore does not throw it away.
-    const again = await odo(argv, { cwd: project.folder });
-    expect(again.code, again.stderr).toBe(24);
-    expect(again.stderr).toMatch(/was restored and has been in use since/);
-
+  it('a server that turns everybody down is promoted all the same, as its files tell, and waits for nobody', async () => {
+    const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), '-c', '--keep-previous', '--stall-timeout', '60'];
+    const receipt = await odoReceipt(argv, { cwd: project.folder });
+    expect(receipt.reached.timeline).toBe(2);
+    expect(receipt.reached.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+    expect(receipt.notes.join('\n')).toMatch(/answers ODO nothing \(.*pg_hba\.conf rejects connection.*was read from its files/);
+    const recovering = receipt.phases.find(({ phase }: { phase: string }) => phase === 'recover');
+    expect(recovering.elapsedMs).toBeLessThan(30_000);
+    // The settings of the recovery are gone from the running server, too, though nobody could log in to say so.
+    expect(await project.inVolume('ls -A /v/.odo; grep -c restore_command /v/postgresql.auto.conf; true')).toBe(
+      'journal.json\nprevious\n0',
+    );
     const { rolledBack } = await odoReceipt(['rollback', ...target()]);
     expect(rolledBack).toBe(true);
+    await before.expectAsBefore({ restarted: true });
+  });
+
+  it('what only a login can do is told where there is none, after a good restore', async () => {
+    const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '-c', '--keep-previous', '--verify', 'full'];
+    const { code, stderr } = await odo(argv, { cwd: project.folder });
+    expect(code, stderr).toBe(31);
+    expect(stderr).toMatch(/pg_amcheck, which --verify full asks for, could not log in: .*pg_hba\.conf rejects connection/);
+    expect(stderr).toMatch(/hint: the restore itself has succeeded, the server was promoted/);
+    expect((await odoReceipt(['rollback', ...target()])).rolledBack).toBe(true);
+    await before.expectAsBefore({ restarted: true });
+  });
+
+  it('logs in by the password that the service was given, where local connections want one', async () => {
+    fs.writeFileSync(path.join(project.folder, 'scram_hba.conf'), 'local all all scram-sha-256\n');
+    const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), '--pg-hba', 'scram_hba.conf', '--keep-previous'];
+    const receipt = await odoReceipt(argv, { cwd: project.folder });
+    expect(receipt.reached).toMatchObject({ timeline: 2, lastCommitTime: expect.any(String) });
+    expect(receipt.notes.join('\n')).not.toMatch(/answers ODO nothing/);
+    expect((await odoReceipt(['rollback', ...target()])).rolledBack).toBe(true);
     await before.expectAsBefore({ restarted: true });
   });
 

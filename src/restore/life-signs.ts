@@ -1,0 +1,34 @@
+import { lastWordsOf } from './server-log.ts';
+import { hasWorked, readServerWork, type ServerWork } from './server-work.ts';
+
+/** Notes when something last showed that a server goes on. */
+export interface LifeSigns {
+  /** What is seen now: one that differs from the last is a sign. */
+  note(sign: string): void;
+  /** What the processes do now: a server that works is alive, though nothing else shows. */
+  noteWork(processes: string | undefined): void;
+  wordsOf(log: string): string;
+  quietForMs(): number;
+}
+
+export function createLifeSigns(now: () => number): LifeSigns {
+  let last = '';
+  let lastAt = now();
+  let work: { seen: ServerWork; at: number } | undefined;
+  return {
+    note(sign) {
+      if (sign === last) return;
+      last = sign;
+      lastAt = now();
+      work = undefined;
+    },
+    noteWork(processes) {
+      if (processes === undefined) return;
+      const seen = readServerWork(processes);
+      if (work !== undefined && hasWorked(work.seen, seen, now() - work.at)) lastAt = now();
+      work = { seen, at: now() };
+    },
+    wordsOf: lastWordsOf,
+    quietForMs: () => now() - lastAt,
+  };
+}
