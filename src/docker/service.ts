@@ -11,6 +11,8 @@ export interface ServiceContainer {
   name: string;
   /** Also while it is paused or about to be restarted. */
   running: boolean;
+  /** It was created, and no server has ever run in it. */
+  neverStarted?: boolean;
   /** `no`, `always`, `unless-stopped` or `on-failure`. */
   restartPolicy: string;
   /** How long it is given to stop, where it says so itself. */
@@ -88,6 +90,8 @@ function toContainer(info: Dockerode.ContainerInspectInfo): ServiceContainer {
     id: info.Id,
     name: info.Name.replace(/^\//, ''),
     running: info.State.Running,
+    // The engine writes the year 1 for "never".
+    ...(new Date(info.State.StartedAt).getUTCFullYear() <= 1 && { neverStarted: true }),
     restartPolicy: info.HostConfig.RestartPolicy?.Name || 'no',
     ...(typeof StopTimeout === 'number' && { stopTimeoutSeconds: StopTimeout }),
   };

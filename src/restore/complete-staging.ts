@@ -16,6 +16,7 @@ import {
 import { formatTablespaceMap, parseTablespaceMap, relocate } from '../postgres/tablespace-map.ts';
 import { UNKNOWN_SERVER } from '../postgres/unfit-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
+import { layoutOf } from '../target/layout.ts';
 import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
 import { checkIncludedWal } from '../wal/check-included.ts';
 import {
@@ -47,7 +48,12 @@ export function completeStaging(job: LayDownJob): string[] {
   // A server refuses a data directory with any other mode than these two.
   fs.chmodSync(incoming, fs.statSync(incoming).mode & 0o050 ? 0o750 : 0o700);
   fs.renameSync(heldControlFile(job.target.pgdata), path.join(incoming, CONTROL_FILE));
-  return overridden;
+  const { walLink } = layoutOf(job.target.pgdata);
+  return walLink === undefined ? overridden : [...overridden, walNote(walLink)];
+}
+
+function walNote(link: string): string {
+  return `pg_wal was a link to ${link}, and is a directory in the data directory now; the WAL that lies there belongs to the old data. To have it there again: stop the server, move pg_wal's content to an empty directory on that disk, and put a link to it in its place`;
 }
 
 /** An interrupted run may have come as far as this before; everything here can be done twice. */

@@ -10,7 +10,7 @@ import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation }
 /** The data directory of a copy: where the service has its own, on another volume. */
 export function copyData(data: DataPlace, volume: string): DataPlace {
   const { destination } = data.mount;
-  return { place: data.place, mount: { type: 'volume', source: volume, destination, readOnly: false } };
+  return { ...data, mount: { type: 'volume', source: volume, destination, readOnly: false } };
 }
 
 /** Tablespaces of a copy: on its data volume where they lie below its mount, else each on a volume of its own, named after the data volume. */

@@ -3,6 +3,7 @@ import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { localStore } from '../store/open.ts';
 import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
+import { configurationIsMounted } from './mounted-files.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { RestoreRequest } from './request.ts';
 import { meansOf } from './share-out.ts';
@@ -26,7 +27,7 @@ export function makeJob(request: RestoreRequest, proven: Omit<ProvenService, 'en
     fresh: request.fresh,
     wipe: request.wipe,
     unattended: false,
-    configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file'),
+    configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file') || configurationIsMounted(found.data),
     keepSettings: request.keepSettings,
     server: proven.server,
     ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),

@@ -9,10 +9,13 @@ import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, TablespacePlace, Target } from './engine.ts';
 import { findLaterTablespaces, locateLater } from './later-tablespaces.ts';
+import { withoutMountPoints } from './mounted-files.ts';
 import { proveNobodyElse, refuseHostServer } from './nobody-else.ts';
+import type { OldCluster } from './old-cluster.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
+import { proveLayout, refuseLayout } from './prove-layout.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
@@ -47,19 +50,24 @@ export async function proveServiceRestore(
   const proofs = createProofs(report, signal);
   const configuration = await proveConfiguration(request, proofs);
   const scripts = await proveScripts(request.postSql, proofs);
-  const found = await proveService(request.target, proofs, signal);
+  const named = await proveService(request.target, proofs, signal);
   const source = await proveRepository(request, proofs, signal);
-  const major = found && (await proveFit(found, source?.backup, request.moment, proofs, signal));
+  const major = named && (await proveFit(named, source?.backup, request.moment, proofs, signal));
   const { standby } = request;
-  if (found && standby) await proofs.attempt('standby', () => proveStandby(found, standby));
-  if (found) await proveSettings(found, configuration, proofs, signal);
-  const server = found && (await findServerFacts(found, signal));
-  const tablespaces = found && (await proveTablespaces(found, source, request, proofs));
+  if (named && standby) await proofs.attempt('standby', () => proveStandby(named, standby));
+  if (named) await proveSettings(named, configuration, proofs, signal);
+  const server = named && (await findServerFacts(named, signal));
+  const tablespaces = named && (await proveTablespaces(named, source, request, proofs));
 
-  let data = found && tablespaces && placesOf(found, tablespaces);
-  let engine = found && data && (await openForLook(found, data.mounts, request, context, proofs));
+  const byName = named && tablespaces && placesOf(named, tablespaces);
+  let engine = named && byName && (await openForLook(named, byName.mounts, request, context, proofs));
   try {
-    const later = found && data && source && (await proveLater(found, data.target, source, engine, request, proofs, signal));
+    const first = byName && (await engine?.probe({ pgdata: byName.target.pgdata, tablespaces: [] }));
+    const real = named && first && (await proofs.attempt('layout', () => proveLayout(named, first.pgdata)));
+    const found = named && { ...named, data: real ?? named.data };
+    let data = found && tablespaces && placesOf(found, tablespaces);
+    const later =
+      found && data && source && (await proveLater(found, data.target, source, first?.oldCluster, request, proofs, signal));
     if (found && data && tablespaces && later && later.length > 0) {
       const before = data.mounts.length;
       data = placesOf(found, [...tablespaces, ...later]);
@@ -100,13 +108,12 @@ async function proveLater(
   found: FoundService,
   target: Target,
   source: Source,
-  engine: Engine | undefined,
+  old: OldCluster | undefined,
   request: ServiceRequest,
   proofs: Proofs,
   signal: AbortSignal,
 ) {
   return proofs.attempt('later tablespaces', async () => {
-    const old = (await engine?.probe({ pgdata: target.pgdata, tablespaces: [] }))?.oldCluster;
     const isLikely = target.tablespaces.length > 0 || hasOtherMounts(found);
     const { value = [], ...finding } = await findLaterTablespaces({ store: request.store, source, old, isLikely, signal });
     const located = locateLater(found.service, value, target, request.moment !== undefined);
@@ -155,10 +162,11 @@ async function proveVolume(
     const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
     await refuseHostServer(service, pgdata);
     // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
-    const { server: _server, ...rest } = pgdata;
+    const { server: _server, ...rest } = withoutMountPoints(service.data, pgdata);
     const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);
     for (const [index, { place }] of target.tablespaces.entries()) {
       const found = tablespaces[index];
+      refuseLayout(place, found?.layout);
       if (found) proveTargetSafe(place, found, 'tablespace', request);
     }
     return { evidence, value: rest };

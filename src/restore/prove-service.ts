@@ -9,6 +9,7 @@ import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import type { ServiceTarget } from './request.ts';
@@ -52,11 +53,12 @@ export async function proveService(
   });
   const located =
     found &&
-    (await proofs.attempt('volume', () => {
+    (await proofs.attempt('volume', async () => {
       const { project, service } = found;
       const data = locateData(service, resolveVolume(project, service, target.volume));
       const strayed = strayedFrom(project, service, data.mount);
       if (strayed && !mayStray) throw astray(found, data, strayed);
+      await refuseMountedInside({ docker, service }, data);
       const evidence = `${data.mount.source} at ${data.mount.destination}, data directory ${data.place.root}`;
       return { evidence, value: { data, ...(strayed ? { strayed } : {}) } };
     }));

@@ -5,6 +5,7 @@ import { inPhase, type Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { demandFree } from '../target/lock.ts';
+import { realPath } from '../target/mounts-inside.ts';
 import { ODO_DIR, previousDir } from '../target/place.ts';
 import { probePlace } from '../target/probe.ts';
 import { momentReport } from './at-target.ts';
@@ -16,6 +17,7 @@ import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
 import { measureProgress } from './measure-progress.ts';
 import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
+import { refuseLayout } from './prove-layout.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
@@ -51,9 +53,11 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
       const own = targetOf(request, source?.backup);
       const value = source ? await withLater(request, source, own, await engine.probe(own), signal) : own;
       const probe = await engine.probe(value, { measure: request.wipe });
+      refuseLayout(value.pgdata, probe.pgdata.layout);
       const { evidence } = proveTargetSafe(value.pgdata, probe.pgdata, 'data directory', request);
       for (const [index, { place }] of value.tablespaces.entries()) {
         const found = probe.tablespaces[index];
+        refuseLayout(place, found?.layout);
         if (found) proveTargetSafe(place, found, 'tablespace', request);
       }
       return { evidence, value: { ...value, probe: probe.pgdata } };
@@ -135,7 +139,8 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
 
 /** Without a service, a tablespace goes where it was only if that directory is there; otherwise the user has to say where. */
 function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target {
-  const root = path.resolve(request.into);
+  // By its real path, from which the restore_command finds ODO's folder.
+  const root = realPath(path.resolve(request.into));
   if (backup) refuseUnknownTablespaces(backup, request.tablespaces);
   const tablespaces = (backup?.tablespaces ?? []).map((tablespace) => {
     const location = path.resolve(tablespaceLocation(tablespace, request.tablespaces));

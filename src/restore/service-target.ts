@@ -14,6 +14,8 @@ const DEFAULT_OWNER: Owner = { uid: 999, gid: 999 };
 export interface DataPlace {
   place: Place;
   mount: Mount;
+  /** What else the service mounts below it. */
+  inside?: Mount[];
 }
 
 /** Finds PGDATA within the volume that the user named; the restore container mounts the volume at the same path as the service does. */
@@ -40,17 +42,9 @@ export function locateData(service: Service, volume: Mount): DataPlace {
       hint: 'a server cannot run on it',
     });
   }
-  const nested = service.mounts.find(({ destination }) => isBelow(destination, pgdata));
-  if (nested) {
-    throw new OdoError(
-      'unsafeTarget',
-      `service ${service.name} mounts ${nested.source || nested.type} inside its data directory, at ${nested.destination}`,
-      {
-        hint: 'a data directory is exchanged as a whole; move that mount out of it, and link to it after the restore',
-      },
-    );
-  }
-  return { place: { root: pgdata, odoDir: path.posix.join(volume.destination, ODO_DIR) }, mount: volume };
+  const inside = service.mounts.filter(({ destination }) => isBelow(destination, pgdata));
+  const place = { root: pgdata, odoDir: path.posix.join(volume.destination, ODO_DIR) };
+  return { place, mount: volume, ...(inside.length > 0 ? { inside } : {}) };
 }
 
 /** Where a tablespace is to go: by the user's word for its name, OID or old path, else where it was. */
@@ -138,8 +132,8 @@ export function namedUser({ user = '' }: Pick<Service, 'user'>): string | undefi
 
 /**
  * Who is to own the files: what the user says; the user that the service runs as; the owner of the old data, as whom its server ran;
- * the image's own postgres user; else 999:999, as in the official images. A service without a container may have got another image
- * since its server ran (Debian's postgres is 999, Alpine's is 70), so the image's user goes first there.
+ * the image's own postgres user; else 999:999, as in the official images. A service without a container, or with one that was never started, may
+ * have got another image since its server ran (Debian's postgres is 999, Alpine's is 70), so the image's user goes first there.
  * `imageUser` is the image's user of the service's own name, or else its `postgres`.
  */
 export function chooseOwner(
@@ -156,7 +150,7 @@ export function chooseOwner(
   }
   if (imageUser && namedUser(service) !== undefined) return { owner: imageUser, because: runsAs };
   const ofImage = imageUser && { owner: imageUser, because: "the image's postgres user" };
-  if (ofImage && service.containers.length === 0) return ofImage;
+  if (ofImage && service.containers.every(({ neverStarted }) => neverStarted)) return ofImage;
   const old = probe?.pgVersion === undefined ? undefined : probe.owner;
   if (old && old.uid !== 0) return { owner: old, because: 'as the old data' };
   return ofImage ?? { owner: DEFAULT_OWNER, because: 'as in the official images' };

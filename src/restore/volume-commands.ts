@@ -82,6 +82,8 @@ export async function openOnJournal(
   const place: Target = { pgdata: data.place, tablespaces: [] };
   const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
   const { pgdata } = await engine.probe(place);
+  // As the restore has it.
+  place.pgdata = { ...place.pgdata, root: pgdata.layout?.realRoot ?? place.pgdata.root };
   const mounts = (pgdata.journalPlaces ?? []).map(({ root }) => mountHolding(service.mounts, root)?.mount ?? data.mount);
   const all = [...new Map([data.mount, ...mounts].map((mount) => [mount.destination, mount])).values()];
   // What changes the places must not do so under a server; a look may.

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type AwaitedPromotion, type JournalState, readJournal } from './journal.ts';
+import { type Layout, layoutOf } from './layout.ts';
 import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
 import { type Postmaster, readPostmaster, serverOn } from './server-on.ts';
 
@@ -25,6 +26,8 @@ export interface TargetProbe {
   stagedBytes?: number;
   /** Bytes that the content takes, when that was asked for. */
   usedBytes?: number;
+  /** How the directory really lies. */
+  layout?: Layout;
   freeBytes: number;
   freeInodes: number;
   /** A server runs on it, or may run: why we think so. */
@@ -55,6 +58,7 @@ export function probePlace(place: Place): TargetProbe {
     exists,
     empty: names.length === 0,
     sample: names.sort().slice(0, 5),
+    layout: layoutOf(place),
     freeBytes: room.bavail * room.bsize,
     freeInodes: room.ffree,
     hasPrevious: fs.existsSync(previousDir(place)) && fs.readdirSync(previousDir(place)).length > 0,

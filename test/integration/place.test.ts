@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { LATE_DIGEST, type LateTablespace, lateTablespace } from './parts/late-tablespace.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
-import { type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
+import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { answersSoon } from './parts/server-answers.ts';
+import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
 
@@ -35,12 +36,28 @@ describe('the place of the data', () => {
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["spread:${DATA}", "spaces:/ts"]
     profiles: [later]
+  linked:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test, PGDATA: ${DATA}/current }
+    volumes: ["linked:${DATA}", "./mine.conf:${DATA}/current/postgresql.conf:ro"]
+    profiles: [later]
+  bound:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["./bound:${DATA}"]
+    profiles: [later]
   narrow:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["narrow:${DATA}"]
     profiles: [later]`,
-      volumes: ['spread', 'spaces', 'narrow', `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`],
+      volumes: [
+        'spread',
+        'spaces',
+        'narrow',
+        'linked',
+        `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`,
+      ],
     });
     await project.up();
   });
@@ -94,6 +111,37 @@ describe('the place of the data', () => {
     await mustRun('docker', ['rm', '-fv', byFolder]);
   });
 
+  it('a data directory that is a link is exchanged where it really is, below a configuration file that is mounted into it', async () => {
+    fs.writeFileSync(path.join(project.folder, 'mine.conf'), "work_mem = '7MB'\nlisten_addresses = '*'\n");
+    await project.compose('create', 'linked');
+    const script = 'cd /v && mkdir -p versions/15/main && ln -s versions/15/main current && chown -R 999:999 .';
+    await inVolume(`${project.name}_linked`, script, 'postgres:15');
+    const server = ['exec', '-u', 'postgres', `${project.name}-linked-1`];
+    const sql = (text: string) => mustRun('docker', [...server, 'psql', '-XAtqc', text]);
+    for (const more of [[], ['--keep-previous']]) {
+      const { dataDirectory } = await odoReceipt(['-u', sets(), ...target('linked'), ...more]);
+      expect(dataDirectory).toBe(`${DATA}/versions/15/main`);
+      expect([await sql(THINGS_DIGEST), await sql('show work_mem')]).toEqual([ready.inTheSets, '7MB']);
+      await sql('create table of_before as select 1');
+    }
+    await mustRun(process.execPath, [ODO, 'rollback', ...target('linked')]);
+    await until('the server answers', () => answersSoon(`${project.name}-linked-1`));
+    expect([await sql('select 1 from of_before'), await sql('show work_mem')]).toEqual(['1', '7MB']);
+    expect(await mustRun('docker', [...server, 'readlink', `${DATA}/current`])).toBe('versions/15/main');
+  });
+
+  it('a mount inside of the data directory, of which compose knows nothing, is refused by its name', async () => {
+    const inside = path.join(project.folder, 'bound/pg_wal');
+    fs.mkdirSync(inside, { recursive: true });
+    await mustRun('mount', ['-t', 'tmpfs', 'none', inside]);
+    try {
+      const { code, stderr } = await odo(['-u', sets(), '-v', './bound', '-n', 'bound', '-f', project.file]);
+      expect([code, stderr]).toEqual([24, expect.stringContaining(`mounted inside of ${DATA}, at ${DATA}/pg_wal`)]);
+    } finally {
+      await mustRun('umount', [inside]);
+    }
+  });
+
   describe('a tablespace that was created after the backup', () => {
     let late: LateTablespace;
     const inSpread = (...argv: string[]) => mustRun('docker', ['exec', '-u', 'postgres', `${project.name}-spread-1`, ...argv]);
@@ -105,6 +153,7 @@ describe('the place of the data', () => {
     });
 
     it('is refused without a volume for it, by the name of its directory, before anything is touched', async () => {
+      await run('docker', ['volume', 'rm', '-f', `${project.name}_narrow`]);
       const { code, stderr } = await odo(restore('narrow'));
       expect([code, stderr]).toEqual([21, expect.stringMatching(/was created at \/ts\/late after the backup/)]);
       expect(stderr).toContain('- NAME:/ts/late');

@@ -69,12 +69,12 @@ describe('the data directory', () => {
     );
   });
 
-  it('must not have another mount inside, which could not be moved', () => {
+  it('tells what else is mounted inside', () => {
     const volume = mount('/var/lib/postgresql/data');
-    expect(() => locate(volume, {}, [mount('/var/lib/postgresql/data/pg_wal')])).toThrow(
-      expect.objectContaining({ code: 'unsafeTarget', message: expect.stringContaining('pg_wal') }),
-    );
-    expect(() => locate(volume, {}, [mount('/var/lib/postgresql/database'), mount('/var/lib')])).not.toThrow();
+    const inside = mount('/var/lib/postgresql/data/pg_wal');
+    const beside = [mount('/var/lib/postgresql/database'), mount('/var/lib')];
+    expect(locateData(service([volume, inside, ...beside]), volume).inside).toEqual([inside]);
+    expect(locateData(service([volume, ...beside]), volume).inside).toBeUndefined();
   });
 });
 
@@ -176,6 +176,9 @@ describe('the owner', () => {
   it('is as the image has it where no container shows that the old data is of the same image', () => {
     expect(ownerFor(undefined, service([]), old, image)).toBe('70:70');
     expect(ownerFor(undefined, service([]), old, undefined)).toBe('26:27');
+    // One that was made for another image, and never started, shows nothing either.
+    const created = service([], { containers: [{ ...container, neverStarted: true }] });
+    expect(ownerFor(undefined, created, old, image)).toBe('70:70');
   });
 
   it('is looked up by the name that the service gives', () => {

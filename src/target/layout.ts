@@ -1,0 +1,46 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { areOfOneMount, mountsInside, realPath } from './mounts-inside.ts';
+import type { Place } from './place.ts';
+
+/** How a place really lies, as plain JSON: its name may be a link, and what is in it may be elsewhere. */
+export interface Layout {
+  /** Where the directory is, when its name leads over a link. */
+  realRoot?: string;
+  /** It is a link to something that is not there. */
+  leadsNowhere?: string;
+  /** Mounts below it. */
+  mounted?: string[];
+  /** ODO's own folder is on another mount, so that no rename leads there. */
+  isApart?: boolean;
+  /** Where pg_wal is, when that is a link. */
+  walLink?: string;
+  /** Which file system it is on, or will be: those with the same share their room. */
+  fileSystem: string;
+}
+
+/** Looks at a place without changing it. */
+export function layoutOf({ root, odoDir }: Place): Layout {
+  const real = realPath(root);
+  const mounted = mountsInside(root).filter((point) => point !== odoDir);
+  const target = linkTarget(root);
+  const walLink = linkTarget(path.join(root, 'pg_wal'));
+  return {
+    ...(real === root ? {} : { realRoot: real }),
+    ...(target !== undefined && !fs.existsSync(root) ? { leadsNowhere: target } : {}),
+    ...(mounted.length > 0 ? { mounted } : {}),
+    ...(areOfOneMount(root, odoDir) ? {} : { isApart: true }),
+    ...(walLink === undefined ? {} : { walLink }),
+    fileSystem: String(fs.statSync(nearest(root)).dev),
+  };
+}
+
+function linkTarget(file: string): string | undefined {
+  if (!fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
+  return path.resolve(path.dirname(file), fs.readlinkSync(file));
+}
+
+function nearest(directory: string): string {
+  const parent = path.dirname(directory);
+  return fs.existsSync(directory) || parent === directory ? directory : nearest(parent);
+}
