@@ -14,8 +14,8 @@ const LIST =
 const ALWAYS_THERE = 'plpgsql';
 
 /**
- * The libraries that the server of an image can load, without `.so`: asked of a running container of it where there is one, else of a throwaway
- * container without data or network. undefined when nothing can be found out.
+ * The libraries that the server of an image can load, without `.so`: asked of a running container of it where there is one that answers, else of a
+ * throwaway container without data or network. undefined when nothing can be found out.
  */
 export async function listServerLibraries(
   engine: DockerEngine,
@@ -23,10 +23,15 @@ export async function listServerLibraries(
   runningId: string | undefined,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
+  const inContainer = runningId === undefined ? undefined : await listed((until) => listIn(engine, runningId, until), signal);
+  // A container that ends over and over, or has just been paused, does not answer; its image does.
+  return inContainer ?? (await listed((until) => listInImage(engine, image, until), signal));
+}
+
+async function listed(list: (until: AbortSignal) => Promise<string[]>, signal: AbortSignal): Promise<string[] | undefined> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const either = AbortSignal.any([signal, timeout]);
   try {
-    const names = runningId === undefined ? await listInImage(engine, image, either) : await listIn(engine, runningId, either);
+    const names = await list(AbortSignal.any([signal, timeout]));
     const libraries = names.flatMap((name) => /^(.+)\.so$/.exec(name.trim())?.[1] ?? []);
     return libraries.includes(ALWAYS_THERE) ? [...new Set(libraries)].sort() : undefined;
   } catch (error) {

@@ -13,6 +13,8 @@ export interface ServiceContainer {
   running: boolean;
   /** It was created, and no server has ever run in it. */
   neverStarted?: boolean;
+  /** It runs, and is neither paused nor about to be restarted: programs can be run in it. */
+  answers: boolean;
   /** `no`, `always`, `unless-stopped` or `on-failure`. */
   restartPolicy: string;
   /** How long it is given to stop, where it says so itself. */
@@ -92,6 +94,7 @@ function toContainer(info: Dockerode.ContainerInspectInfo): ServiceContainer {
     running: info.State.Running,
     // The engine writes the year 1 for "never".
     ...(new Date(info.State.StartedAt).getUTCFullYear() <= 1 && { neverStarted: true }),
+    answers: info.State.Running && !info.State.Restarting && !info.State.Paused,
     restartPolicy: info.HostConfig.RestartPolicy?.Name || 'no',
     ...(typeof StopTimeout === 'number' && { stopTimeoutSeconds: StopTimeout }),
   };

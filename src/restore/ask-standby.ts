@@ -21,12 +21,16 @@ export function askStandby(
   tellTrouble: (messages: string[]) => void,
   signal: AbortSignal,
 ): () => Promise<Standby | 'promoted'> {
+  async function askOnce(): Promise<Standby | 'promoted' | undefined> {
+    const { containers, env } = await resolveService(docker, project, service.name);
+    const answering = containers.find((container) => container.answers);
+    const address = answering && { docker, containerId: answering.id, dataDirectory: data.place.root, env };
+    return address && standbyStatus(openServiceDatabase(address, signal));
+  }
+
   return async () => {
     for (;;) {
-      const { containers, env } = await resolveService(docker, project, service.name);
-      const running = containers.find((container) => container.running);
-      const address = running && { docker, containerId: running.id, dataDirectory: data.place.root, env };
-      const answer = address && (await standbyStatus(openServiceDatabase(address, signal)).catch(unlessSilent));
+      const answer = await askOnce().catch(unlessSilent);
       if (signal.aborted) throw cancelled(signal.reason);
       tellTrouble(answer ? [] : [`the server of service ${service.name} does not answer; this waits for it`]);
       if (answer) return answer;
@@ -44,8 +48,9 @@ async function standbyStatus(database: ServiceDatabase): Promise<Standby | 'prom
   return { ...withoutUndefined({ replayLsn, lastCommitTime }), targetTimeline };
 }
 
-/** Between two questions the server may have ended. */
+/** Between two questions the server may have ended, and an engine may be restarting. */
 function unlessSilent(error: unknown): undefined {
-  if (error instanceof OdoError && ['serviceNotFound', 'promotionNotSeen'].includes(error.code)) return undefined;
+  if (error instanceof OdoError && ['serviceNotFound', 'promotionNotSeen', 'dockerUnreachable'].includes(error.code))
+    return undefined;
   throw error;
 }

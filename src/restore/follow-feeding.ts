@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Engine, FedWal, LaidDown, LayDownJob } from './engine.ts';
+import { patiently } from './patiently.ts';
 
 /** A server that aborts over WAL that cannot be had may be noticed before the news of the reason has come. */
 const NEWS_MS = 3000;
@@ -55,7 +56,8 @@ export function followFeeding(
       // Before the exchange all of the work is lost with it; after the recovery nothing more is needed.
       if (!isUnderway) throw error;
       report({ type: 'note', level: 'warning', message: `${error.message}; another one goes on fetching WAL` });
-      await follow(await reopen(current));
+      // Docker may be away altogether; as long as the server waits, another container is in time.
+      await follow(await patiently(() => reopen(current), signal));
     }
   }
 

@@ -8,6 +8,7 @@ import { askStandby } from './ask-standby.ts';
 import { onlyRepository } from './choose-repository.ts';
 import type { Engine, FollowRound } from './engine.ts';
 import { commandFor, withHints } from './failure-hints.ts';
+import { type LastingEngine, openLastingEngine } from './lasting-engine.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { createProofs } from './proofs.ts';
 import { PATIENCE_MS } from './prove-repository.ts';
@@ -54,17 +55,18 @@ export async function followService(request: FollowRequest, context: Context): P
     found: await demandService(request.target, context, { alone: false }),
     repository: await demandArchive(request, report, signal),
   }));
-  const engine = await openServiceEngine(found, [found.data.mount], request, context, 'follow');
+  const open = () => openServiceEngine(found, [found.data.mount], request, context, 'follow');
+  const engine = openLastingEngine(await open(), open, tellChanges(report), signal);
   try {
-    await demandStandby(engine, found);
+    await engine.during((current) => demandStandby(current, found));
     return await inPhase(report, 'follow', () => follow(engine, found, repository, request, context));
   } finally {
-    await engine.close().catch(() => undefined);
+    await engine.close();
   }
 }
 
 async function follow(
-  engine: Engine,
+  engine: LastingEngine,
   found: FoundService,
   repository: RepositoryRef,
   request: FollowRequest,
@@ -96,7 +98,8 @@ async function follow(
       Object.assign(result, reached);
       const job = { repository, pgdata: data.place, spoolBytes: request.spoolBytes, targetTimeline, restMs };
       const { replayLsn } = reached;
-      const round = await engine.follow({ ...job, store, ...(replayLsn === undefined ? {} : { replayLsn }) }, report, signal);
+      const whole = { ...job, store, ...(replayLsn === undefined ? {} : { replayLsn }) };
+      const round = await engine.during((current) => current.follow(whole, report, signal));
       if (round === undefined) break;
       result.walSegments += round.segments;
       result.readBytes += round.readBytes;

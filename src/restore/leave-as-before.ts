@@ -1,9 +1,10 @@
-import { startContainer } from '../docker/container.ts';
+import type { DockerEngine } from '../docker/engine.ts';
 import { removeVolume } from '../docker/volume.ts';
-import type { OdoError } from '../errors.ts';
+import { asOdoError, type OdoError } from '../errors.ts';
 import type { Engine } from './engine.ts';
-import { isResumable, withKeptStaging, withWayBack } from './failure-hints.ts';
+import { isResumable, withHints, withKeptStaging, withWayBack } from './failure-hints.ts';
 import { onEngine, type ServiceRun } from './service-run.ts';
+import { startAgain } from './start-again.ts';
 
 /**
  * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had stopped it, and
@@ -30,12 +31,25 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   run.engine = undefined;
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.
   if (!isBack) return withWayBack(error, request, proven.target);
-  if (!kept) for (const volume of run.made) await removeVolume(docker, volume);
+  // What fails from here on is told besides: the first error is why all this is done.
+  const troubles = kept ? [] : await removeVolumes(docker, run.made);
   // On a wiped volume a server would find no data and begin a new, empty cluster.
-  if (!request.leaveStopped && !wiped) for (const { id } of stopped) await startContainer(docker, id);
-  return run.layingDown
+  if (!request.leaveStopped && !wiped) troubles.push(...(await startAgain(proven.found, stopped)));
+  const told = run.layingDown
     ? withKeptStaging(error, { kept, wiped, odoDir: proven.target.pgdata.odoDir, removal: 'odo clean' })
     : error;
+  return withHints(told, troubles);
+}
+
+/** Removes what a failed run has made, as far as it can; gives what is left over, in words. */
+export async function removeVolumes(docker: DockerEngine, volumes: readonly string[]): Promise<string[]> {
+  const troubles: string[] = [];
+  for (const volume of volumes) {
+    await removeVolume(docker, volume).catch((error: unknown) => {
+      troubles.push(`volume ${volume} is left over (docker volume rm ${volume}): ${asOdoError(error).message}`);
+    });
+  }
+  return troubles;
 }
 
 async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {

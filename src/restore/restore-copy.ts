@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { removeContainer, stopContainer } from '../docker/container.ts';
 import { listCopyServers, startCopyServer } from '../docker/copy-server.ts';
 import { COPY_KIND_LABEL, COPY_LABEL, createCopyVolume } from '../docker/copy-volume.ts';
-import { removeVolume } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
@@ -13,6 +12,7 @@ import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
 import { commandFor, isResumable, unaskedNotes, withHints, withKeptStaging } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
+import { removeVolumes } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
@@ -267,12 +267,13 @@ async function undo(run: Run, error: OdoError): Promise<OdoError> {
       odoDir: `volume ${run.name}`,
       removal: `docker volume rm ${made.join(' ') || run.name}`,
     });
-  for (const volume of made) await removeVolume(docker, volume);
+  const troubles = await removeVolumes(docker, made);
   const left = run.swapped ? proven.mounts.filter(({ source }) => !made.includes(source)).map(({ source }) => source) : [];
-  if (left.length === 0) return error;
-  return withHints(error, [
-    `what was restored is on a volume that was there before, and can be removed: docker volume rm ${left.join(' ')}`,
-  ]);
+  if (left.length > 0)
+    troubles.push(
+      `what was restored is on a volume that was there before, and can be removed: docker volume rm ${left.join(' ')}`,
+    );
+  return withHints(error, troubles);
 }
 
 function engineOf(run: Run): Engine {

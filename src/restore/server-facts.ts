@@ -5,8 +5,8 @@ import type { FoundService } from './prove-service.ts';
 
 /** What the service's server is, as far as it decides which settings of a backup fit it. */
 export async function findServerFacts({ docker, service }: FoundService, signal: AbortSignal): Promise<ServerFacts> {
-  const running = service.containers.find((container) => container.running);
-  const libraries = await listServerLibraries(docker, service.imageId ?? service.imageRef, running?.id, signal);
+  const answering = service.containers.find((container) => container.answers);
+  const libraries = await listServerLibraries(docker, service.imageId ?? service.imageRef, answering?.id, signal);
   return {
     ...(libraries === undefined ? {} : { libraries }),
     mounts: service.mounts.map(({ destination }) => destination),

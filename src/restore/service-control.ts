@@ -5,6 +5,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
+import { patiently } from './patiently.ts';
 import { askPrepared, preparedNotes } from './prepared-transactions.ts';
 import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
@@ -45,7 +46,7 @@ export interface SeenThrough {
 export async function bringUp(found: FoundService, options: WatchOptions, report: Report, signal: AbortSignal) {
   const { docker, project, data } = found;
   const containerId = await inPhase(report, 'start', () => startOn(found, signal));
-  const service = await resolveService(docker, project, found.service.name);
+  const service = await patiently(() => resolveService(docker, project, found.service.name), signal);
   const address = { docker, containerId, dataDirectory: data.place.root, env: service.env };
   return { address, ...(await seeThroughRecovery(address, options, report, signal)) };
 }
@@ -74,13 +75,13 @@ export async function seeThroughRecovery(
 /** Starts the service's containers as they were made, or lets compose make one. Gives the container that holds the server. */
 async function startOn({ docker, project, service }: FoundService, signal: AbortSignal): Promise<string> {
   // As they are now: compose may have made them anew while the backup was laid down.
-  const { containers } = await resolveService(docker, project, service.name);
+  const { containers } = await patiently(() => resolveService(docker, project, service.name), signal);
   for (const { id, name } of containers) {
-    if ((await containerState(docker, id)).running) throw startedMeanwhile(name);
-    await startContainer(docker, id);
+    if ((await patiently(() => containerState(docker, id), signal)).running) throw startedMeanwhile(name);
+    await patiently(() => startContainer(docker, id), signal);
   }
   if (containers.length === 0) await startService(docker, project, service.name, signal);
-  const [first] = (await resolveService(docker, project, service.name)).containers;
+  const [first] = (await patiently(() => resolveService(docker, project, service.name), signal)).containers;
   if (!first) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);
   return first.id;
 }

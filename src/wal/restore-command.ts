@@ -15,8 +15,9 @@ export const RESTORE_COMMAND_SCRIPT = `#!/bin/sh
 # Written by ODO: gives PostgreSQL the WAL that was fetched from the backup repository.
 spool=\${0%/*}/spool
 if [ -f "$spool/$1" ]; then
-  cp "$spool/$1" "$2" || exit 254
-  exit 0
+  if cp "$spool/$1" "$2"; then exit 0; fi
+  # odo follow may have removed it in between, since the server has it behind it; any other fault is one.
+  if [ -f "$spool/$1" ]; then exit 254; fi
 fi
 if [ -f "$spool/${COMPLETE_MARKER}" ]; then exit 1; fi
 echo "odo: $1 is not in $spool, and the spool is not complete: recovery must not end here" >&2

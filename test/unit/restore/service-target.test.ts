@@ -156,7 +156,7 @@ describe('the owner', () => {
   const image = { uid: 70, gid: 70 };
   const ownerFor = (...args: Parameters<typeof chooseOwner>) => Object.values(chooseOwner(...args).owner).join(':');
 
-  const container = { id: '1', name: 'db-1', running: false, restartPolicy: 'no' };
+  const container = { id: '1', name: 'db-1', running: false, answers: false, restartPolicy: 'no' };
   const made = (user?: string) => service([], { containers: [container], ...(user === undefined ? {} : { user }) });
   const old = probe({ uid: 26, gid: 27 }, '15');
 

@@ -57,6 +57,21 @@ describe.each(SHELLS)('with %s as the shell', (shell) => {
     expect(run(restoreCommandSetting(place), { file })).toEqual({ status: 1, stderr: '' });
   });
 
+  it('says that there is none of what a follower takes away while it is copied, but tells of a copy that fails', () => {
+    plantTree(spoolDir(place), { complete: '' });
+    const source = path.join(spoolDir(place), SEGMENT);
+    const stub = (script: string) => {
+      fs.rmSync(path.join(bin, 'cp'), { force: true });
+      fs.writeFileSync(path.join(bin, 'cp'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    };
+    stub('exit 1');
+    // busybox has a cp of its own, which no other in the PATH takes the place of.
+    const status = run(restoreCommandSetting(place)).status;
+    if (shell !== 'busybox') expect(status).toBe(254);
+    stub(`PATH=${process.env.PATH} rm "${source}"; exit 1`);
+    if (shell !== 'busybox') expect(run(restoreCommandSetting(place)).status).toBe(1);
+  });
+
   // PostgreSQL takes a status of 1 to 125 for the end of the archive, and goes on without what was committed after.
   it.each([
     ['the segment cannot be written', () => fs.rmSync(path.join(place.root, 'pg_wal'), { recursive: true }), undefined],
