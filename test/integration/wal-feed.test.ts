@@ -177,6 +177,16 @@ describe('WAL that is fetched while the server recovers', () => {
     expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
   });
 
+  it('goes on when somebody else restarts the server, and says so', async () => {
+    const running = await startRecovery();
+    await mustRun('docker', ['restart', '-t', '60', await project.containerId('db')]);
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('was restarted by somebody else in the middle of its recovery');
+    expect(await project.sql(THINGS_DIGEST)).toBe(digest);
+    expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
+  });
+
   it('stops the server when odo is killed, and the next run begins anew', async () => {
     const running = await startRecovery();
     running.signal('SIGKILL');
