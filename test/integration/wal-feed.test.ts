@@ -83,7 +83,11 @@ describe('WAL that is fetched while the server recovers', () => {
   async function startRecovery(retryForS?: number): Promise<RunningOdo> {
     const running = startOdo(args(retryForS), env());
     const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
-    await Promise.race([until('segments are asked for', async () => proxy.count(getOf(keyFromEnd(12))).requests > 0), ended]);
+    await Promise.race([until('the exchange', async () => running.stderr().includes('✓ exchanging old and new data')), ended]);
+    // The checks read WAL as well: only what is asked for from here on is asked for by a recovery.
+    const before = proxy.count(getOf(keyFromEnd(12))).requests;
+    const isAsked = async () => proxy.count(getOf(keyFromEnd(12))).requests > before;
+    await Promise.race([until('segments are asked for', isAsked), ended]);
     return running;
   }
 
