@@ -1,4 +1,5 @@
 import os from 'node:os';
+import type { DockerEngine } from '../docker/engine.ts';
 import type { Mount } from '../docker/mount.ts';
 import { networkFor } from '../docker/network.ts';
 import {
@@ -62,6 +63,11 @@ function repositoryMounts(store: StoreConfig): RestoreMount[] {
 /** Whether an `odo follow` works on the service's volume now. */
 export async function isFollowed({ docker, data }: FoundService): Promise<boolean> {
   return (await roleOfContainer(docker, nameFor(data.mount.source, 'follow'))) === 'follow';
+}
+
+/** Whether a restore to a volume is under way at this moment. */
+export async function isBeingRestored(docker: DockerEngine, volume: string): Promise<boolean> {
+  return (await roleOfContainer(docker, nameFor(volume, 'restore'))) === 'restore';
 }
 
 /** A look at the status takes no lock, so its container's name is its own. All others have one name, so that they keep each other off. */

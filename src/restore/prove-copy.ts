@@ -12,6 +12,7 @@ import { type Configuration, proveConfiguration, proveSettings } from './configu
 import { copyData, copyLater, copyTablespaces } from './copy-places.ts';
 import type { Target } from './engine.ts';
 import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
+import { findLeftCopy, type LeftCopy } from './left-copy.ts';
 import type { OldCluster } from './old-cluster.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
@@ -35,6 +36,8 @@ export interface ProvenCopy {
   target: Target;
   /** The copy's volumes. */
   mounts: Mount[];
+  /** What a killed run has left, and has to go first. */
+  left: LeftCopy;
   major: number;
   configuration: Configuration;
   server: ServerFacts;
@@ -66,13 +69,14 @@ export async function proveCopy(
   const found = original && { ...original, data: copyData(original.data, name) };
   const old = original && (await lookAtOriginal(original, request, context));
   const places = found && source && (await provePlaces(found, source, old, request, proofs, signal));
-  const probe = found && places && source && (await proveVolumes(found, places, source, request, context, proofs));
-  const owner = found && (await proveOwner(request, found, probe, proofs));
+  const volumes = found && places && source && (await proveVolumes(found, places, source, request, context, proofs));
+  const owner = found && (await proveOwner(request, found, volumes?.probe, proofs));
   proofs.demandAll();
-  if (!original || !found || !source || !places || !server || major === undefined || !owner) {
+  if (!original || !found || !source || !places || !server || major === undefined || !owner || !volumes) {
     throw new OdoError('bug', 'a proof failed without an error');
   }
-  return { original, found, source, ...places, major, configuration, server, scripts, owner, proofs: proofs.all };
+  const { left } = volumes;
+  return { original, found, source, ...places, left, major, configuration, server, scripts, owner, proofs: proofs.all };
 }
 
 /** Whether something listens there on this machine; an engine on another one tells when the server is started. */
@@ -126,7 +130,10 @@ async function provePlaces(
   });
 }
 
-/** Volumes that are there already must be empty, or hold what an interrupted run of this laid down, and nobody may use them. */
+/**
+ * Volumes that are there already must be empty, or hold what an interrupted run of this laid down, and nobody may use them. What a killed run has
+ * left of its trial goes, with its volumes, since nobody has had them in use yet.
+ */
 async function proveVolumes(
   found: FoundService,
   { mounts, target }: { mounts: Mount[]; target: Target },
@@ -134,43 +141,61 @@ async function proveVolumes(
   request: CopyRequest,
   context: { version: string },
   proofs: Proofs,
-): Promise<TargetProbe | undefined> {
+): Promise<{ probe?: TargetProbe; left: LeftCopy } | undefined> {
   const { docker } = found;
-  const probe = await proofs.attempt('empty volumes', async () => {
-    for (const { source: name } of mounts) await refuseUsed(docker, name);
+  const proven = await proofs.attempt<{ probe?: TargetProbe; left: LeftCopy }>('empty volumes', async () => {
+    const left = await findLeftCopy(docker, found.data.mount.source);
+    for (const { source: name } of mounts) await refuseUsed(docker, name, left);
+    const servers = { servers: left.servers, volumes: [] };
     // Another proof tells of it.
-    if (!(await inspectImage(docker, request.target.image))) return { evidence: 'cannot be looked at', state: 'unjudged' };
+    if (!(await inspectImage(docker, request.target.image))) {
+      return { evidence: 'cannot be looked at', state: 'unjudged', value: { left: servers } };
+    }
     const looked = await withStandIns(docker, mounts);
     const engine = await openServiceEngine(found, looked, request, context);
     try {
       const { pgdata } = await engine.probe(target);
-      const isResumable = pgdata.journalState === 'laying-down' || pgdata.journalState === 'staged';
-      for (const { source: name, destination } of isResumable ? [] : mounts) {
+      const { journalState } = pgdata;
+      const isResumable = journalState === 'laying-down' || journalState === 'staged';
+      // As long as the trial's server is there, nobody has been given the volume.
+      const isOurs = left.servers.length > 0 && left.volumes.includes(found.data.mount.source);
+      const isTrial = isOurs && journalState !== undefined && !isResumable;
+      for (const { source: name, destination } of isResumable || isTrial ? [] : mounts) {
         const root = { root: destination, odoDir: target.pgdata.odoDir };
         const { pgdata: whole } = await engine.probe({ pgdata: root, tablespaces: [] });
-        if (!whole.empty) throw notEmpty(name, whole);
+        if (!whole.empty) throw notEmpty(name, whole, left);
       }
       const there = looked.filter((mount) => mount.source !== '').map((mount) => mount.source);
+      if (isTrial) {
+        const evidence = `${there.join(', ')} holds the trial of a run that was killed, and is made anew`;
+        return { evidence, value: { probe: { ...pgdata, stagedBytes: 0 }, left } };
+      }
       const rest = isResumable ? `${there.join(', ')} holds what an interrupted run laid down` : `${there.join(', ')} is empty`;
-      return { evidence: there.length === 0 ? 'will be created' : rest, value: pgdata };
+      return { evidence: there.length === 0 ? 'will be created' : rest, value: { probe: pgdata, left: servers } };
     } finally {
       await engine.close();
     }
   });
+  const probe = proven?.probe;
   if (probe) await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, { wipe: request.wipe }));
-  return probe;
+  return proven;
 }
 
-async function refuseUsed(docker: FoundService['docker'], volume: string): Promise<void> {
+async function refuseUsed(docker: FoundService['docker'], volume: string, left: LeftCopy): Promise<void> {
   const users = await containersUsing(docker, [{ type: 'volume', source: volume }]);
-  if (users.length === 0) return;
-  throw new OdoError('unsafeTarget', `volume ${volume} is in use by ${users.map(({ name }) => name).join(', ')}`, {
+  const others = users.filter(({ id }) => !left.servers.includes(id));
+  if (others.length === 0) return;
+  throw new OdoError('unsafeTarget', `volume ${volume} is in use by ${others.map(({ name }) => name).join(', ')}`, {
     hint: 'choose the name of a volume that is not there yet',
   });
 }
 
-function notEmpty(volume: string, { sample }: TargetProbe): OdoError {
+function notEmpty(volume: string, { sample }: TargetProbe, left: LeftCopy): OdoError {
+  const removal = `remove it: ${left.servers.map((id) => `docker rm -f ${id.slice(0, 12)} && `).join('')}docker volume rm ${volume}`;
+  const isFinished = left.volumes.includes(volume);
   return new OdoError('unsafeTarget', `volume ${volume} is not empty: it holds ${sample.join(', ')}`, {
-    hint: `choose the name of a volume that is not there yet, or, if nobody needs what it holds, remove it: docker volume rm ${volume}`,
+    hint: isFinished
+      ? `it holds a copy that an earlier run has finished: to bring the service onto it, give the volume in the compose file the lines "name: ${volume}" and "external: true"; or choose another name; or, if nobody needs it, ${removal}`
+      : `choose the name of a volume that is not there yet, or, if nobody needs what it holds, ${removal}`,
   });
 }

@@ -13,6 +13,7 @@ import type { Engine, LaidDown } from './engine.ts';
 import { commandFor, isResumable, unaskedNotes, withHints, withKeptStaging } from './failure-hints.ts';
 import { makeJob } from './lay-down-job.ts';
 import { removeVolumes } from './leave-as-before.ts';
+import { removeLeftCopy } from './left-copy.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
@@ -194,6 +195,7 @@ async function bringUpCopy(run: Run) {
 async function fillVolumes(run: Run): Promise<LaidDown> {
   const { request, proven, report, signal, version } = run;
   const { docker } = proven.found;
+  await removeLeftCopy(docker, proven.left);
   for (const { source } of proven.mounts) {
     signal.throwIfAborted();
     if (await createCopyVolume(docker, source, labelsOf(run))) run.made.push(source);

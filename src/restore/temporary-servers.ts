@@ -5,12 +5,16 @@ import { containersUsing } from '../docker/directory-users.ts';
 import { connectDocker, type DockerEngine } from '../docker/engine.ts';
 import { removeVolume } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
+import { isBeingRestored } from './open-service-engine.ts';
 
 /** A temporary server, or what is left of one. */
 export interface TemporaryServer {
   name: string;
-  /** unfinished: its volume is there and no server; it is being restored, or the command that did so was killed. */
-  state: 'running' | 'stopped' | 'unfinished';
+  /**
+   * restoring: a command is laying it down or sees it through its recovery · unfinished: its volume is there and no server, since the
+   * command that made it was killed
+   */
+  state: 'running' | 'stopped' | 'restoring' | 'unfinished';
   /** On 127.0.0.1, while it runs. */
   port?: number;
   /** Compose's project and service, as `project/service`. */
@@ -54,6 +58,11 @@ export async function stopTemporary(name: string | undefined, signal: AbortSigna
       },
     );
   }
+  if (chosen.server.state === 'restoring') {
+    throw new OdoError('unsafeTarget', `temporary server ${chosen.server.name} is still being restored`, {
+      hint: 'end the command that does so (Ctrl-C): it takes away what it has made',
+    });
+  }
   for (const { id } of chosen.containers) await removeContainer(docker, id);
   for (const volume of chosen.volumes) {
     const users = await containersUsing(docker, [{ type: 'volume', source: volume.name }]);
@@ -80,11 +89,16 @@ interface Found {
 async function find(docker: DockerEngine): Promise<Found[]> {
   const [servers, volumes] = await Promise.all([listCopyServers(docker, 'temporary'), listCopyVolumes(docker, 'temporary')]);
   const names = new Set([...servers.map(({ copy }) => copy), ...volumes.map(({ labels }) => labels[COPY_LABEL] ?? '')]);
-  const all = [...names].map((name) => {
-    const containers = servers.filter(({ copy }) => copy === name);
-    const own = volumes.filter(({ labels }) => labels[COPY_LABEL] === name);
-    return { server: describe(name, containers[0], own[0]), containers, volumes: own };
-  });
+  const all = await Promise.all(
+    [...names].map(async (name) => {
+      const containers = servers.filter(({ copy }) => copy === name);
+      const own = volumes.filter(({ labels }) => labels[COPY_LABEL] === name);
+      // The data volume has the name of the copy.
+      const restoring = await isBeingRestored(docker, name);
+      const { state, ...rest } = describe(name, containers[0], own[0]);
+      return { server: { ...rest, state: restoring ? ('restoring' as const) : state }, containers, volumes: own };
+    }),
+  );
   return all.sort((a, b) => (a.server.createdAt < b.server.createdAt ? -1 : 1));
 }
 

@@ -30,7 +30,7 @@ describe('a new volume', () => {
       mountAt: DATA,
       extra: '      - ./start.sh:/etc/start.sh:ro\n    entrypoint: ["sh", "/etc/start.sh"]\n    command: ["postgres"]',
     });
-    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign', 'first', 'second'].map(
+    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign', 'first', 'second', 'killed'].map(
       (name) => `${project.name}-${name}`,
     );
     fs.writeFileSync(path.join(project.folder, 'start.sh'), START);
@@ -122,6 +122,23 @@ describe('a new volume', () => {
     expect((await outcome).code).toBe(130);
     expect([await containersOf(volume), await isThere(volume), fs.existsSync(override())]).toEqual(['', false, false]);
     expect(await project.identity('db')).toBe(identity);
+  });
+
+  it('is made anew by the same command after the one that tried it out was killed', async () => {
+    const volume = `${project.name}-killed`;
+    const trial = `odo-trial-${volume}`;
+    const running = startOdo(args('killed', '--set', 'pre_auth_delay=30'));
+    const isTried = async () => (await mustRun('docker', ['ps', '-q', '--filter', `name=${trial}`])) !== '';
+    await until('the trial runs', isTried);
+    running.signal('SIGKILL');
+    await running.outcome;
+    await until('its container has ended', async () => (await restoreContainers(volume)) === '');
+    expect(await isTried()).toBe(true);
+    await odoReceipt(args('killed'));
+    expect([await containersOf(volume), await isThere(volume)]).toEqual(['', true]);
+    const again = await odo(args('killed'));
+    expect([again.code, again.stderr]).toEqual([24, expect.stringMatching(/an earlier run has finished: to bring the service/)]);
+    expect(await isThere(volume)).toBe(true);
   });
 
   it('is given up by a service that does not come up on it', async () => {

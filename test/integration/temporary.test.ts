@@ -147,6 +147,11 @@ describe('a temporary server', () => {
     const sign =
       phase === 'lay-down' ? volumes : () => mustRun('docker', ['ps', '-q', '--filter', `label=odo.service=${project.name}/db`]);
     await until(`the copy is at ${phase}`, async () => ended || (await sign()) !== '');
+    if (phase === 'recover') {
+      const [{ name = '', state = '' } = {}] = await ours();
+      const stop = await odo(['temporary', 'stop', name]);
+      expect([state, stop.code, stop.stderr]).toEqual(['restoring', 24, expect.stringMatching(/is still being restored/)]);
+    }
     running.signal('SIGINT');
     expect(await outcome).toMatchObject({ code: 130, stdout: '' });
     expect([await ours(), await volumes()]).toEqual([[], '']);
