@@ -13,9 +13,17 @@ export interface ComposeProject {
   files: string[];
   services: Record<string, ComposeService>;
   /** By compose's key; a volume that no service uses is not among them. */
-  volumes: Record<string, { name: string; external: boolean }>;
+  volumes: Record<string, ComposeVolume>;
   /** What ODO's own override file says, which is read along where there is one. */
   switches?: Switches;
+}
+
+export interface ComposeVolume {
+  name: string;
+  external: boolean;
+  driver?: string;
+  driverOptions?: Record<string, string>;
+  labels?: Record<string, string>;
 }
 
 export interface ComposeService {
@@ -126,10 +134,18 @@ interface ConfigService {
   deploy?: { replicas?: number } | null;
 }
 
+interface ConfigVolumeDefinition {
+  name?: string;
+  external?: boolean;
+  driver?: string;
+  driver_opts?: Record<string, string | number>;
+  labels?: Record<string, string>;
+}
+
 interface Config {
   name: string;
   services?: Record<string, ConfigService>;
-  volumes?: Record<string, { name?: string; external?: boolean } | null>;
+  volumes?: Record<string, ConfigVolumeDefinition | null>;
 }
 
 /** Reads what `docker compose config --format json` prints. Source: https://github.com/compose-spec/compose-spec/blob/main/spec.md */
@@ -138,7 +154,16 @@ export function parseProject(output: string, files: string[]): ComposeProject {
   const config = JSON.parse(output, (_key, value) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value)) as Config;
   const volumes: ComposeProject['volumes'] = {};
   for (const [key, volume] of Object.entries(config.volumes ?? {})) {
-    volumes[key] = { name: volume?.name ?? `${config.name}_${key}`, external: volume?.external ?? false };
+    const { driver, driver_opts: options, labels } = volume ?? {};
+    volumes[key] = {
+      name: volume?.name ?? `${config.name}_${key}`,
+      external: volume?.external ?? false,
+      ...(driver && { driver }),
+      ...(options && {
+        driverOptions: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)])),
+      }),
+      ...(labels && { labels }),
+    };
   }
   const services: ComposeProject['services'] = {};
   for (const [name, service] of Object.entries(config.services ?? {})) {

@@ -77,10 +77,7 @@ function mountsHint(project: ComposeProject, service: Service): string {
   return mounted.length > 0 ? `it mounts: ${mounted.join(', ')}` : 'it mounts no volume at all';
 }
 
-/**
- * Whether the engine has the volume. One that it does not have yet is made by whoever mounts it first; leave that to
- * compose (createService), which labels it as its own.
- */
+/** Whether the engine has the volume. One that it does not have is made by whoever mounts it first, without compose's labels and options. */
 export async function volumeExists(engine: DockerEngine, name: string): Promise<boolean> {
   try {
     await engine.docker.getVolume(name).inspect();
@@ -92,30 +89,35 @@ export async function volumeExists(engine: DockerEngine, name: string): Promise<
 }
 
 /**
- * The same mounts, with an anonymous volume in the place of each volume that is not there: it tells how much room there is, and goes with the
+ * The same mounts, with an anonymous volume in the place of each that is not there: it tells how much room there is, and goes with the
  * container that mounts it.
  */
-export async function withStandIns(engine: DockerEngine, mounts: readonly Mount[]): Promise<Mount[]> {
-  return Promise.all(
-    mounts.map(async ({ subpath, ...mount }) => {
-      if (mount.type !== 'volume' || (await volumeExists(engine, mount.source))) return subpath ? { ...mount, subpath } : mount;
-      return { ...mount, source: '' };
-    }),
-  );
+export function withStandIns(mounts: readonly Mount[], missing: readonly Mount[]): Mount[] {
+  return mounts.map((mount) => {
+    if (!missing.includes(mount)) return mount;
+    const { subpath: _subpath, ...rest } = mount;
+    return { ...rest, type: 'volume', source: '' };
+  });
 }
 
-/** Creates a volume as compose would, labelled as the project's own, and gives its name; external ones are not ours to create: serviceNotFound. */
+/** Creates a volume as compose would, with the compose file's driver, options and labels, and as the project's own; gives its name; external ones are not ours to create: serviceNotFound. */
 export async function createVolume(engine: DockerEngine, project: ComposeProject, name: string): Promise<string> {
   const [key, declared] = Object.entries(project.volumes).find(([, volume]) => volume.name === name) ?? [];
   if (key === undefined || declared?.external) {
     throw new OdoError('serviceNotFound', `volume ${name} does not exist`, { hint: `create it: docker volume create ${name}` });
   }
-  const Labels = { 'com.docker.compose.project': project.name, 'com.docker.compose.volume': key };
+  const { driver, driverOptions, labels } = declared ?? {};
+  const own = { 'com.docker.compose.project': project.name, 'com.docker.compose.volume': key };
   try {
-    await engine.docker.createVolume({ Name: name, Labels });
+    await engine.docker.createVolume({
+      Name: name,
+      Labels: { ...labels, ...own },
+      ...(driver && { Driver: driver }),
+      ...(driverOptions && { DriverOpts: driverOptions }),
+    });
     return name;
   } catch (error) {
-    throw translateDockerError(error, `create volume ${name}`);
+    throw translateDockerError(error, `create volume ${name}`, { refused: 'serviceNotFound' });
   }
 }
 

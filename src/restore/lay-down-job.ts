@@ -10,7 +10,10 @@ import { meansOf } from './share-out.ts';
 import { STANDBY_TARGET } from './standby.ts';
 
 /** What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the way there. */
-export function makeJob(request: RestoreRequest, proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts'>): LayDownJob {
+export function makeJob(
+  request: RestoreRequest,
+  proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts' | 'missing'>,
+): LayDownJob {
   const { found, source, target, owner, major, configuration } = proven;
   return {
     // A relative path means nothing inside of a container.

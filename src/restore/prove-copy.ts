@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { containersUsing } from '../docker/directory-users.ts';
 import { inspectImage } from '../docker/image.ts';
+import { missingVolumes } from '../docker/missing-mounts.ts';
 import type { Mount } from '../docker/mount.ts';
 import { volumeExists, withStandIns } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
@@ -151,7 +152,7 @@ async function proveVolumes(
     if (!(await inspectImage(docker, request.target.image))) {
       return { evidence: 'cannot be looked at', state: 'unjudged', value: { left: servers } };
     }
-    const looked = await withStandIns(docker, mounts);
+    const looked = withStandIns(mounts, await missingVolumes(docker, mounts));
     const engine = await openServiceEngine(found, looked, request, context);
     try {
       const { pgdata } = await engine.probe(target);

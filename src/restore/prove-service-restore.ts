@@ -1,6 +1,7 @@
 import { inspectImage, userInImage } from '../docker/image.ts';
+import { missingPath, missingVolumes } from '../docker/missing-mounts.ts';
 import type { Mount } from '../docker/mount.ts';
-import { volumeExists, withStandIns } from '../docker/volume.ts';
+import { withStandIns } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
@@ -30,6 +31,8 @@ export interface ProvenService {
   source: Source;
   target: Target;
   mounts: ReturnType<typeof mountsOf>;
+  /** Of the mounts, those that are not there yet. */
+  missing: Mount[];
   major: number;
   configuration: Configuration;
   server: ServerFacts;
@@ -60,7 +63,9 @@ export async function proveServiceRestore(
   const tablespaces = named && (await proveTablespaces(named, source, request, proofs));
 
   const byName = named && tablespaces && placesOf(named, tablespaces);
-  let engine = named && byName && (await openForLook(named, byName.mounts, request, context, proofs));
+  const look = named && byName && (await openForLook(named, byName.mounts, request, context, proofs));
+  let engine = look?.engine;
+  let missing = look?.missing ?? [];
   try {
     const first = byName && (await engine?.probe({ pgdata: byName.target.pgdata, tablespaces: [] }));
     const real = named && first && (await proofs.attempt('layout', () => proveLayout(named, first.pgdata)));
@@ -73,7 +78,7 @@ export async function proveServiceRestore(
       data = placesOf(found, [...tablespaces, ...later]);
       if (engine && data.mounts.length > before) {
         await engine.close();
-        engine = await openServiceEngine(found, data.mounts, request, context);
+        ({ engine, missing } = await openWithStandIns(found, data.mounts, request, context));
       }
     }
     if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
@@ -82,7 +87,7 @@ export async function proveServiceRestore(
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');
-    return { found, source, ...data, major, configuration, server, scripts, engine, owner, proofs: proofs.all };
+    return { found, source, ...data, missing, major, configuration, server, scripts, engine, owner, proofs: proofs.all };
   } catch (error) {
     await engine?.close();
     throw error;
@@ -128,26 +133,46 @@ function hasOtherMounts({ service, data }: FoundService): boolean {
   return others.some(({ destination }) => destination !== data.mount.destination);
 }
 
-/** The volume is looked at through the restore image. A volume that is not there yet is as good as an empty one. */
+/**
+ * The volume is looked at through the restore image. What is not there yet is as good as empty; an engine is given when the data's is there.
+ */
 async function openForLook(
   found: FoundService,
   mounts: ProvenService['mounts'],
   request: ServiceRequest,
   context: { version: string },
   proofs: Proofs,
-): Promise<Engine | undefined> {
+): Promise<{ engine?: Engine; missing: Mount[] } | undefined> {
   const { mount } = found.data;
   if (!(await inspectImage(found.docker, request.target.image))) return undefined;
-  const isThere = mount.type === 'bind' || (await volumeExists(found.docker, mount.source));
-  return proofs.attempt<Engine>('lock', async () => {
-    const looked = isThere ? mounts : await withStandIns(found.docker, mounts);
-    const engine = await openServiceEngine(found, looked, request, context);
+  return proofs.attempt<{ engine?: Engine; missing: Mount[] }>('lock', async () => {
+    const { engine, missing } = await openWithStandIns(found, mounts, request, context);
     const evidence = `no other odo is at work on ${mount.source}`;
-    if (isThere) return { evidence, value: engine };
+    const created = missing.map(({ source }) => `; ${source} will be created`).join('');
+    if (!missing.includes(mount)) return { evidence: `${evidence}${created}`, value: { engine, missing } };
     // Only to see that the image is the right one.
     await engine.close();
-    return { evidence: `${evidence}, which will be created` };
+    return { evidence: `${evidence}${created}`, value: { missing } };
   });
+}
+
+async function openWithStandIns(
+  found: FoundService,
+  mounts: ProvenService['mounts'],
+  request: ServiceRequest,
+  context: { version: string },
+): Promise<{ engine: Engine; missing: Mount[] }> {
+  const missing = await missingVolumes(found.docker, mounts);
+  for (;;) {
+    try {
+      return { engine: await openServiceEngine(found, withStandIns(mounts, missing), request, context), missing };
+    } catch (thrown) {
+      const error = asOdoError(thrown);
+      const path = missingPath(error, mounts);
+      if (!path || missing.includes(path)) throw error;
+      missing.push(path);
+    }
+  }
 }
 
 async function proveVolume(

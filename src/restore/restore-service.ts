@@ -1,4 +1,4 @@
-import { createVolume } from '../docker/volume.ts';
+import { makeMissing } from '../docker/missing-mounts.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
@@ -131,14 +131,10 @@ export async function restoreService(request: ServiceRequest, context: RunContex
 
 /** From the running service to the new content in place and the service stopped. */
 async function replaceContent(run: ServiceRun): Promise<LaidDown> {
-  const { request, proven, report, signal, version } = run;
+  const { request, proven, report, signal } = run;
   const { found, target } = proven;
   if (!request.online) await stopService(run);
-  if (!run.engine) {
-    run.made.push(await createVolume(found.docker, found.project, found.data.mount.source));
-    run.engine = await openServiceEngine(found, proven.mounts, request, { version });
-  }
-  const engine = run.engine;
+  const engine = await openOnAll(run);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
   const job = { ...makeJob(request, proven), ...fed };
@@ -154,6 +150,21 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));
   return laidDown;
+}
+
+/** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
+async function openOnAll(run: ServiceRun): Promise<Engine> {
+  const { request, proven, version } = run;
+  const { docker, project } = proven.found;
+  if (run.engine && proven.missing.length === 0) return run.engine;
+  await run.engine?.close();
+  run.engine = undefined;
+  for (const mount of proven.missing) {
+    const volume = await makeMissing(docker, project, mount, request.target.image);
+    if (volume !== undefined) run.made.push(volume);
+  }
+  run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
+  return run.engine;
 }
 
 /** The service starts on the new content, recovers all of it, and holds what it should. */

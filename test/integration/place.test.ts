@@ -23,6 +23,7 @@ describe('the place of the data', () => {
     ready = await readyRepository();
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-test-place-'));
     fs.mkdirSync(path.join(folder, 'pg'));
+    fs.mkdirSync(path.join(folder, 'new'));
     project = writeProject({
       image: 'postgres:15',
       mountAt: DATA,
@@ -46,12 +47,23 @@ describe('the place of the data', () => {
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["./bound:${DATA}"]
     profiles: [later]
+  new:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["new:${DATA}"]
+    profiles: [later]
+  absent:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["./absent:${DATA}"]
+    profiles: [later]
   narrow:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["narrow:${DATA}"]
     profiles: [later]`,
       volumes: [
+        `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } }\n  unused2`,
         'spread',
         'spaces',
         'narrow',
@@ -64,6 +76,8 @@ describe('the place of the data', () => {
 
   afterAll(async () => {
     for (const name of strangers) await run('docker', ['rm', '-fv', name]);
+    const ofServers = ['-v', `${project.folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/absent /f/bound'];
+    await run('docker', ['run', '--rm', '--network', 'none', ...ofServers]);
     await project?.down();
     await mustRun('docker', ['run', '--rm', '--network', 'none', '-v', `${folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/*']);
     fs.rmSync(folder, { recursive: true, force: true });
@@ -128,6 +142,20 @@ describe('the place of the data', () => {
     await until('the server answers', () => answersSoon(`${project.name}-linked-1`));
     expect([await sql('select 1 from of_before'), await sql('show work_mem')]).toEqual(['1', '7MB']);
     expect(await mustRun('docker', [...server, 'readlink', `${DATA}/current`])).toBe('versions/15/main');
+  });
+
+  it('a volume that is not there yet is made with the driver options and labels of the compose file, and a missing path as well', async () => {
+    await run('docker', ['volume', 'rm', '-f', `${project.name}_new`]);
+    await odoReceipt(['-u', sets(), ...target('new')]);
+    const inspected = JSON.parse(await mustRun('docker', ['volume', 'inspect', `${project.name}_new`]))[0];
+    expect(inspected.Options).toEqual({ type: 'none', o: 'bind', device: `${folder}/new` });
+    expect(inspected.Labels).toMatchObject({ 'shop.kept': 'forever', 'com.docker.compose.volume': 'new' });
+    expect(fs.readFileSync(path.join(folder, 'new/PG_VERSION'), 'utf8').trim()).toBe('15');
+    await project.compose('rm', '-sf', 'new');
+
+    await odoReceipt(['-u', sets(), '-v', './absent', '-n', 'absent', '-f', project.file]);
+    expect(fs.readFileSync(path.join(project.folder, 'absent/PG_VERSION'), 'utf8').trim()).toBe('15');
+    await project.compose('rm', '-sf', 'absent');
   });
 
   it('a mount inside of the data directory, of which compose knows nothing, is refused by its name', async () => {
