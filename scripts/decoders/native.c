@@ -1,10 +1,11 @@
 // An addon of Node, for src/stream/native.ts: inflates gzip, member by member, with ISA-L's decoder in assembly language, and makes CRC32C, the
-// checksum of PostgreSQL's manifests. Compiled by scripts/decoders/make. It asks for a processor with AVX2 and needs no C library of its own: what it
+// checksum of PostgreSQL's manifests; and flushes file systems. Compiled by scripts/decoders/make. It asks for a processor with AVX2 and needs no C library of its own: what it
 // uses of one, the program that loads it has.
 #include <cpuid.h>
 #include <node_api.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include "igzip_inflate.c"
 #include "gzip-member.h"
 
@@ -93,6 +94,44 @@ static napi_value crc32c(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// One flush under way: from the main thread to a thread of the pool and back.
+struct flush {
+  napi_async_work work;
+  napi_deferred deferred;
+  int64_t fd, result;
+};
+
+// Linux' syncfs(2) without a C library: 0, or the error as a negative number.
+static void flush_now(napi_env env, void *data) {
+  struct flush *flush = data;
+  int64_t result;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(306L), "D"(flush->fd) : "rcx", "r11", "memory");
+  flush->result = result;
+}
+
+static void tell_flushed(napi_env env, napi_status status, void *data) {
+  struct flush *flush = data;
+  // 125, ECANCELED: it never ran.
+  napi_resolve_deferred(env, flush->deferred, number(env, status == napi_ok ? -flush->result : 125));
+  napi_delete_async_work(env, flush->work);
+  free(flush);
+}
+
+// syncfs(fd): a promise of 0, or of the error's number.
+static napi_value syncfs_of(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value arguments[1], promise, name;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  struct flush *flush = malloc(sizeof *flush);
+  if (flush == NULL) return NULL;
+  flush->fd = uint_of(env, arguments[0]);
+  napi_create_promise(env, &flush->deferred, &promise);
+  napi_create_string_utf8(env, "syncfs", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, NULL, name, flush_now, tell_flushed, flush, &flush->work);
+  napi_queue_async_work(env, flush->work);
+  return promise;
+}
+
 static int is_able(void) {
   unsigned a, b, c, d;
   const unsigned first = bit_SSE4_2 | bit_PCLMUL | bit_AVX | bit_OSXSAVE, later = bit_AVX2 | bit_BMI | bit_BMI2;
@@ -103,8 +142,10 @@ static int is_able(void) {
   return (a & 6) == 6;
 }
 
-// Without exports where the processor cannot do it.
+// Only what every processor can where this one cannot do the rest.
 NAPI_MODULE_INIT() {
+  const napi_property_descriptor everywhere[] = {{"syncfs", NULL, syncfs_of, NULL, NULL, NULL, napi_enumerable, NULL}};
+  napi_define_properties(env, exports, 1, everywhere);
   if (!is_able()) return exports;
   const napi_property_descriptor properties[] = {
     {"begin", NULL, begin, NULL, NULL, NULL, napi_enumerable, NULL},

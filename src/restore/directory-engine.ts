@@ -2,10 +2,12 @@ import fs from 'node:fs';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import { createRenewableKeys, type RenewableKeys } from '../store/renewable-keys.ts';
+import { syncfs } from '../stream/native.ts';
 import { translateFsError } from '../target/fs-errors.ts';
 import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
 import type { Place } from '../target/place.ts';
+import { NO_WRITE_BACK, openWriteBack, type WriteBack } from '../target/write-back.ts';
 import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
@@ -14,7 +16,7 @@ import { layDownBackup } from './lay-down-backup.ts';
 import { probeTarget } from './probe-target.ts';
 import { archivingConfigured, raiseSettings } from './raise-settings.ts';
 import { readRecoveryState } from './recovery-state.ts';
-import { discardStaging, isOfThisBoot } from './staging.ts';
+import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
 import { statusOf } from './status.ts';
 import { recheckPages } from './verify-cluster.ts';
 
@@ -22,6 +24,8 @@ import { recheckPages } from './verify-cluster.ts';
 export function createDirectoryEngine(): Engine {
   /** By ODO's folder, from the laying down to the end of the restore. */
   const feedings = new Map<string, Feeding>();
+  /** By ODO's folder, from before the first byte on, so that no error is missed until the old data goes. */
+  const writeBacks = new Map<string, WriteBack>();
   const keys = createRenewableKeys();
 
   function takeKeys({ store }: Pick<LayDownJob, 'store'>): void {
@@ -33,8 +37,23 @@ export function createDirectoryEngine(): Engine {
     feedings.delete(odoDir);
   }
 
+  function watchWrites(target: Target, sync: boolean): WriteBack {
+    const { odoDir } = target.pgdata;
+    writeBacks.get(odoDir)?.close();
+    const roots = placesOf(target).map(({ root }) => root);
+    const opened = sync ? openWriteBack(roots, syncfs) : NO_WRITE_BACK;
+    writeBacks.set(odoDir, opened);
+    return opened;
+  }
+
+  /** Old data goes only when nothing of what takes its place was lost on its way to the disk. */
+  async function demandWritten(target: Target): Promise<void> {
+    const writeBack = writeBacks.get(target.pgdata.odoDir) ?? watchWrites(target, true);
+    await writeBack.flush();
+  }
+
   /** What ends a restore takes the spool away, so nobody may be writing to it. */
-  async function ending<T>(target: Target, work: () => T): Promise<T> {
+  async function ending<T>(target: Target, work: () => T | Promise<T>): Promise<T> {
     await stopFeeding(target.pgdata);
     return locked(target, work);
   }
@@ -46,8 +65,10 @@ export function createDirectoryEngine(): Engine {
       const { pgdata } = job.target;
       await stopFeeding(pgdata);
       takeKeys(job);
+      const writeBack = watchWrites(job.target, job.sync);
+      const onFeeding = (feeding: Feeding) => feedings.set(pgdata.odoDir, feeding);
       try {
-        return await layDownBackup(job, keys, report, signal, (feeding) => feedings.set(pgdata.odoDir, feeding));
+        return await layDownBackup(job, keys, report, signal, onFeeding, writeBack);
       } catch (error) {
         const failure = feedings.get(pgdata.odoDir)?.failure();
         await stopFeeding(pgdata);
@@ -75,7 +96,11 @@ export function createDirectoryEngine(): Engine {
       return followRound(job, keys, report, signal);
     },
     renewKeys: keys.renew,
-    swap: (target) => locked(target, () => exchange(target)),
+    swap: (target) =>
+      locked(target, async () => {
+        await demandWritten(target);
+        exchange(target);
+      }),
     takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
     async recoveryState({ pgdata }, options) {
@@ -85,11 +110,21 @@ export function createDirectoryEngine(): Engine {
     raiseSettings: (target, facts) => locked(target, () => raiseSettings(target.pgdata, facts)),
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
-    clean: (target) => ending(target, () => clean(target)),
-    finish: (options) => ending(options.target, () => finish(options)),
+    clean: (target) =>
+      ending(target, async () => {
+        await demandWritten(target);
+        clean(target);
+      }),
+    finish: (options) =>
+      ending(options.target, async () => {
+        await demandWritten(options.target);
+        finish(options);
+      }),
     discard: (target) => ending(target, () => discardStaging(target)),
     async close() {
       await Promise.all([...feedings.values()].map((feeding) => feeding.stop()));
+      for (const writeBack of writeBacks.values()) writeBack.close();
+      writeBacks.clear();
     },
   };
 }
@@ -107,7 +142,7 @@ function asRecovery(report: Report): Report {
 }
 
 /** What another run is at work on must not be moved or removed under it. */
-async function locked<T>({ pgdata }: Target, work: () => T): Promise<T> {
+async function locked<T>({ pgdata }: Target, work: () => T | Promise<T>): Promise<T> {
   if (!fs.existsSync(pgdata.odoDir)) return work();
   const lock = await takeLock(pgdata.odoDir).catch((error: unknown) => {
     // A full disk must not keep anything from being removed.
@@ -115,7 +150,7 @@ async function locked<T>({ pgdata }: Target, work: () => T): Promise<T> {
     throw error;
   });
   try {
-    return work();
+    return await work();
   } catch (error) {
     throw translateFsError(error, pgdata.odoDir);
   } finally {

@@ -40,6 +40,12 @@ export function withWayBack(error: OdoError, request: ServiceRequest, target: Ta
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
 export function withLeftovers(error: OdoError, request: { target: ServiceTarget }): OdoError {
   const command = commandFor('clean', request);
+  if (error.code === 'writeFailed') {
+    return withHints(error, [
+      'the server was promoted, but what it runs on may be gone at its next start: where there was old data, it is kept, and this brings it ' +
+        `back: ${commandFor('rollback', request)}. When the disk is well and the data is right, this removes what is left: ${command}`,
+    ]);
+  }
   return withHints(error, [
     `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
   ]);

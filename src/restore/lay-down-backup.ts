@@ -5,10 +5,10 @@ import { openWalArchive } from '../formats/registry.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
-import { syncFileSystem } from '../target/durable.ts';
 import { translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
-import { spoolDir } from '../target/place.ts';
+import { incomingDir, spoolDir } from '../target/place.ts';
+import type { WriteBack } from '../target/write-back.ts';
 import { fillSpool } from '../wal/fill-spool.ts';
 import { completeStaging } from './complete-staging.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
@@ -29,30 +29,32 @@ export async function layDownBackup(
   report: Report,
   cancelling: AbortSignal,
   onFeeding: (feeding: Feeding) => void,
+  writeBack: WriteBack,
 ): Promise<LaidDown> {
   const { odoDir } = job.target.pgdata;
   let lock: Lock | undefined;
+  let staging: Staging | undefined;
   const fault = new AbortController();
   const signal = AbortSignal.any([cancelling, fault.signal]);
   try {
     makeOwnedDirectory(job.target.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
-    const staging = prepareStaging(job);
-    const feeding = isFed(job) ? startFeeding(job, keys, { reuse: staging.spoolReusable, inUse: false }, report) : undefined;
+    const prepared = prepareStaging(job);
+    staging = prepared;
+    const feeding = isFed(job) ? startFeeding(job, keys, { reuse: prepared.spoolReusable, inUse: false }, report) : undefined;
     if (feeding) onFeeding(feeding);
     feeding?.over.catch((error: unknown) => fault.abort(error));
     const { store } = openStore(job.store, keys);
     store.onRetry = tellRetries(report);
     try {
-      const parts = await inPhase(report, 'lay-down', async () => {
+      const { tally: parts, noted } = await inPhase(report, 'lay-down', async () => {
         const tally = createTally('lay-down', totalsOf(job.backup), report);
-        await layDownParts(job, store, staging, tally, report, signal);
-        return tally;
+        return { tally, ...(await layDownParts(job, store, prepared, tally, report, signal, writeBack)) };
       });
       feeding?.takeAllConnections();
       const wal = await inPhase(report, 'wal', () =>
-        feeding ? untilFed(feeding, signal) : fetchWal(job, store, staging, report, signal),
+        feeding ? untilFed(feeding, signal) : fetchWal(job, store, prepared, report, signal),
       );
       // That phase is over, and who follows the recovery will ask.
       feeding?.tellTo((event) => event.type !== 'progress' && report(event));
@@ -60,14 +62,16 @@ export async function layDownBackup(
       for (const message of overridden) report({ type: 'note', level: 'info', message });
       const verified =
         job.verify === 'full' ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal)) : undefined;
-      if (job.sync) await inPhase(report, 'sync', () => syncAll(job.target));
+      if (job.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.target)));
+      await noted;
       if (signal.aborted) throw cancelled(signal.reason);
-      staging.complete();
+      prepared.complete();
       return { ...laidDown(parts, wal), overridden, ...(verified ? { verified } : {}) };
     } finally {
       store.close();
     }
   } catch (error) {
+    if (writeBack.hasFailed) staging?.distrust();
     throw translateFsError(error, odoDir);
   } finally {
     lock?.release();
@@ -125,8 +129,9 @@ async function fetchWal(
   return tally;
 }
 
-async function syncAll(target: Target): Promise<void> {
-  for (const place of placesOf(target)) await syncFileSystem(place.odoDir);
+/** All that was written before the exchange. */
+function treesOf(target: Target): string[] {
+  return [...placesOf(target).map(incomingDir), spoolDir(target.pgdata)];
 }
 
 function totalsOf({ storedBytes, restoredBytes, restoredFiles }: Backup): Totals {

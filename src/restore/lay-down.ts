@@ -9,10 +9,10 @@ import type { Codec } from '../stream/codec.ts';
 import { freeing } from '../stream/freeing.ts';
 import { untar } from '../stream/untar.ts';
 import type { TarEntry } from '../target/entry.ts';
-import { createFlushesAhead } from '../target/flush-ahead.ts';
 import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../target/place.ts';
 import { createRoomGuards } from '../target/room.ts';
 import { createTreeWriter } from '../target/tree-writer.ts';
+import type { WriteBack } from '../target/write-back.ts';
 import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from './base-members.ts';
 import type { LayDownJob } from './engine.ts';
 import { type ManifestCheck, openManifestCheck } from './manifest-check.ts';
@@ -25,6 +25,7 @@ import { createUnpacker, type Unpacker } from './unpacker.ts';
 /**
  * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files; several parts at once, where
  * there are several. What can be checked is checked on the way, against backup_manifest where there is one; anything wrong is dataCorrupt.
+ * `noted` resolves when all parts are on the disk and noted as finished, so that no later run builds on what was lost on its way there.
  */
 export async function layDownParts(
   job: LayDownJob,
@@ -33,18 +34,30 @@ export async function layDownParts(
   tally: Tally,
   report: Report,
   outerSignal: AbortSignal,
-): Promise<void> {
+  writeBack: WriteBack,
+): Promise<{ noted: Promise<unknown> }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([outerSignal, stop.signal]);
   const { parts } = job.backup;
   const manifest = await openManifestCheck(store, job.backup, signal);
   const share = shareOut(job, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
-  const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming };
-  const flushAheadOf = job.sync ? createFlushesAhead() : () => () => {};
-  const context = { ...common, guardRoom: createRoomGuards(), flushAheadOf, isSuperseded: createRepeats(parts) };
+  const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
+  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts) };
   const finish = finishInOrder(parts, staging);
+  const noting: Promise<void>[] = [];
   const waiting = parts.values();
+
+  /** Beside the next part. */
+  async function note(part: Part): Promise<void> {
+    try {
+      await writeBack.flush();
+      finish(part);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  }
 
   /** Takes one part after the other until none is left. */
   async function work(): Promise<void> {
@@ -60,7 +73,7 @@ export async function layDownParts(
         }
         report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
         await layDownPart(part, unpacker, context);
-        finish(part);
+        noting.push(note(part));
       }
     } finally {
       await unpacker.close();
@@ -73,11 +86,16 @@ export async function layDownParts(
   } catch (error) {
     stop.abort(error);
     await Promise.allSettled(workers);
-    throw error;
+    const notes = await Promise.allSettled(noting);
+    // What could not be noted has ended the rest.
+    throw notes.find((outcome) => outcome.status === 'rejected')?.reason ?? error;
   } finally {
     await blockPool.close();
   }
   manifest?.finish();
+  const noted = Promise.all(noting);
+  noted.catch(() => undefined);
+  return { noted };
 }
 
 /** What the parts of one backup have in common. */
@@ -90,7 +108,7 @@ interface Context {
   signal: AbortSignal;
   resuming: boolean;
   guardRoom: (directory: string) => (sizeBytes: number) => void;
-  flushAheadOf: (directory: string) => (bytes: number) => void;
+  writeBack: WriteBack;
   isSuperseded: (entry: TarEntry, part: Part) => boolean;
 }
 
@@ -122,7 +140,7 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
       flushAhead(bytes);
     },
   });
-  const flushAhead = context.flushAheadOf(root);
+  const flushAhead = context.writeBack.flushAhead(root);
   const name = `${store.url}/${part.key}`;
   const check = await manifest?.begin(part);
   const demandRoom = context.guardRoom(root);

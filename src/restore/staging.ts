@@ -30,6 +30,8 @@ export interface Staging {
   readonly spoolReusable: boolean;
   /** Everything is in place for the swap. */
   complete(): void;
+  /** Not all that was written has reached the disk: no later run may build on it. */
+  distrust(): void;
 }
 
 /**
@@ -80,6 +82,15 @@ export function prepareStaging(job: LayDownJob): Staging {
     complete() {
       journal.state = 'staged';
       writeJournal(pgdata.odoDir, journal);
+    },
+    distrust() {
+      delete journal.fingerprint;
+      delete journal.finishedParts;
+      try {
+        writeJournal(pgdata.odoDir, journal);
+      } catch {
+        // Then the disk takes nothing more; parts were noted only once they were on it.
+      }
     },
   };
 }

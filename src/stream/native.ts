@@ -12,17 +12,25 @@ export interface Native {
   crc32c(bytes: Uint8Array, crc: number): number;
 }
 
+interface Exports extends Native {
+  syncfs(fd: number): Promise<number>;
+}
+
 /** Linux on x86-64, and a processor with AVX2 (2013 and later). Elsewhere there is WebAssembly. */
 const FILE = './linux-x64.node';
 
-/** What processors of this kind do several times as fast as WebAssembly. undefined where there is no such code, or ODO_NATIVE=0 says to do without. */
-export const native: Native | undefined = process.env.ODO_NATIVE === '0' ? undefined : load();
+const loaded = process.env.ODO_NATIVE === '0' ? undefined : load();
 
-function load(): Native | undefined {
+/** syncfs(2), which Node lacks: flushes the file system of a descriptor. Resolves to 0 or the error's number. Not bound to any kind of processor. */
+export const syncfs: ((fd: number) => Promise<number>) | undefined = loaded?.syncfs;
+
+/** What processors of this kind do several times as fast as WebAssembly. undefined where there is no such code, or ODO_NATIVE=0 says to do without. */
+export const native: Native | undefined = loaded?.inflaterBytes === undefined ? undefined : (loaded as Native);
+
+function load(): Partial<Exports> | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   try {
-    const loaded: Partial<Native> = createRequire(import.meta.url)(FILE);
-    return loaded.inflaterBytes === undefined ? undefined : (loaded as Native);
+    return createRequire(import.meta.url)(FILE);
   } catch {
     // The one file of the bundle does everything without it.
     return undefined;

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type AwaitedPromotion, type JournalState, readJournal } from './journal.ts';
 import { type Layout, layoutOf } from './layout.ts';
+import { nearestExisting } from './nearest-existing.ts';
 import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
 import { type Postmaster, readPostmaster, serverOn } from './server-on.ts';
 
@@ -86,10 +87,4 @@ export function probePlace(place: Place): TargetProbe {
 function inodeOf(directory: string): string {
   const { dev, ino } = fs.statSync(directory, { bigint: true });
   return `${dev}:${ino}`;
-}
-
-function nearestExisting(directory: string): string {
-  let candidate = directory;
-  while (!fs.existsSync(candidate) && path.dirname(candidate) !== candidate) candidate = path.dirname(candidate);
-  return candidate;
 }

@@ -92,12 +92,12 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
       write(chunk) {
         try {
           writer.write(chunk);
+          position += chunk.length;
+          options.onBytes?.(chunk.length);
         } catch (error) {
           fs.closeSync(fd);
           throw translateFsError(error, file);
         }
-        position += chunk.length;
-        options.onBytes?.(chunk.length);
       },
       end() {
         try {

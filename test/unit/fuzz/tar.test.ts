@@ -8,6 +8,7 @@ import type { Part } from '../../../src/formats/format.ts';
 import type { LayDownJob } from '../../../src/restore/engine.ts';
 import { layDownParts } from '../../../src/restore/lay-down.ts';
 import { createTally } from '../../../src/restore/tally.ts';
+import { NO_WRITE_BACK } from '../../../src/target/write-back.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
@@ -144,6 +145,7 @@ async function layDown(archive: Buffer, codec: Part['codec'] = 'none'): Promise<
     isFinished: () => false,
     finishPart: () => undefined,
     complete: () => undefined,
+    distrust: () => undefined,
   };
   const tally = createTally('lay-down', {}, () => undefined);
   const store = new MemoryStore({ 'data.tar': { content: archive } });
@@ -154,6 +156,7 @@ async function layDown(archive: Buffer, codec: Part['codec'] = 'none'): Promise<
     tally,
     () => undefined,
     new AbortController().signal,
+    NO_WRITE_BACK,
   ).then(
     () => 'laid down',
     (error: unknown) => error,

@@ -1,24 +1,24 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createFlushAhead, createFlushesAhead } from '../../../src/target/flush-ahead.ts';
-import { scratchDirectory } from '../scratch-directory.ts';
+import { createFlushAhead } from '../../../src/target/flush-ahead.ts';
 
-test('flushes when enough has been written, once at a time, and goes on after a failure', async () => {
+/** Flushes that end when it is told. */
+function flushes() {
   const ends: ((error?: Error) => void)[] = [];
-  const flush = (directory: string) => {
-    expect(directory).toBe('/volume');
-    return new Promise<void>((resolve, reject) => ends.push((error) => (error ? reject(error) : resolve())));
-  };
-  const wrote = createFlushAhead('/volume', flush, 100);
+  const flush = () => new Promise<void>((resolve, reject) => ends.push((error) => (error ? reject(error) : resolve())));
+  return { ends, flush };
+}
+
+test('flushes when enough has been written, once at a time', async () => {
+  const { ends, flush } = flushes();
+  const wrote = createFlushAhead(flush, 100);
   wrote(60);
   expect(ends).toHaveLength(0);
   wrote(60);
   expect(ends).toHaveLength(1);
   wrote(500);
   expect(ends).toHaveLength(1);
-  ends[0]?.(new Error('no such program'));
+  ends[0]?.();
   await setImmediate();
   wrote(1);
   expect(ends).toHaveLength(2);
@@ -30,18 +30,13 @@ test('flushes when enough has been written, once at a time, and goes on after a 
   expect(ends).toHaveLength(3);
 });
 
-test('counts together what goes to one file system', () => {
-  const scratch = scratchDirectory();
-  const directories = ['pgdata', 'tablespace'].map((name) => path.join(scratch, name));
-  const flushed: string[] = [];
-  const flush = async (directory: string) => void flushed.push(directory);
-  const flushAheadOf = createFlushesAhead(flush, 100);
-  const [pgdata, tablespace] = directories.map((directory) => {
-    fs.mkdirSync(directory);
-    return flushAheadOf(directory);
-  });
-  pgdata?.(60);
-  expect(flushed).toEqual([]);
-  tablespace?.(60);
-  expect(flushed).toEqual([directories[0]]);
+test('says at the next bytes, and from then on, that a flush has failed', async () => {
+  const { ends, flush } = flushes();
+  const wrote = createFlushAhead(flush, 100);
+  wrote(100);
+  ends[0]?.(new Error('input/output error'));
+  await setImmediate();
+  expect(() => wrote(1)).toThrow('input/output error');
+  expect(() => wrote(100)).toThrow('input/output error');
+  expect(ends).toHaveLength(1);
 });
