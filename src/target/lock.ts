@@ -49,7 +49,7 @@ export async function takeLock(odoDir: string): Promise<Lock> {
       clearInterval(heartbeat);
       held.delete(file);
       // Another one may have taken it over, if this process was stopped for long.
-      if (['', holder].includes(read(file))) fs.rmSync(file, { force: true });
+      if (['', holder].includes(read(file))) removeOwn(file);
     },
   };
 }
@@ -129,6 +129,15 @@ function writeName(file: string, holder: string): void {
     fs.writeFileSync(file, holder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
+
+/** A disk that has made itself read-only keeps the file: it is a dead holder's then, and must not hide what has ended the work. */
+function removeOwn(file: string): void {
+  try {
+    fs.rmSync(file, { force: true });
+  } catch {
+    // Whoever comes next sees that its process is gone, or that it is silent.
   }
 }
 
