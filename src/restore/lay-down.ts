@@ -73,7 +73,10 @@ export async function layDownParts(
         }
         report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
         await layDownPart(part, unpacker, context);
-        noting.push(note(part));
+        const noted = note(part);
+        // It has ended the rest then, and is told when all have stopped.
+        noted.catch(() => undefined);
+        noting.push(noted);
       }
     } finally {
       await unpacker.close();
