@@ -5,7 +5,7 @@ import { openWalArchive } from '../formats/registry.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
-import { translateFsError } from '../target/fs-errors.ts';
+import { isReadOnly, translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
 import { incomingDir, spoolDir } from '../target/place.ts';
 import type { WriteBack } from '../target/write-back.ts';
@@ -70,7 +70,8 @@ export async function layDownBackup(
     } finally {
       store.close();
     }
-  } catch (error) {
+  } catch (thrown) {
+    const error = isReadOnly(thrown) ? await reasonOf(thrown, writeBack) : thrown;
     if (writeBack.hasFailed) staging?.distrust();
     throw translateFsError(error, odoDir);
   } finally {
@@ -127,6 +128,14 @@ async function fetchWal(
     await fillSpool(common);
   }
   return tally;
+}
+
+/** A file system that was written to a moment ago makes itself read-only when its disk fails: the flush tells of that, the write does not. */
+function reasonOf(thrown: unknown, writeBack: WriteBack): Promise<unknown> {
+  return writeBack.flush().then(
+    () => thrown,
+    (told: unknown) => told,
+  );
 }
 
 /** All that was written before the exchange. */

@@ -5,6 +5,12 @@ export function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
+/** Whether something could not be written because the file system takes nothing, whoever asks. */
+export function isReadOnly(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === 'EROFS') || isReadOnly(error.cause);
+}
+
 /** Translates a file system error into ours, naming the file; anything else is given back as it came. */
 export function translateFsError(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || error instanceof OdoError || !('code' in error)) return error;

@@ -18,6 +18,7 @@ test('every way to end has its exit code, which scripts rely on', () => {
     versionMismatch: 22,
     noSpace: 23,
     unsafeTarget: 24,
+    writeFailed: 25,
     recoveryFailed: 30,
     promotionNotSeen: 31,
     scriptFailed: 32,
