@@ -242,7 +242,10 @@ volumes:
     const pg = await resolveService(engine, project, 'pg');
     await removeContainer(engine, oneOff);
     expect(pg.containers).toEqual([
-      { id: expect.any(String), name: `${name}-pg-1`, running: false, restartPolicy: 'unless-stopped', stopTimeoutSeconds: 90 },
+      {
+        ...{ id: expect.any(String), name: `${name}-pg-1`, running: false, answers: false, neverStarted: true },
+        ...{ restartPolicy: 'unless-stopped', stopTimeoutSeconds: 90 },
+      },
     ]);
     expect(pg.user).toBe('999');
     expect(pg.commandArgs).toEqual(['postgres', '-c', 'shared_buffers=16MB']);
