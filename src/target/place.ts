@@ -36,6 +36,11 @@ export function spoolDir(place: Place): string {
   return path.join(place.odoDir, 'spool');
 }
 
+/** WAL of the old data that the archive lacks, set aside. */
+export function salvageDir(place: Place): string {
+  return path.join(place.odoDir, 'salvage');
+}
+
 export function restoreCommandFile(place: Place): string {
   return path.join(place.odoDir, 'restore-command');
 }

@@ -24,6 +24,8 @@ export interface FeedJob extends WalSource {
   reuse: boolean;
   /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
   onlyOnRequest?: boolean;
+  /** Where the archive ends, more may follow yet: the end is not told before settleEnd(). */
+  endIsOpen?: boolean;
   /** Told what has been done; of what is fetched a second time it hears nothing. */
   tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
   /** Told what a person should know. */
@@ -38,6 +40,8 @@ export interface Feeder {
   takeAllConnections(): void;
   /** The last segment that the server has taken. */
   lastTaken(): string | undefined;
+  /** What follows the archive is there, or nothing does: the walk goes on from where it had come to the end. */
+  settleEnd(): void;
   /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
   readonly over: Promise<void>;
   /** Ends all work. A server that still recovers is stopped by its next request, with a fault. */
@@ -73,6 +77,7 @@ export function feedSpool(job: FeedJob): Feeder {
   let furthest = '';
   let lastTaken: string | undefined;
   let end: ArchiveEnd | undefined;
+  let endIsOpen = job.endIsOpen === true;
   let historiesKnown = job.onlyOnRequest === true;
   let changed = Promise.withResolvers<void>();
 
@@ -81,6 +86,9 @@ export function feedSpool(job: FeedJob): Feeder {
   let walk = startWalk(firstSegment);
   let next: string | undefined = firstSegment;
   let jumpTo: string | undefined;
+  /** Where the walk had come to the end while that was open. */
+  let openEnd: string | undefined;
+  let isToListAnew = false;
   if (job.onlyOnRequest) next = undefined;
 
   function startWalk(segment: string): AsyncGenerator<WalFile, ArchiveEnd> {
@@ -207,7 +215,7 @@ export function feedSpool(job: FeedJob): Feeder {
 
   /** The end is told ahead, so that the server need not wait for it. */
   function sayEnd(found: ArchiveEnd): void {
-    if (end) return;
+    if (end || endIsOpen) return;
     end = found;
     const at = plan.spans.findIndex(({ timeline }) => timeline === timelineOfName(found.missing));
     for (const name of [found.missing, ...plan.spans.slice(at + 1).map(({ firstSegment }) => firstSegment)]) sayAbsent(name);
@@ -224,7 +232,14 @@ export function feedSpool(job: FeedJob): Feeder {
       await walk.return({ missing: target, isHole: false });
       walk = startWalk(target);
       next = target;
+    } else if (isToListAnew) {
+      next ??= openEnd;
+      if (next !== undefined) {
+        await walk.return({ missing: next, isHole: false });
+        walk = startWalk(next);
+      }
     }
+    isToListAnew = false;
     // Past what lies there already the walk goes without room.
     if (next === undefined || (!hasRoom() && !files.has(next)) || fetching.size >= inFlight) {
       await changed.promise;
@@ -234,7 +249,8 @@ export function feedSpool(job: FeedJob): Feeder {
     const { done, value } = await walk.next();
     if (done || (end && value.name >= end.missing)) {
       next = undefined;
-      if (done) sayEnd(value);
+      if (done && endIsOpen) openEnd = value.missing;
+      else if (done) sayEnd(value);
     } else {
       // Only the last segment of a timeline that was left in its middle may be missing from the way, and nobody else has that.
       if (value.name !== expected && files.wanted().includes(expected)) sayAbsent(expected);
@@ -289,6 +305,12 @@ export function feedSpool(job: FeedJob): Feeder {
     },
     takeAllConnections() {
       inFlight = IN_FLIGHT;
+      wake();
+    },
+    settleEnd() {
+      // Listings that were begun before do not know what follows.
+      isToListAnew = endIsOpen;
+      endIsOpen = false;
       wake();
     },
     async stop() {

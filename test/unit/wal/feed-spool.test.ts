@@ -214,6 +214,19 @@ describe('a feeder', () => {
     expect(job.store.reads).toHaveLength(3);
   });
 
+  it('does not say where the archive ends while more may follow, and goes on with that', async () => {
+    const files = filesOf(2);
+    const feeder = start({ ...jobFor(files, { segments: 6 }), endIsOpen: true });
+    feeder.takeAllConnections();
+    await feeder.fed(10);
+    expect(await take(segment(1, 1))).toBe('WAL 1');
+    expect(isAbsent(segment(1, 3))).toBe(false);
+    files.set(`${segment(1, 3)}.gz`, gzipSync(wal(3), { level: 1 }));
+    feeder.settleEnd();
+    for (const number of [2, 3]) expect(await take(segment(1, number))).toBe(`WAL ${number}`);
+    expect(await take(segment(1, 4))).toBe('absent');
+  });
+
   it('says ahead of every request where the archive ends', async () => {
     start(jobFor(filesOf(2)));
     await until(() => expect(isAbsent(segment(1, 3))).toBe(true));
