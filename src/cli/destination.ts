@@ -3,7 +3,7 @@ import type { CopyRequest } from '../restore/request.ts';
 import type { Arguments } from './argument-values.ts';
 
 /** Options that speak of the old data, or of the service while its data is replaced: a copy has neither. */
-const OF_THE_EXCHANGE = ['wipe', 'allow-different-cluster', 'keep-previous', 'online', 'leave-stopped', 'into'];
+const OF_THE_EXCHANGE = ['wipe', 'allow-different-cluster', 'accept-loss', 'keep-previous', 'online', 'leave-stopped', 'into'];
 
 /** Where a restore goes that leaves the service alone; undefined: into the service. */
 export function copyDestination(args: Arguments): CopyRequest['copy'] | undefined {

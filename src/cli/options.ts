@@ -176,6 +176,11 @@ export const RESTORE_OPTIONS = {
     default: false,
     describe: "with --wipe: even the data of another cluster than the backup's",
   },
+  'accept-loss': {
+    type: 'boolean',
+    default: false,
+    describe: 'delete the old data even where it holds transactions that no archive has; without it, it is kept then',
+  },
   'keep-previous': {
     type: 'boolean',
     default: false,

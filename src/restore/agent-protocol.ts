@@ -2,6 +2,7 @@ import type { ErrorReport } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { FinishOptions, FollowJob, LayDownJob, RaiseFacts, Target } from './engine.ts';
+import type { OldDataQuestion } from './survey-old-data.ts';
 import type { SuspectPage } from './verified-cluster.ts';
 
 /**
@@ -18,6 +19,7 @@ export type AgentRequest =
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'recoveryState'; target: Target; options?: { log?: boolean } }
   | { id: number; do: 'raiseSettings' | 'archivingConfigured'; target: Target; facts: RaiseFacts }
+  | { id: number; do: 'surveyOld'; target: Target; question: OldDataQuestion }
   | { id: number; do: 'swap'; target: Target }
   | { id: number; do: 'takeBack' | 'rollback'; target: Target }
   | { id: number; do: 'discard'; target: Target }

@@ -73,6 +73,8 @@ function carryOut(
       return engine.raiseSettings(request.target, request.facts);
     case 'archivingConfigured':
       return engine.archivingConfigured(request.target, request.facts);
+    case 'surveyOld':
+      return engine.surveyOld(request.target, request.question);
     case 'swap':
       return engine.swap(request.target);
     case 'takeBack':

@@ -18,6 +18,7 @@ import { archivingConfigured, raiseSettings } from './raise-settings.ts';
 import { readRecoveryState } from './recovery-state.ts';
 import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
 import { statusOf } from './status.ts';
+import { surveyOldData } from './survey-old-data.ts';
 import { recheckPages } from './verify-cluster.ts';
 
 /** The engine that works on directories of this machine (or of the container that it runs in). */
@@ -109,6 +110,7 @@ export function createDirectoryEngine(): Engine {
     },
     raiseSettings: (target, facts) => locked(target, () => raiseSettings(target.pgdata, facts)),
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
+    surveyOld: ({ pgdata }, question) => surveyOldData(pgdata, question),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
     clean: (target) =>
       ending(target, async () => {

@@ -14,6 +14,7 @@ import type { WalPlan } from '../wal/wal-plan.ts';
 import type { OldCluster } from './old-cluster.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import type { VolumeStatus } from './status.ts';
+import type { OldDataQuestion, OldDataSurvey } from './survey-old-data.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
 
 /** Where a tablespace of the backup goes. */
@@ -187,6 +188,8 @@ export interface Engine {
   raiseSettings(target: Target, facts: RaiseFacts): Promise<TooLow[]>;
   /** Whether the configuration files in place turn archiving on, ODO's own settings left out; undefined when not all of them can be seen. */
   archivingConfigured(target: Target, facts: RaiseFacts): Promise<boolean | undefined>;
+  /** Looks at the old data for what nothing else has; undefined when there is none that can be judged. Changes nothing. */
+  surveyOld(target: Target, question: OldDataQuestion): Promise<OldDataSurvey | undefined>;
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
   recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
   /** Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered. */

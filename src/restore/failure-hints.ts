@@ -1,5 +1,6 @@
 import { type ErrorCode, OdoError } from '../errors.ts';
 import type { Target } from './engine.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 import type { ServiceRequest, ServiceTarget } from './request.ts';
 
 /** Failures after which the same command may succeed, so that what is laid down is worth keeping. */
@@ -49,6 +50,11 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
   return withHints(error, [
     `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
   ]);
+}
+
+/** What a receipt says of old data that was kept although that was not asked for. */
+export function keptNote({ because }: OnlyCopy, request: { target: ServiceTarget }): string {
+  return `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back to it, ${commandFor('clean', request)} removes it`;
 }
 
 /** What a receipt says of a server that could not be asked. */

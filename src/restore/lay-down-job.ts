@@ -12,7 +12,7 @@ import { STANDBY_TARGET } from './standby.ts';
 /** What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the way there. */
 export function makeJob(
   request: RestoreRequest,
-  proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts' | 'missing'>,
+  proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts' | 'missing' | 'oldData'>,
 ): LayDownJob {
   const { found, source, target, owner, major, configuration } = proven;
   return {
@@ -56,8 +56,14 @@ function promotionLater(
 }
 
 function standbyUntilPromotion(
-  { keepPrevious }: RestoreRequest,
+  { keepPrevious, acceptLoss }: RestoreRequest,
   configuration: Configuration,
 ): NonNullable<LayDownJob['awaitsPromotion']> {
-  return { target: STANDBY_TARGET, isStandby: true, keepPrevious, ...archivingOf(configuration) };
+  return {
+    target: STANDBY_TARGET,
+    isStandby: true,
+    keepPrevious,
+    ...(acceptLoss ? { acceptLoss } : {}),
+    ...archivingOf(configuration),
+  };
 }

@@ -8,11 +8,13 @@ import type { AwaitedPromotion } from '../target/journal.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { checkCollations } from './check-collations.ts';
 import type { Target } from './engine.ts';
-import { unaskedNotes, withLeftovers } from './failure-hints.ts';
+import { keptNote, unaskedNotes, withLeftovers } from './failure-hints.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 import { isFollowed } from './open-service-engine.ts';
+import { findOnlyCopy } from './prove-old-data.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
-import { openRecoveringVolume } from './recovering-volume.ts';
+import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
@@ -28,6 +30,8 @@ export interface Promotion {
   /** The target at which the server had waited, in words. */
   target: string;
   reached: Reached;
+  /** The old data was kept although that was not asked for. */
+  onlyCopy?: OnlyCopy;
   notes: string[];
 }
 
@@ -63,13 +67,17 @@ export async function promoteService(
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
     const collations = unasked === undefined ? (await checkCollations(steady, report)).notes : unaskedNotes(unasked, false);
+    let onlyCopy: OnlyCopy | undefined;
     const finish = async () => {
       if (followed) {
         await engine.close();
         await untilUnfollowed(found);
         engine = (await openOnJournal(found, request.target, context.version)).engine;
       }
-      const { keepPrevious } = awaited;
+      // Who has restored to a target has said what is to be left out.
+      const isOpen = awaited.isStandby && !awaited.keepPrevious && !awaited.acceptLoss;
+      onlyCopy = isOpen ? await findOnlyCopy(engine, place, undefined, raiseFactsOf(found.service)) : undefined;
+      const keepPrevious = awaited.keepPrevious || onlyCopy !== undefined;
       const { service } = found;
       return cleanUp(engine, { target: targetOf(place, pgdata), archiving: awaited, keepPrevious, service }, steady, report);
     };
@@ -83,7 +91,8 @@ export async function promoteService(
       dataDirectory: found.data.place.root,
       target: awaited.target,
       reached,
-      notes: [...collations, ...notes],
+      ...(onlyCopy ? { onlyCopy } : {}),
+      notes: [...collations, ...notes, ...(onlyCopy ? [keptNote(onlyCopy, request)] : [])],
     };
   } finally {
     await engine.close().catch(() => undefined);

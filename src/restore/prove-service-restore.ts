@@ -9,6 +9,7 @@ import type { Owner } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, TablespacePlace, Target } from './engine.ts';
+import type { OldDataJudgement } from './judge-old-data.ts';
 import { findLaterTablespaces, locateLater } from './later-tablespaces.ts';
 import { withoutMountPoints } from './mounted-files.ts';
 import { proveNobodyElse, refuseHostServer } from './nobody-else.ts';
@@ -17,9 +18,11 @@ import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { proveLayout, refuseLayout } from './prove-layout.ts';
+import { proveOldData } from './prove-old-data.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
+import { raiseFactsOf } from './recovering-volume.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
 import { chooseOwner, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
@@ -40,6 +43,7 @@ export interface ProvenService {
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
   owner: Owner;
+  oldData: OldDataJudgement;
   proofs: Proofs['all'];
 }
 
@@ -83,11 +87,26 @@ export async function proveServiceRestore(
     }
     if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
     const probe = found && engine && data && (await proveVolume(engine, found, data.target, source, request, proofs));
+    const oldData =
+      found && engine && data && source && (await proveOld(engine, found, data.target, source, request, proofs, signal));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');
-    return { found, source, ...data, missing, major, configuration, server, scripts, engine, owner, proofs: proofs.all };
+    return {
+      found,
+      source,
+      ...data,
+      missing,
+      major,
+      configuration,
+      server,
+      scripts,
+      engine,
+      owner,
+      oldData: oldData ?? {},
+      proofs: proofs.all,
+    };
   } catch (error) {
     await engine?.close();
     throw error;
@@ -200,6 +219,21 @@ async function proveVolume(
   await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
   await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, roomWish(request)));
   return probe;
+}
+
+/** Nothing of it is lost that no archive has. */
+async function proveOld(
+  engine: Engine,
+  found: FoundService,
+  target: Target,
+  source: Source,
+  request: ServiceRequest,
+  proofs: Proofs,
+  signal: AbortSignal,
+) {
+  const isInUse = found.service.containers.some(({ running }) => running);
+  const facts = raiseFactsOf(found.service);
+  return proofs.attempt('old data', () => proveOldData({ engine, target, source, facts, isInUse, signal }, request));
 }
 
 /** Who is to own the files of the restored cluster. */

@@ -3,6 +3,7 @@ import type { Backup } from '../formats/format.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { LaidDown, Target } from './engine.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 
 /** The backup's facts that a plan and a receipt show. */
 const SUMMARY = [
@@ -34,6 +35,8 @@ export interface Plan {
   service?: string;
   owner?: { uid: number; gid: number };
   steps: string[];
+  /** Why the old data is kept although that was not asked for, as far as it is known beforehand. */
+  onlyCopy?: OnlyCopy;
   proofs: readonly Proof[];
 }
 
@@ -76,6 +79,8 @@ export interface Receipt {
   /** Absent for a directory restore, which no server has seen yet. */
   reached?: Reached;
   laidDown: LaidDown;
+  /** The old data was kept although that was not asked for. */
+  onlyCopy?: OnlyCopy;
   phases: { phase: Phase; elapsedMs: number }[];
   /** From the moment the service was told to stop until the promoted server answered; 0 phases of it when it was not running. */
   downtimeMs?: number;
@@ -87,7 +92,7 @@ export interface Receipt {
 export function makePlan(
   source: { backup: Backup; wal: WalPlan },
   target: Target,
-  rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'proofs'>,
+  rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'onlyCopy' | 'proofs'>,
 ): Plan {
   return {
     kind: 'plan',

@@ -8,6 +8,7 @@ import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Targ
 import type { RecoveryState } from './recovery-state.ts';
 import { supplyKeys } from './renew-keys.ts';
 import type { VolumeStatus } from './status.ts';
+import type { OldDataSurvey } from './survey-old-data.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
@@ -115,6 +116,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     async archivingConfigured(target, facts) {
       return ((await call({ do: 'archivingConfigured', target, facts })) as boolean | null) ?? undefined;
+    },
+    async surveyOld(target, question) {
+      return ((await call({ do: 'surveyOld', target, question })) as OldDataSurvey | null) ?? undefined;
     },
     async clean(target) {
       await call({ do: 'clean', target });

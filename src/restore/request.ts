@@ -44,6 +44,8 @@ export interface RestoreRequest extends RepositoryRequest {
   wipe: boolean;
   /** Wipe even the data of another cluster than the backup's. */
   allowDifferentCluster: boolean;
+  /** Delete the old data even where it holds what no archive has. */
+  acceptLoss: boolean;
   /** Keep the old data after success, for odo rollback. */
   keepPrevious: boolean;
   /** After a failure, remove what was laid down instead of keeping it for resuming. */

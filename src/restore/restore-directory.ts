@@ -18,6 +18,7 @@ import { measureProgress } from './measure-progress.ts';
 import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
 import { refuseLayout } from './prove-layout.ts';
+import { proveOldData } from './prove-old-data.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
@@ -71,6 +72,11 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     if (source && target) {
       await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
       await proofs.attempt('free space', () => proveSpace(target.probe, source.backup, source.wal, request));
+    }
+    if (source && target) {
+      const facts = { commandLine: {}, configElsewhere: false };
+      const look = { engine, target, source, facts, isInUse: false, signal };
+      await proofs.attempt('old data', () => proveOldData(look, request));
     }
     proofs.demandAll();
     if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');

@@ -6,18 +6,20 @@ import { demandReached, explainTarget, isAtTarget, momentReport, waitingNotes } 
 import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown } from './engine.ts';
-import { unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
+import { keptNote, unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
 import { isFed } from './feed-wal.ts';
 import { followFeeding } from './follow-feeding.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 import { makeJob } from './lay-down-job.ts';
 import { leaveAsBefore } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
+import { demandWipeLosesNothing, findOnlyCopy } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
-import { openRecoveringVolume } from './recovering-volume.ts';
+import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { ServiceRequest } from './request.ts';
@@ -108,7 +110,9 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     };
     const { scripts } = proven;
     const archiving = archivingOf(proven.configuration);
-    const options = { target, archiving, keepPrevious: request.keepPrevious, service: found.service };
+    const onlyCopy = await onlyCopyOf(run);
+    const keepPrevious = request.keepPrevious || onlyCopy !== undefined;
+    const options = { target, archiving, keepPrevious, service: found.service };
     const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);
     });
@@ -120,7 +124,8 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       finishedAt: new Date().toISOString(),
       ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       downtimeMs,
-      notes: [...laidDown.overridden, ...checked, ...notes],
+      ...(onlyCopy ? { onlyCopy } : {}),
+      notes: [...laidDown.overridden, ...checked, ...notes, ...(onlyCopy ? [keptNote(onlyCopy, request)] : [])],
     };
   } finally {
     run.feeding?.drop();
@@ -135,6 +140,8 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const { found, target } = proven;
   if (!request.online) await stopService(run);
   const engine = await openOnAll(run);
+  const facts = raiseFactsOf(found.service);
+  await demandWipeLosesNothing({ engine, target, source: proven.source, facts, isInUse: false, signal }, request);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
   const job = { ...makeJob(request, proven), ...fed };
@@ -200,6 +207,18 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   if (moment && isToWait && !waits)
     checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
   return { address, reached, downtimeMs, checked, waits, unasked };
+}
+
+/** Where the old data is kept although that was not asked for: why. */
+async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
+  const { request, proven } = run;
+  const { source, target, found } = proven;
+  const isAsked = request.keepPrevious || request.wipe || request.acceptLoss || request.moment !== undefined;
+  if (isAsked || source.wal.source === 'included') return undefined;
+  const engine = {
+    surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
+  };
+  return findOnlyCopy(engine, target, source.wal, raiseFactsOf(found.service));
 }
 
 /** The restore is good, but not all that was asked for has been done. */

@@ -4,8 +4,9 @@ import { makePlan, type Plan } from './receipt.ts';
 import type { ServiceRequest } from './request.ts';
 
 /** What a restore of a service will do, step by step. */
-export function planOfService(request: ServiceRequest, { found, source, target, owner, proofs }: ProvenService): Plan {
+export function planOfService(request: ServiceRequest, { found, source, target, owner, oldData, proofs }: ProvenService): Plan {
   const { service, data } = found;
+  const onlyCopy = request.acceptLoss || request.wipe ? undefined : oldData.onlyCopy;
   const running = service.containers.some((container) => container.running);
   const stopping = running ? [`stop service ${service.name}`] : [];
   const layingDown = [
@@ -26,8 +27,11 @@ export function planOfService(request: ServiceRequest, { found, source, target, 
       `start service ${service.name}, ${request.standby ? 'see it replay the archive, and leave it a standby' : recoveryWords(request.moment)}`,
       request.keepPrevious || isLeftWaiting(request)
         ? `keep the old data in ${target.pgdata.odoDir}/previous`
-        : 'remove the old data',
+        : onlyCopy
+          ? `keep the old data in ${target.pgdata.odoDir}/previous, if by then ${onlyCopy.because}`
+          : 'remove the old data',
     ],
+    ...(onlyCopy ? { onlyCopy } : {}),
     proofs,
   });
 }

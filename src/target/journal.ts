@@ -30,6 +30,8 @@ export interface AwaitedPromotion {
   /** It does not wait at a target, but follows what it is given. */
   isStandby?: boolean;
   keepPrevious: boolean;
+  /** The old data goes even where it holds what no archive has. */
+  acceptLoss?: boolean;
   /** What becomes of archiving is settled by the user's own configuration. */
   ownWordOnArchiving: boolean;
   keepArchiving: boolean;

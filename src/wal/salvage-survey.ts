@@ -1,9 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { cancelled } from '../errors.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
-import { crc32c } from '../postgres/crc32c.ts';
 import { formatMicros } from '../postgres/timestamp.ts';
 import type { WalMark } from '../postgres/wal-marks.ts';
 import {
@@ -15,9 +12,9 @@ import {
   timelineOfName,
 } from '../postgres/wal-names.ts';
 import { readWalPageHeader } from '../postgres/wal-page.ts';
-import { type Crc32c, createRecordWalker, type RecordWalker } from '../postgres/wal-records.ts';
+import { createRecordWalker, type RecordWalker } from '../postgres/wal-records.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { native } from '../stream/native.ts';
+import { fastCrc32c, openSegment, PIECE_BYTES, piecesOf } from './pg-wal-files.ts';
 import { streamWalFile } from './read-wal-file.ts';
 import type { WalPlan } from './wal-plan.ts';
 
@@ -60,8 +57,6 @@ export interface SalvageQuery {
   find?: ((mark: WalMark) => boolean) | undefined;
   signal?: AbortSignal | undefined;
 }
-
-const PIECE_BYTES = 1 << 20;
 
 /**
  * Looks at what a pg_wal holds behind the end of the archive. The walk begins with the archive's last segment, so that what is taken is proven to go on
@@ -191,29 +186,6 @@ async function walkArchived(
   return { walker };
 }
 
-/** A file that is a whole segment by its size; undefined for anything else. */
-async function openSegment(file: string, segmentSizeBytes: number): Promise<FileHandle | undefined> {
-  let handle: FileHandle;
-  try {
-    handle = await open(file, 'r');
-  } catch {
-    return undefined;
-  }
-  const stat = await handle.stat();
-  if (stat.isFile() && stat.size === segmentSizeBytes) return handle;
-  await handle.close();
-  return undefined;
-}
-
-async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<Buffer> {
-  const buffer = Buffer.alloc(PIECE_BYTES);
-  for (let at = 0; at < sizeBytes; at += PIECE_BYTES) {
-    const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES, at);
-    if (bytesRead < PIECE_BYTES) return;
-    yield buffer;
-  }
-}
-
 /** The same bytes in pieces of one size, the last of which may be shorter. */
 async function* inPieces(chunks: AsyncIterable<Buffer>, sizeBytes: number): AsyncGenerator<Buffer> {
   const piece = Buffer.alloc(sizeBytes);
@@ -237,7 +209,3 @@ function firstDifference(one: Buffer, other: Buffer): number {
   while (at < one.length && one[at] === other[at]) at += 1;
   return at;
 }
-
-/** Native code is called for what is worth it. */
-const fastCrc32c: Crc32c = (bytes, from, to, before = 0) =>
-  native && to - from >= 512 ? native.crc32c(bytes.subarray(from, to), before) : crc32c(bytes, from, to, before);

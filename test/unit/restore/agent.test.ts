@@ -41,6 +41,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     recoveryState: unexpected,
     raiseSettings: unexpected,
     archivingConfigured: unexpected,
+    surveyOld: unexpected,
     clean: unexpected,
     finish: unexpected,
     discard: unexpected,

@@ -1,0 +1,46 @@
+import { spellMoment } from '../postgres/target-time.ts';
+import type { OldDataSurvey } from './survey-old-data.ts';
+
+/** Why the old data must not go, as plain JSON. */
+export interface OnlyCopy {
+  /** In words: what it has that nothing else has. */
+  because: string;
+  /** Commits that nothing else has; absent when they cannot be counted. */
+  commits?: number;
+  lastCommitTime?: string;
+}
+
+/** What is thought of old data; neither of the two where it has nothing of its own. */
+export interface OldDataJudgement {
+  onlyCopy?: OnlyCopy;
+  /** What goes with it although nobody else has it. */
+  goes?: string;
+}
+
+/**
+ * Judges whether old data of the backup's own cluster is the only copy of anything. A timeline that the archive has nothing of is one that a restore
+ * has made and that was never to be archived, as long as archiving is off there: a copy that is restored again and again would otherwise
+ * be kept each time.
+ */
+export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier: string | undefined): OldDataJudgement {
+  if (!survey || survey.systemIdentifier !== systemIdentifier) return {};
+  const { timeline, beyond, fromLsn, archives } = survey;
+  if (!beyond) {
+    const words = `the old data is on timeline ${timeline}, of which the archive has nothing`;
+    if (archives === false) return { goes: `${words}; archiving is off there, so what was committed on it goes with it` };
+    return { onlyCopy: { because: words } };
+  }
+  const { commits, prepared, lastCommitTime, isWhole, because } = beyond;
+  const countedWords = [
+    ...(commits > 0 ? [`${commits} ${commits === 1 ? 'commit' : 'commits'}`] : []),
+    ...(prepared > 0 ? [`${prepared} prepared ${prepared === 1 ? 'transaction' : 'transactions'}`] : []),
+  ];
+  const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)},`;
+  if (!isWhole) {
+    const seen = countedWords.length > 0 ? `${countedWords.join(' and ')} at least${last}` : 'more than can be read';
+    return { onlyCopy: { because: `the old data holds ${seen} behind ${fromLsn}, where the archive ends (${because})` } };
+  }
+  if (countedWords.length === 0) return {};
+  const words = `the old data holds ${countedWords.join(' and ')}${last} behind ${fromLsn}, where the archive ends`;
+  return { onlyCopy: { because: words, commits, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
+}

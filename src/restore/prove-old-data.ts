@@ -1,0 +1,131 @@
+import { asOdoError, OdoError } from '../errors.ts';
+import type { WalArchive } from '../formats/format.ts';
+import { openWalArchive } from '../formats/registry.ts';
+import { formatLsn, nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import { openStore } from '../store/open.ts';
+import type { WalPlan } from '../wal/wal-plan.ts';
+import type { Engine, RaiseFacts, Target } from './engine.ts';
+import { judgeOldData, type OldDataJudgement, type OnlyCopy } from './judge-old-data.ts';
+import type { Finding } from './proofs.ts';
+import { PATIENCE_MS, type Source } from './prove-repository.ts';
+import type { RestoreRequest } from './request.ts';
+import type { Accounted } from './survey-old-data.ts';
+
+type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
+type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'acceptLoss'>;
+
+/** Where the old data is, and what is restored in its place. */
+export interface OldDataLook {
+  engine: Pick<Engine, 'surveyOld'>;
+  target: Target;
+  source: Source;
+  facts: RaiseFacts;
+  /** A server runs on it: what it has not archived yet, it may archive when it stops. */
+  isInUse: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Tells whether the old data has anything that no archive has, and refuses (unsafeTarget) that --wipe deletes it. Who restores to a certain moment,
+ * or from a backup without an archive, has said what is to be left out.
+ */
+export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Finding<OldDataJudgement>> {
+  const { source, isInUse } = look;
+  if (wish.moment || source.wal.source === 'included')
+    return { evidence: 'what came later is left out, as asked for', value: {} };
+  const value = await judgeNow(look, wish);
+  const { onlyCopy, goes } = value;
+  if (goes !== undefined) return { state: 'warning', evidence: goes, value };
+  if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
+  if (isInUse) {
+    const then = wish.wipe && !wish.acceptLoss ? 'refuses --wipe' : 'is looked at again';
+    return {
+      state: 'warning',
+      evidence: `${onlyCopy.because}; what of it is not archived when the server has stopped ${then}`,
+      value,
+    };
+  }
+  if (wish.acceptLoss) return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--accept-loss)`, value };
+  if (wish.wipe) throw refusedWipe(onlyCopy);
+  return { state: 'warning', evidence: `${onlyCopy.because}; so it is kept`, value };
+}
+
+/** The same once more, when the server has been stopped. */
+export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish): Promise<void> {
+  if (!wish.wipe || wish.acceptLoss || wish.moment || look.source.wal.source === 'included') return;
+  const { onlyCopy } = await judgeNow(look, wish);
+  if (onlyCopy) throw refusedWipe(onlyCopy);
+}
+
+/**
+ * Says why the old data must not go although the restored server is up: by what that one really has. What cannot be looked at is not deleted.
+ * @param wal what was replayed, where that is known
+ */
+export async function findOnlyCopy(
+  engine: Pick<Engine, 'surveyOld'>,
+  target: Target,
+  wal: WalPlan | undefined,
+  facts: RaiseFacts,
+): Promise<OnlyCopy | undefined> {
+  const accounted = wal?.source === 'archive' ? accountedAfter(wal) : [];
+  try {
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, facts });
+    return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
+  } catch (error) {
+    return { because: `the old data could not be looked at: ${asOdoError(error).message}` };
+  }
+}
+
+async function judgeNow({ engine, target, source, facts, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+  const wal = source.wal as ArchivedWal;
+  const { store } = openStore({ ...wish.store, retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
+  try {
+    const archive = openWalArchive(store, source.repository.ref);
+    const accounted = accountedBefore(
+      wal,
+      archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
+    );
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: false, facts });
+    return judgeOldData(survey, source.backup.systemIdentifier);
+  } finally {
+    store.close();
+  }
+}
+
+/** To where the archive goes by now, without a hole. */
+async function lastSegmentNow(archive: WalArchive, from: string, segmentSizeBytes: number, signal: AbortSignal): Promise<string> {
+  let last = from;
+  for await (const { name } of archive.segments(timelineOfName(from), from, signal)) {
+    if (name === nextSegmentName(last, segmentSizeBytes)) last = name;
+    else if (name > last) break;
+  }
+  return last;
+}
+
+/** Before the restore: where a timeline is left within a segment, that segment counts whole. */
+function accountedBefore(wal: ArchivedWal, lastSegment: string): Accounted[] {
+  const spans = wal.spans.flatMap(({ lastSegment: left }) => (left === undefined ? [] : [left]));
+  const known = wal.histories.map((name) => ({ timeline: timelineOfName(name), lsn: '0/0' }));
+  return [...[...spans, lastSegment].map((name) => endOf(name, wal)), ...besides(wal), ...known];
+}
+
+/** After it the server's own history tells the rest. */
+function accountedAfter(wal: ArchivedWal): Accounted[] {
+  return [endOf(wal.endSegment, wal), ...besides(wal)];
+}
+
+function besides(wal: ArchivedWal): Accounted[] {
+  const { otherEnds = [], unplaced = [] } = wal;
+  return [...otherEnds, ...unplaced].map(({ lastSegment }) => endOf(lastSegment, wal));
+}
+
+function endOf(segment: string, { segmentSizeBytes }: ArchivedWal): Accounted {
+  const { timeline, segmentNumber } = parseSegmentName(segment, segmentSizeBytes);
+  return { timeline, lsn: formatLsn(BigInt(segmentNumber + 1) * BigInt(segmentSizeBytes)) };
+}
+
+function refusedWipe({ because }: OnlyCopy): OdoError {
+  return new OdoError('unsafeTarget', `${because}, and --wipe would delete it`, {
+    hint: 'leave --wipe out, so that the old data is kept; see that the rest of its WAL is archived; or give it up with --accept-loss',
+  });
+}

@@ -1,0 +1,98 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { isOff } from '../postgres/configuration-file.ts';
+import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
+import { parseTimelineHistory } from '../postgres/timeline-history.ts';
+import { formatLsn, isHistoryName, parseLsn } from '../postgres/wal-names.ts';
+import { readJournal } from '../target/journal.ts';
+import { type Place, previousDir } from '../target/place.ts';
+import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
+import { CONTROL_FILE } from './base-members.ts';
+import type { RaiseFacts } from './engine.ts';
+import { archivingConfigured } from './raise-settings.ts';
+
+/** Up to where the WAL of a timeline is to be had without the old data. */
+export interface Accounted {
+  timeline: number;
+  lsn: string;
+}
+
+/** What is asked of the old data. */
+export interface OldDataQuestion {
+  /** Of all timelines that the archive has anything of. */
+  accounted: Accounted[];
+  /** The restored server is in place and out of recovery: its own history tells what it has, and the old data is in `previous`. */
+  isReplaced: boolean;
+  facts: RaiseFacts;
+}
+
+/** What the old data holds beyond that, as plain JSON. */
+export interface OldDataSurvey {
+  systemIdentifier: string;
+  timeline: number;
+  /** Its configuration turns archiving on; undefined when not all of it can be seen. */
+  archives?: boolean;
+  /** Absent when nothing is accounted for of its timeline. */
+  fromLsn?: string;
+  beyond?: WalBeyond;
+}
+
+/**
+ * Looks at the old data, where it is, for what nothing else has; undefined when there is none whose control file can be read, or it is of another
+ * cluster than the restored server in its place. Nothing is changed.
+ */
+export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
+  const found = findOldData(place, question.isReplaced);
+  if (!found || (question.isReplaced && readControl(place.root)?.systemIdentifier !== found.control.systemIdentifier)) {
+    return undefined;
+  }
+  const { directory, control } = found;
+  const { systemIdentifier, timeline, checkpointLsn } = control;
+  const own = question.isReplaced ? ancestryOf(place) : [];
+  const known = [...question.accounted, ...own].filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
+  const archives = archivesIn(directory, place, question.facts);
+  const survey = { systemIdentifier, timeline, ...(archives === undefined ? {} : { archives }) };
+  if (known.length === 0) return survey;
+  const fromLsn = formatLsn(known.reduce((one, other) => (one > other ? one : other)));
+  const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
+  return { ...survey, fromLsn, beyond: await readBeyond(path.join(directory, 'pg_wal'), owner, fromLsn) };
+}
+
+/** While a restored server waits, the old data is in `previous`; what is being cleared there is no data any more. */
+function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
+  const isClearing = readJournal(place.odoDir)?.state === 'clearing';
+  const directories = isReplaced ? [previousDir(place)] : [...(isClearing ? [] : [previousDir(place)]), place.root];
+  for (const directory of directories) {
+    const control = readControl(directory);
+    if (control) return { directory, control };
+  }
+  return undefined;
+}
+
+/** Without a control file nothing is known of a cluster. */
+function readControl(dataDirectory: string): PgControl | undefined {
+  try {
+    return parsePgControl(fs.readFileSync(path.join(dataDirectory, CONTROL_FILE)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the restored server left the timelines that it came by. */
+function ancestryOf({ root }: Place): Accounted[] {
+  const directory = path.join(root, 'pg_wal');
+  const newest = fs.readdirSync(directory).filter(isHistoryName).sort().at(-1);
+  if (newest === undefined) return [];
+  const entries = parseTimelineHistory(fs.readFileSync(path.join(directory, newest), 'utf8'), newest);
+  return entries.map(({ timeline, switchLsn }) => ({ timeline, lsn: switchLsn }));
+}
+
+function archivesIn(directory: string, { odoDir }: Place, facts: RaiseFacts): boolean | undefined {
+  const told = facts.commandLine.archive_mode;
+  if (told !== undefined) return !isOff(told);
+  try {
+    return archivingConfigured({ root: directory, odoDir }, facts);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { mustRun } from './parts/run.ts';
+import { createBucket, emptyBucket } from './parts/s3.ts';
+import { type SourceCluster, startSource } from './parts/source-cluster.ts';
+
+const PGDATA = '/var/lib/postgresql/data';
+const ROWS = "select count(*) || ' ' || max(id) from steps";
+
+/** A server whose archiving had failed for three segments when it was killed: its own disk has what the archive lacks. */
+describe('old data that is the only copy', () => {
+  let bucket: string;
+  let source: SourceCluster;
+  let project: ComposeProject;
+
+  beforeAll(async () => {
+    bucket = await createBucket();
+    source = await startSource({ major: 17, bucket, prefix: 'backups', server: 'shop' });
+    await source.sql('create table steps (id serial, what text)');
+    await source.barmanBackup();
+    await source.sql("insert into steps (what) select 'archived' from generate_series(1, 100)");
+    await source.archiveAll();
+    await source.sql("alter system set archive_command = 'false'");
+    await source.sql('select pg_reload_conf()');
+    for (let segment = 0; segment < 3; segment++) {
+      await source.sql("insert into steps (what) values ('not archived')");
+      await source.sql('select pg_switch_wal()');
+    }
+    await source.sql("insert into steps (what) values ('in the last segment')");
+    await mustRun('docker', ['kill', source.container]);
+    project = writeProject({ image: 'postgres:17', mountAt: PGDATA });
+    await project.compose('up', '--no-start');
+  });
+
+  afterAll(async () => {
+    await project?.down();
+    await source?.remove();
+    if (bucket) await emptyBucket(bucket);
+  });
+
+  /** The service has the disk of the killed server. */
+  async function giveOldData(): Promise<void> {
+    await project.compose('stop', '-t', '5', 'db');
+    await project.inVolume('find /v -mindepth 1 -delete');
+    const db = `${project.name}-db-1`;
+    await mustRun('sh', ['-c', `docker cp -a ${source.container}:${PGDATA}/. - | docker cp -a - ${db}:${PGDATA}`]);
+    await project.inVolume('rm -f /v/postmaster.pid');
+  }
+
+  const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
+  const args = (...more: string[]) => ['-u', `s3://${bucket}/backups/shop`, ...names(), '--retry-for', '1', ...more];
+
+  it('is not deleted: --wipe is refused, and it is kept after the restore, with the reason', async () => {
+    await giveOldData();
+    const { code, stderr } = await odo(args('--wipe', '--yes'));
+    expect(code, stderr).toBe(24);
+    expect(stderr).toMatch(/the old data holds 4 commits, the last of \S+, behind .*and --wipe would delete it/);
+    expect(stderr).toContain('--accept-loss');
+
+    const plan = JSON.parse((await odo(args('--dry-run', '--json'))).stdout);
+    expect(plan.onlyCopy).toMatchObject({ commits: 4 });
+
+    const receipt = await odoReceipt(args());
+    expect(await project.sql(ROWS)).toBe('100 100');
+    expect(receipt.onlyCopy).toMatchObject({ commits: 4, because: expect.stringContaining('the old data holds 4 commits') });
+    expect(receipt.notes.join('\n')).toMatch(/the old data is kept, since it is the only copy.*odo rollback .*odo clean/);
+    expect(await project.inVolume('ls /v/.odo/previous/global/pg_control')).toContain('pg_control');
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { judgeOldData } from '../../../src/restore/judge-old-data.ts';
+import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
+
+const NOTHING = { commits: 0, prepared: 0, endLsn: '0/3000028', isWhole: true, because: 'nothing was written' };
+
+const judge = (more: Partial<OldDataSurvey>, systemIdentifier = '7') =>
+  judgeOldData({ systemIdentifier: '7', timeline: 1, fromLsn: '0/3000000', ...more }, systemIdentifier);
+
+describe('whether old data is the only copy', () => {
+  it('is not, where nothing was committed behind the end of the archive', () => {
+    expect(judge({ beyond: NOTHING })).toEqual({});
+    expect(judgeOldData(undefined, '7')).toEqual({});
+  });
+
+  it('is, where there are commits, or transactions that are prepared for one', () => {
+    const lastCommitTime = '2026-01-02T03:04:05.000000Z';
+    expect(judge({ beyond: { ...NOTHING, commits: 1, lastCommitTime } }).onlyCopy).toEqual({
+      because: 'the old data holds 1 commit, the last of 2026-01-02T03:04:05Z, behind 0/3000000, where the archive ends',
+      commits: 1,
+      lastCommitTime,
+    });
+    expect(judge({ beyond: { ...NOTHING, prepared: 2 } }).onlyCopy?.because).toContain('2 prepared transactions');
+  });
+
+  it('is, where its WAL cannot be read to its last checkpoint', () => {
+    const cut = { ...NOTHING, isWhole: false, because: 'its pg_wal has no 000000010000000000000003' };
+    expect(judge({ beyond: cut }).onlyCopy?.because).toMatch(/more than can be read behind 0\/3000000.*its pg_wal has no/);
+    expect(judge({ beyond: { ...cut, commits: 3 } }).onlyCopy?.because).toContain('3 commits at least');
+    expect(judge({ beyond: { ...cut, commits: 3 } }).onlyCopy).not.toHaveProperty('commits');
+  });
+
+  it('is not judged of another cluster', () => {
+    expect(judge({ beyond: { ...NOTHING, commits: 1 } }, '8')).toEqual({});
+  });
+
+  it('is of a timeline that the archive has nothing of, unless that was never to be archived', () => {
+    expect(judge({ timeline: 2, archives: true }).onlyCopy?.because).toContain('on timeline 2, of which the archive has nothing');
+    expect(judge({ timeline: 2 }).onlyCopy).toBeDefined();
+    expect(judge({ timeline: 2, archives: false })).toEqual({ goes: expect.stringContaining('archiving is off there') });
+  });
+});
