@@ -1,5 +1,6 @@
 import { OdoError } from '../errors.ts';
 import type { WalArchive } from '../formats/format.ts';
+import { historyName } from '../postgres/wal-names.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import type { WalPlan } from './wal-plan.ts';
@@ -26,5 +27,15 @@ export async function fetchHistories(job: HistoriesJob, files: SpoolFiles, signa
   for (const file of found) {
     await fetchWalFile(job, file, files.pathOf(file.name, true), job.tally, signal, files.temporaryOf(file.name));
   }
+  for (const timeline of job.plan.passedOver ?? []) files.keep(historyName(timeline), takenNumber(timeline));
   files.markHistoriesKnown();
+}
+
+/**
+ * What the server is given as the history of a timeline whose number its own new one must not get. It only looks whether there is one, since it was
+ * told which timeline to follow, and that is an older one.
+ * Source: PostgreSQL, src/backend/access/transam/timeline.c, findNewestTimeLine and existsTimeLineHistory.
+ */
+export function takenNumber(timeline: number): string {
+  return `# odo: the archive has WAL of timeline ${timeline} or of a newer one, so that this number is taken\n`;
 }

@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
-import { isSegmentName } from '../postgres/wal-names.ts';
+import { historyName, isHistoryName, isSegmentName } from '../postgres/wal-names.ts';
+import { takenNumber } from './fetch-histories.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { filesToReplay } from './replay-files.ts';
 import { COMPLETE_MARKER } from './restore-command.ts';
@@ -32,6 +33,8 @@ export async function fillSpool(job: SpoolJob): Promise<void> {
   const marker = path.join(job.spool, COMPLETE_MARKER);
   fs.rmSync(job.reuse ? marker : job.spool, { recursive: true, force: true });
   makeOwned(job, () => fs.mkdirSync(job.spool, { recursive: true, mode: 0o700 }), job.spool);
+  // Histories may be others than an interrupted run has found.
+  for (const name of fs.readdirSync(job.spool).filter(isHistoryName)) fs.rmSync(path.join(job.spool, name));
   const files = filesOf(job)[Symbol.asyncIterator]();
   let fetched = 0;
   const stop = new AbortController();
@@ -50,6 +53,10 @@ export async function fillSpool(job: SpoolJob): Promise<void> {
     throw error;
   }
   checkWhole(job, fetched);
+  for (const timeline of job.plan?.passedOver ?? []) {
+    const file = path.join(job.spool, historyName(timeline));
+    makeOwned(job, () => fs.writeFileSync(file, takenNumber(timeline), { mode: 0o600 }), file);
+  }
   makeOwned(job, () => fs.writeFileSync(marker, ''), marker);
 }
 

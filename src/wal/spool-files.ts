@@ -24,6 +24,8 @@ export interface SpoolFiles {
   /** A request is answered: the file is there, or known to be absent. */
   settle(name: string): void;
   markAbsent(name: string): void;
+  /** Puts a small file there that the server may ask for more than once. */
+  keep(name: string, text: string): void;
   markHistoriesKnown(): void;
   /** Calls back at every change, and now and then without one, until it is stopped; from now on the restore_command knows that somebody is there. */
   open(onChange: () => void): void;
@@ -75,8 +77,8 @@ export function createSpoolFiles(
     }
   }
 
-  function mark(file: string): void {
-    fs.writeFileSync(file, '', { mode: 0o600 });
+  function mark(file: string, text = ''): void {
+    fs.writeFileSync(file, text, { mode: 0o600 });
     own(file);
   }
 
@@ -97,6 +99,7 @@ export function createSpoolFiles(
     wanted: () => fs.readdirSync(path.join(spool, WANTED)),
     settle: (name) => fs.rmSync(path.join(spool, WANTED, name), { force: true }),
     markAbsent: (name) => mark(path.join(spool, ABSENT, name)),
+    keep: (name, text) => mark(path.join(spool, KEPT, name), text),
     markHistoriesKnown: () => mark(path.join(spool, HISTORIES_KNOWN)),
     open(onChange) {
       timers = [setInterval(() => tell(String(++beat)), BEAT_MS), setInterval(onChange, LOOK_EVERY_MS)];
