@@ -6,7 +6,7 @@ export const BLOCK_BEGIN = '# >>> odo: recovery settings, taken out after promot
 export const BLOCK_END = '# <<< odo';
 
 const ARCHIVE_OFF_COMMENT =
-  "# odo: archiving is off so that this restored copy does not write into the original's archive; to turn it on again: ALTER SYSTEM RESET archive_mode, then restart";
+  "# odo: archiving is off so that this restored copy does not write into the original's archive; to turn it on again: ALTER SYSTEM SET archive_mode = on, then restart";
 
 const PREPARED_COMMENT =
   '# odo: transactions are prepared (pg_prepared_xacts), without this the server would not start; when all are ended: ALTER SYSTEM RESET max_prepared_transactions';

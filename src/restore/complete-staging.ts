@@ -22,6 +22,7 @@ import { checkIncludedWal } from '../wal/check-included.ts';
 import {
   clearSpoolSetting,
   fedRestoreCommandSetting,
+  LEAVE_HISTORY_SETTING,
   RESTORE_COMMAND_SCRIPT,
   restoreCommandSetting,
 } from '../wal/restore-command.ts';
@@ -136,7 +137,7 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   const conf = addFitBlock(own, fit.unfit);
   const settings = recoverySettings({
     restoreCommand: isFed(job) ? fedRestoreCommandSetting(pgdata) : restoreCommandSetting(pgdata),
-    recoveryEndCommand: job.unattended ? clearSpoolSetting(pgdata) : '',
+    recoveryEndCommand: endCommand(job),
     timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.stopAt ? 'current' : 'latest',
     ...(job.stopAt ? { stopAt: job.stopAt } : {}),
     keepArchiving: job.keepArchiving ?? false,
@@ -148,6 +149,13 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   writeOwned(job, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), '');
   writeOwned(job, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
   return [...fit.notes, ...fitIdentFile(job, incoming)];
+}
+
+/** A server that is left waiting may be promoted by hand. */
+function endCommand({ unattended, standby, stopAt, target }: LayDownJob): string {
+  if (unattended) return `${LEAVE_HISTORY_SETTING}; ${clearSpoolSetting(target.pgdata)}`;
+  const isLeftWaiting = standby !== undefined || (stopAt !== undefined && stopAt.action !== 'promote');
+  return isLeftWaiting ? LEAVE_HISTORY_SETTING : '';
 }
 
 /** What the server's configuration will say without ODO's doing. One that is read from elsewhere cannot be seen. */

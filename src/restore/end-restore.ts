@@ -9,6 +9,7 @@ import { type Place, previousDir, restoreCommandFile, spoolDir } from '../target
 import { settleSwap, swap, swapBack, takeBack } from '../target/swap.ts';
 import { clearAway, hasPrevious } from './clear-away.ts';
 import type { FinishOptions, Target } from './engine.ts';
+import { leaveHistory } from './leave-history.ts';
 import { placesOf } from './staging.ts';
 
 // What the journal allows to be done with the two contents of a place. Whoever calls these holds its lock.
@@ -107,7 +108,10 @@ export function clean(target: Target): void {
     );
   }
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about it.
-  if (isRestored) takeOutSettings(target.pgdata, 'as-in-recovery');
+  if (isRestored) {
+    takeOutSettings(target.pgdata, 'as-in-recovery');
+    leaveHistory(target.pgdata);
+  }
   clearAway(journal.places);
 }
 
@@ -126,6 +130,7 @@ export function finish(options: FinishOptions): void {
   if (options.settings !== 'leave') {
     const archiving = options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured';
     takeOutSettings(pgdata, archiving, options.hasPrepared);
+    leaveHistory(pgdata);
     fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }

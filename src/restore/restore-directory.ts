@@ -15,6 +15,7 @@ import type { Engine, LayDownJob, Target } from './engine.ts';
 import { isResumable, withKeptStaging } from './failure-hints.ts';
 import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
 import { measureProgress } from './measure-progress.ts';
+import { newBackupDue } from './new-backup-due.ts';
 import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
 import { refuseLayout } from './prove-layout.ts';
@@ -216,7 +217,8 @@ function notesFor(target: Target, keepArchiving: boolean, moment: Moment | undef
     `start a PostgreSQL server on ${target.pgdata.root}: ${whatItDoes(moment)}`,
     keepArchiving
       ? 'archiving is as the configuration has it: if it is on, see that the copy does not write where the original archives'
-      : 'archiving is off in the restored copy; to turn it on, take archive_mode out of postgresql.auto.conf and restart',
+      : 'archiving is off in the restored copy; to turn it on: ALTER SYSTEM SET archive_mode = on, then restart',
+    newBackupDue('once archiving is on'),
   ];
   const previous = previousDir(target.pgdata);
   if (fs.existsSync(previous))

@@ -5,6 +5,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
 import type { Engine, Target } from './engine.ts';
+import { newBackupDue } from './new-backup-due.ts';
 import { patiently } from './patiently.ts';
 import { askPrepared, preparedNotes } from './prepared-transactions.ts';
 import type { FoundService } from './prove-service.ts';
@@ -128,11 +129,17 @@ function archivingNotes(found: { configured: boolean; keepOff: boolean; ownWord:
   const { configured, keepOff, ownWord, keepArchiving } = found;
   if (keepArchiving) {
     if (!configured) return [];
-    return ["archiving is on, as --archive-mode keep says: see that archive_command does not lead into the original's archive"];
+    return [
+      "archiving is on, as --archive-mode keep says: see that archive_command does not lead into the original's archive",
+      newBackupDue('now'),
+    ];
   }
   if (!keepOff && !ownWord) return [];
   const how = ownWord
     ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'
-    : 'to turn it on: ALTER SYSTEM RESET archive_mode, then restart the service';
-  return [`archiving is off, so that the restored copy does not write into the original's archive; ${how}`];
+    : 'to turn it on: ALTER SYSTEM SET archive_mode = on, then restart the service';
+  return [
+    `archiving is off, so that the restored copy does not write into the original's archive; ${how}`,
+    newBackupDue('once archiving is on'),
+  ];
 }

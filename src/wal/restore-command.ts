@@ -33,6 +33,14 @@ export function restoreCommandSetting(place: Place): string {
   return `test -r ${script} || exit 254; sh ${script} "%f" "%p"`;
 }
 
+/**
+ * For servers that end their recovery when no host command watches: leaves the new timeline's history to the archiver, which sends it when archiving is
+ * turned on. It must never fail. The last of the names in order is the newest.
+ */
+export const LEAVE_HISTORY_SETTING =
+  '( cd pg_wal && for h in *.history; do :; done; s=archive_status/$h; ' +
+  'test ! -f "$h" || test -e "$s.ready" || test -e "$s.done" || { true >"$s.ready" && sync "$s.ready"; } ) 2>/dev/null || true';
+
 /** For servers that no host command watches: once recovery has ended, the spool goes away. It must never fail. */
 export function clearSpoolSetting(place: Place): string {
   const odoDir = shellQuote(fromDataDirectory(place, place.odoDir));

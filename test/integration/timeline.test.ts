@@ -1,7 +1,9 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { odoReceipt } from './parts/odo.ts';
-import { createBucket, emptyBucket, listKeys } from './parts/s3.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
+import { mustRun, until } from './parts/run.ts';
+import { createBucket, deleteObjects, emptyBucket, listKeys, putObject, readObject } from './parts/s3.ts';
 import { startSource } from './parts/source-cluster.ts';
 
 const ROWS = "select string_agg(what, ', ' order by id) from steps";
@@ -50,5 +52,70 @@ describe('a change of timeline after the backup', () => {
     expect(receipt.reached.timeline).toBe(3);
     expect(await project.sql('checkpoint; select timeline_id from pg_control_checkpoint()')).toBe('3');
     expect(await project.inVolume('cat /v/pg_wal/00000003.history')).toMatch(/^1\t.*\n+2\t/);
+  });
+
+  const ODO = () => ['-u', `s3://${bucket}/backups`, '-v', 'db', '-n', 'db', '-f', project.file];
+  const key = (name: string) => `backups/shop/wals/${name.endsWith('history') ? '' : `${name.slice(0, 16)}/`}${name}.gz`;
+  const failure = async (...args: string[]) => {
+    const { code, stderr } = await odo([...ODO(), '--yes', ...args]);
+    return { code, stderr };
+  };
+
+  /** Turns archiving on, as the receipt says, into a folder of the container; then puts what was archived there into the bucket. */
+  async function archive(work: () => Promise<unknown>): Promise<string[]> {
+    const inDb = (script: string) => mustRun('docker', ['exec', '-u', 'postgres', `${project.name}-db-1`, 'sh', '-c', script]);
+    await project.sql("alter system set archive_command = 'mkdir -p /tmp/archived && gzip -c %p > /tmp/archived/%f.gz'");
+    await project.sql('alter system set archive_mode = on');
+    await project.compose('restart', '-t', '30', 'db');
+    await project.up();
+    expect(await project.sql('show archive_mode')).toBe('on');
+    await work();
+    const last = await project.sql('select pg_walfile_name(pg_switch_wal())');
+    await until(`${last} is archived`, async () => (await inDb('ls /tmp/archived')).includes(last));
+    const names = (await inDb('ls /tmp/archived')).split('\n').map((name) => name.replace(/\.gz$/, ''));
+    for (const name of names) {
+      await putObject(bucket, key(name), Buffer.from(await inDb(`base64 /tmp/archived/${name}.gz`), 'base64'));
+    }
+    return names;
+  }
+
+  it('goes on in the archive when the restored server archives: the next restore has its rows', async () => {
+    const names = await archive(() => project.sql("insert into steps (what) values ('after the restore')"));
+    expect(names).toContain('00000003.history');
+
+    const receipt = await odoReceipt([...ODO(), '--yes']);
+    expect(await project.sql(ROWS)).toMatch(/later on timeline 2, after the restore$/);
+    expect(receipt.reached.timeline).toBe(4);
+    expect(receipt.notes.join('\n')).toMatch(/ALTER SYSTEM SET archive_mode = on.*\ntake a new base backup once archiving is on/);
+  });
+
+  it('is refused when a history is lost, and goes on beyond the number of the segments that nothing leads to', async () => {
+    const history = await readObject(bucket, key('00000003.history'));
+    await deleteObjects(bucket, [key('00000003.history')]);
+    const { code, stderr } = await failure();
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/segments? of timeline 3 .*there is no 00000003.history/s);
+    const { stdout } = await odo(['list', '-u', `s3://${bucket}/backups`]);
+    expect(stdout).toMatch(/of timeline 3 .*nothing tells where it branched off/);
+
+    const receipt = await odoReceipt([...ODO(), '--yes', '--target-timeline', '2']);
+    expect(await project.sql(ROWS)).toMatch(/later on timeline 2$/);
+    expect(receipt.reached.timeline).toBe(4);
+    expect(await project.inVolume('cat /v/pg_wal/00000004.history')).toMatch(/^1\t.*\n+2\t[^\n]*\n*$/);
+    await putObject(bucket, key('00000003.history'), history);
+  });
+
+  it('is refused with both ends when a copy that was tried out has left a newer timeline, and the other went on', async () => {
+    // As if a copy had been restored to a point before the rows of timeline 3, promoted, and archived nothing but its history.
+    const tried = gunzipSync(await readObject(bucket, key('00000003.history')));
+    await putObject(bucket, key('00000004.history'), gzipSync(tried));
+    const { code, stderr } = await failure();
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/two ends: timeline 3 has commits from .* where timeline 4 left it, without any commit/s);
+    expect(stderr).toMatch(/--target-timeline 3 restores its end/);
+
+    const receipt = await odoReceipt([...ODO(), '--yes', '--target-timeline', '3']);
+    expect(await project.sql(ROWS)).toMatch(/after the restore$/);
+    expect(receipt.reached.timeline).toBe(5);
   });
 });

@@ -133,6 +133,23 @@ describe('a whole restore', () => {
     expect((fs.statSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe('640');
   });
 
+  it('leaves the history of the new timeline to the archiver, as the server itself would', async () => {
+    const bench = setUpBench();
+    await restore(bench);
+    promote(bench);
+    const wal = path.join(bench.target.pgdata.root, 'pg_wal');
+    fs.mkdirSync(path.join(wal, 'archive_status'), { recursive: true });
+    for (const name of ['00000002.history', '00000003.history']) {
+      fs.writeFileSync(path.join(wal, name), '');
+      fs.chownSync(path.join(wal, name), 999, 998);
+    }
+    fs.writeFileSync(path.join(wal, 'archive_status/00000002.history.done'), '');
+    await engine.finish(finishOf(bench));
+    expect(fs.readdirSync(path.join(wal, 'archive_status')).sort()).toEqual(['00000002.history.done', '00000003.history.ready']);
+    const { mode, uid, gid } = fs.statSync(path.join(wal, 'archive_status/00000003.history.ready'));
+    expect([(mode & 0o777).toString(8), uid, gid]).toEqual(['600', 999, 998]);
+  });
+
   it('leaves the recovery to whoever starts the server, when nobody watches', async () => {
     const bench = setUpBench();
     await restore(bench);

@@ -266,3 +266,13 @@ it('ends when it is cancelled, and is not complete', async () => {
   await expect(fillSpool(job)).rejects.toMatchObject({ code: 'cancelled' });
   expect(held()).not.toContain('complete');
 });
+
+it('says of numbers that are taken that they have a history, for the new timeline to get none of them', async () => {
+  const files = namedFiles(segment(1, 1));
+  await fillSpool(jobFor(files, { passedOver: [2, 3] }));
+  expect(fs.readdirSync(spool).sort()).toEqual([segment(1, 1), '00000002.history', '00000003.history', 'complete']);
+  expect(fs.readFileSync(path.join(spool, '00000003.history'), 'utf8')).toMatch(/^# odo: .*timeline 3/);
+  // Another plan over what the first has left: what it does not pass over is free again.
+  await fillSpool({ ...jobFor(files, { passedOver: [2] }), reuse: true });
+  expect(fs.existsSync(path.join(spool, '00000003.history'))).toBe(false);
+});

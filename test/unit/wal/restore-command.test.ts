@@ -3,7 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Place, restoreCommandFile, spoolDir } from '../../../src/target/place.ts';
-import { clearSpoolSetting, RESTORE_COMMAND_SCRIPT, restoreCommandSetting } from '../../../src/wal/restore-command.ts';
+import {
+  clearSpoolSetting,
+  LEAVE_HISTORY_SETTING,
+  RESTORE_COMMAND_SCRIPT,
+  restoreCommandSetting,
+} from '../../../src/wal/restore-command.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { plantTree } from '../tree-snapshot.ts';
 import { binFolder, expand, SHELLS } from './shells.ts';
@@ -98,6 +103,21 @@ describe.each(SHELLS)('with %s as the shell', (shell) => {
     plantTree(place.odoDir, { 'journal.json': '{}', 'previous/PG_VERSION': '15' });
     expect(run(clearSpoolSetting(place)).status).toBe(0);
     expect(fs.readdirSync(place.odoDir).sort()).toEqual(['journal.json', 'previous']);
+  });
+
+  it('leaves the newest history to the archiver, unless the server has done so itself', () => {
+    const status = (name: string) => path.join(place.root, 'pg_wal/archive_status', name);
+    const marks = () => fs.readdirSync(status('')).sort();
+    expect(run(LEAVE_HISTORY_SETTING)).toEqual({ status: 0, stderr: '' });
+    const histories = { '00000002.history': '1', '0000000A.history': '2' };
+    plantTree(path.join(place.root, 'pg_wal'), histories);
+    expect(run(LEAVE_HISTORY_SETTING)).toEqual({ status: 0, stderr: '' });
+    plantTree(status(''), { '00000002.history.done': '' });
+    expect(run(LEAVE_HISTORY_SETTING)).toEqual({ status: 0, stderr: '' });
+    expect(marks()).toEqual(['00000002.history.done', '0000000A.history.ready']);
+    fs.renameSync(status('0000000A.history.ready'), status('0000000A.history.done'));
+    expect(run(LEAVE_HISTORY_SETTING)).toEqual({ status: 0, stderr: '' });
+    expect(marks()).toEqual(['00000002.history.done', '0000000A.history.done']);
   });
 
   it('does not disturb the server when it may not clear anything away', () => {
