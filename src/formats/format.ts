@@ -77,6 +77,8 @@ export interface WalFile {
   codec: Codec;
   /** When the store got it: about the time of the last commit in it. */
   archivedAt?: Date;
+  /** Further objects of the same name, such as a compressed one that a half-finished upload lies beside: any of them may be the good one. */
+  twins?: WalFile[];
 }
 
 export interface WalArchive {
@@ -91,6 +93,11 @@ export interface WalArchive {
    * before the next.
    */
   slices(count: number, signal?: AbortSignal): Promise<AsyncIterable<WalFile>[]>;
+  /**
+   * Names of objects that stand where a file of that name would, and that are none that can be read: those with another extension, such as that of an
+   * encrypted one, or `.partial`.
+   */
+  beside(name: string, signal?: AbortSignal): Promise<string[]>;
 }
 
 /** Enough to find the repository's WAL again elsewhere (in the restore container); plain JSON. */

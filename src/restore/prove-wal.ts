@@ -1,6 +1,7 @@
 import { OdoError } from '../errors.ts';
 import type { Backup } from '../formats/format.ts';
 import { leftOutWords, refuseOtherEnds } from '../wal/other-ends.ts';
+import { besideFile } from '../wal/replay-list.ts';
 import { mayLeadOn, refuseUnplaced, unplacedWords } from '../wal/unplaced-timelines.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import { formatBytes } from './format-bytes.ts';
@@ -32,12 +33,15 @@ export function rangeWords({ beginWal }: Backup, wal: Extract<WalPlan, { source:
 }
 
 /** What the archive holds that no restore goes by, in words. */
-export function besideWords({ unplaced = [], unreadable = [] }: Extract<WalPlan, { source: 'archive' }>): string[] {
+export function besideWords(plan: Extract<WalPlan, { source: 'archive' }>): string[] {
+  const { unplaced = [], unreadable = [], beside, doubled } = plan;
   // Where there are segments, those words have the reason as well.
   const told = new Set(unplaced.map(({ reason }) => reason));
   return [
     ...unplaced.map(unplacedWords),
     ...unreadable.filter((reason) => !told.has(reason)).map((reason) => `passed over: ${reason}`),
+    ...(beside === undefined ? [] : [`where the archive ends, ${besideFile(beside)}: what is in it is left out`]),
+    ...(doubled === undefined ? [] : [doubledWords(doubled)]),
   ];
 }
 
@@ -45,4 +49,9 @@ export function besideWords({ unplaced = [], unreadable = [] }: Extract<WalPlan,
 export function judged<T>(evidence: string, warnings: readonly string[], value: T): Finding<T> {
   if (warnings.length === 0) return { evidence, value };
   return { state: 'warning', evidence: [evidence, ...warnings].join('; '), value };
+}
+
+function doubledWords({ segments, first }: { segments: number; first: string[] }): string {
+  const count = segments === 1 ? '1 segment' : `${segments} segments`;
+  return `the archive has more than one object of ${count} (${first.join(', ')}): the first one that is a whole segment of this cluster is taken`;
 }

@@ -1,6 +1,7 @@
 import { OdoError } from '../errors.ts';
 import { formatLsn, parseSegmentName } from '../postgres/wal-names.ts';
-import { readWalPageHeader, WAL_PAGE_HEADER_BYTES, type WalPageHeader } from '../postgres/wal-page.ts';
+import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../postgres/wal-page.ts';
+import { encryptionOf } from './encryption.ts';
 
 /** What a segment is held against. What is not known is not judged. */
 export interface ExpectedSegment {
@@ -37,7 +38,7 @@ export function checkSegment(object: string, expected: ExpectedSegment): Segment
       sizeBytes += chunk.length;
       if (head.length < WAL_PAGE_HEADER_BYTES) {
         head = Buffer.concat([head, chunk.subarray(0, WAL_PAGE_HEADER_BYTES - head.length)]);
-        if (head.length === WAL_PAGE_HEADER_BYTES) checkHead(object, readWalPageHeader(head), expected);
+        if (head.length === WAL_PAGE_HEADER_BYTES) checkHead(object, head, expected);
       }
       if (sizeBytes > expected.segmentSizeBytes) throw wrongSize(object, `more than ${expected.segmentSizeBytes}`, expected);
     },
@@ -47,8 +48,11 @@ export function checkSegment(object: string, expected: ExpectedSegment): Segment
   };
 }
 
-function checkHead(object: string, header: WalPageHeader | undefined, expected: ExpectedSegment): void {
+function checkHead(object: string, head: Buffer, expected: ExpectedSegment): void {
   const { name, segmentSizeBytes } = expected;
+  const header = readWalPageHeader(head);
+  const encryption = header ? undefined : encryptionOf(head);
+  if (encryption !== undefined) throw corrupt(`${object} is encrypted (${encryption}), which ODO does not read`);
   if (!header) throw corrupt(`${object} does not begin like a WAL segment of a PostgreSQL that ODO knows (offset 0)`);
   const { timeline, segmentNumber } = parseSegmentName(name, segmentSizeBytes);
   const pageLsn = formatLsn(BigInt(segmentNumber) * BigInt(segmentSizeBytes));

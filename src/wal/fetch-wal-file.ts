@@ -7,6 +7,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { freeing } from '../stream/freeing.ts';
 import type { Owner } from '../target/place.ts';
 import { checkSegment, type SegmentCheck } from './check-segment.ts';
+import { eitherTwin } from './either-twin.ts';
 import { MAX_HISTORY_BYTES, streamWalFile } from './read-wal-file.ts';
 import type { WalPlan } from './wal-plan.ts';
 
@@ -31,13 +32,24 @@ export interface FetchTally {
  * Fetches one file of the archive, unpacked and checked on the way, and puts it to `target`. It is written under a temporary name (on
  * the same file system), so that a file of that name is always a whole one. A file that was listed and is gone is `backupIncomplete`.
  */
-export async function fetchWalFile(
+export function fetchWalFile(
   source: WalSource,
   file: WalFile,
   target: string,
   tally: FetchTally,
   signal: AbortSignal,
   temporary = `${target}.incoming`,
+): Promise<void> {
+  return eitherTwin(file, (object) => fetchObject(source, object, target, tally, signal, temporary));
+}
+
+async function fetchObject(
+  source: WalSource,
+  file: WalFile,
+  target: string,
+  tally: FetchTally,
+  signal: AbortSignal,
+  temporary: string,
 ): Promise<void> {
   const fd = fs.openSync(temporary, 'w', 0o600);
   const check = checkOf(source, file);

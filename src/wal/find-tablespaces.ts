@@ -3,7 +3,7 @@ import type { WalArchive, WalFile } from '../formats/format.ts';
 import { type CreatedTablespace, createTablespaceFinder } from '../postgres/tablespace-records.ts';
 import { formatSegmentName, parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { streamWalFile } from './read-wal-file.ts';
+import { readSegment } from './read-segment.ts';
 import { filesToReplay } from './replay-files.ts';
 import type { WalPlan } from './wal-plan.ts';
 
@@ -47,7 +47,7 @@ export async function findTablespacesInWal(
   const created: CreatedTablespace[] = [];
   const ahead = new Map<number, Promise<Buffer>>();
   const request = (index: number): Promise<Buffer> => {
-    const bytes = ahead.get(index) ?? read(store, files[index] as WalFile, segmentSizeBytes, signal);
+    const bytes = ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, signal);
     // A failure is met when its turn comes.
     bytes.catch(() => undefined);
     ahead.set(index, bytes);
@@ -84,15 +84,4 @@ function spansFrom(
     { ...span, firstSegment: formatSegmentName({ timeline, segmentNumber: wanted }, segmentSizeBytes) },
     ...spans.slice(index + 1),
   ];
-}
-
-async function read(store: ObjectStore, file: WalFile, segmentSizeBytes: number, signal?: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of streamWalFile(store, file, { signal })) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > segmentSizeBytes) break;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -4,6 +4,8 @@ import { mapLimit } from '../formats/map-limit.ts';
 import { type HistoryEntry, parseTimelineHistory, withoutOvertaken } from '../postgres/timeline-history.ts';
 import { timelineOfName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { eitherTwin } from './either-twin.ts';
+import { encryptionOf } from './encryption.ts';
 import { readWalFile } from './read-wal-file.ts';
 import type { TimelineHistory } from './timeline-path.ts';
 
@@ -23,14 +25,17 @@ export async function readHistories(
 ): Promise<ArchivedHistory[]> {
   return mapLimit(files, PARALLEL_READS, async (file) => ({
     timeline: timelineOfName(file.name),
-    ancestors: parse((await readWalFile(store, file, signal)).toString('utf8'), file.name),
+    ancestors: await eitherTwin(file, async (object) => parse(await readWalFile(store, object, signal), file.name)),
     ...(file.archivedAt === undefined ? {} : { archivedAt: file.archivedAt }),
   }));
 }
 
 /** Only the first timeline comes from none; an upload that was cut leaves an empty file. */
-function parse(text: string, name: string): HistoryEntry[] {
-  const ancestors = parseTimelineHistory(text, name);
+function parse(content: Buffer, name: string): HistoryEntry[] {
+  const encryption = encryptionOf(content);
+  if (encryption !== undefined)
+    throw new OdoError('dataCorrupt', `${name} is encrypted (${encryption}), which ODO does not read`);
+  const ancestors = parseTimelineHistory(content.toString('utf8'), name);
   const parent = ancestors.at(-1)?.timeline;
   const own = timelineOfName(name);
   if (parent === undefined && own > 1) throw new OdoError('dataCorrupt', `${name} names no timeline that it comes from`);

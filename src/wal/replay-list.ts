@@ -1,8 +1,15 @@
 import { OdoError } from '../errors.ts';
 import type { Backup, WalArchive, WalFile } from '../formats/format.ts';
 import type { TargetTimeline } from '../postgres/recovery-target.ts';
-import { DEFAULT_SEGMENT_SIZE_BYTES, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import {
+  DEFAULT_SEGMENT_SIZE_BYTES,
+  formatSegmentName,
+  parseLsn,
+  parseSegmentName,
+  timelineOfName,
+} from '../postgres/wal-names.ts';
 import { type ArchivedTimelines, numbersToPassOver, readableNames } from './archived-timelines.ts';
+import { isNamedEncrypted } from './encryption.ts';
 import { filesToReplay } from './replay-files.ts';
 import {
   cutSpans,
@@ -29,6 +36,8 @@ export interface ReplayList {
   leftAt: ReadonlyMap<number, bigint>;
   /** The segment that is missing although later ones are there: the list ends before it. */
   hole?: string;
+  /** What the archive has in the place of the first segment that is missing, by name: none of it can be read. */
+  beside?: string[];
 }
 
 export function isArchived(backup: Backup): backup is ArchivedBackup {
@@ -82,7 +91,20 @@ export async function listReplay(
     if (step.kind === 'hole') list.hole = step.missing;
     else list.files.push(step.file);
   }
+  const missing = firstMissing(list);
+  const beside = missing === undefined ? [] : await archive.beside(missing, signal);
+  // Where nothing follows, the last segment is still being written, or was when its server died.
+  const telling = list.hole === undefined && hasOwnWal(list) ? beside.filter((name) => !name.endsWith('.partial')) : beside;
+  if (telling.length > 0) list.beside = telling;
   return list;
+}
+
+/** The first segment that recovery would ask for in vain. */
+function firstMissing({ hole, files, backup, segmentSizeBytes }: ReplayList): string | undefined {
+  const last = files.at(-1);
+  if (hole !== undefined || !last) return hole ?? backup.beginWal;
+  const { timeline, segmentNumber } = parseSegmentName(last.name, segmentSizeBytes);
+  return formatSegmentName({ timeline, segmentNumber: segmentNumber + 1 }, segmentSizeBytes);
 }
 
 function leavings(spans: readonly TimelineSpan[], histories: readonly TimelineHistory[]): Map<number, bigint> {
@@ -122,7 +144,17 @@ export function planUpTo(list: ReplayList, last: number, timelines: ArchivedTime
     endSegment: end.name,
     ...(end.archivedAt === undefined ? {} : { endArchivedAt: end.archivedAt.toISOString() }),
     ...(isWhole && list.hole !== undefined ? { hole: list.hole } : {}),
+    ...(isWhole && list.beside !== undefined ? { beside: list.beside } : {}),
+    ...doubledIn(files),
   };
+}
+
+function doubledIn(files: readonly WalFile[]): { doubled?: { segments: number; first: string[] } } {
+  const doubled = files.filter(({ twins }) => twins !== undefined);
+  const [first] = doubled;
+  if (!first) return {};
+  const keys = [first, ...(first.twins ?? [])].map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
+  return { doubled: { segments: doubled.length, first: keys } };
 }
 
 /** The file with which a server on the backup becomes consistent; -1 when there is none. */
@@ -136,13 +168,22 @@ export function hasOwnWal(list: ReplayList): boolean {
   return neededIndex(list) >= 0;
 }
 
-export function lacksOwnWal({ backup, hole, files }: ReplayList): OdoError {
+export function lacksOwnWal(list: ReplayList): OdoError {
+  const { backup, hole, files, beside } = list;
   const missing = hole ?? (files.length === 0 ? backup.beginWal : `the one after ${files.at(-1)?.name}`);
+  const instead = beside === undefined ? '' : `: ${besideFile(beside)}`;
   return new OdoError(
     'backupIncomplete',
-    `backup ${backup.id} needs WAL ${backup.beginWal} to ${backup.endWal}, and the archive lacks ${missing}`,
+    `backup ${backup.id} needs WAL ${backup.beginWal} to ${backup.endWal}, and the archive lacks ${missing}${instead}`,
     {
       hint: 'no server could become consistent from it; choose another backup with --backup, or put the missing segment into the archive',
     },
   );
+}
+
+/** What stands in the place of a missing segment, in words. */
+export function besideFile(names: readonly string[]): string {
+  const encrypted = names.filter(isNamedEncrypted);
+  if (encrypted.length > 0) return `it has ${encrypted.join(', ')}, which is encrypted, and ODO does not read that`;
+  return `it has ${names.join(', ')}, which ODO does not read`;
 }

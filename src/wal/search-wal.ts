@@ -1,10 +1,8 @@
-import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
 import { createMarkFinder, type WalMark } from '../postgres/wal-marks.ts';
 import { timelineOfName } from '../postgres/wal-names.ts';
-import { readWalPageHeader } from '../postgres/wal-page.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { streamWalFile } from './read-wal-file.ts';
+import { readSegment } from './read-segment.ts';
 
 /** Bytes of segments that are held in memory at once, unless a single one is larger. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
@@ -39,20 +37,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   const known = new Map<string, { marks: WalMark[]; whole: boolean }>();
   const parallel = Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes)));
 
-  async function fetch(file: WalFile): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    let sizeBytes = 0;
-    for await (const chunk of streamWalFile(store, file, { signal })) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > segmentSizeBytes) break;
-      chunks.push(chunk);
-    }
-    const segment = Buffer.concat(chunks);
-    if (sizeBytes === segmentSizeBytes && readWalPageHeader(segment)) return segment;
-    throw new OdoError('dataCorrupt', `${store.url}/${file.key} is not a WAL segment of ${segmentSizeBytes} bytes`, {
-      hint: 'see what has written to the archive; recovery cannot pass it',
-    });
-  }
+  const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, signal);
 
   async function* walk({ files, leftAt }: Stretch, together = parallel): AsyncGenerator<{ index: number; marks: WalMark[] }> {
     const finder = createMarkFinder();

@@ -43,5 +43,9 @@ export type WalPlan =
       endArchivedAt?: string;
       /** The segment that is missing although later ones are there: recovery ends before it. */
       hole?: string;
+      /** What the archive has in the place of the first segment behind the end, by name: none of it can be read. */
+      beside?: string[];
+      /** Segments of which the archive has more than one object: how many, and what the first one's are called. */
+      doubled?: { segments: number; first: string[] };
     }
   | { source: 'included' };

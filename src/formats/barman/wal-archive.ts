@@ -1,5 +1,5 @@
 import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/wal-names.ts';
-import type { ListOptions, ObjectInfo, ObjectStore } from '../../store/object-store.ts';
+import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore } from '../../store/object-store.ts';
 import { splitCodec } from '../../stream/codec.ts';
 import type { WalArchive, WalFile } from '../format.ts';
 
@@ -20,7 +20,11 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       const firstFolders = new Map<number, string>();
       const note = (object: ObjectInfo) => {
         const file = toWalFile(object);
-        if (file && isHistoryName(file.name)) byTimeline.set(timelineOfName(file.name), file);
+        if (!file || !isHistoryName(file.name)) return;
+        const timeline = timelineOfName(file.name);
+        const twin = byTimeline.get(timeline);
+        if (twin) addTwin(twin, file);
+        else byTimeline.set(timeline, file);
       };
       for await (const entry of store.list(wals, { delimiter: '/', ...signalOption(signal) })) {
         if (entry.kind === 'object') note(entry);
@@ -30,8 +34,8 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       for (const [timeline, folder] of firstFolders) {
         if (timeline === 1 || byTimeline.has(timeline)) continue;
         for await (const entry of store.list(folder + folder.slice(wals.length, wals.length + 8), signalOption(signal))) {
-          if (entry.kind === 'object') note(entry);
-          break;
+          if (entry.kind !== 'object' || !isHistoryName(toWalFile(entry)?.name ?? '')) break;
+          note(entry);
         }
       }
       return [...byTimeline.values()].sort((a, b) => a.name.localeCompare(b.name));
@@ -49,13 +53,8 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       const prefix = wals + timeline.toString(16).toUpperCase().padStart(8, '0');
       // a beginning of the name sorts before the name itself, whatever its extension
       const startAfter = `${wals}${fromSegment.slice(0, 16)}/${fromSegment.slice(0, -1)}`;
-      let last = '';
-      for await (const entry of store.list(prefix, { startAfter, ...signalOption(signal) })) {
-        if (entry.kind !== 'object') continue;
-        const file = toWalFile(entry);
-        if (!file || !isSegmentName(file.name) || file.name < fromSegment || file.name === last) continue;
-        last = file.name;
-        yield file;
+      for await (const file of joinTwins(store.list(prefix, { startAfter, ...signalOption(signal) }))) {
+        if (file.name >= fromSegment) yield file;
       }
     },
 
@@ -69,6 +68,16 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       const starts = Array.from({ length: Math.ceil(folders.length / size) }, (_, index) => index * size);
       return starts.map((start) => listFolders(store, wals, folders.slice(start, start + size), signal));
     },
+
+    async beside(name, signal) {
+      const folder = isSegmentName(name) ? `${name.slice(0, 16)}/` : '';
+      const found: string[] = [];
+      for await (const entry of store.list(wals + folder + name, signalOption(signal))) {
+        if (entry.kind === 'object' && !toWalFile(entry)) found.push(entry.key.slice(entry.key.lastIndexOf('/') + 1));
+      }
+      // A backup's label has a segment's name before its own.
+      return found.filter((other) => !other.endsWith('.backup') && !/\.backup\./.test(other));
+    },
   };
 }
 
@@ -80,15 +89,34 @@ async function* listFolders(
   signal?: AbortSignal,
 ): AsyncGenerator<WalFile> {
   const end = `${wals}${folders.at(-1)}0`; // '0' is the character after '/'
-  let last = '';
-  for await (const entry of store.list(wals, { startAfter: wals + folders[0], ...signalOption(signal) })) {
-    if (entry.kind !== 'object') continue;
-    if (entry.key >= end) return;
-    const file = toWalFile(entry);
-    if (!file || !isSegmentName(file.name) || file.name === last) continue;
-    last = file.name;
-    yield file;
+  yield* joinTwins(until(store.list(wals, { startAfter: wals + folders[0], ...signalOption(signal) }), end));
+}
+
+async function* until(entries: AsyncIterable<ListedEntry>, end: string): AsyncGenerator<ListedEntry> {
+  for await (const entry of entries) {
+    if (entry.kind === 'object' && entry.key >= end) return;
+    yield entry;
   }
+}
+
+/** The segments among objects in the order of their keys: those of one name, which follow each other, as one. */
+async function* joinTwins(entries: AsyncIterable<ListedEntry>): AsyncGenerator<WalFile> {
+  let last: WalFile | undefined;
+  for await (const entry of entries) {
+    const file = entry.kind === 'object' ? toWalFile(entry) : undefined;
+    if (!file || !isSegmentName(file.name)) continue;
+    if (last?.name === file.name) {
+      addTwin(last, file);
+      continue;
+    }
+    if (last) yield last;
+    last = file;
+  }
+  if (last) yield last;
+}
+
+function addTwin(file: WalFile, twin: WalFile): void {
+  file.twins = [...(file.twins ?? []), twin];
 }
 
 function toWalFile(object: ObjectInfo): WalFile | undefined {

@@ -46,6 +46,15 @@ describe.each([15, 17, 18])('a segment of PostgreSQL %i', (major) => {
     expect(() => check(changed)).toThrow('s3://bucket/wals/segment');
   });
 
+  it.each([
+    ['GnuPG', Buffer.from([0x85, 0x02, 0x0c])],
+    ['age', Buffer.from('age-encryption.org/v1')],
+    ['OpenSSL', Buffer.from('Salted__')],
+  ])('is refused as encrypted by %s under a plain name', (tool, beginning) => {
+    const encrypted = Buffer.concat([beginning, page.subarray(beginning.length)]);
+    expect(() => check(encrypted)).toThrow(`is encrypted (${tool}), which ODO does not read`);
+  });
+
   it('is refused when it is too long, as soon as it is, or too short', () => {
     expect(() => check(page, expected, segmentSizeBytes - page.length + 1)).toThrow('more than');
     expect(() => check(page, expected, segmentSizeBytes - page.length - 1)).toThrow(`${segmentSizeBytes - 1} bytes`);

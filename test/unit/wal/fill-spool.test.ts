@@ -276,3 +276,29 @@ it('says of numbers that are taken that they have a history, for the new timelin
   await fillSpool({ ...jobFor(files, { passedOver: [2] }), reuse: true });
   expect(fs.existsSync(path.join(spool, '00000003.history'))).toBe(false);
 });
+
+it.each([
+  ['empty', Buffer.alloc(0)],
+  ['cut off', wal(1).subarray(0, 1000)],
+  ['of another cluster or damaged', Buffer.alloc(SIZE_BYTES + 1)],
+])('takes the other object of a segment where the first one is %s', async (_what, bad) => {
+  const good = `${segment(1, 1)}.gz`;
+  const job = jobFor({ ...namedFiles(good), [segment(1, 1)]: bad });
+  const [twin] = await Array.fromAsync(archiveOf([good], () => packed(good, wal(1)).length).segments(1, segment(1, 1)));
+  const only = archiveOf([segment(1, 1)], () => bad.length);
+  job.archive = {
+    ...only,
+    async *segments(...from) {
+      for await (const file of only.segments(...from)) yield { ...file, ...(twin ? { twins: [twin] } : {}) };
+    },
+  };
+  await fillSpool(job);
+  expect(fs.readFileSync(path.join(spool, segment(1, 1))).equals(wal(1))).toBe(true);
+  job.store.objects.set(good, { content: Buffer.alloc(twin?.sizeBytes ?? 0, 1) });
+  fs.rmSync(spool, { recursive: true });
+  // None is good: the first one's fault is told.
+  await expect(fillSpool(job)).rejects.toMatchObject({
+    code: 'dataCorrupt',
+    message: expect.stringMatching(new RegExp(`${segment(1, 1)} holds ${bad.length} `)),
+  });
+});

@@ -21,6 +21,8 @@ export function archiveOf(
         if (timelineOfName(file.name) === timeline && file.name >= fromSegment) yield file;
       }
     },
+    beside: async (name) =>
+      [...names].filter((other) => other.startsWith(name) && ![splitCodec(other).stem, other].some(isFileName)),
     async slices(count) {
       const size = Math.max(1, Math.ceil(segments.length / count));
       const starts = Array.from({ length: Math.ceil(segments.length / size) }, (_, index) => index * size);
@@ -29,6 +31,10 @@ export function archiveOf(
       });
     },
   };
+}
+
+function isFileName(name: string): boolean {
+  return isSegmentName(name) || isHistoryName(name);
 }
 
 /** The name of a segment of 16 MiB (or any other, as long as its number is small). */

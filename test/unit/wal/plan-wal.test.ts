@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { openBarmanWalArchive } from '../../../src/formats/barman/wal-archive.ts';
 import type { Backup } from '../../../src/formats/format.ts';
+import { proveWal } from '../../../src/restore/prove-wal.ts';
 import { planWal } from '../../../src/wal/plan-wal.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { archiveOf, segment } from './named-archive.ts';
@@ -175,5 +177,72 @@ it('reckons with the segment size of the server', async () => {
   expect(await plan(names, { '00000002.history': '1\t0/1180000\tx\n' }, backup)).toMatchObject({
     segmentSizeBytes: 2 ** 20,
     spans: [{ lastSegment: '000000010000000000000011' }, { firstSegment: '000000020000000000000011' }],
+  });
+});
+
+describe('what stands where WAL is missing', () => {
+  const encrypted = (number: number) => `${segment(1, number)}.gz.gpg`;
+
+  it('is named as encrypted where the backup needs it', async () => {
+    await expect(plan([...segments(1, 2, 3), encrypted(4), encrypted(5)])).rejects.toMatchObject({
+      code: 'backupIncomplete',
+      message: expect.stringContaining(`: it has ${encrypted(4)}, which is encrypted, and ODO does not read that`),
+    });
+  });
+
+  it('is warned of where the archive ends for ODO alone', async () => {
+    const found = await plan([...segments(1, 2, 5), encrypted(6), encrypted(7)]);
+    expect(found).toMatchObject({ endSegment: segment(1, 5), beside: [encrypted(6)] });
+    expect(proveWal(BACKUP, found)).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringContaining(`where the archive ends, it has ${encrypted(6)}, which is encrypted`),
+    });
+  });
+
+  it('is warned of in a hole, a partial segment too', async () => {
+    const partial = `${segment(1, 6)}.partial`;
+    expect(await plan([...segments(1, 2, 5), partial, ...segments(1, 7, 7)])).toMatchObject({ beside: [partial] });
+  });
+
+  it('is no matter at the end when it is the segment that was being written', async () => {
+    expect(await plan([...segments(1, 2, 5), `${segment(1, 6)}.partial`])).not.toHaveProperty('beside');
+  });
+});
+
+describe('two objects of one name', () => {
+  const wals = (objects: Record<string, Buffer | string>) => {
+    const folders = (name: string) => (name.length > 23 && !name.includes('history') ? `${name.slice(0, 16)}/` : '');
+    const contents = Object.entries(objects).map(
+      ([name, content]) => [`wals/${folders(name)}${name}`, { content: Buffer.from(content) }] as const,
+    );
+    const store = new MemoryStore(new Map(contents));
+    return planWal(store, openBarmanWalArchive(store, ''), BACKUP);
+  };
+  const some = Object.fromEntries([...segments(1, 2, 5), ...segments(2, 5, 6)].map((name) => [name, 'x']));
+  const history = '1\t0/5000123\tx\n';
+
+  it.each([
+    ['an empty plain one', { '00000002.history': '', '00000002.history.gz': gzipSync(history) }],
+    ['a damaged packed one', { '00000002.history': history, '00000002.history.gz': 'cut' }],
+  ])('of which the good history is taken: %s', async (_what, histories) => {
+    expect(await wals({ ...some, ...histories })).toMatchObject({ endSegment: segment(2, 6) });
+  });
+
+  it('are told of segments', async () => {
+    const found = await wals({
+      ...Object.fromEntries(segments(1, 2, 5).map((name) => [name, 'x'])),
+      [`${segment(1, 3)}.gz`]: 'x',
+    });
+    expect(found).toMatchObject({ segments: 4, doubled: { segments: 1, first: [segment(1, 3), `${segment(1, 3)}.gz`] } });
+    expect(proveWal(BACKUP, found)).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringMatching(/more than one object of 1 segment .*\.gz/),
+    });
+  });
+});
+
+it('tells of a history that is encrypted', async () => {
+  expect(await plan(segments(1, 2, 5), { '00000002.history': 'age-encryption.org/v1\n-> X25519' })).toMatchObject({
+    unreadable: ['00000002.history is encrypted (age), which ODO does not read'],
   });
 });

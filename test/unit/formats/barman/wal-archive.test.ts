@@ -56,6 +56,33 @@ it('goes on from folder to folder, begins in the middle, and names a doubled seg
     '000000010000000100000003',
   ]);
   expect(store.requests).toEqual(['list wals/00000001 after wals/0000000100000000/0000000100000000000000F']);
+  // Any of the two may be the good one.
+  const first = await archive.segments(1, '0000000100000000000000FF')[Symbol.asyncIterator]().next();
+  expect(first.value).toMatchObject({ codec: 'gzip', twins: [{ codec: 'zstd' }] });
+});
+
+it('gives both histories of one name', async () => {
+  const store = new MemoryStore({ 'wals/00000002.history': '', 'wals/00000002.history.gz': 'x' });
+  expect(await openBarmanWalArchive(store, '').histories()).toMatchObject([{ codec: 'none', twins: [{ codec: 'gzip' }] }]);
+});
+
+it('names what stands in the place of a file that is missing, but not what is never read', async () => {
+  const folder = 'wals/0000000100000000/';
+  const store = new MemoryStore({
+    [`${folder}000000010000000000000002`]: '',
+    [`${folder}000000010000000000000003.00000028.backup`]: '',
+    [`${folder}000000010000000000000003.00000028.backup.gz`]: '',
+    [`${folder}000000010000000000000003.gz.gpg`]: '',
+    [`${folder}000000010000000000000003.partial`]: '',
+    'wals/00000002.history.age': '',
+  });
+  const archive = openBarmanWalArchive(store, '');
+  expect(await archive.beside('000000010000000000000003')).toEqual([
+    '000000010000000000000003.gz.gpg',
+    '000000010000000000000003.partial',
+  ]);
+  expect(await archive.beside('000000010000000000000002')).toEqual([]);
+  expect(await archive.beside('00000002.history')).toEqual(['00000002.history.age']);
 });
 
 it('finds histories at the root and, where tools have put them there, beside the segments', async () => {
