@@ -131,6 +131,8 @@ describe('a complete staging directory', () => {
     expect(names).toEqual(['standby.signal']);
     expect(read('postgresql.auto.conf')).toContain("primary_conninfo = 'host=h password=it''s'\n");
     expect(read('postgresql.auto.conf')).toContain("hot_standby = 'on'\n");
+    // Whoever promotes it, and however: its new timeline's history goes to the archiver.
+    expect(read('postgresql.auto.conf')).toMatch(/recovery_end_command = '[^\n]*archive_status/);
     expect((fs.statSync(path.join(incoming, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe('600');
   });
 
@@ -171,7 +173,7 @@ describe('a complete staging directory', () => {
     completeStaging(jobWith());
     expect(read('postgresql.auto.conf')).toContain("recovery_end_command = ''");
     completeStaging(jobWith({ unattended: true }));
-    expect(read('postgresql.auto.conf')).toMatch(/recovery_end_command = 'rm -rf \.\.\/\.\.\/\.odo\/spool/);
+    expect(read('postgresql.auto.conf')).toMatch(/recovery_end_command = '.*archive_status.*; rm -rf \.\.\/\.\.\/\.odo\/spool/);
   });
 
   it('has links to the tablespaces, or a map with their new places where the backup brings one', () => {
