@@ -1,6 +1,7 @@
 import { Chalk, type ColorSupportLevel } from 'chalk';
 import type { OdoEvent, Phase, Progress, Proof } from '../events.ts';
 import { formatDuration } from './format-duration.ts';
+import { allHarmless, harmless } from './harmless.ts';
 import { createLiveBlock } from './live-block.ts';
 import { PHASE_WORDS, progressLine, progressLines, type Underway } from './progress-words.ts';
 import type { Renderer } from './render.ts';
@@ -116,7 +117,8 @@ export function createTextRenderer(options: TextOptions): Renderer {
     line(`  ${mark} ${name}: ${evidence}`);
   }
 
-  function event(told: OdoEvent): void {
+  function event(raw: OdoEvent): void {
+    const told = allHarmless(raw);
     switch (told.type) {
       case 'phase':
         if (told.state === 'started') begin(told.phase);
@@ -151,12 +153,13 @@ export function createTextRenderer(options: TextOptions): Renderer {
     event,
     result(result) {
       close();
-      options.stdout(`${resultWords(result, options.resultColumns?.())}\n`);
+      const told = result.kind === 'text' ? result : allHarmless(result);
+      options.stdout(`${resultWords(told, options.resultColumns?.())}\n`);
     },
     error(error) {
       close();
-      line(`${paint.red('error:')} ${error.message}`);
-      for (const hint of error.hint?.split('\n') ?? []) line(`${paint.yellow('hint:')} ${hint}`);
+      line(`${paint.red('error:')} ${harmless(error.message)}`);
+      for (const hint of error.hint?.split('\n') ?? []) line(`${paint.yellow('hint:')} ${harmless(hint)}`);
     },
     close,
   };
