@@ -14,6 +14,8 @@ export interface Part {
   sizeBytes: number;
   etag?: string;
   codec: Codec;
+  /** The archive storage class that the listing told of. */
+  archived?: string;
   /** Of the tablespace, for role 'tablespace'. */
   oid?: number;
 }
@@ -75,6 +77,8 @@ export interface WalFile {
   sizeBytes: number;
   etag?: string;
   codec: Codec;
+  /** The archive storage class that the listing told of. */
+  archived?: string;
   /** When the store got it: about the time of the last commit in it. */
   archivedAt?: Date;
   /** Further objects of the same name, such as a compressed one that a half-finished upload lies beside: any of them may be the good one. */

@@ -5,6 +5,7 @@ import type { Backup, FormatName, Repository } from '../formats/format.ts';
 import { mapLimit } from '../formats/map-limit.ts';
 import { type Found, findRepositories, openWalArchive } from '../formats/registry.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES } from '../postgres/wal-names.ts';
+import { isObjectFault } from '../store/object-fault.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
 import { shownUrl } from '../store/url.ts';
@@ -193,6 +194,7 @@ async function describeFully(repository: Repository, backup: Backup, signal: Abo
 
 /** What is found damaged on a closer look is a fault of the backup, and no reason to show none at all. */
 function asFailed(backup: Backup, error: unknown): Backup {
+  if (isObjectFault(error)) return { ...backup, state: 'failed', reason: error.message };
   if (!(error instanceof OdoError)) throw error;
   if (error.code !== 'dataCorrupt' && error.code !== 'backupIncomplete' && error.code !== 'notFound') throw error;
   return { ...backup, state: 'failed', reason: error.message };

@@ -8,6 +8,8 @@ export interface ObjectInfo {
   etag?: string;
   /** The time of the upload, which is not the time of the backup. */
   lastModified?: Date;
+  /** The archive storage class that it lies in: it cannot be read before it was brought back. A listing does not tell which were; a HEAD does. */
+  archived?: string;
 }
 
 /** A row of a listing: an object, or with a delimiter a common prefix ("folder", ending in the delimiter). */

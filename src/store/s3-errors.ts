@@ -1,5 +1,6 @@
 import { cancelled, OdoError } from '../errors.ts';
 import type { Proxies } from './connection.ts';
+import { asObjectFault } from './object-fault.ts';
 import { proxyFault } from './proxy-fault.ts';
 
 /** What was being asked of S3, for the message. */
@@ -99,10 +100,12 @@ export function translateS3Error(error: unknown, request: S3Request): OdoError {
     );
   }
   if (code === 'InvalidObjectState') {
-    return fail(
-      'accessDenied',
-      `${object} is in an archive storage class and cannot be read now`,
-      'restore the object from the archive (aws s3api restore-object) and run again',
+    return asObjectFault(
+      fail(
+        'accessDenied',
+        `${object} is in an archive storage class and cannot be read now`,
+        'restore the object from the archive (aws s3api restore-object) and run again',
+      ),
     );
   }
   if (
@@ -126,11 +129,15 @@ export function translateS3Error(error: unknown, request: S3Request): OdoError {
     return fail('dataCorrupt', `${object} changed while it was being read`, 'see what writes to the bucket, then run again');
   }
   if (status === 401 || status === 403) {
-    return fail(
+    const isOfKms = /kms:|\bkms\b/i.test(`${code} ${symptom.message}`);
+    const denied = fail(
       'accessDenied',
-      `access to ${object} is denied`,
-      'the keys need s3:ListBucket on the bucket and s3:GetObject on its objects',
+      isOfKms ? `access to the key that ${object} is encrypted with is denied` : `access to ${object} is denied`,
+      isOfKms
+        ? "the object is encrypted with a key of the store's key service: whoever reads needs kms:Decrypt on that key"
+        : 'the keys need s3:ListBucket on the bucket and s3:GetObject on its objects',
     );
+    return key !== undefined && status === 403 ? asObjectFault(denied) : denied;
   }
   if (status === 404) {
     return fail('notFound', key === undefined ? `no bucket ${bucket} at ${endpoint}` : `no object ${object}`);

@@ -9,6 +9,7 @@ import type { RenewableKeys } from './renewable-keys.ts';
 import { retrying } from './retry.ts';
 import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
+import { archiveOf } from './storage-class.ts';
 
 export interface S3Config extends Connection {
   bucket: string;
@@ -68,6 +69,8 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   async function* list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
     const { delimiter, startAfter, signal } = options;
     let token: string | undefined;
+    // Some servers begin a page with what the one before ended with, or give a page's token again.
+    let last = '';
     do {
       const command = new ListObjectsV2Command({
         Bucket: bucket,
@@ -84,14 +87,20 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
         });
       }
       const objects = (page.Contents ?? []).map(
-        ({ Key = '', Size = 0, ETag, LastModified }): ListedEntry => ({
+        ({ Key = '', Size = 0, ETag, LastModified, StorageClass }): ListedEntry => ({
           kind: 'object',
-          ...describe(Key, Size, ETag, LastModified),
+          ...describe(Key, Size, ETag, LastModified, archiveOf(StorageClass)),
         }),
       );
       const prefixes = (page.CommonPrefixes ?? []).map(({ Prefix = '' }): ListedEntry => ({ kind: 'prefix', prefix: Prefix }));
-      yield* prefixes.length === 0 ? objects : [...objects, ...prefixes].sort((a, b) => compareKeys(nameOf(a), nameOf(b)));
+      const rows = prefixes.length === 0 ? objects : [...objects, ...prefixes].sort((a, b) => compareKeys(nameOf(a), nameOf(b)));
+      const fresh = rows.filter((entry) => compareKeys(nameOf(entry), last) > 0 && isAfter(entry, startAfter));
+      yield* fresh;
+      const [end] = fresh.slice(-1);
+      if (end) last = nameOf(end);
+      const given = token;
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      if (token !== undefined && token === given) throw goesRound(bucket);
       if (page.IsTruncated && token === undefined) {
         throw new OdoError('storeUnreachable', `the listing of bucket ${bucket} breaks off: no continuation token`, {
           hint: 'the server does not speak version 2 of the listing API',
@@ -107,7 +116,8 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
           new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer, ...encryption }),
           withSignal(signal),
         );
-        return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified);
+        const archived = archiveOf(found.ArchiveStatus ?? found.StorageClass, found.Restore);
+        return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified, archived);
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;
@@ -227,12 +237,30 @@ function checkEndpoint(endpoint: string | undefined): string | undefined {
   return endpoint.replace(/\/+$/, '');
 }
 
-function describe(key: string, sizeBytes: number, etag: string | undefined, lastModified: Date | undefined): ObjectInfo {
+function describe(
+  key: string,
+  sizeBytes: number,
+  etag: string | undefined,
+  lastModified: Date | undefined,
+  archived: string | undefined,
+): ObjectInfo {
   const info: ObjectInfo = { key, sizeBytes };
   // Some servers quote etags in a HEAD and not in a listing.
   if (etag !== undefined) info.etag = etag.replace(/^"|"$/g, '');
   if (lastModified !== undefined) info.lastModified = lastModified;
+  if (archived !== undefined) info.archived = archived;
   return info;
+}
+
+/** A common prefix may begin before the key behind which the listing begins, and what is in it come after that. */
+function isAfter(entry: ListedEntry, startAfter: string | undefined): boolean {
+  return startAfter === undefined || entry.kind === 'prefix' || compareKeys(entry.key, startAfter) > 0;
+}
+
+function goesRound(bucket: string): OdoError {
+  return new OdoError('storeUnreachable', `the listing of bucket ${bucket} goes round in a circle: a page leads to itself`, {
+    hint: 'the server does not speak version 2 of the listing API as it should; is there a newer release of it?',
+  });
 }
 
 function nameOf(entry: ListedEntry): string {

@@ -8,6 +8,7 @@ import { findOtherEnds, refuseOtherEnds } from './other-ends.ts';
 import { refuseTwoTimelines } from './other-timelines.ts';
 import { nothingLater, noWay, nowhere, onlyWithinBackup, tooEarly, tooLate, when } from './out-of-reach.ts';
 import { describeEnds, describeUnplaced, wayOf } from './plan-wal.ts';
+import { refuseArchivedWal } from './refuse-archived-wal.ts';
 import { type ArchivedBackup, endOf, hasOwnWal, planUpTo, type ReplayList, startOf } from './replay-list.ts';
 import { type FoundMark, searchWal } from './search-wal.ts';
 import { descendants } from './timeline-path.ts';
@@ -94,7 +95,8 @@ async function refuseLostSegments(search: MomentSearch, backup: ArchivedBackup, 
 
 /** What a plan does not go by, and what was passed over on the way to it. */
 async function withRest(search: MomentSearch, found: FoundMoment): Promise<FoundMoment> {
-  const { archive, timelines, signal } = search;
+  const { store, archive, timelines, signal } = search;
+  await refuseArchivedWal(store, archive, found.wal, signal);
   const skipped = [...search.passedOver].map(([id, { message }]) => ({ id, reason: message }));
   const wal = await describeUnplaced({ archive, timelines, ...(signal ? { signal } : {}) }, found.backup, found.wal);
   return { ...found, wal, ...(skipped.length === 0 ? {} : { skipped }) };

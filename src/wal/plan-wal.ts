@@ -3,6 +3,7 @@ import type { Backup, WalArchive } from '../formats/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { type ArchivedTimelines, readTimelines } from './archived-timelines.ts';
 import { type EndSearch, findOtherEnds, type Way } from './other-ends.ts';
+import { refuseArchivedWal } from './refuse-archived-wal.ts';
 import { type ArchivedBackup, listReplay, planUpTo, type ReplayList, startOf } from './replay-list.ts';
 import { searchWal } from './search-wal.ts';
 import { findUnplaced } from './unplaced-timelines.ts';
@@ -31,6 +32,7 @@ export async function planWal(
   const list = await listReplay(archive, archived, undefined, timelines.histories, signal);
   if (!list) throw new OdoError('bug', `no way leads on from backup ${backup.id}`);
   const plan = planUpTo(list, list.files.length - 1, timelines);
+  await refuseArchivedWal(store, archive, plan, signal);
   const wal = searchWal(store, list.segmentSizeBytes, signal);
   const rest = { archive, timelines, histories: timelines.histories, wal, ...(signal ? { signal } : {}) };
   return describeUnplaced(rest, archived, await describeEnds(rest, list, plan));

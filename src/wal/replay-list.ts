@@ -124,6 +124,7 @@ export function planUpTo(list: ReplayList, last: number, timelines: ArchivedTime
   if (needed < 0) throw lacksOwnWal(list);
   const files = list.files.slice(0, Math.max(last, needed) + 1);
   const end = files.at(-1) as WalFile;
+  const inArchive = files.filter(({ archived }) => archived !== undefined).length;
   const isWhole = files.length === list.files.length;
   const endTimeline = timelineOfName(end.name);
   // A hole may end the recovery before it comes to the timeline that it was to go to.
@@ -142,6 +143,7 @@ export function planUpTo(list: ReplayList, last: number, timelines: ArchivedTime
     segments: files.length,
     storedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     endSegment: end.name,
+    ...(inArchive === 0 ? {} : { inArchive }),
     ...(end.archivedAt === undefined ? {} : { endArchivedAt: end.archivedAt.toISOString() }),
     ...(isWhole && list.hole !== undefined ? { hole: list.hole } : {}),
     ...(isWhole && list.beside !== undefined ? { beside: list.beside } : {}),

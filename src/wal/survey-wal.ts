@@ -1,4 +1,5 @@
 import { OdoError } from '../errors.ts';
+import { archivedWords, findArchived } from '../formats/archived.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
 import { mapLimit } from '../formats/map-limit.ts';
 import { parseSegmentName } from '../postgres/wal-names.ts';
@@ -46,8 +47,9 @@ export async function surveyWal(
       return [];
     }),
   );
+  const isArchived = askArchived(store, signal);
   const slices = await archive.slices(PARALLEL_LISTINGS, signal);
-  const found = await mapLimit(slices, PARALLEL_LISTINGS, (slice) => toRuns(slice, segmentSizeBytes));
+  const found = await mapLimit(slices, PARALLEL_LISTINGS, (slice) => toRuns(slice, segmentSizeBytes, isArchived));
   const runs = new Map<number, WalRun[]>();
   for (const run of found.flatMap((slice) => slice.runs)) {
     const ofTimeline = runs.get(run.timeline) ?? [];
@@ -60,13 +62,45 @@ export async function surveyWal(
       `no segment of ${segmentSizeBytes} bytes is named ${misfits[0]}; ${misfits.length} of the kind are passed over`,
     );
   }
+  const archived = archivedWords(
+    store,
+    found.flatMap((slice) => slice.archived),
+  );
+  if (archived) problems.push(`of the WAL, ${archived.reason}`);
   return { segmentSizeBytes, runs, histories: histories.flat(), problems };
 }
 
-async function toRuns(files: AsyncIterable<WalFile>, segmentSizeBytes: number): Promise<{ runs: WalRun[]; misfits: string[] }> {
+/** Asks for each segment that lies in an archive whether it was brought back; once one was not, none of the others is asked for. */
+function askArchived(store: ObjectStore, signal?: AbortSignal): (file: WalFile) => Promise<boolean> {
+  let isKnown = false;
+  return async (file) => {
+    if (file.archived === undefined) return false;
+    isKnown ||= (await findArchived(store, [file], signal)).length > 0;
+    return isKnown;
+  };
+}
+
+interface Slice {
+  runs: WalRun[];
+  misfits: string[];
+  /** Segments that cannot be read now. */
+  archived: WalFile[];
+}
+
+async function toRuns(
+  files: AsyncIterable<WalFile>,
+  segmentSizeBytes: number,
+  isArchived: (file: WalFile) => Promise<boolean>,
+): Promise<Slice> {
   const runs: WalRun[] = [];
   const misfits: string[] = [];
-  for await (const { name, sizeBytes, archivedAt } of files) {
+  const archived: WalFile[] = [];
+  for await (const file of files) {
+    const { name, sizeBytes, archivedAt } = file;
+    if (await isArchived(file)) {
+      archived.push(file);
+      continue;
+    }
     const segment = parse(name, segmentSizeBytes);
     if (segment === undefined) {
       misfits.push(name);
@@ -76,7 +110,7 @@ async function toRuns(files: AsyncIterable<WalFile>, segmentSizeBytes: number): 
     const times = archivedAt === undefined ? {} : { firstArchivedAt: archivedAt, lastArchivedAt: archivedAt };
     join(runs, { timeline, firstNumber: segmentNumber, lastNumber: segmentNumber, storedBytes: sizeBytes, ...times });
   }
-  return { runs, misfits };
+  return { runs, misfits, archived };
 }
 
 /** Appends a run, as the continuation of the last one where it is that. */

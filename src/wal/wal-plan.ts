@@ -39,6 +39,8 @@ export type WalPlan =
       storedBytes: number;
       /** The last segment that can be replayed. */
       endSegment: string;
+      /** So many of the segments lay in an archive storage class, as the listing told. */
+      inArchive?: number;
       /** When that one was archived (ISO 8601): about the last moment that can be reached. */
       endArchivedAt?: string;
       /** The segment that is missing although later ones are there: recovery ends before it. */

@@ -2,11 +2,13 @@ import { OdoError } from '../../errors.ts';
 import { segmentsBetween } from '../../postgres/wal-names.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/object-store.ts';
 import { readWhole } from '../../store/read-whole.ts';
+import { judgeArchived } from '../archived.ts';
 import { byEndTime } from '../choose.ts';
 import { folderName } from '../folder-name.ts';
 import type { Backup, Format, Repository } from '../format.ts';
 import { listShallow, type ShallowFolder } from '../list-shallow.ts';
 import { mapLimit } from '../map-limit.ts';
+import { demandAnyReadable, faultOfBackup } from '../read-fault.ts';
 import { type BackupFolder, toBackup } from './backup.ts';
 import { parseBackupInfo } from './backup-info.ts';
 import { findParts } from './parts.ts';
@@ -38,13 +40,16 @@ async function readCatalogue(store: ObjectStore, root: string, server: string, s
   const listed = await listShallow(store, `${root}base/`, signal);
   const folders = listed.filter((folder) => folder.name !== '' && isBackup(folder));
   const now = Date.now();
+  const faults: unknown[] = [];
   const backups = await mapLimit(folders, PARALLEL_READS, async ({ name, objects, folders }): Promise<Backup> => {
     const object = objects.find(isInfo);
-    const info = object && (await readInfo(store, object, signal));
-    const backup = toBackup({ id: name, objects, plainDirectory: folders.includes('data'), info }, server, now);
+    const info = object && (await readInfo(store, object, faults, signal));
+    const told = toBackup({ id: name, objects, plainDirectory: folders.includes('data'), info }, server, now);
+    const backup = await judgeArchived(store, told, signal);
     const waiting = info !== undefined && 'status' in info && info.status === 'WAITING_FOR_WALS';
     return waiting && backup.state === 'complete' ? proveWal(store, root, backup, signal) : backup;
   });
+  demandAnyReadable(backups.length, faults);
   return backups.sort(byEndTime);
 }
 
@@ -58,14 +63,18 @@ function isInfo({ key }: ObjectInfo): boolean {
 }
 
 /** undefined when the object is no longer there, as when the backup is being deleted. */
-async function readInfo(store: ObjectStore, object: ObjectInfo, signal?: AbortSignal): Promise<BackupFolder['info']> {
+async function readInfo(
+  store: ObjectStore,
+  object: ObjectInfo,
+  faults: unknown[],
+  signal?: AbortSignal,
+): Promise<BackupFolder['info']> {
   try {
     return parseBackupInfo((await readWhole(store, object, { maxBytes: MAX_INFO_BYTES, signal })).toString('utf8'));
   } catch (error) {
-    if (!(error instanceof OdoError)) throw error;
-    if (error.code === 'notFound') return undefined;
-    if (error.code === 'dataCorrupt') return { unreadable: error.message };
-    throw error;
+    if (error instanceof OdoError && error.code === 'notFound') return undefined;
+    faults.push(error);
+    return faultOfBackup(error);
   }
 }
 

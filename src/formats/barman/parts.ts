@@ -42,6 +42,7 @@ export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly 
     const where = base === 'data' ? { role: 'base' as const } : { role: 'tablespace' as const, oid: Number(base) };
     const part: Part = { ...where, key: object.key, sizeBytes: object.sizeBytes, codec };
     if (object.etag !== undefined) part.etag = object.etag;
+    if (object.archived !== undefined) part.archived = object.archived;
     const list = found.get(base) ?? [];
     found.set(base, list);
     list.push({ part, number: Number(match[2] ?? 0) });

@@ -124,6 +124,7 @@ function toWalFile(object: ObjectInfo): WalFile | undefined {
   if (!isSegmentName(stem) && !isHistoryName(stem)) return undefined;
   const file: WalFile = { name: stem, key: object.key, sizeBytes: object.sizeBytes, codec };
   if (object.etag !== undefined) file.etag = object.etag;
+  if (object.archived !== undefined) file.archived = object.archived;
   if (object.lastModified !== undefined) file.archivedAt = object.lastModified;
   return file;
 }

@@ -1,10 +1,12 @@
 import { OdoError } from '../../errors.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
+import { judgeArchived } from '../archived.ts';
 import { byEndTime } from '../choose.ts';
 import { folderName } from '../folder-name.ts';
 import type { Backup, Format, Part, Repository } from '../format.ts';
 import { listShallow } from '../list-shallow.ts';
 import { mapLimit } from '../map-limit.ts';
+import { demandAnyReadable, faultOfBackup } from '../read-fault.ts';
 import { needsLabel, type SetHead, toBackup } from './backup.ts';
 import { describe } from './describe.ts';
 import { readSetLabel } from './label.ts';
@@ -37,20 +39,22 @@ async function readCatalogue(store: ObjectStore, root: string, signal?: AbortSig
     const set = sortObjects(objects);
     return set ? [{ id: name === '' ? server : name, set, objects }] : [];
   });
+  const faults: unknown[] = [];
   const backups = await mapLimit(sets, PARALLEL_READS, async ({ id, set, objects }) => {
     const base = needsLabel(set);
-    return toBackup(id, server, set, base && (await readHead(store, base, signal)), objects, now);
+    const head = base && (await readHead(store, base, faults, signal));
+    return judgeArchived(store, toBackup(id, server, set, head, objects, now), signal);
   });
+  demandAnyReadable(backups.length, faults);
   return backups.sort(byEndTime);
 }
 
-async function readHead(store: ObjectStore, base: Part, signal?: AbortSignal): Promise<SetHead> {
+async function readHead(store: ObjectStore, base: Part, faults: unknown[], signal?: AbortSignal): Promise<SetHead> {
   try {
     return (await readSetLabel(store, base, signal)) ?? 'no label';
   } catch (error) {
-    if (!(error instanceof OdoError)) throw error;
-    if (error.code === 'notFound') return { unreadable: 'its base.tar has disappeared' };
-    if (error.code === 'dataCorrupt') return { unreadable: error.message };
-    throw error;
+    if (error instanceof OdoError && error.code === 'notFound') return { unreadable: 'its base.tar has disappeared' };
+    faults.push(error);
+    return faultOfBackup(error);
   }
 }

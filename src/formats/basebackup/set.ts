@@ -30,6 +30,7 @@ export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefi
       sizeBytes: object.sizeBytes,
       codec,
       ...(object.etag === undefined ? {} : { etag: object.etag }),
+      ...(object.archived === undefined ? {} : { archived: object.archived }),
     };
     const oid = /^(\d+)\.tar$/.exec(stem)?.[1];
     if (stem === 'base.tar' || (stem === 'data.tar' && !hasBase)) set.base.push({ role: 'base', ...common });

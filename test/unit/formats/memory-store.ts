@@ -1,5 +1,6 @@
 import { cancelled, OdoError } from '../../../src/errors.ts';
 import { compareKeys } from '../../../src/store/key-order.ts';
+import { asObjectFault } from '../../../src/store/object-fault.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from '../../../src/store/object-store.ts';
 
 /** An object of a MemoryStore. Its content may be known in part (a fixture's `.head`), or not at all (undefined). */
@@ -8,6 +9,9 @@ export interface MemoryObject {
   sizeBytes?: number;
   lastModified?: Date;
   etag?: string;
+  /** Its archive storage class: it can be read only when it was brought back. */
+  archived?: string;
+  isBroughtBack?: boolean;
 }
 
 /** An object store in memory, for tests; `requests` records what was asked of it. */
@@ -43,7 +47,9 @@ export class MemoryStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     this.requests.push(`head ${key}`);
-    return this.#info(key);
+    const info = this.#info(key);
+    if (this.objects.get(key)?.isBroughtBack) delete info?.archived;
+    return info;
   }
 
   async read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array>> {
@@ -51,6 +57,9 @@ export class MemoryStore implements ObjectStore {
     this.requests.push(`read ${key} ${offset}+${length}`);
     const object = this.objects.get(key);
     if (!object) throw new OdoError('notFound', `no object ${key}`);
+    if (object.archived !== undefined && !object.isBroughtBack) {
+      throw asObjectFault(new OdoError('accessDenied', `${key} is in an archive storage class`));
+    }
     return body(object, offset, length, options.signal);
   }
 
@@ -59,8 +68,15 @@ export class MemoryStore implements ObjectStore {
   #info(key: string): ObjectInfo | undefined {
     const object = this.objects.get(key);
     if (!object) return undefined;
-    const { etag, lastModified } = object;
-    return { key, sizeBytes: sizeOf(object), ...(etag === undefined ? {} : { etag }), ...(lastModified ? { lastModified } : {}) };
+    const { etag, lastModified, archived } = object;
+    const more = archived === undefined ? {} : { archived };
+    return {
+      key,
+      sizeBytes: sizeOf(object),
+      ...more,
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified ? { lastModified } : {}),
+    };
   }
 }
 

@@ -76,6 +76,61 @@ test('a HEAD that is denied is not taken for a missing object', async () => {
   });
 });
 
+/** A page of a listing; the token of the next one, if there is one. */
+function page(rows: readonly (readonly [key: string, storageClass?: string])[], next?: string): string {
+  const contents = rows.map(
+    ([key, storageClass = 'STANDARD']) =>
+      `<Contents><Key>${key}</Key><Size>1</Size><StorageClass>${storageClass}</StorageClass></Contents>`,
+  );
+  const more = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
+  return `<?xml version="1.0"?><ListBucketResult><Name>backups</Name><IsTruncated>${next !== undefined}</IsTruncated>${more}${contents.join('')}</ListBucketResult>`;
+}
+
+test('a listing and a HEAD tell of an archive storage class, and a HEAD of what was brought back', async () => {
+  const asked = await open((request, response, count) => {
+    const restore = count < 2 ? {} : { 'x-amz-restore': 'ongoing-request="false", expiry-date="Fri, 1 Jan 2027 00:00:00 GMT"' };
+    if (request.method === 'HEAD') response.writeHead(200, { 'x-amz-storage-class': 'GLACIER', ...restore }).end();
+    else
+      response.end(
+        page([
+          ['a', 'DEEP_ARCHIVE'],
+          ['b', 'GLACIER_IR'],
+          ['c', 'STANDARD_IA'],
+        ]),
+      );
+  });
+  expect(await list(asked)).toMatchObject([{ key: 'a', archived: 'DEEP_ARCHIVE' }, { key: 'b' }, { key: 'c' }]);
+  expect(await asked.head('a')).toMatchObject({ archived: 'GLACIER' });
+  expect((await asked.head('a'))?.archived).toBeUndefined();
+});
+
+test('rows that a server gives again are dropped', async () => {
+  const pages = [page([['a'], ['b']], 't1'), page([['b'], ['c']], 't2'), page([['c'], ['d']])];
+  const asked = await open((_, response, count) => response.end(pages[count]));
+  expect(await list(asked)).toMatchObject([{ key: 'a' }, { key: 'b' }, { key: 'c' }, { key: 'd' }]);
+});
+
+test('a row at which the listing was to begin only behind it is dropped', async () => {
+  const asked = await open((_, response) => response.end(page([['a'], ['b']])));
+  const keys: string[] = [];
+  for await (const entry of asked.list('', { startAfter: 'a' })) if (entry.kind === 'object') keys.push(entry.key);
+  expect(keys).toEqual(['b']);
+});
+
+test('a listing that goes round in a circle is ended', async () => {
+  const asked = await open((_, response) => response.end(page([['a'], ['b']], 'again')));
+  await expect(list(asked)).rejects.toMatchObject({ code: 'storeUnreachable', message: expect.stringContaining('circle') });
+});
+
+test('a key of the key service that may not be used is told from an object', async () => {
+  const asked = await open((_, response) => {
+    const words = 'User: arn:aws:iam::1:user/odo is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu:1:key/2';
+    response.writeHead(403, { 'content-type': 'application/xml' });
+    response.end(`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>${words}</Message></Error>`);
+  });
+  await expect(asked.read('key')).rejects.toMatchObject({ code: 'accessDenied', hint: expect.stringContaining('kms:Decrypt') });
+});
+
 test('an archived object is told from a forbidden one', async () => {
   const asked = await open(answerError(403, 'InvalidObjectState'));
   await expect(asked.read('key')).rejects.toMatchObject({
