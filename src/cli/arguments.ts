@@ -117,6 +117,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     fresh: args.fresh === true,
     wipe: args.wipe === true,
     allowDifferentCluster: args['allow-different-cluster'] === true,
+    salvage: args.salvage !== false,
     acceptLoss: args['accept-loss'] === true,
     keepPrevious: args['keep-previous'] === true,
     discard: args.discard === true,

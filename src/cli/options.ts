@@ -176,6 +176,11 @@ export const RESTORE_OPTIONS = {
     default: false,
     describe: "with --wipe: even the data of another cluster than the backup's",
   },
+  salvage: {
+    type: 'boolean',
+    default: true,
+    describe: '--no-salvage restores to the end of the archive only, and not on with the WAL that the old data has behind it',
+  },
   'accept-loss': {
     type: 'boolean',
     default: false,

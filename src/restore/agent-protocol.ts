@@ -14,7 +14,7 @@ import type { SuspectPage } from './verified-cluster.ts';
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
   | { id: number; do: 'status' | 'clean'; target: Target }
-  | { id: number; do: 'layDown' | 'feed'; job: LayDownJob }
+  | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
   | { id: number; do: 'follow'; job: FollowJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'recoveryState'; target: Target; options?: { log?: boolean } }

@@ -63,6 +63,8 @@ function carryOut(
       return engine.layDown(request.job, report, signal);
     case 'feed':
       return engine.feed(request.job, report, signal);
+    case 'takeSalvage':
+      return engine.takeSalvage(request.job, report, signal);
     case 'follow':
       return engine.follow(request.job, report, signal);
     case 'recheckPages':

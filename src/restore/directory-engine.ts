@@ -19,6 +19,7 @@ import { readRecoveryState } from './recovery-state.ts';
 import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
 import { statusOf } from './status.ts';
 import { surveyOldData } from './survey-old-data.ts';
+import { takeSalvage } from './take-salvage.ts';
 import { recheckPages } from './verify-cluster.ts';
 
 /** The engine that works on directories of this machine (or of the container that it runs in). */
@@ -95,6 +96,12 @@ export function createDirectoryEngine(): Engine {
     async follow(job, report, signal) {
       takeKeys(job);
       return followRound(job, keys, report, signal);
+    },
+    async takeSalvage(job, _report, signal) {
+      takeKeys(job);
+      const survey = await locked(job.target, () => takeSalvage(job, keys, signal));
+      feedings.get(job.target.pgdata.odoDir)?.settleEnd();
+      return survey;
     },
     renewKeys: keys.renew,
     swap: (target) =>

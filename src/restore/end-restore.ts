@@ -112,7 +112,7 @@ export function clean(target: Target): void {
     takeOutSettings(target.pgdata, 'as-in-recovery');
     leaveHistory(target.pgdata);
   }
-  clearAway(journal.places);
+  clearAway(journal.places, { keepSalvage: journal.wiped === true && !isRestored });
 }
 
 function isInRecovery(root: string): boolean {

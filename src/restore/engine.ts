@@ -9,6 +9,7 @@ import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
+import type { SalvageSurvey } from '../wal/salvage-survey.ts';
 import type { TopUp } from '../wal/top-up-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { OldCluster } from './old-cluster.ts';
@@ -67,6 +68,11 @@ export interface LayDownJob {
   verify: 'stream' | 'full';
   /** Start over, even where files of an interrupted run of the same job could be used. */
   fresh: boolean;
+  /**
+   * The spool also gets what takeSalvage() sets aside of the old data's WAL. isLater: that is done when the laying down is over, and
+   * nothing is told of the end of the WAL before.
+   */
+  salvage?: { isLater: boolean };
   /** Delete the old content first. */
   wipe: boolean;
   /**
@@ -171,6 +177,11 @@ export interface Engine {
    * leaves it. Resolves to undefined as soon as no standby waits there any more. The lock is held all the time.
    */
   follow(job: FollowJob, report: Report, signal: AbortSignal): Promise<FollowRound | undefined>;
+  /**
+   * Sets WAL aside that only the old data has, for the feeding that is under way or the laying down that follows; undefined when there is
+   * nothing to look at. No server may run on the old data.
+   */
+  takeSalvage(job: LayDownJob, report: Report, signal: AbortSignal): Promise<SalvageSurvey | undefined>;
   /** Other keys for the jobs under way, whose own end soon. */
   renewKeys(credentials: S3Credentials): void;
   /** Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still lives. */

@@ -1,4 +1,6 @@
 import { type ErrorCode, OdoError } from '../errors.ts';
+import { spellMoment } from '../postgres/target-time.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { Target } from './engine.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
 import type { ServiceRequest, ServiceTarget } from './request.ts';
@@ -50,6 +52,16 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
   return withHints(error, [
     `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
   ]);
+}
+
+/** What a receipt says of WAL that only the old data had. */
+export function salvageNotes(salvage: Salvage | undefined): string[] {
+  if (!salvage) return [];
+  const { segments, firstSegment, commits, lastCommitTime } = salvage;
+  const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)}`;
+  return [
+    `${commits} ${commits === 1 ? 'commit' : 'commits'}${last}, came from the old data's WAL (${segments} ${segments === 1 ? 'segment' : 'segments'} from ${firstSegment} on), which no archive has`,
+  ];
 }
 
 /** What a receipt says of old data that was kept although that was not asked for. */

@@ -3,8 +3,9 @@ import { openWalArchive } from '../formats/registry.ts';
 import { parseSegmentName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
-import { spoolDir } from '../target/place.ts';
+import { salvageDir, spoolDir } from '../target/place.ts';
 import { feedSpool } from '../wal/feed-spool.ts';
+import { withSalvage } from '../wal/salvage-archive.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { FedWal, LayDownJob } from './engine.ts';
 import { createTally } from './tally.ts';
@@ -28,6 +29,8 @@ export interface Feeding {
   /** Resolves when the server could start: the WAL up to the end of the backup is there, or as much of it as fits. */
   headStart(): Promise<void>;
   takeAllConnections(): void;
+  /** What follows the archive is there, or nothing does. */
+  settleEnd(): void;
   /** From now on, events go there. */
   tellTo(report: Report): void;
   /** Rejects when feeding has failed for good, resolves when it was stopped. */
@@ -54,9 +57,9 @@ export function startFeeding(
   const { postgresMajor, systemIdentifier, beginWal, endWal } = job.backup;
   const { segmentSizeBytes, segments, storedBytes } = job.wal;
   const tally = createTally('wal', { totalBytes: storedBytes, totalSegments: segments }, forward);
+  const archive = openWalArchive(store, job.repository) as NonNullable<ReturnType<typeof openWalArchive>>;
   const feeder = feedSpool({
-    store,
-    archive: openWalArchive(store, job.repository) as NonNullable<ReturnType<typeof openWalArchive>>,
+    ...(job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive, store }),
     plan: job.wal,
     cluster: { postgresMajor, systemIdentifier },
     owner: job.owner,
@@ -64,6 +67,7 @@ export function startFeeding(
     spoolBytes: job.spoolBytes,
     reuse: spool.reuse,
     onlyOnRequest: spool.inUse,
+    endIsOpen: job.salvage?.isLater === true && !spool.inUse,
     tally,
     warn: (message) => forward({ type: 'note', level: 'warning', message }),
   });
@@ -77,6 +81,7 @@ export function startFeeding(
   return {
     headStart: () => feeder.fed(Math.max(needed, HEAD_START)),
     takeAllConnections: feeder.takeAllConnections,
+    settleEnd: feeder.settleEnd,
     tellTo(report) {
       tell = report;
     },

@@ -1,4 +1,5 @@
 import { spellMoment } from '../postgres/target-time.ts';
+import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { OldDataSurvey } from './survey-old-data.ts';
 
 /** Why the old data must not go, as plain JSON. */
@@ -10,9 +11,11 @@ export interface OnlyCopy {
   lastCommitTime?: string;
 }
 
-/** What is thought of old data; neither of the two where it has nothing of its own. */
+/** What is thought of old data; none of them where it has nothing of its own. */
 export interface OldDataJudgement {
   onlyCopy?: OnlyCopy;
+  /** What of its WAL can be replayed behind the end of the archive. */
+  salvage?: WalBeyond | undefined;
   /** What goes with it although nobody else has it. */
   goes?: string;
 }

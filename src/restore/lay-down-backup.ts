@@ -7,14 +7,16 @@ import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { isReadOnly, translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
-import { incomingDir, spoolDir } from '../target/place.ts';
+import { incomingDir, salvageDir, spoolDir } from '../target/place.ts';
 import type { WriteBack } from '../target/write-back.ts';
 import { fillSpool } from '../wal/fill-spool.ts';
+import { withSalvage } from '../wal/salvage-archive.ts';
 import { completeStaging } from './complete-staging.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { layDownParts } from './lay-down.ts';
 import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
+import { dropStaleSalvage } from './take-salvage.ts';
 import { createTally, type Tally, type Totals } from './tally.ts';
 import { tellRetries } from './tell-retries.ts';
 import { verifyStaged } from './verify-cluster.ts';
@@ -40,6 +42,7 @@ export async function layDownBackup(
     makeOwnedDirectory(job.target.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
+    if (job.salvage?.isLater) dropStaleSalvage(job.target.pgdata);
     const prepared = prepareStaging(job);
     staging = prepared;
     const feeding = isFed(job) ? startFeeding(job, keys, { reuse: prepared.spoolReusable, inUse: false }, report) : undefined;
@@ -118,9 +121,10 @@ async function fetchWal(
   const common = { store, spool: spoolDir(job.target.pgdata), owner: job.owner, reuse: staging.spoolReusable, tally, signal };
   if (job.wal.source === 'archive') {
     const { postgresMajor, systemIdentifier } = job.backup;
+    const archive = openWalArchive(store, job.repository);
     await fillSpool({
       ...common,
-      archive: openWalArchive(store, job.repository),
+      ...(archive && job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),
       plan: job.wal,
       cluster: { postgresMajor, systemIdentifier },
     });

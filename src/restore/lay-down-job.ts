@@ -3,6 +3,7 @@ import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { localStore } from '../store/open.ts';
 import { archivingOf, type Configuration } from './configuration.ts';
 import type { LayDownJob } from './engine.ts';
+import { mayHaveSalvage } from './may-have-salvage.ts';
 import { configurationIsMounted } from './mounted-files.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { RestoreRequest } from './request.ts';
@@ -29,6 +30,7 @@ export function makeJob(
     verify: request.verify,
     fresh: request.fresh,
     wipe: request.wipe,
+    ...(mayHaveSalvage(request, source) ? { salvage: { isLater: 'online' in request && request.online === true } } : {}),
     unattended: false,
     configElsewhere: commandLineSettings(found.service.commandArgs).has('config_file') || configurationIsMounted(found.data),
     keepSettings: request.keepSettings,

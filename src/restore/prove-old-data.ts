@@ -1,18 +1,22 @@
 import { asOdoError, OdoError } from '../errors.ts';
 import type { WalArchive } from '../formats/format.ts';
 import { openWalArchive } from '../formats/registry.ts';
-import { formatLsn, nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import { spellMoment } from '../postgres/target-time.ts';
+import { formatLsn, nextSegmentName, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
+import type { WalBeyond } from '../wal/read-beyond.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { Engine, RaiseFacts, Target } from './engine.ts';
 import { judgeOldData, type OldDataJudgement, type OnlyCopy } from './judge-old-data.ts';
+import { mayHaveSalvage } from './may-have-salvage.ts';
 import type { Finding } from './proofs.ts';
 import { PATIENCE_MS, type Source } from './prove-repository.ts';
 import type { RestoreRequest } from './request.ts';
-import type { Accounted } from './survey-old-data.ts';
+import type { Accounted, OldDataSurvey } from './survey-old-data.ts';
 
 type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
-type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'acceptLoss'>;
+type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'acceptLoss' | 'salvage' | 'standby'>;
 
 /** Where the old data is, and what is restored in its place. */
 export interface OldDataLook {
@@ -34,8 +38,9 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
   if (wish.moment || source.wal.source === 'included')
     return { evidence: 'what came later is left out, as asked for', value: {} };
   const value = await judgeNow(look, wish);
-  const { onlyCopy, goes } = value;
+  const { onlyCopy, salvage, goes } = value;
   if (goes !== undefined) return { state: 'warning', evidence: goes, value };
+  if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
   if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
   if (isInUse) {
     const then = wish.wipe && !wish.acceptLoss ? 'refuses --wipe' : 'is looked at again';
@@ -50,10 +55,13 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
   return { state: 'warning', evidence: `${onlyCopy.because}; so it is kept`, value };
 }
 
-/** The same once more, when the server has been stopped. */
-export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish): Promise<void> {
+/**
+ * The same once more, when the server has been stopped.
+ * @param salvage what was set aside
+ */
+export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish, salvage: Salvage | undefined): Promise<void> {
   if (!wish.wipe || wish.acceptLoss || wish.moment || look.source.wal.source === 'included') return;
-  const { onlyCopy } = await judgeNow(look, wish);
+  const { onlyCopy } = await judgeNow(look, { ...wish, salvage: false }, salvage);
   if (onlyCopy) throw refusedWipe(onlyCopy);
 }
 
@@ -76,7 +84,11 @@ export async function findOnlyCopy(
   }
 }
 
-async function judgeNow({ engine, target, source, facts, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+async function judgeNow(
+  { engine, target, source, facts, signal }: OldDataLook,
+  wish: Wish,
+  taken?: Salvage,
+): Promise<OldDataJudgement> {
   const wal = source.wal as ArchivedWal;
   const { store } = openStore({ ...wish.store, retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
   try {
@@ -85,11 +97,23 @@ async function judgeNow({ engine, target, source, facts, signal }: OldDataLook, 
       wal,
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
     );
+    if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
     const survey = await engine.surveyOld(target, { accounted, isReplaced: false, facts });
-    return judgeOldData(survey, source.backup.systemIdentifier);
+    const judged = judgeOldData(survey, source.backup.systemIdentifier);
+    return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
+      ? { salvage: survey.beyond }
+      : judged;
   } finally {
     store.close();
   }
+}
+
+/** The same plan with as many more segments as the old data has: they need room as well. */
+export function withRoomForSalvage(wal: WalPlan, salvage: WalBeyond | undefined): WalPlan {
+  if (wal.source === 'included' || !salvage) return wal;
+  const end = parseSegmentName(wal.endSegment, wal.segmentSizeBytes).segmentNumber + 1;
+  const last = Number((parseLsn(salvage.endLsn) + BigInt(wal.segmentSizeBytes - 1)) / BigInt(wal.segmentSizeBytes));
+  return { ...wal, segments: wal.segments + Math.max(0, last - end) };
 }
 
 /** To where the archive goes by now, without a hole. */
@@ -122,6 +146,18 @@ function besides(wal: ArchivedWal): Accounted[] {
 function endOf(segment: string, { segmentSizeBytes }: ArchivedWal): Accounted {
   const { timeline, segmentNumber } = parseSegmentName(segment, segmentSizeBytes);
   return { timeline, lsn: formatLsn(BigInt(segmentNumber + 1) * BigInt(segmentSizeBytes)) };
+}
+
+/** The old data goes on where the way of the restore ends. Whether it really does is seen when it is taken, by the WAL itself. */
+function isSalvageable(wal: ArchivedWal, { timeline, beyond }: OldDataSurvey): boolean {
+  const isTheWay = timeline === timelineOfName(wal.endSegment) && wal.spans.at(-1)?.lastSegment === undefined;
+  return isTheWay && beyond !== undefined && beyond.commits + beyond.prepared > 0;
+}
+
+function salvageWords({ commits, lastCommitTime, endLsn }: WalBeyond, isInUse: boolean): string {
+  const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)}`;
+  const soFar = isInUse ? ' by now, as long as the server runs' : '';
+  return `its WAL goes on to ${endLsn}, behind the end of the archive: ${commits} commits${last}${soFar}; what the archive lacks when the server is stopped is replayed as well (--no-salvage leaves it out)`;
 }
 
 function refusedWipe({ because }: OnlyCopy): OdoError {

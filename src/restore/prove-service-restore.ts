@@ -18,7 +18,7 @@ import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { proveLayout, refuseLayout } from './prove-layout.ts';
-import { proveOldData } from './prove-old-data.ts';
+import { proveOldData, withRoomForSalvage } from './prove-old-data.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
@@ -86,9 +86,9 @@ export async function proveServiceRestore(
       }
     }
     if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
-    const probe = found && engine && data && (await proveVolume(engine, found, data.target, source, request, proofs));
     const oldData =
       found && engine && data && source && (await proveOld(engine, found, data.target, source, request, proofs, signal));
+    const probe = found && engine && data && (await proveVolume(engine, found, data.target, source, oldData, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
@@ -199,6 +199,7 @@ async function proveVolume(
   service: FoundService,
   target: Target,
   source: Source | undefined,
+  oldData: OldDataJudgement | undefined,
   request: ServiceRequest,
   proofs: Proofs,
 ): Promise<TargetProbe | undefined> {
@@ -217,7 +218,9 @@ async function proveVolume(
   });
   if (!probe || !source) return probe;
   await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
-  await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, roomWish(request)));
+  await proofs.attempt('free space', () =>
+    proveSpace(probe, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), roomWish(request)),
+  );
   return probe;
 }
 

@@ -1,6 +1,7 @@
 import type { Phase, Proof } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { LaidDown, Target } from './engine.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
@@ -35,6 +36,8 @@ export interface Plan {
   service?: string;
   owner?: { uid: number; gid: number };
   steps: string[];
+  /** What the old data is seen to have of WAL behind the end of the archive. */
+  salvage?: { commits: number; lastCommitTime?: string; endLsn: string };
   /** Why the old data is kept although that was not asked for, as far as it is known beforehand. */
   onlyCopy?: OnlyCopy;
   proofs: readonly Proof[];
@@ -79,6 +82,8 @@ export interface Receipt {
   /** Absent for a directory restore, which no server has seen yet. */
   reached?: Reached;
   laidDown: LaidDown;
+  /** What was replayed of the old data's WAL behind the end of the archive. */
+  salvage?: Salvage;
   /** The old data was kept although that was not asked for. */
   onlyCopy?: OnlyCopy;
   phases: { phase: Phase; elapsedMs: number }[];
@@ -92,7 +97,7 @@ export interface Receipt {
 export function makePlan(
   source: { backup: Backup; wal: WalPlan },
   target: Target,
-  rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'onlyCopy' | 'proofs'>,
+  rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'salvage' | 'onlyCopy' | 'proofs'>,
 ): Plan {
   return {
     kind: 'plan',

@@ -2,6 +2,7 @@ import type { RestoreContainer } from '../docker/restore-container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
+import type { SalvageSurvey } from '../wal/salvage-survey.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
 import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Target } from './engine.ts';
@@ -14,7 +15,7 @@ type Hello = Extract<AgentMessage, { hello: object }>['hello'];
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 
 /** What needs the store, and so its keys. */
-type Work = { do: 'layDown' | 'feed'; job: LayDownJob } | { do: 'follow'; job: FollowJob };
+type Work = { do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob } | { do: 'follow'; job: FollowJob };
 
 interface Waiting {
   report: Report;
@@ -135,6 +136,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     async follow(job, tell, signal) {
       return ((await workUntil(signal, { do: 'follow', job }, tell)) as FollowRound | null) ?? undefined;
+    },
+    async takeSalvage(job, tell, signal) {
+      return ((await workUntil(signal, { do: 'takeSalvage', job }, tell)) as SalvageSurvey | null) ?? undefined;
     },
     renewKeys,
     async swap(target: Target) {

@@ -1,5 +1,6 @@
 import type { Report } from '../events.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { Source } from './prove-repository.ts';
 
 /** The WAL that a recovery replays, as positions in it. */
@@ -10,16 +11,23 @@ export interface WayToReplay {
 }
 
 /**
- * From the backup's first segment to the end of the last one that the archive holds, or to the record at which a target stops recovery; undefined when
+ * From the backup's first segment to the end of the last one that the archive holds, of what the old data has behind it, or to the record at which a target stops recovery; undefined when
  * a backup with its own WAL does not tell.
  */
-export function wayToReplay(source: Pick<Source, 'wal' | 'backup' | 'moment'>): WayToReplay | undefined {
+export function wayToReplay(
+  source: Pick<Source, 'wal' | 'backup' | 'moment'>,
+  salvage?: Pick<Salvage, 'endLsn'>,
+): WayToReplay | undefined {
   const { wal, backup, moment } = source;
   if (wal.source === 'archive') {
     const { segmentSizeBytes, spans, endSegment } = wal;
     const startOf = (name: string) => BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes);
     const beginLsn = startOf(spans[0]?.firstSegment ?? endSegment);
-    const endLsn = moment?.stop ? parseLsn(moment.stop.lsn) : startOf(endSegment) + BigInt(segmentSizeBytes);
+    const endLsn = moment?.stop
+      ? parseLsn(moment.stop.lsn)
+      : salvage
+        ? parseLsn(salvage.endLsn)
+        : startOf(endSegment) + BigInt(segmentSizeBytes);
     return { beginLsn, endLsn, segmentSizeBytes };
   }
   const { beginLsn, endLsn, walSegmentSizeBytes: segmentSizeBytes = DEFAULT_SEGMENT_SIZE_BYTES } = backup;

@@ -44,6 +44,8 @@ export interface RestoreRequest extends RepositoryRequest {
   wipe: boolean;
   /** Wipe even the data of another cluster than the backup's. */
   allowDifferentCluster: boolean;
+  /** Feed the server what the old data has of the WAL behind the end of the archive. */
+  salvage: boolean;
   /** Delete the old data even where it holds what no archive has. */
   acceptLoss: boolean;
   /** Keep the old data after success, for odo rollback. */

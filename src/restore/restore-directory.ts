@@ -12,21 +12,25 @@ import { momentReport } from './at-target.ts';
 import { proveConfiguration } from './configuration.ts';
 import { createDirectoryEngine } from './directory-engine.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
-import { isResumable, withKeptStaging } from './failure-hints.ts';
+import { isResumable, salvageNotes, withKeptStaging } from './failure-hints.ts';
+import type { OldDataJudgement } from './judge-old-data.ts';
 import { findLaterTablespaces, placeLater } from './later-tablespaces.ts';
+import { mayHaveSalvage } from './may-have-salvage.ts';
 import { measureProgress } from './measure-progress.ts';
 import { newBackupDue } from './new-backup-due.ts';
 import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
 import { refuseLayout } from './prove-layout.ts';
-import { proveOldData } from './prove-old-data.ts';
+import { demandWipeLosesNothing, proveOldData, withRoomForSalvage } from './prove-old-data.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
+import { salvagePlan } from './service-plan.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
 import { meansOf } from './share-out.ts';
 import { timePhases } from './stopwatch.ts';
+import { tellSalvage } from './tell-salvage.ts';
 
 /** What a restore needs from its surroundings. */
 export interface RunContext {
@@ -70,29 +74,33 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
         return { evidence: `no other odo is at work on ${target.pgdata.root}` };
       });
     }
-    if (source && target) {
-      await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
-      await proofs.attempt('free space', () => proveSpace(target.probe, source.backup, source.wal, request));
-    }
+    let oldData: OldDataJudgement | undefined;
     if (source && target) {
       const facts = { commandLine: {}, configElsewhere: false };
       const look = { engine, target, source, facts, isInUse: false, signal };
-      await proofs.attempt('old data', () => proveOldData(look, request));
+      oldData = await proofs.attempt('old data', () => proveOldData(look, request));
+    }
+    if (source && target) {
+      await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
+      await proofs.attempt('free space', () =>
+        proveSpace(target.probe, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
+      );
     }
     proofs.demandAll();
     if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
-    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, configuration };
+    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, configuration, oldData };
   });
 
-  const { source, target, configuration } = proven;
+  const { source, target, configuration, oldData } = proven;
   const owner = request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
   const plan = makePlan(source, target, {
     ...(owner ? { owner } : {}),
     steps: [
       `lay the backup down in ${target.pgdata.odoDir}`,
-      'fetch its WAL',
+      oldData?.salvage ? 'fetch its WAL, and take along what only the old data has' : 'fetch its WAL',
       `exchange the content of ${target.pgdata.root}, keeping what was there`,
     ],
+    ...salvagePlan(oldData?.salvage),
     proofs: proofs.all,
   });
   if (request.dryRun) return plan;
@@ -110,6 +118,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     fresh: request.fresh,
     wipe: request.wipe,
     unattended: true,
+    ...(mayHaveSalvage(request, source) ? { salvage: { isLater: false } } : {}),
     keepSettings: request.keepSettings,
     ...(owner ? { owner } : {}),
     ...(request.moment ? { stopAt: request.moment } : {}),
@@ -123,6 +132,14 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     return withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
   }
 
+  const takeAlong = async () => {
+    const survey = job.salvage && (await engine.takeSalvage(job, report, signal));
+    tellSalvage(survey, report);
+    const facts = { commandLine: {}, configElsewhere: false };
+    await demandWipeLosesNothing({ engine, target, source, facts, isInUse: false, signal }, request, survey?.salvage);
+    return survey?.salvage;
+  };
+  const salvage = await takeAlong();
   const laidDown = await engine.layDown(job, report, signal).catch(async (thrown: unknown) => {
     throw await leaveAsBefore(thrown, true);
   });
@@ -139,8 +156,9 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     dataDirectory: target.pgdata.root,
     ...(request.moment ? { moment: momentReport(request.moment, source, 'left') } : {}),
     laidDown,
+    ...(salvage ? { salvage } : {}),
     phases,
-    notes: [...laidDown.overridden, ...notesFor(target, configuration.keepArchiving, request.moment)],
+    notes: [...laidDown.overridden, ...salvageNotes(salvage), ...notesFor(target, configuration.keepArchiving, request.moment)],
   };
 }
 

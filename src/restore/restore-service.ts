@@ -1,12 +1,13 @@
 import { makeMissing } from '../docker/missing-mounts.ts';
 import { asOdoError, OdoError } from '../errors.ts';
-import { inPhase } from '../events.ts';
+import { inPhase, type Report } from '../events.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, isAtTarget, momentReport, waitingNotes } from './at-target.ts';
 import { type CheckedCollations, checkCollations } from './check-collations.ts';
 import { archivingOf } from './configuration.ts';
-import type { Engine, LaidDown } from './engine.ts';
-import { keptNote, unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
+import type { Engine, LaidDown, LayDownJob } from './engine.ts';
+import { keptNote, salvageNotes, unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
 import { isFed } from './feed-wal.ts';
 import { followFeeding } from './follow-feeding.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
@@ -30,6 +31,7 @@ import { isLeftWaiting, planOfService } from './service-plan.ts';
 import { onEngine, openAgain, type ServiceRun, stopService } from './service-run.ts';
 import { hasCaughtUp, lastTimeline, standbyNotes } from './standby.ts';
 import { timePhases } from './stopwatch.ts';
+import { tellSalvage } from './tell-salvage.ts';
 
 /**
  * Brings a compose service up on a backup: prove, stop, lay down, swap, start, recover, promote, clean (with `online`, the stop
@@ -80,6 +82,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       service: found.service.name,
       reached,
       laidDown,
+      ...(run.salvage ? { salvage: run.salvage } : {}),
       phases,
     };
     if (request.standby && restored.waits) {
@@ -89,7 +92,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
         finishedAt: new Date().toISOString(),
         standby: { hasPrimary: request.standby.primaryConninfo !== undefined },
         downtimeMs,
-        notes: [...laidDown.overridden, ...checked, ...notes],
+        notes: [...laidDown.overridden, ...checked, ...notes, ...salvageNotes(run.salvage)],
       };
     }
     if (request.moment && restored.waits) {
@@ -125,7 +128,13 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       ...(request.moment ? { moment: momentReport(request.moment, proven.source, 'promoted') } : {}),
       downtimeMs,
       ...(onlyCopy ? { onlyCopy } : {}),
-      notes: [...laidDown.overridden, ...checked, ...notes, ...(onlyCopy ? [keptNote(onlyCopy, request)] : [])],
+      notes: [
+        ...laidDown.overridden,
+        ...checked,
+        ...notes,
+        ...salvageNotes(run.salvage),
+        ...(onlyCopy ? [keptNote(onlyCopy, request)] : []),
+      ],
     };
   } finally {
     run.feeding?.drop();
@@ -140,11 +149,13 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const { found, target } = proven;
   if (!request.online) await stopService(run);
   const engine = await openOnAll(run);
-  const facts = raiseFactsOf(found.service);
-  await demandWipeLosesNothing({ engine, target, source: proven.source, facts, isInUse: false, signal }, request);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
   const job = { ...makeJob(request, proven), ...fed };
+  if (!request.online) run.salvage = await takeSalvage(engine, job, report, signal);
+  const facts = raiseFactsOf(found.service);
+  const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
+  await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
   const laidDown = await engine.layDown(job, report, signal);
   if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
@@ -153,6 +164,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   await stopService(run);
   // Hours may have passed since the proofs.
   await refuseOthersNow(found, proven.mounts, (await engine.probe(target)).pgdata);
+  if (request.online) run.salvage = await takeSalvage(engine, job, report, signal);
   run.feeding?.demandWell();
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));
@@ -183,10 +195,11 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
     stallTimeoutMs,
     atTarget: isToWait ? ('wait' as const) : ('promote' as const),
     volume: openRecoveringVolume((step) => onEngine(run, step), proven.target, proven.found.service),
-    ...(request.standby ? { enough: hasCaughtUp(proven.source.wal) } : {}),
+    ...(request.standby ? { enough: hasCaughtUp(proven.source.wal, run.salvage) } : {}),
     ...(moment ? { isAtTarget: isAtTarget(moment, proven.source) } : {}),
   };
-  const recover = (until: AbortSignal) => bringUp(proven.found, options, tellLag(report, wayToReplay(proven.source)), until);
+  const way = wayToReplay(proven.source, run.salvage);
+  const recover = (until: AbortSignal) => bringUp(proven.found, options, tellLag(report, way), until);
   const restored = await (run.feeding?.during(signal, recover) ?? recover(signal));
   const { address, database, waits, unasked } = restored;
   const downtimeMs = Math.round(performance.now() - run.stoppedAt);
@@ -194,7 +207,7 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   const timeline = waits ? (proven.source.moment?.timeline ?? lastTimeline(proven.source)) : undefined;
   const reached = { ...restored.reached, ...(timeline === undefined ? {} : { timeline }) };
   if (moment) demandReached(moment, proven.source, reached);
-  else demandReplayedToEnd(proven.source.wal, reached);
+  else demandReplayedToEnd(proven.source.wal, reached, run.salvage);
   // Of a server that waits it is asked when it is promoted.
   const collations = waits || unasked !== undefined ? undefined : await checkCollations(database, report);
   const checked = [
@@ -207,6 +220,14 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   if (moment && isToWait && !waits)
     checked.push('the server did not wait at the target, since it could not be asked yet: it is promoted');
   return { address, reached, downtimeMs, checked, waits, unasked };
+}
+
+/** What the old data has of the WAL behind the end of the archive. */
+async function takeSalvage(engine: Engine, job: LayDownJob, report: Report, signal: AbortSignal): Promise<Salvage | undefined> {
+  if (!job.salvage) return undefined;
+  const survey = await engine.takeSalvage(job, report, signal);
+  tellSalvage(survey, report);
+  return survey?.salvage;
 }
 
 /** Where the old data is kept although that was not asked for: why. */

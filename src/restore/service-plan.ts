@@ -1,4 +1,5 @@
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
+import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import { makePlan, type Plan } from './receipt.ts';
 import type { ServiceRequest } from './request.ts';
@@ -9,9 +10,13 @@ export function planOfService(request: ServiceRequest, { found, source, target, 
   const onlyCopy = request.acceptLoss || request.wipe ? undefined : oldData.onlyCopy;
   const running = service.containers.some((container) => container.running);
   const stopping = running ? [`stop service ${service.name}`] : [];
+  const { salvage } = oldData;
   const layingDown = [
     ...(request.wipe ? [`DELETE the old data in ${target.pgdata.root}`] : []),
     `lay backup ${source.backup.id} down in ${target.pgdata.odoDir}${request.wipe ? '' : ', beside the old data'}`,
+    ...(salvage
+      ? [`take the WAL of the old data along that the archive lacks, as far as it is whole: ${salvage.commits} commits so far`]
+      : []),
     ...(request.keepSettings
       ? []
       : ["override settings of the backup that do not fit the service's server (the receipt names them)"]),
@@ -32,8 +37,15 @@ export function planOfService(request: ServiceRequest, { found, source, target, 
           : 'remove the old data',
     ],
     ...(onlyCopy ? { onlyCopy } : {}),
+    ...salvagePlan(salvage),
     proofs,
   });
+}
+
+export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage'> {
+  if (!salvage) return {};
+  const { commits, lastCommitTime, endLsn } = salvage;
+  return { salvage: { commits, endLsn, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
 }
 
 function recoveryWords(moment: Moment | undefined): string {

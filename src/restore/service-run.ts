@@ -1,6 +1,7 @@
 import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { Engine } from './engine.ts';
 import type { FollowedFeeding } from './follow-feeding.ts';
 import { openServiceEngine } from './open-service-engine.ts';
@@ -26,6 +27,8 @@ export interface ServiceRun {
   stoppedAt: number;
   /** Volumes that ODO created. */
   made: string[];
+  /** WAL of the old data that goes on where the archive ends. */
+  salvage?: Salvage | undefined;
   layingDown: boolean;
   swapping: boolean;
 }

@@ -100,7 +100,8 @@ export function discardStaging(target: Target): void {
   const journal = readJournal(target.pgdata.odoDir);
   if (!journal) return;
   settleSwap(target.pgdata.odoDir, journal);
-  if (journal.state === 'staged' || journal.state === 'laying-down') clearAway(journal.places);
+  if (journal.state === 'staged' || journal.state === 'laying-down')
+    clearAway(journal.places, { keepSalvage: journal.wiped === true });
 }
 
 export function placesOf(target: Target): Place[] {

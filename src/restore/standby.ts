@@ -2,6 +2,7 @@ import { OdoError } from '../errors.ts';
 import { commandLineSettings, STANDBY_CRITICAL } from '../postgres/recovery-settings.ts';
 import { parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
 import { shownUrl } from '../store/url.ts';
+import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import { commandFor, shellWord } from './failure-hints.ts';
 import type { Finding } from './proofs.ts';
@@ -27,12 +28,13 @@ export function proveStandby({ service }: FoundService, standby: NonNullable<Res
   return { evidence: `will follow ${follows}` };
 }
 
-/** A standby has come far enough when it has replayed what the archive held; without an archive, when it answers. */
-export function hasCaughtUp(wal: WalPlan): (status: ServerStatus) => boolean {
+/** A standby has come far enough when it has replayed what the archive held, and what the old data had behind it; without an archive, when it answers. */
+export function hasCaughtUp(wal: WalPlan, salvage?: Pick<Salvage, 'lastLsn'>): (status: ServerStatus) => boolean {
   if (wal.source !== 'archive') return () => true;
   const { segmentNumber } = parseSegmentName(wal.endSegment, wal.segmentSizeBytes);
   const endSegmentStart = BigInt(segmentNumber) * BigInt(wal.segmentSizeBytes);
-  return ({ replayLsn }) => replayLsn !== undefined && parseLsn(replayLsn) > endSegmentStart;
+  const behind = salvage ? parseLsn(salvage.lastLsn) : endSegmentStart;
+  return ({ replayLsn }) => replayLsn !== undefined && parseLsn(replayLsn) > behind;
 }
 
 /** The timeline on which a standby is when it has caught up; a server in recovery does not say. */

@@ -59,9 +59,12 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
 }
 
 /** While a restored server waits, the old data is in `previous`; what is being cleared there is no data any more. */
-function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
-  const isClearing = readJournal(place.odoDir)?.state === 'clearing';
-  const directories = isReplaced ? [previousDir(place)] : [...(isClearing ? [] : [previousDir(place)]), place.root];
+export function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
+  const state = readJournal(place.odoDir)?.state;
+  const inPrevious = state === 'clearing' ? [] : [previousDir(place)];
+  // What a restore has put in place is not what was there before.
+  const inPlace = isReplaced || state === 'swapped' || state === 'moving-in' ? [] : [place.root];
+  const directories = [...inPrevious, ...inPlace];
   for (const directory of directories) {
     const control = readControl(directory);
     if (control) return { directory, control };

@@ -16,7 +16,14 @@ describe('old data that is the only copy', () => {
 
   beforeAll(async () => {
     bucket = await createBucket();
-    source = await startSource({ major: 17, bucket, prefix: 'backups', server: 'shop' });
+    source = await startSource({
+      major: 17,
+      bucket,
+      prefix: 'backups',
+      server: 'shop',
+      // Its commits would be counted as well.
+      settings: { autovacuum: 'off' },
+    });
     await source.sql('create table steps (id serial, what text)');
     await source.barmanBackup();
     await source.sql("insert into steps (what) select 'archived' from generate_series(1, 100)");
@@ -51,17 +58,41 @@ describe('old data that is the only copy', () => {
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
   const args = (...more: string[]) => ['-u', `s3://${bucket}/backups/shop`, ...names(), '--retry-for', '1', ...more];
 
+  it('gives what it has beyond the archive, so that nothing is lost', async () => {
+    await giveOldData();
+    const { salvage: planned } = JSON.parse((await odo(args('--dry-run', '--json'))).stdout);
+    expect(planned).toMatchObject({ commits: 4 });
+    const receipt = await odoReceipt(args());
+    expect(await project.sql(ROWS)).toBe('104 104');
+    expect(receipt.salvage).toMatchObject({ commits: 4, segments: 4 });
+    expect(receipt.onlyCopy).toBeUndefined();
+    expect(receipt.notes.join('\n')).toMatch(/4 commits, the last of \S+, came from the old data's WAL \(4 segments/);
+    expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
+  });
+
+  it('gives it also to a restore beside a running service, and after --wipe', async () => {
+    await giveOldData();
+    await project.up();
+    await project.sql("insert into steps values (105, 'by the service itself')");
+    const { salvage } = await odoReceipt(args('--online'));
+    expect(salvage.commits).toBeGreaterThanOrEqual(5);
+    expect(await project.sql(ROWS)).toBe('105 105');
+    await giveOldData();
+    await odoReceipt(args('--wipe', '--yes'));
+    expect(await project.sql(ROWS)).toBe('104 104');
+  });
+
   it('is not deleted: --wipe is refused, and it is kept after the restore, with the reason', async () => {
     await giveOldData();
-    const { code, stderr } = await odo(args('--wipe', '--yes'));
+    const { code, stderr } = await odo(args('--wipe', '--yes', '--no-salvage'));
     expect(code, stderr).toBe(24);
     expect(stderr).toMatch(/the old data holds 4 commits, the last of \S+, behind .*and --wipe would delete it/);
     expect(stderr).toContain('--accept-loss');
 
-    const plan = JSON.parse((await odo(args('--dry-run', '--json'))).stdout);
+    const plan = JSON.parse((await odo(args('--no-salvage', '--dry-run', '--json'))).stdout);
     expect(plan.onlyCopy).toMatchObject({ commits: 4 });
 
-    const receipt = await odoReceipt(args());
+    const receipt = await odoReceipt(args('--no-salvage'));
     expect(await project.sql(ROWS)).toBe('100 100');
     expect(receipt.onlyCopy).toMatchObject({ commits: 4, because: expect.stringContaining('the old data holds 4 commits') });
     expect(receipt.notes.join('\n')).toMatch(/the old data is kept, since it is the only copy.*odo rollback .*odo clean/);

@@ -42,6 +42,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     raiseSettings: unexpected,
     archivingConfigured: unexpected,
     surveyOld: unexpected,
+    takeSalvage: unexpected,
     clean: unexpected,
     finish: unexpected,
     discard: unexpected,

@@ -91,3 +91,7 @@ it('leaves alone what tells of no replay, and a name that no such segment can ha
     expect(told(ARCHIVE, event)).toEqual(event);
   }
 });
+
+it('goes on to the end of what the old data has behind the archive', () => {
+  expect(wayToReplay({ wal: ARCHIVE, backup: BACKUP }, { endLsn: '1/C000178' })?.endLsn).toBe(0x1_0c00_0178n);
+});

@@ -32,6 +32,13 @@ describe('where recovery ended', () => {
     }
   });
 
+  it('is damage before the last record that was found in the old data, too', () => {
+    const wal = plan('000000010000000000000005');
+    const salvage = { lastLsn: '0/7000100' };
+    expect(() => demandReplayedToEnd(wal, at('0/7000178'), salvage)).not.toThrow();
+    expect(() => demandReplayedToEnd(wal, at('0/7000100'), salvage)).toThrow(/the WAL of the old data goes on to 0\/7000100/);
+  });
+
   it('is not judged when the WAL came with the backup', () => {
     expect(() => demandReplayedToEnd({ source: 'included' }, at('0/1'))).not.toThrow();
   });

@@ -20,6 +20,9 @@ describe('a standby', () => {
     const at = (replayLsn?: string) =>
       hasCaughtUp(WAL)({ inRecovery: true, replayPaused: false, ...(replayLsn === undefined ? {} : { replayLsn }) });
     expect([at(), at('0/4FFFFFF'), at('0/5000000'), at('0/5000028'), at('0/6000000')]).toEqual([false, false, false, true, true]);
+    const isBehind = hasCaughtUp(WAL, { lastLsn: '0/7000100' });
+    const status = (replayLsn: string) => ({ inRecovery: true, replayPaused: false, replayLsn });
+    expect([isBehind(status('0/7000100')), isBehind(status('0/7000178'))]).toEqual([false, true]);
     expect(hasCaughtUp({ source: 'included' })({ inRecovery: true, replayPaused: false })).toBe(true);
   });
 

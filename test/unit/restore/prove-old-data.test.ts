@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { Engine, Target } from '../../../src/restore/engine.ts';
+import { findOnlyCopy, type OldDataLook, proveOldData, withRoomForSalvage } from '../../../src/restore/prove-old-data.ts';
+import type { Source } from '../../../src/restore/prove-repository.ts';
+import type { OldDataQuestion, OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
+import type { WalPlan } from '../../../src/wal/wal-plan.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+
+const wal: WalPlan = {
+  source: 'archive',
+  spans: [{ timeline: 1, firstSegment: '000000010000000000000002' }],
+  segmentSizeBytes: 16 << 20,
+  recoveryTargetTimeline: 'latest',
+  histories: [],
+  segments: 3,
+  storedBytes: 1,
+  endSegment: '000000010000000000000004',
+};
+const facts = { commandLine: {}, configElsewhere: false };
+const target = {} as Target;
+const LOST: OldDataSurvey = {
+  systemIdentifier: '7',
+  timeline: 1,
+  fromLsn: '0/5000000',
+  beyond: { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' },
+};
+const WISH = { wipe: false, acceptLoss: false, salvage: false };
+
+function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey; isInUse?: boolean } = {}) {
+  const asked: OldDataQuestion[] = [];
+  const engine: Pick<Engine, 'surveyOld'> = {
+    async surveyOld(_target, question) {
+      asked.push(question);
+      return more.survey ?? LOST;
+    },
+  };
+  const source = { backup: { systemIdentifier: '7' }, wal, repository: { ref: { format: 'barman', root: '' } } };
+  const signal = new AbortController().signal;
+  const look: OldDataLook = {
+    engine,
+    target,
+    source: source as unknown as Source,
+    facts,
+    isInUse: more.isInUse ?? false,
+    signal,
+  };
+  return proveOldData(look, { ...WISH, ...wish, store: { url: scratchDirectory() } }).then((finding) => ({ ...finding, asked }));
+}
+
+describe('old data, before a restore', () => {
+  it('is kept where it is the only copy, and --wipe is refused', async () => {
+    const { state, evidence, asked } = await prove({});
+    expect([state, evidence]).toEqual(['warning', expect.stringMatching(/holds 2 commits behind 0\/5000000.*so it is kept/)]);
+    expect(asked).toMatchObject([{ isReplaced: false, accounted: [{ timeline: 1, lsn: '0/5000000' }] }]);
+    await expect(prove({ wipe: true })).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      hint: expect.stringContaining('--accept-loss'),
+    });
+    expect((await prove({ wipe: true, acceptLoss: true })).evidence).toContain('it goes all the same');
+  });
+
+  it('is not judged to the end while its server runs, which may archive the rest when it stops', async () => {
+    expect((await prove({ wipe: true }, { isInUse: true })).state).toBe('warning');
+  });
+
+  it('gives what it has beyond the archive to the restore, unless that is not wanted or it is on another timeline', async () => {
+    expect(await prove({ salvage: true, wipe: true })).toMatchObject({ value: { salvage: { commits: 2 } } });
+    expect((await prove({ salvage: true }, { survey: { ...LOST, timeline: 2 } })).value).toMatchObject({ onlyCopy: {} });
+  });
+
+  it('needs room for that, too', () => {
+    expect(withRoomForSalvage(wal, LOST.beyond)).toMatchObject({ segments: 6 });
+    expect(withRoomForSalvage(wal, undefined)).toBe(wal);
+  });
+});
+
+describe('old data, after a restore', () => {
+  it('is not deleted when it cannot be looked at', async () => {
+    const surveyOld = async () => {
+      throw new Error('input/output error');
+    };
+    expect(await findOnlyCopy({ surveyOld }, target, wal, facts)).toEqual({
+      because: expect.stringContaining('input/output error'),
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parsePgControl } from '../../../src/postgres/pg-control.ts';
+import { formatSegmentName, nextSegmentName, parseLsn } from '../../../src/postgres/wal-names.ts';
+import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
+import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
+import type { LayDownJob } from '../../../src/restore/engine.ts';
+import { writeJournal } from '../../../src/target/journal.ts';
+import { type Place, previousDir, salvageDir, spoolDir } from '../../../src/target/place.ts';
+import { wipePlace } from '../../../src/target/wipe.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+
+const MIB = 2 ** 20;
+const fixture = (name: string) => fs.readFileSync(new URL(`../../fixtures/postgres/${name}`, import.meta.url));
+const bytes = fixture('wal_records.16.control');
+const control = parsePgControl(bytes);
+
+/** The pg_wal of a real PostgreSQL 16: the archive has the first of its two segments. */
+const wal = gunzipSync(fixture('wal_records.16.gz'));
+const begin = parseLsn(readWalPageHeader(wal)?.pageLsn as string);
+const first = formatSegmentName({ timeline: 1, segmentNumber: Number(begin / BigInt(MIB)) }, MIB);
+const second = nextSegmentName(first, MIB);
+
+const engine = createDirectoryEngine();
+const never = new AbortController().signal;
+let place: Place;
+let job: LayDownJob;
+
+function plantOld(root: string): void {
+  for (const name of ['global', 'pg_wal']) fs.mkdirSync(path.join(root, name), { recursive: true });
+  fs.writeFileSync(path.join(root, 'global/pg_control'), bytes);
+  fs.writeFileSync(path.join(root, 'pg_wal', first), wal.subarray(0, MIB));
+  fs.writeFileSync(path.join(root, 'pg_wal', second), wal.subarray(MIB, 2 * MIB));
+}
+
+const take = (more: Partial<LayDownJob> = {}) => engine.takeSalvage({ ...job, ...more }, () => undefined, never);
+const aside = () => (fs.existsSync(salvageDir(place)) ? fs.readdirSync(salvageDir(place)) : []);
+
+beforeEach(() => {
+  const archive = scratchDirectory();
+  const folder = path.join(archive, 'wals', first.slice(0, 16));
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, first), wal.subarray(0, MIB));
+  const root = path.join(scratchDirectory(), 'data');
+  place = { root, odoDir: path.join(root, '.odo') };
+  plantOld(root);
+  job = {
+    store: { url: archive },
+    repository: { format: 'barman', root: '' },
+    backup: { id: 'b', systemIdentifier: control.systemIdentifier },
+    wal: {
+      source: 'archive',
+      spans: [{ timeline: 1, firstSegment: first }],
+      segmentSizeBytes: MIB,
+      recoveryTargetTimeline: 'latest',
+      histories: [],
+      segments: 1,
+      storedBytes: MIB,
+      endSegment: first,
+    },
+    target: { pgdata: place, tablespaces: [] },
+    salvage: { isLater: false },
+  } as unknown as LayDownJob;
+});
+
+describe('WAL that only the old data has', () => {
+  it('is set aside, wherever the old data is', async () => {
+    expect((await take())?.salvage).toMatchObject({ firstSegment: second, commits: 3 });
+    expect(aside()).toEqual([second]);
+    plantOld(previousDir(place));
+    fs.rmSync(path.join(place.root, 'global'), { recursive: true });
+    expect((await take())?.salvage).toMatchObject({ commits: 3 });
+  });
+
+  it('is taken anew each time, also out of the spool, since a server may have written to it meanwhile', async () => {
+    await take();
+    fs.mkdirSync(spoolDir(place));
+    fs.writeFileSync(path.join(spoolDir(place), second), 'of the take before');
+    fs.rmSync(path.join(place.root, 'pg_wal', second));
+    expect((await take())?.salvage).toBeUndefined();
+    expect(aside()).toEqual([]);
+    expect(fs.readdirSync(spoolDir(place))).toEqual([]);
+  });
+
+  it('comes into a spool that nobody feeds and that was filled before', async () => {
+    fs.mkdirSync(spoolDir(place), { recursive: true });
+    await take({ salvage: { isLater: true } });
+    expect(fs.statSync(path.join(spoolDir(place), second)).size).toBe(MIB);
+  });
+
+  it('outlasts the deletion of the old data, and a clean-up of what was laid down then', async () => {
+    await take();
+    const journal = { version: 1 as const, backupId: 'b', startedAt: '', places: [place], wiped: true };
+    writeJournal(place.odoDir, { ...journal, state: 'laying-down' });
+    wipePlace(place);
+    expect((await take())?.salvage).toMatchObject({ commits: 3 });
+    await engine.discard(job.target);
+    expect(aside()).toEqual([second]);
+    expect((await take())?.salvage).toMatchObject({ commits: 3 });
+  });
+
+  it('is not taken of another cluster, another timeline, or what a restore has put in place', async () => {
+    expect(await take({ backup: { ...job.backup, systemIdentifier: '7' } })).toBeUndefined();
+    const elsewhere = { ...job.wal, endSegment: `00000002${first.slice(8)}` } as LayDownJob['wal'];
+    expect(await take({ wal: elsewhere })).toBeUndefined();
+    const left = { ...job.wal, spans: [{ timeline: 1, firstSegment: first, lastSegment: first }] } as LayDownJob['wal'];
+    expect(await take({ wal: left })).toBeUndefined();
+    fs.mkdirSync(place.odoDir, { recursive: true });
+    writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state: 'swapped' });
+    expect(await take()).toBeUndefined();
+    expect(aside()).toEqual([]);
+  });
+});
