@@ -2,7 +2,7 @@ import type { Options } from 'yargs';
 import { OdoError } from '../errors.ts';
 import type { Moment, RecoveryTarget, TargetAction, TargetTimeline } from '../postgres/recovery-target.ts';
 import { parseTargetTime, parseTimeZone } from '../postgres/target-time.ts';
-import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
+import { respellLsn } from '../postgres/wal-names.ts';
 import type { Arguments } from './argument-values.ts';
 
 /** Options that say to which moment a restore goes. */
@@ -95,7 +95,7 @@ function targetOf(kind: (typeof KINDS)[number], args: Arguments): RecoveryTarget
 
 function lsnOf(value: string): string {
   try {
-    return formatLsn(parseLsn(value.trim()));
+    return respellLsn(value.trim());
   } catch {
     throw wrong(
       `--target-lsn wants a position such as 0/5000123, not ${value}`,

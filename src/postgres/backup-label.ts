@@ -1,5 +1,5 @@
 import { OdoError } from '../errors.ts';
-import { formatLsn, parseLsn } from './wal-names.ts';
+import { respellLsn } from './wal-names.ts';
 
 /** What `backup_label` says. Times are ISO 8601 in UTC, LSNs in PostgreSQL's form. */
 export interface BackupLabel {
@@ -69,5 +69,5 @@ export function parseServerTime(text: string): string | undefined {
 }
 
 function lsn(text: string): string {
-  return formatLsn(parseLsn(text.trim()));
+  return respellLsn(text.trim());
 }

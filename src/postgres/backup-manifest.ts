@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OdoError } from '../errors.ts';
+import { respellLsn } from './wal-names.ts';
 
 /**
  * `backup_manifest`, the JSON that pg_basebackup leaves beside (or in) a backup. It can have hundreds of megabytes, but PostgreSQL writes
@@ -7,7 +8,7 @@ import { OdoError } from '../errors.ts';
  * Source: PostgreSQL documentation, "Backup Manifest Format"; src/backend/backup/backup_manifest.c.
  */
 
-/** WAL needed to make the backup consistent. LSNs in PostgreSQL's form. */
+/** WAL needed to make the backup consistent. LSNs without leading zeros, as ODO spells them. */
 export interface WalRange {
   timeline: number;
   startLsn: string;
@@ -112,8 +113,8 @@ function readEnd(tail: string): Pick<ManifestSummary, 'walRanges' | 'manifestChe
   const end = parseJson(`{${tail.slice(at)}`) as RawEnd;
   const walRanges = (end['WAL-Ranges'] ?? []).map((range) => ({
     timeline: range.Timeline,
-    startLsn: range['Start-LSN'],
-    endLsn: range['End-LSN'],
+    startLsn: respellLsn(String(range['Start-LSN'])),
+    endLsn: respellLsn(String(range['End-LSN'])),
   }));
   const manifestChecksum = end['Manifest-Checksum'];
   return manifestChecksum === undefined ? { walRanges } : { walRanges, manifestChecksum };

@@ -1,5 +1,5 @@
 import { OdoError } from '../errors.ts';
-import { formatLsn, parseLsn } from './wal-names.ts';
+import { formatLsn, parseLsn, respellLsn } from './wal-names.ts';
 
 /** One ancestor of a timeline: it was left at `switchLsn` (`0/3000000`), for the reason that the server noted. */
 export interface HistoryEntry {
@@ -25,7 +25,7 @@ export function parseTimelineHistory(text: string, name = 'timeline history'): H
     if (previous && timeline <= previous.timeline) {
       throw new OdoError('dataCorrupt', `${name}: timeline ${timeline} comes after ${previous.timeline}`);
     }
-    entries.push({ timeline, switchLsn: formatLsn(parseLsn(match[2] ?? '')), reason: match[3] ?? '' });
+    entries.push({ timeline, switchLsn: respellLsn(match[2] ?? ''), reason: match[3] ?? '' });
   }
   return entries;
 }

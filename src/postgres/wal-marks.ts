@@ -52,7 +52,7 @@ const RESTORE_POINT_NAME_BYTES = 64;
 /**
  * Looks through WAL without following the chain of records, so that it can begin at any segment: what looks like a mark at a place where a record may
  * begin, and has the right checksum, is one.
- * Source: PostgreSQL 13 to 18, src/include/access/xlogrecord.h (XLogRecord, the order of its headers), xlog_internal.h (pages, xl_restore_point),
+ * Source: PostgreSQL 13 to 19, src/include/access/xlogrecord.h (XLogRecord, the order of its headers), xlog_internal.h (pages, xl_restore_point),
  * xact.h (xl_xact_commit, xl_xact_abort); xlogrecovery.c (recoveryStopsBefore, recoveryStopsAfter) for what counts.
  */
 export function createMarkFinder(): MarkFinder {

@@ -81,17 +81,25 @@ export function* segmentsBetween(
   }
 }
 
-/** `0/2000028` as a byte position. Throws dataCorrupt for anything else. */
+/** `0/2000028`, or `0/02000028`, as a byte position. Throws dataCorrupt for anything else. */
 export function parseLsn(text: string): bigint {
   const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text);
   if (!match) throw new OdoError('dataCorrupt', `not a WAL position (LSN): '${text}'`);
   return (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`);
 }
 
-/** A byte position in PostgreSQL's form, without leading zeros: `0/2000028`. */
+/**
+ * A byte position as ODO spells it everywhere, without leading zeros: `0/2000028`, as PostgreSQL does up to version 18; from 19 on
+ * there are eight digits behind the slash.
+ */
 export function formatLsn(lsn: bigint): string {
   const hex = (part: bigint) => part.toString(16).toUpperCase();
   return `${hex(lsn >> 32n)}/${hex(lsn & 0xffffffffn)}`;
+}
+
+/** The same position in ODO's spelling. Throws dataCorrupt for what is no LSN. */
+export function respellLsn(text: string): string {
+  return formatLsn(parseLsn(text));
 }
 
 /** The name of the segment that holds the byte at `lsn`. */

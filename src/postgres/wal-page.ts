@@ -21,7 +21,7 @@ const LONG_HEADER = 0x0002;
 
 /**
  * Reads the long header that only the first page of each segment has; undefined when this is none, or of a version unknown here.
- * Source: PostgreSQL, src/include/access/xlog_internal.h (XLogLongPageHeaderData), the same from 12 to 18.
+ * Source: PostgreSQL, src/include/access/xlog_internal.h (XLogLongPageHeaderData), the same from 12 to 19.
  */
 export function readWalPageHeader(page: Uint8Array): WalPageHeader | undefined {
   const postgresMajor = majorOfWalPage(page);

@@ -75,7 +75,7 @@ interface Gathering {
 /**
  * Walks from the beginning of a segment. A record that began before is passed over; from then on nothing is: each page has to have its own address,
  * each record the address of the one before it, and its right checksum. Memory does not grow with the records.
- * Source: PostgreSQL 13 to 18, src/backend/access/transam/xlogreader.c (XLogReadRecord, ValidXLogRecordHeader, ValidXLogRecord,
+ * Source: PostgreSQL 13 to 19, src/backend/access/transam/xlogreader.c (XLogReadRecord, ValidXLogRecordHeader, ValidXLogRecord,
  * XLogReaderValidatePageHeader); src/include/access/xlogrecord.h (XLogRecord), xlog_internal.h (XLogPageHeaderData and its flags).
  */
 export function createRecordWalker(origin: WalOrigin, passing: Passing = {}, checksum: Crc32c = crc32c): RecordWalker {

@@ -15,7 +15,7 @@ import {
 } from '../postgres/recovery-settings.ts';
 import { formatTablespaceMap, parseTablespaceMap, relocate } from '../postgres/tablespace-map.ts';
 import { UNKNOWN_SERVER } from '../postgres/unfit-settings.ts';
-import { majorOfPgVersionFile } from '../postgres/versions.ts';
+import { demandKnownMajor, majorOfPgVersionFile } from '../postgres/versions.ts';
 import { layoutOf } from '../target/layout.ts';
 import { heldControlFile, incomingDir, restoreCommandFile } from '../target/place.ts';
 import { checkIncludedWal } from '../wal/check-included.ts';
@@ -68,6 +68,7 @@ function checkMajor(job: LayDownJob, incoming: string): void {
   const text = readIfThere(path.join(incoming, 'PG_VERSION'));
   if (text === undefined) throw incomplete(job, 'it has no PG_VERSION file');
   const major = majorOfPgVersionFile(text);
+  demandKnownMajor(major, `backup ${job.backup.id}`);
   if (job.postgresMajor !== undefined && major !== job.postgresMajor) {
     throw new OdoError(
       'versionMismatch',
@@ -129,6 +130,7 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   const own = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
   const fit = fitConfiguration(effectiveSettings(job, incoming, own), {
     needed: control.settings,
+    major: majorOfPgVersionFile(readIfThere(path.join(incoming, 'PG_VERSION')) ?? ''),
     facts: job.server ?? UNKNOWN_SERVER,
     keepSettings: job.keepSettings ?? false,
     own: job.settings ?? [],

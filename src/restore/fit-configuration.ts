@@ -29,17 +29,19 @@ export function fitConfiguration(
   effective: EffectiveSettings,
   options: {
     needed: PgControl['settings'];
+    /** Defaults depend on the version. */
+    major: number;
     facts: ServerFacts;
     keepSettings: boolean;
     own: readonly Setting[];
     isPassing: boolean;
   },
 ): Fit {
-  const { needed, facts, keepSettings, isPassing } = options;
+  const { needed, major, facts, keepSettings, isPassing } = options;
   const own = new Set(options.own.map(([name]) => name));
   const unfit = keepSettings ? [] : findUnfitSettings(effective.settings, facts).filter(({ name }) => !own.has(name));
   const inForce = new Map([...effective.settings, ...Object.entries(facts.commandLine)]);
-  const tooLow = findTooLow(needed, { ...effective, settings: inForce });
+  const tooLow = findTooLow(needed, { ...effective, settings: inForce }, major);
   refuseBeaten(tooLow, facts);
   return {
     unfit,

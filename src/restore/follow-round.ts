@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import { openWalArchive } from '../formats/registry.ts';
-import { parsePgControl } from '../postgres/pg-control.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { parseLsn } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
@@ -15,8 +14,8 @@ import { type Lock, takeLock } from '../target/lock.ts';
 import { type Place, spoolDir } from '../target/place.ts';
 import { probePlace } from '../target/probe.ts';
 import { topUpSpool } from '../wal/top-up-spool.ts';
-import { CONTROL_FILE } from './base-members.ts';
 import type { FollowJob, FollowRound } from './engine.ts';
+import { readControlFile } from './read-control-file.ts';
 import { tellRetries } from './tell-retries.ts';
 
 /** Between two looks whether the standby still is one. */
@@ -68,7 +67,7 @@ function signalFile({ root }: Place): string {
 
 async function bringUpToDate(job: FollowJob, keys: RenewableKeys, report: Report, signal: AbortSignal): Promise<FollowRound> {
   const { pgdata } = job;
-  const control = parsePgControl(fs.readFileSync(path.join(pgdata.root, CONTROL_FILE)));
+  const control = readControlFile(pgdata.root);
   const { timeline, redoLsn, systemIdentifier, walSegmentSizeBytes } = control;
   const { pgVersion = '', owner } = probePlace(pgdata);
   // It may have come to another restartpoint since it was asked.

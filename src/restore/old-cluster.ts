@@ -1,10 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { parsePgControl } from '../postgres/pg-control.ts';
 import type { CreatedTablespace } from '../postgres/tablespace-records.ts';
 import { type Place, previousDir } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
-import { CONTROL_FILE } from './base-members.ts';
+import { readControlFile } from './read-control-file.ts';
 
 /** What the old data tells of its cluster, as plain JSON. */
 export interface OldCluster {
@@ -32,7 +31,7 @@ export function readOldCluster(place: Place, probe: TargetProbe): OldCluster | u
 
 function readControl(dataDirectory: string) {
   try {
-    return parsePgControl(fs.readFileSync(path.join(dataDirectory, CONTROL_FILE)));
+    return readControlFile(dataDirectory);
   } catch {
     return undefined;
   }

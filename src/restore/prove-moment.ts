@@ -11,6 +11,7 @@ import { isArchived } from '../wal/replay-list.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import { skippedWords } from './choose-backup.ts';
 import { formatBytes } from './format-bytes.ts';
+import { demandKnownVersion } from './known-version.ts';
 import type { Proofs } from './proofs.ts';
 import { besideWords, judged, rangeWords } from './prove-wal.ts';
 
@@ -52,9 +53,11 @@ export async function proveMoment(
     const named = wish.backup !== 'latest';
     // Also tells what is wrong where there is no complete backup at all.
     const { backup: chosen, skipped } = chooseBackup(catalogue, wish.backup);
+    demandKnownVersion(chosen);
     const complete = catalogue.filter(({ state }) => state === 'complete').sort(byEndTime);
     const backups = named ? [chosen] : complete.reverse();
     const value = await search(store, repository, { ...wish, named, backups }, signal);
+    demandKnownVersion(value.backup);
     const older = complete.findLast((backup) => byEndTime(backup, value.backup) < 0)?.id;
     // Only of the newest state there is it matters which backup that would have been.
     const left = wish.moment?.target.kind === 'immediate' ? skipped.filter(({ warning }) => warning !== undefined) : [];

@@ -6,6 +6,7 @@ import type { WalPlan } from '../wal/wal-plan.ts';
 import { chooseWithWal, skippedWords } from './choose-backup.ts';
 import { onlyRepository } from './choose-repository.ts';
 import { formatBytes } from './format-bytes.ts';
+import { demandKnownVersion } from './known-version.ts';
 import type { Finding, Proofs } from './proofs.ts';
 import { type ProvenMoment, proveMoment } from './prove-moment.ts';
 import { proveWal } from './prove-wal.ts';
@@ -77,6 +78,7 @@ function proveClock({ clockSkewMs }: ObjectStore): Finding {
 async function proveBackup(store: ObjectStore, repository: Repository, wanted: string, signal: AbortSignal) {
   const { backup: chosen, skipped, wal } = await chooseWithWal(store, repository, wanted, signal);
   const backup = await repository.describe(chosen, signal);
+  demandKnownVersion(backup);
   const size = backup.storedBytes === undefined ? '' : `, ${formatBytes(backup.storedBytes)} in ${backup.parts.length} parts`;
   const manifest =
     backup.restoredFiles === undefined ? '' : `, manifest of ${backup.restoredFiles} files with its own checksum right`;

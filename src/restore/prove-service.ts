@@ -9,6 +9,7 @@ import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
+import { demandKnownMajor } from '../postgres/versions.ts';
 import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
 import { createProofs, type Proofs } from './proofs.ts';
@@ -107,6 +108,7 @@ export async function proveFit(
         hint: "is it an image of PostgreSQL? setting PG_MAJOR in the service's environment tells",
       });
     }
+    demandKnownMajor(value, `service ${service.name}`);
     if (backup?.postgresMajor === undefined) {
       return {
         state: 'unjudged' as const,

@@ -1,14 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type EffectiveSettings, isOff, readSettings } from '../postgres/configuration-file.ts';
-import { parsePgControl } from '../postgres/pg-control.ts';
 import { addToBlock, removeBlock } from '../postgres/recovery-settings.ts';
 import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
+import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { writeFileDurably } from '../target/durable.ts';
 import type { Place } from '../target/place.ts';
-import { CONTROL_FILE } from './base-members.ts';
 import type { RaiseFacts } from './engine.ts';
 import { refuseBeaten } from './fit-configuration.ts';
+import { readControlFile } from './read-control-file.ts';
 
 const AUTO_CONF = 'postgresql.auto.conf';
 
@@ -17,12 +17,13 @@ const AUTO_CONF = 'postgresql.auto.conf';
  * written: the server that replays it notes that in pg_control before it stops or pauses over it.
  */
 export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
-  const control = parsePgControl(fs.readFileSync(path.join(root, CONTROL_FILE)));
+  const control = readControlFile(root);
+  const major = majorOfPgVersionFile(fs.readFileSync(path.join(root, 'PG_VERSION'), 'utf8'));
   const file = path.join(root, AUTO_CONF);
   const text = fs.readFileSync(file, 'utf8');
   const { settings, isWhole } = settingsOf(root, text, facts);
   const inForce = new Map([...settings, ...Object.entries(facts.commandLine)]);
-  const tooLow = findTooLow(control.settings, { settings: inForce, isWhole });
+  const tooLow = findTooLow(control.settings, { settings: inForce, isWhole }, major);
   if (tooLow.length === 0) return [];
   refuseBeaten(tooLow, facts);
   const stat = fs.statSync(file);

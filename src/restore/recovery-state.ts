@@ -1,11 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
+import type { PgControl } from '../postgres/pg-control.ts';
 import { type PostmasterPid, parsePostmasterPid } from '../postgres/postmaster-pid.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { CONTROL_FILE } from './base-members.ts';
+import { readControlFile } from './read-control-file.ts';
 import { readServerLog } from './server-log-file.ts';
 
 /** How a server's recovery stands, judged from its files alone; plain JSON. */
@@ -54,7 +55,7 @@ export function readRecoveryState({ root }: Place, options: { log?: boolean } = 
 
 function readControl(root: string): PgControl | undefined {
   try {
-    return parsePgControl(fs.readFileSync(path.join(root, CONTROL_FILE)));
+    return readControlFile(root);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { execIn } from '../docker/container.ts';
 import type { DockerEngine } from '../docker/engine.ts';
 import { OdoError } from '../errors.ts';
+import { parseLsn, respellLsn } from '../postgres/wal-names.ts';
 import { NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from './client-session.ts';
 
 const EXEC_TIMEOUT_MS = 20_000;
@@ -168,7 +169,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
         value: {
           inRecovery: inRecovery === 't',
           replayPaused: paused === 't',
-          ...(lsn && lsn !== '0/0' ? { replayLsn: lsn } : {}),
+          ...(lsn && parseLsn(lsn) > 0n ? { replayLsn: respellLsn(lsn) } : {}),
           ...(time ? { lastCommitTime: time } : {}),
           ...(timeline ? { timeline: Number.parseInt(timeline, 16) } : {}),
         },

@@ -1,4 +1,5 @@
 import { OdoError } from '../errors.ts';
+import { isNewerWalPage, NEWEST_MAJOR } from '../postgres/versions.ts';
 import { formatLsn, parseSegmentName } from '../postgres/wal-names.ts';
 import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../postgres/wal-page.ts';
 import { encryptionOf } from './encryption.ts';
@@ -16,7 +17,10 @@ export interface ExpectedSegment {
 
 /** Takes a segment's bytes as they come. */
 export interface SegmentCheck {
-  /** dataCorrupt as soon as the first page shows that this is not the segment, or when there is more than a segment has. */
+  /**
+   * dataCorrupt as soon as the first page shows that this is not the segment, or when there is more than a segment has; versionMismatch when
+   * a PostgreSQL wrote it that is newer than ODO knows.
+   */
   update(chunk: Uint8Array): void;
   /** dataCorrupt when the segment is too short. */
   end(): void;
@@ -53,6 +57,7 @@ function checkHead(object: string, head: Buffer, expected: ExpectedSegment): voi
   const header = readWalPageHeader(head);
   const encryption = header ? undefined : encryptionOf(head);
   if (encryption !== undefined) throw corrupt(`${object} is encrypted (${encryption}), which ODO does not read`);
+  if (!header && isNewerWalPage(head)) throw newerWal(object);
   if (!header) throw corrupt(`${object} does not begin like a WAL segment of a PostgreSQL that ODO knows (offset 0)`);
   const { timeline, segmentNumber } = parseSegmentName(name, segmentSizeBytes);
   const pageLsn = formatLsn(BigInt(segmentNumber) * BigInt(segmentSizeBytes));
@@ -76,6 +81,17 @@ function checkHead(object: string, head: Buffer, expected: ExpectedSegment): voi
 
 function wrongSize(object: string, bytes: string, { segmentSizeBytes }: ExpectedSegment): OdoError {
   return corrupt(`${object} holds ${bytes} bytes where a WAL segment has ${segmentSizeBytes}`);
+}
+
+/** WAL of a PostgreSQL whose format ODO does not know; it is not damaged for that. */
+export function newerWal(object: string): OdoError {
+  return new OdoError(
+    'versionMismatch',
+    `${object} is WAL of a PostgreSQL newer than ${NEWEST_MAJOR}, which this ODO does not know`,
+    {
+      hint: 'see whether there is a newer ODO',
+    },
+  );
 }
 
 function corrupt(message: string): OdoError {

@@ -1,7 +1,9 @@
 import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
+import { isNewerWalPage } from '../postgres/versions.ts';
 import { readWalPageHeader } from '../postgres/wal-page.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { newerWal } from './check-segment.ts';
 import { eitherTwin } from './either-twin.ts';
 import { encryptionOf } from './encryption.ts';
 import { streamWalFile } from './read-wal-file.ts';
@@ -22,11 +24,12 @@ async function readObject(store: ObjectStore, file: WalFile, segmentSizeBytes: n
   const segment = Buffer.concat(chunks);
   if (sizeBytes === segmentSizeBytes && readWalPageHeader(segment)) return segment;
   const encryption = encryptionOf(segment);
-  const fault =
-    encryption === undefined
-      ? `is not a WAL segment of ${segmentSizeBytes} bytes`
-      : `is encrypted (${encryption}), which ODO does not read`;
-  throw new OdoError('dataCorrupt', `${store.url}/${file.key} ${fault}`, {
+  const object = `${store.url}/${file.key}`;
+  if (encryption === undefined && isNewerWalPage(segment)) throw newerWal(object);
+  const what =
+    sizeBytes === segmentSizeBytes ? 'does not begin like a WAL segment' : `is not a WAL segment of ${segmentSizeBytes} bytes`;
+  const fault = encryption === undefined ? what : `is encrypted (${encryption}), which ODO does not read`;
+  throw new OdoError('dataCorrupt', `${object} ${fault}`, {
     hint: 'see what has written to the archive; recovery cannot pass it',
   });
 }

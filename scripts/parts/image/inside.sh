@@ -3,7 +3,12 @@
 set -e
 export DEBIAN_FRONTEND=noninteractive
 
-install() { apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"; }
+updated=
+install() {
+  [ "$updated" ] || apt-get update -q
+  updated=yes
+  apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"
+}
 
 borrowed=
 if [ ! -s /etc/apt/sources.list ] && [ -z "$(ls /etc/apt/sources.list.d)" ]; then
@@ -11,7 +16,6 @@ if [ ! -s /etc/apt/sources.list ] && [ -z "$(ls /etc/apt/sources.list.d)" ]; the
   cp /parts/sources.list /etc/apt/sources.list
   cp /parts/apt.conf /etc/apt/apt.conf.d/99borrowed
 fi
-apt-get update -q
 . "/parts/$1"
 if [ "$borrowed" ]; then
   : >/etc/apt/sources.list

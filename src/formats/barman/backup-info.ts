@@ -1,6 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import { parseServerTime } from '../../postgres/backup-label.ts';
 import { majorOfVersionNum } from '../../postgres/versions.ts';
+import { respellLsn } from '../../postgres/wal-names.ts';
 import type { Tablespace } from '../format.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 import { type PythonValue, parsePythonLiteral } from './python-literal.ts';
@@ -53,8 +54,8 @@ export function parseBackupInfo(text: string): BackupInfo {
     endTime: time(fields, 'end_time'),
     beginWal: fields.get('begin_wal'),
     endWal: fields.get('end_wal'),
-    beginLsn: fields.get('begin_xlog'),
-    endLsn: fields.get('end_xlog'),
+    beginLsn: lsn(fields, 'begin_xlog'),
+    endLsn: lsn(fields, 'end_xlog'),
     walSegmentSizeBytes: integer(fields, 'xlog_segment_size'),
     tablespaces: tablespaces(fields.get('tablespaces')),
     clusterSizeBytes: integer(fields, 'cluster_size'),
@@ -80,6 +81,11 @@ function integer(fields: ReadonlyMap<string, string>, key: string): number | und
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) throw unreadable(key, text);
   return Number(text);
+}
+
+function lsn(fields: ReadonlyMap<string, string>, key: string): string | undefined {
+  const text = fields.get(key);
+  return text === undefined ? undefined : respellLsn(text);
 }
 
 /** barman writes times with their offset; one without is taken as UTC. */

@@ -31,8 +31,10 @@ export interface SourceCluster {
   remove(): Promise<void>;
 }
 
+export type Major = 13 | 14 | 15 | 16 | 17 | 18 | 19;
+
 export interface SourceOptions {
-  major: 15 | 17 | 18;
+  major: Major;
   bucket: string;
   /** Prefix of the barman repository. */
   prefix: string;

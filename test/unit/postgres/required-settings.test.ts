@@ -15,7 +15,7 @@ it('finds what is lower than the original had, by the configuration or by defaul
     ['max_wal_senders', '0'],
     ['max_worker_processes', '64'],
   ]);
-  expect(findTooLow(NEEDED, { settings, isWhole: true })).toEqual([
+  expect(findTooLow(NEEDED, { settings, isWhole: true }, 18)).toEqual([
     { name: 'max_connections', needed: 150, has: 20 },
     { name: 'max_wal_senders', needed: 10, has: 0 },
     { name: 'max_prepared_transactions', needed: 5, has: 0 },
@@ -23,7 +23,7 @@ it('finds what is lower than the original had, by the configuration or by defaul
 });
 
 it('takes nothing for granted where part of the configuration cannot be seen', () => {
-  const found = findTooLow(NEEDED, { settings: new Map([['max_connections', '200']]), isWhole: false });
+  const found = findTooLow(NEEDED, { settings: new Map([['max_connections', '200']]), isWhole: false }, 18);
   expect(found.map(({ name }) => name)).toEqual([
     'max_worker_processes',
     'max_wal_senders',
@@ -34,7 +34,7 @@ it('takes nothing for granted where part of the configuration cannot be seen', (
 });
 
 it('takes a value that is no number for too low', () => {
-  expect(findTooLow(NEEDED, { settings: new Map([['max_connections', 'many']]), isWhole: true })[0]?.name).toBe(
+  expect(findTooLow(NEEDED, { settings: new Map([['max_connections', 'many']]), isWhole: true }, 18)[0]?.name).toBe(
     'max_connections',
   );
 });

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { majorOfPgVersionFile, majorOfVersionNum, majorOfWalPage } from '../../../src/postgres/versions.ts';
+import {
+  demandKnownMajor,
+  isNewerWalPage,
+  majorOfPgVersionFile,
+  majorOfVersionNum,
+  majorOfWalPage,
+} from '../../../src/postgres/versions.ts';
 import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
 
 describe('versions', () => {
@@ -17,12 +23,24 @@ describe('versions', () => {
     expect(majorOfPgVersionFile('9.6\n')).toBe(9);
     expect(() => majorOfPgVersionFile('')).toThrow(/not a PG_VERSION file/);
   });
+
+  it('refuses what is newer than known by its name, and calls it no damage', () => {
+    demandKnownMajor(19, 'backup b');
+    expect(() => demandKnownMajor(20, 'backup b')).toThrow(
+      expect.objectContaining({ code: 'versionMismatch', message: expect.stringContaining('backup b is of PostgreSQL 20') }),
+    );
+    expect(isNewerWalPage(Buffer.from([0x25, 0xd1]))).toBe(true);
+    expect(isNewerWalPage(Buffer.from([0x22, 0xd1]))).toBe(false);
+    expect(isNewerWalPage(Buffer.from([0x00, 0x00]))).toBe(false);
+    expect(isNewerWalPage(Buffer.from('PK'))).toBe(false);
+  });
 });
 
 describe.each([
   [15, 16],
   [17, 1],
   [18, 16],
+  [19, 16],
 ])('the first WAL page of PostgreSQL %i', (major, segmentMib) => {
   const page = readFileSync(new URL(`../../fixtures/postgres/wal_page.${major}`, import.meta.url));
   const control = readFileSync(new URL(`../../fixtures/postgres/pg_control.${major}`, import.meta.url));

@@ -33,7 +33,7 @@ function tell(mark: WalMark, expected: string | undefined): string {
   return `${formatLsn(mark.lsn)} ${mark.kind} ${xid} ${formatMicros(mark.micros)}`;
 }
 
-describe.each([15, 17, 18])('the WAL of PostgreSQL %i', (major) => {
+describe.each([15, 17, 18, 19])('the WAL of PostgreSQL %i', (major) => {
   const { segments, expected } = real(major);
 
   it('gives the very marks that pg_waldump tells, with ids, times and names', () => {

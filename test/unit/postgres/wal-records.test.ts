@@ -57,7 +57,7 @@ function told({ lsn, kind, micros }: WalMark): string {
   return kind === 'restore point' ? `${formatLsn(lsn)} ${kind}` : `${formatLsn(lsn)} ${kind} ${formatMicros(micros)}`;
 }
 
-describe.each([15, 17, 18])('the WAL of PostgreSQL %i', (major) => {
+describe.each([15, 17, 18, 19])('the WAL of PostgreSQL %i', (major) => {
   const segments = segmentsOf(`wal_marks.${major}.gz`);
 
   it('is one chain of records to its end, with the very marks that pg_waldump tells', () => {

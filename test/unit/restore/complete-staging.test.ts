@@ -77,6 +77,15 @@ describe('a complete staging directory', () => {
     expect(snapshotTree(incoming)['recovery.signal']).toBe('file 600 999:998 ');
   });
 
+  it('is refused with a pg_control that was torn while it was copied, or with files of a version newer than known', () => {
+    layDown();
+    fs.writeFileSync(heldControlFile(target.pgdata), Buffer.from(CONTROL).fill(7, 40, 48));
+    expect(() => completeStaging(jobWith())).toThrow(expect.objectContaining({ code: 'dataCorrupt' }));
+    layDown({ PG_VERSION: '20\n' });
+    expect(() => completeStaging(jobWith())).toThrow(expect.objectContaining({ code: 'versionMismatch' }));
+    expect(fs.existsSync(path.join(incoming, 'global/pg_control'))).toBe(false);
+  });
+
   it.each([
     [0o755, '750'],
     [0o750, '750'],

@@ -12,7 +12,7 @@ const NEEDED = {
   max_locks_per_transaction: 64,
 };
 
-const OPTIONS = { needed: NEEDED, facts: UNKNOWN_SERVER, keepSettings: false, own: [], isPassing: true } as const;
+const OPTIONS = { needed: NEEDED, major: 18, facts: UNKNOWN_SERVER, keepSettings: false, own: [], isPassing: true } as const;
 const settings = (own: Record<string, string>) => ({ settings: new Map(Object.entries(own)), isWhole: true });
 const STANDBYS = settings({ synchronous_standby_names: 'x' });
 
@@ -34,6 +34,12 @@ describe('what has to be overridden', () => {
     expect(fit.notes[0]).toMatch(/^max_connections was raised from 20 to 100 .*; 20 is in force again from the next restart on$/);
     const lasting = fitConfiguration(settings({ max_connections: '20' }), { ...OPTIONS, isPassing: false });
     expect(lasting.notes[0]).toMatch(/had$/);
+  });
+
+  it('knows that locks are granted by version: 128 are the default from PostgreSQL 19 on, and need no raising', () => {
+    const needed = { ...NEEDED, max_locks_per_transaction: 128 };
+    expect(fitConfiguration(settings({}), { ...OPTIONS, needed, major: 19 })).toMatchObject({ raised: [], notes: [] });
+    expect(fitConfiguration(settings({}), { ...OPTIONS, needed }).raised).toEqual([['max_locks_per_transaction', '128']]);
   });
 
   it('goes by the command line before any file, and refuses one that grants too little', () => {

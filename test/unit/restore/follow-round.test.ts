@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { crc32c } from '../../../src/postgres/crc32c.ts';
 import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
 import type { FollowJob } from '../../../src/restore/engine.ts';
 import { takeLock } from '../../../src/target/lock.ts';
@@ -14,6 +15,8 @@ import { type Bench, CONTROL, OWNER, SYSTEM_IDENTIFIER, setUpBench } from './res
 
 const never = new AbortController().signal;
 const silent = () => undefined;
+/** Where the bench's pg_control has its checksum. */
+const CONTROL_CRC_AT = 288;
 
 describe('a round of following', { timeout: 60_000 }, () => {
   const engine = createDirectoryEngine();
@@ -36,6 +39,7 @@ describe('a round of following', { timeout: 60_000 }, () => {
     control.writeBigUInt64LE(0x100028n, 40);
     control.writeUInt32LE(1, 48);
     control.writeUInt32LE(SEGMENT_SIZE_BYTES, 228);
+    control.writeUInt32LE(crc32c(control, 0, CONTROL_CRC_AT), CONTROL_CRC_AT);
     fs.writeFileSync(path.join(bench.target.pgdata.root, 'global/pg_control'), control);
     const { store, repository } = bench.job;
     const place = { pgdata: bench.target.pgdata, spoolBytes: 2 ** 30 };

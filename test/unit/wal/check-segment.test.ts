@@ -4,7 +4,7 @@ import { formatSegmentName, parseLsn } from '../../../src/postgres/wal-names.ts'
 import { readWalPageHeader, type WalPageHeader } from '../../../src/postgres/wal-page.ts';
 import { checkSegment, type ExpectedSegment } from '../../../src/wal/check-segment.ts';
 
-describe.each([15, 17, 18])('a segment of PostgreSQL %i', (major) => {
+describe.each([15, 17, 18, 19])('a segment of PostgreSQL %i', (major) => {
   const page = readFileSync(new URL(`../../fixtures/postgres/wal_page.${major}`, import.meta.url));
   const header = readWalPageHeader(page) as WalPageHeader;
   const { segmentSizeBytes, systemIdentifier, timeline } = header;
@@ -59,6 +59,14 @@ describe.each([15, 17, 18])('a segment of PostgreSQL %i', (major) => {
     expect(() => check(page, expected, segmentSizeBytes - page.length + 1)).toThrow('more than');
     expect(() => check(page, expected, segmentSizeBytes - page.length - 1)).toThrow(`${segmentSizeBytes - 1} bytes`);
     expect(() => check(page.subarray(0, 20), expected, 0)).toThrow('20 bytes');
+  });
+
+  it('is called newer, not damaged, when its version is', () => {
+    const newer = Buffer.from(page);
+    newer.writeUInt16LE(0xd130, 0);
+    expect(() => check(newer)).toThrow(
+      expect.objectContaining({ code: 'versionMismatch', message: expect.stringContaining('of a PostgreSQL newer than 19') }),
+    );
   });
 
   it('may begin on an earlier timeline only where its own begins', () => {

@@ -32,6 +32,13 @@ a_key_of_the_future={1, 2}
     ]);
   });
 
+  it('spells positions in one way, whichever version of PostgreSQL wrote them', () => {
+    expect(parseBackupInfo('status=DONE\nbegin_xlog=0/02000028\nend_xlog=1A/0F000000\n')).toMatchObject({
+      beginLsn: '0/2000028',
+      endLsn: '1A/F000000',
+    });
+  });
+
   it('tells a snapshot backup, an encrypted and an incremental one', () => {
     const info = parseBackupInfo(
       "status=DONE\nsnapshots_info={'provider': 'gcp'}\nencryption=gpg\nparent_backup_id=20251023T000000\n",
