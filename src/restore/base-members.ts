@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FormatName } from '../formats/format.ts';
 import type { TarEntry } from '../target/entry.ts';
 import { ODO_DIR } from '../target/place.ts';
 
@@ -87,12 +88,19 @@ export function leadsOut({ path: member, linkName = '' }: TarEntry): boolean {
   return path.posix.isAbsolute(linkName) || target === '..' || target.startsWith('../');
 }
 
+/** What barman's native backups bring first and, in the order of the directories, again. */
+const REPEATED_AS_IT_IS = new Set(['backup_label', 'backup_manifest']);
+
 /**
- * barman puts configuration files from outside the data directory beside those inside, so that one of the same name comes twice; the
- * later one, which is what the server read, counts, as tar has it. Source: barman, barman/cloud.py (CloudBackupUploader._backup_config_files).
+ * What may come more than once in the base parts of a format, and what counts then: with 'later' the later one, with 'same' there is no
+ * difference. barman-cloud puts configuration files from outside the data directory beside those inside; the later one is what the server
+ * read, as tar has it. barman's native cloud backups have PostgreSQL's own files twice, with the same bytes.
+ * Source: barman, barman/cloud.py (CloudBackupUploader._backup_config_files); tars that barman 3.20 made.
  */
-export function mayRepeat({ path: member, type }: TarEntry): boolean {
-  return type === 'file' && !member.includes('/') && !SERVER_FILES.has(member);
+export function mayRepeat({ path: member, type }: TarEntry, format: FormatName): 'later' | 'same' | undefined {
+  if (format !== 'barman' || type !== 'file' || member.includes('/')) return undefined;
+  if (REPEATED_AS_IT_IS.has(member)) return 'same';
+  return SERVER_FILES.has(member) ? undefined : 'later';
 }
 
 /** Incremental backups must be combined first; their files cannot be used as they are. */

@@ -43,7 +43,7 @@ export async function layDownParts(
   const share = shareOut(job, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
-  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts) };
+  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts, job.backup.format) };
   const finish = finishInOrder(parts, staging);
   const noting: Promise<void>[] = [];
   const waiting = parts.values();
@@ -122,7 +122,6 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
   if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
     fs.chownSync(root, job.owner.uid, job.owner.gid);
   }
-  const isRepeating = job.backup.format === 'barman' && part.role === 'base';
   let countedFiles = 0;
   const countFiles = () => {
     tally.files(writer.files - countedFiles);
@@ -134,9 +133,9 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
     reuse: resuming,
     place(entry) {
       if (part.role !== 'base') return placeOther(entry);
-      return isRepeating && context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
+      return context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
     },
-    ...(isRepeating ? { mayRepeat } : {}),
+    ...(part.role === 'base' ? { mayRepeat: (entry) => mayRepeat(entry, job.backup.format) } : {}),
     onBytes: (bytes) => {
       countFiles();
       tally.wrote(bytes);

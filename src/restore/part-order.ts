@@ -1,4 +1,4 @@
-import type { Part } from '../formats/format.ts';
+import type { FormatName, Part } from '../formats/format.ts';
 import type { TarEntry } from '../target/entry.ts';
 import { mayRepeat } from './base-members.ts';
 import type { Staging } from './staging.ts';
@@ -20,11 +20,11 @@ export function finishInOrder(parts: readonly Part[], staging: Staging): (part: 
   };
 }
 
-/** Tells of a member that may repeat whether a later part has brought it already, since parts are not laid down one after the other. */
-export function createRepeats(parts: readonly Part[]): (entry: TarEntry, part: Part) => boolean {
+/** Tells of a member whose later one counts whether a later part has brought it already, since parts are not laid down one after the other. */
+export function createRepeats(parts: readonly Part[], format: FormatName): (entry: TarEntry, part: Part) => boolean {
   const broughtBy = new Map<string, number>();
   return (entry, part) => {
-    if (!mayRepeat(entry)) return false;
+    if (mayRepeat(entry, format) !== 'later') return false;
     const index = parts.indexOf(part);
     if ((broughtBy.get(entry.path) ?? -1) > index) return true;
     broughtBy.set(entry.path, index);

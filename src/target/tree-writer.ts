@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { compareFile } from './compare-file.ts';
 import type { EntrySink, TarEntry } from './entry.ts';
 import { translateFsError } from './fs-errors.ts';
 import type { Owner } from './place.ts';
@@ -15,8 +16,11 @@ export interface TreeWriterOptions {
   place?: (entry: TarEntry) => string | 'skip' | undefined;
   /** Files of an interrupted run are there: what they hold already is compared instead of written. */
   reuse?: boolean;
-  /** Members that may come again, the later one for good; any other that does is dataCorrupt. Directories always may. */
-  mayRepeat?: (entry: TarEntry) => boolean;
+  /**
+   * Members that may come again: the later one for good, or with the same bytes, otherwise they are dataCorrupt like any other that comes
+   * again. Directories always may.
+   */
+  mayRepeat?: (entry: TarEntry) => 'later' | 'same' | undefined;
   /** Called with the bytes of each chunk. */
   onBytes?: (bytes: number) => void;
 }
@@ -44,6 +48,8 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
   const directoryTimes = new Map<string, number>();
   /** Only with `reuse`: without it, what is there already tells of itself that a member comes twice. */
   const claimed = new Set<string>();
+  /** Of those that may come again as they are. */
+  const broughtOnce = new Set<string>();
   let files = 0;
   let reusedBytes = 0;
 
@@ -77,11 +83,15 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
     const isFirst = options.reuse === true && !claimed.has(file);
     if (options.reuse) claimed.add(file);
     const canStay = isFirst && entry.type === 'file' && fs.lstatSync(file, { throwIfNoEntry: false })?.isFile();
-    if (options.mayRepeat?.(entry) || (isFirst && !canStay)) fs.rmSync(file, { force: true });
+    if (options.mayRepeat?.(entry) === 'later' || (isFirst && !canStay)) fs.rmSync(file, { force: true });
     else if (options.reuse && !isFirst) throw comesTwice(entry);
   }
 
   function openFile(file: string, entry: TarEntry): EntrySink {
+    if (options.mayRepeat?.(entry) === 'same') {
+      if (broughtOnce.has(file)) return compareFile(file, () => comesTwice(entry));
+      broughtOnce.add(file);
+    }
     makeWay(file, entry);
     const fd = openNoFollow(file, entry.mode & 0o777, options.reuse ?? false);
     const writer = options.reuse ? writeWhatDiffers(fd) : writeAnew(fd);

@@ -61,9 +61,11 @@ it.each([
   expect(leadsOut(member(path, 'symlink', linkName))).toBe(expected);
 });
 
-it('lets configuration files come twice, as barman has them, and no file of the server', () => {
-  expect(mayRepeat(member('postgresql.conf'))).toBe(true);
-  for (const path of ['PG_VERSION', 'backup_label', 'base/5/1', 'global/pg_control']) expect(mayRepeat(member(path))).toBe(false);
+it('lets configuration files come again in barman’s tars, its own two files with the same bytes, and no other of the server', () => {
+  expect(mayRepeat(member('postgresql.conf'), 'barman')).toBe('later');
+  for (const path of ['backup_label', 'backup_manifest']) expect(mayRepeat(member(path), 'barman')).toBe('same');
+  for (const path of ['PG_VERSION', 'base/5/1', 'global/pg_control']) expect(mayRepeat(member(path), 'barman')).toBeUndefined();
+  for (const path of ['postgresql.conf', 'backup_label']) expect(mayRepeat(member(path), 'basebackup')).toBeUndefined();
 });
 
 it('knows the files of incremental backups in whatever directory', () => {

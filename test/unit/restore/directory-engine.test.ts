@@ -115,6 +115,37 @@ describe('a whole restore', () => {
     },
   );
 
+  it.each(['again', 'other'])('takes barman’s native backups, which have two files twice: the second time %s', async (second) => {
+    const bench = setUpBench();
+    const [base] = bench.job.backup.parts;
+    const file = path.join(bench.repository, base?.key ?? '');
+    const scratch = scratchDirectory();
+    const tar = (...args: string[]) =>
+      execFileSync('tar', ['--format=pax', '--no-recursion', '-C', scratch, '-f', file, ...args]);
+    execFileSync('tar', ['-xf', file, '-C', scratch]);
+    for (const name of ['postmaster.pid', 'standby.signal']) fs.rmSync(path.join(scratch, name));
+    fs.rmSync(path.join(scratch, 'pg_tblspc/16387'));
+    fs.writeFileSync(path.join(scratch, 'backup_manifest'), '{}');
+    fs.rmSync(file);
+    tar('-c', 'backup_label', 'base/5/1259', 'backup_manifest', 'PG_VERSION', 'postgresql.auto.conf', 'postgresql.conf');
+    if (second === 'other') fs.appendFileSync(path.join(scratch, 'backup_manifest'), ' ');
+    tar('-r', './', './backup_label', './backup_manifest', './base/', './base/5/', './pg_tblspc/', 'global/pg_control');
+    bench.job.backup.parts = bench.job.backup.parts.map((part) =>
+      part === base ? { ...part, sizeBytes: fs.statSync(file).size } : part,
+    );
+    if (second === 'other') {
+      const fault = { code: 'dataCorrupt', message: expect.stringContaining('backup_manifest twice') };
+      await expect(layDown(bench)).rejects.toMatchObject(fault);
+      return;
+    }
+    await layDown(bench);
+    await engine.swap(bench.target);
+    const { root } = bench.target.pgdata;
+    expect(fs.readFileSync(path.join(root, 'backup_label'), 'utf8')).toMatch(/^START WAL LOCATION/);
+    expect(fs.readFileSync(path.join(root, 'backup_manifest'), 'utf8')).toBe('{}');
+    expect(fs.statSync(path.join(root, 'base/5')).isDirectory()).toBe(true);
+  });
+
   it('fills directories that are not there yet', async () => {
     const bench = setUpBench('new/data');
     fs.rmSync(path.join(bench.volume, 'new'), { recursive: true });

@@ -33,7 +33,7 @@ test('what an interrupted run had finished counts', () => {
 });
 
 test('of a file that may repeat, that of the latest part counts, whichever comes first', () => {
-  const isSuperseded = createRepeats(parts);
+  const isSuperseded = createRepeats(parts, 'barman');
   const entry = (path: string): TarEntry => ({ path, type: 'file', mode: 0o600, uid: 0, gid: 0, mtimeMs: 0, sizeBytes: 1 });
   expect(isSuperseded(entry('postgresql.conf'), second)).toBe(false);
   expect(isSuperseded(entry('postgresql.conf'), first)).toBe(true);

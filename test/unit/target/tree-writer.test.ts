@@ -95,7 +95,7 @@ describe('what it makes', () => {
     const writer = createTreeWriter({
       root,
       place: ({ path: name }) => (name === 'global/pg_control' ? held : name === 'postmaster.pid' ? 'skip' : undefined),
-      mayRepeat: ({ path: name }) => name === 'twice',
+      mayRepeat: ({ path: name }) => (name === 'twice' ? 'later' : undefined),
       onBytes: (bytes) => told.push(bytes),
     });
     write(writer, 'global/pg_control', 'control');
@@ -226,6 +226,24 @@ describe('a backup that cannot be', () => {
     }).toThrow(expect.objectContaining({ name: 'OdoError', code: 'dataCorrupt' }));
     expect(openFiles()).toBe(before);
   });
+
+  it.each([false, true])(
+    'is none when what may come again has the same bytes, and is called corrupt otherwise (reuse: %s)',
+    (reuse) => {
+      if (reuse) plantTree(root, { label: 'left' });
+      const writer = createTreeWriter({ root, reuse, mayRepeat: () => 'same' });
+      const before = openFiles();
+      write(writer, 'label', 'whole');
+      write(writer, 'label', 'whole');
+      for (const other of ['whale', 'whol', 'whole and more', '']) {
+        expect(() => write(writer, 'label', other)).toThrow(
+          expect.objectContaining({ code: 'dataCorrupt', message: expect.stringContaining('label twice') }),
+        );
+      }
+      expect(fs.readFileSync(path.join(root, 'label'), 'utf8')).toBe('whole');
+      expect(openFiles()).toBe(before);
+    },
+  );
 
   it('is called corrupt when a file comes twice on top of what an interrupted run left', () => {
     plantTree(root, { a: 'left' });
