@@ -1,7 +1,7 @@
 import type Dockerode from 'dockerode';
 import { OdoError } from '../errors.ts';
 import { COPY_KIND_LABEL, COPY_LABEL } from './copy-volume.ts';
-import { httpStatus, translateDockerError } from './docker-errors.ts';
+import { isNameTaken, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 import type { Mount } from './mount.ts';
 
@@ -54,7 +54,7 @@ export async function startCopyServer(engine: DockerEngine, options: CopyServerO
       },
     });
   } catch (error) {
-    if (httpStatus(error) === 409) {
+    if (isNameTaken(error)) {
       throw new OdoError('unsafeTarget', `there is a container ${name} already`, {
         hint: `see what it is (docker inspect ${name}), and remove it: docker rm -f ${name}`,
         cause: error,

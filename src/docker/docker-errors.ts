@@ -42,6 +42,12 @@ export function engineWords(error: unknown): string {
   return messageOf(error).replace(/^\(HTTP code \d+\) .*? - /, '');
 }
 
+/** Whether a container's name was refused since another has it: Docker answers with 409, Podman with 500. */
+export function isNameTaken(error: unknown): boolean {
+  const status = httpStatus(error);
+  return status === 409 || (status === 500 && /name .*is already in use/i.test(engineWords(error)));
+}
+
 /** Whether an engine's words mean that it cannot connect a container: its own trouble (a firewall that was reloaded, say), not the image's. */
 export function isNetworkFault(words: string): boolean {
   return /failed to (create|set ?up|program|add)[^:]*(endpoint|network|connectivity|interface)|iptables/i.test(words);

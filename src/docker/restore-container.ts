@@ -5,7 +5,7 @@ import type Dockerode from 'dockerode';
 import { cancelled, OdoError } from '../errors.ts';
 import { removeContainer } from './container.ts';
 import { converse } from './conversation.ts';
-import { engineWords, httpStatus, isNetworkFault, translateDockerError } from './docker-errors.ts';
+import { engineWords, httpStatus, isNameTaken, isNetworkFault, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 
 /** Told apart from the containers of services by this label; the value says what it is there for. */
@@ -122,19 +122,21 @@ async function create(engine: DockerEngine, options: RestoreContainerOptions): P
     });
   } catch (error) {
     const status = httpStatus(error);
-    if (status === 409 && (await removeLeftover(engine, options.name))) return create(engine, options);
+    const isTaken = isNameTaken(error);
+    if (isTaken && (await removeLeftover(engine, options.name))) return create(engine, options);
     if (status === 404) {
       throw new OdoError('versionMismatch', `image ${options.image} is not there`, {
         hint: `fetch it with \`docker pull ${options.image}\`, or build or load it on this engine`,
         cause: error,
       });
     }
-    if (status === 409) {
+    if (isTaken) {
       throw new OdoError('unsafeTarget', `another odo is at work: ${await holderOf(engine, options.name)}`, {
         hint: `wait for it to end, or end it; \`docker ps --filter name=${options.name}\` shows its container, which ends with the command it belongs to`,
         cause: error,
       });
     }
+    if (isNetworkMissing(error)) throw networkMissing(error, `create container ${options.name}`);
     throw translateDockerError(error, `create container ${options.name}`, { refused: 'serviceNotFound' });
   }
 }
@@ -184,14 +186,18 @@ function toEngineMount(mount: RestoreMount): Dockerode.MountSettings {
 }
 
 function startError(error: unknown, options: RestoreContainerOptions): OdoError {
-  if (httpStatus(error) !== undefined && /network .*not found/i.test(engineWords(error))) {
-    return translateDockerError(error, `start container ${options.name}`, {
-      refused: 'serviceNotFound',
-      hint: 'see `docker network ls`',
-    });
-  }
+  if (isNetworkMissing(error)) return networkMissing(error, `start container ${options.name}`);
   const refused = isNetworkFault(engineWords(error)) ? 'dockerUnreachable' : 'versionMismatch';
   return translateDockerError(error, `start container ${options.name} of image ${options.image}`, { refused });
+}
+
+/** Docker answers so when the container is started, Podman when it is made. */
+function isNetworkMissing(error: unknown): boolean {
+  return httpStatus(error) !== undefined && /network .*not found/i.test(engineWords(error));
+}
+
+function networkMissing(error: unknown, what: string): OdoError {
+  return translateDockerError(error, what, { refused: 'serviceNotFound', hint: 'see `docker network ls`' });
 }
 
 /** Resolves when the engine has begun to watch, which has to be before the start; the inner promise is the exit code. */
