@@ -115,7 +115,8 @@ export function createDirectoryEngine(): Engine {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };
     },
-    raiseSettings: (target, facts) => locked(target, () => raiseSettings(target.pgdata, facts)),
+    // Not under the lock, which whoever brings a standby its WAL holds all the time: that one does not touch the configuration.
+    raiseSettings: async ({ pgdata }, facts) => raiseSettings(pgdata, facts),
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     surveyOld: ({ pgdata }, question) => surveyOldData(pgdata, question),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
