@@ -4,6 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
+/** Modules of a library that ODO never calls. */
+const UNUSED = './scripts/unused-module.cjs';
+
 /** Stands for the digest of the bundle, which is known only when the bundle is there. */
 const DIGEST = '@@odo-build@@';
 
@@ -19,6 +22,8 @@ const thread = await build({
   define: { 'import.meta.url': 'odoBundle' },
   banner: { js: "const odoBundle = require('node:worker_threads').workerData.bundle;" },
   legalComments: 'none',
+  minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: 'warning',
 });
 
@@ -29,13 +34,16 @@ const { outputFiles } = await build({
   platform: 'node',
   target: 'node22.15',
   format: 'esm',
-  // Optional native parts of the ssh client that dockerode brings; it works without them.
-  external: ['*.node', 'cpu-features'],
+  external: ['*.node'],
+  // dockerode brings them for building images and for its own way over ssh; ODO does neither, and every start would read them.
+  alias: { ssh2: UNUSED, '@grpc/grpc-js': UNUSED, '@grpc/proto-loader': UNUSED, protobufjs: UNUSED },
   // CommonJS modules in an ES module bundle expect these names.
   banner: {
     js: "import { createRequire as odoCreateRequire } from 'node:module'; import { fileURLToPath as odoFileURLToPath } from 'node:url'; import { dirname as odoDirname } from 'node:path'; const require = odoCreateRequire(import.meta.url); const __filename = odoFileURLToPath(import.meta.url); const __dirname = odoDirname(__filename);",
   },
   legalComments: 'linked',
+  minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: 'warning',
   define: { ODO_BUILD: JSON.stringify(DIGEST), THREAD_PROGRAM: JSON.stringify(thread.outputFiles[0].text) },
   write: false,

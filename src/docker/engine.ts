@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import Dockerode from 'dockerode';
+import type Dockerode from 'dockerode';
 import { cancelled, OdoError } from '../errors.ts';
 import { DialStdioAgent } from './dial-stdio.ts';
 import { hintForConnection, messageOf } from './docker-errors.ts';
@@ -25,9 +25,11 @@ export interface DockerEngine {
 /** Connects to the engine that the docker command line would use, and makes sure that it answers: otherwise dockerUnreachable. */
 export async function connectDocker(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<DockerEngine> {
   const endpoint = await findEndpoint(env, signal);
+  // It is large, and neither a listing nor the program in a restore container has a use for it.
+  const { default: Client } = await import('dockerode');
   const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
   try {
-    const docker = new Dockerode(await clientOptions(endpoint));
+    const docker = new Client(await clientOptions(endpoint));
     const { Version, ApiVersion } = await askVersion(docker, AbortSignal.any([signal, timeout]));
     if (!ApiVersion) throw new Error('what answers there is not a Docker engine');
     return { docker, host: endpoint.host, env: endpoint.env, version: Version, apiVersion: ApiVersion };

@@ -1,6 +1,4 @@
-import { fromIni } from '@aws-sdk/credential-provider-ini';
-import { defaultProvider } from '@aws-sdk/credential-provider-node';
-import { getDefaultRoleAssumer, getDefaultRoleAssumerWithWebIdentity } from '@aws-sdk/nested-clients/sts';
+import type { fromIni as FromIni } from '@aws-sdk/credential-provider-ini';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
@@ -42,7 +40,7 @@ export function credentialsOf(source: CredentialSource): () => Promise<S3Credent
   const { credentials } = source;
   if (credentials) return async () => credentials;
   const profile = source.profile ?? (process.env.AWS_PROFILE || undefined);
-  let provider: ReturnType<typeof fromIni> | undefined;
+  let provider: ReturnType<typeof FromIni> | undefined;
   return async () => {
     try {
       provider ??= await openProvider(source, profile);
@@ -60,8 +58,12 @@ export function credentialsOf(source: CredentialSource): () => Promise<S3Credent
   };
 }
 
-async function openProvider(source: CredentialSource, profile: string | undefined): Promise<ReturnType<typeof fromIni>> {
+async function openProvider(source: CredentialSource, profile: string | undefined): Promise<ReturnType<typeof FromIni>> {
   const { region } = source;
+  // They are large, and nobody needs them who gives the keys.
+  const { fromIni } = await import('@aws-sdk/credential-provider-ini');
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+  const { getDefaultRoleAssumer, getDefaultRoleAssumerWithWebIdentity } = await import('@aws-sdk/nested-clients/sts');
   const endpoint = await configuredEndpoint('sts', profile);
   const requestHandler = new NodeHttpHandler({
     connectionTimeout: CONNECT_TIMEOUT_MS,
