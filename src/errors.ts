@@ -24,6 +24,10 @@ export const EXIT = {
     meaning: 'the target is not safe to use: not empty and not a data directory, or a server runs on it',
   },
   writeFailed: { exitCode: 25, meaning: 'the disk reports an error: not all that was written has reached it' },
+  wouldNotStart: {
+    exitCode: 26,
+    meaning: "the service's server would not start with the restored configuration; nothing was exchanged",
+  },
   recoveryFailed: { exitCode: 30, meaning: 'recovery failed' },
   promotionNotSeen: { exitCode: 31, meaning: 'promotion was not seen in time' },
   scriptFailed: { exitCode: 32, meaning: 'a script of --post-sql failed; the restored database is up' },

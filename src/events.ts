@@ -8,6 +8,7 @@ export type Phase =
   | 'wal'
   | 'verify'
   | 'sync'
+  | 'rehearse'
   | 'swap'
   | 'start'
   | 'recover'

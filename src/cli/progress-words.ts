@@ -10,6 +10,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   wal: 'fetching WAL',
   verify: 'checking data pages',
   sync: 'flushing to disk',
+  rehearse: 'trying whether the server will start',
   swap: 'exchanging old and new data',
   start: 'starting the service',
   recover: 'recovering',

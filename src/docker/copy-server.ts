@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import { OdoError } from '../errors.ts';
+import type { ContainerLimits } from './container-limits.ts';
 import { COPY_KIND_LABEL, COPY_LABEL } from './copy-volume.ts';
 import { isNameTaken, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
@@ -20,6 +21,8 @@ export interface CopyServerOptions {
   mounts: readonly Mount[];
   env: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
+  /** What it may use of its host, as the service's own. */
+  limits?: ContainerLimits;
   /** On 127.0.0.1 of the engine's host; 0: a free one. Not given: no network at all. */
   port?: number;
 }
@@ -30,7 +33,7 @@ export interface CopyServerOptions {
  * left behind when this throws.
  */
 export async function startCopyServer(engine: DockerEngine, options: CopyServerOptions): Promise<string> {
-  const { name, image, user, port } = options;
+  const { name, image, user, port, limits = {} } = options;
   let container: Dockerode.Container;
   try {
     container = await engine.docker.createContainer({
@@ -47,9 +50,10 @@ export async function startCopyServer(engine: DockerEngine, options: CopyServerO
         NetworkMode: port === undefined ? 'none' : 'bridge',
         ...(port === undefined ? {} : { PortBindings: { [SERVER_PORT]: [{ HostIp: '127.0.0.1', HostPort: String(port) }] } }),
         Mounts: options.mounts.map(toEngineMount),
-        ShmSize: SHARED_MEMORY_BYTES,
+        ...limits,
+        ShmSize: Math.max(SHARED_MEMORY_BYTES, limits.ShmSize ?? 0),
         CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges', 'label=disable'],
+        SecurityOpt: [...(limits.SecurityOpt ?? []), 'no-new-privileges', 'label=disable'],
         LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
       },
     });

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OdoError } from '../errors.ts';
 import { runCompose } from './compose.ts';
+import { type ComposeLimits, type ContainerLimits, limitsOfCompose } from './container-limits.ts';
 import type { DockerEngine } from './engine.ts';
 import type { Mount } from './mount.ts';
 import { overrideFileOf, readOverride, type Switches } from './override-file.ts';
@@ -39,6 +40,11 @@ export interface ComposeService {
   stopGracePeriodSeconds?: number;
   /** How many containers compose makes of it; 1 when not given. */
   replicas?: number;
+  /** What its containers may use. */
+  limits?: ContainerLimits;
+  networkMode?: string;
+  /** Fixed addresses, and names besides its own by which it is known in its networks. */
+  addresses?: string[];
 }
 
 /**
@@ -121,7 +127,7 @@ interface ConfigVolume {
   volume?: { subpath?: string };
 }
 
-interface ConfigService {
+interface ConfigService extends ComposeLimits {
   image?: string;
   environment?: Record<string, string | null> | null;
   user?: string;
@@ -131,7 +137,11 @@ interface ConfigService {
   tmpfs?: string[];
   stop_grace_period?: string;
   scale?: number;
-  deploy?: { replicas?: number } | null;
+  deploy?: { replicas?: number; resources?: { limits?: { memory?: string | number } } } | null;
+  network_mode?: string;
+  hostname?: string;
+  container_name?: string;
+  networks?: Record<string, { ipv4_address?: string; ipv6_address?: string; aliases?: string[] } | null>;
 }
 
 interface ConfigVolumeDefinition {
@@ -181,11 +191,28 @@ export function parseProject(output: string, files: string[]): ComposeProject {
       ...(service.entrypoint && { entrypoint: service.entrypoint }),
       ...(service.command && { command: service.command }),
       mounts,
+      ...unlessEmpty('limits', limitsOfCompose(service)),
+      ...(service.network_mode && { networkMode: service.network_mode }),
+      ...unlessEmpty('addresses', addressesOf(service)),
       ...(graceSeconds !== undefined && { stopGracePeriodSeconds: graceSeconds }),
       ...(replicas !== undefined && { replicas }),
     };
   }
   return { name: config.name, files, services, volumes };
+}
+
+/** The property, unless there is nothing in it. */
+function unlessEmpty<Name extends string, Value extends object>(name: Name, value: Value): { [name in Name]?: Value } {
+  return Object.keys(value).length > 0 ? ({ [name]: value } as { [name in Name]?: Value }) : {};
+}
+
+function addressesOf({ hostname, container_name, networks }: ConfigService): string[] {
+  const ofNetworks = Object.values(networks ?? {}).flatMap((network) => [
+    network?.ipv4_address,
+    network?.ipv6_address,
+    ...(network?.aliases ?? []),
+  ]);
+  return [hostname, container_name, ...ofNetworks].filter((one) => one !== undefined);
 }
 
 function toMount(volume: ConfigVolume, volumes: ComposeProject['volumes']): Mount[] {

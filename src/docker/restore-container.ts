@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { cancelled, OdoError } from '../errors.ts';
 import { removeContainer } from './container.ts';
+import type { ContainerLimits } from './container-limits.ts';
 import { converse } from './conversation.ts';
 import { engineWords, httpStatus, isNameTaken, isNetworkFault, translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
@@ -40,6 +41,12 @@ export interface RestoreContainerOptions {
   labels?: Record<string, string>;
   /** Whoever may inspect containers can read it: no secrets. They go over stdin. */
   env?: Record<string, string>;
+  /** As whom the program runs, as `docker run --user` takes it; root when not given. Any other has no capabilities at all. */
+  user?: string;
+  /** The image's own files may be changed; what was changed goes with the container. */
+  writableRoot?: boolean;
+  /** What the container may use of its host; the engine's defaults when not given. */
+  limits?: ContainerLimits;
 }
 
 /**
@@ -107,16 +114,18 @@ async function create(engine: DockerEngine, options: RestoreContainerOptions): P
       OpenStdin: true,
       StdinOnce: true,
       Tty: false,
+      ...(options.user !== undefined && { User: options.user }),
       HostConfig: {
         AutoRemove: true,
         NetworkMode: options.network,
         Mounts: options.mounts.map(toEngineMount),
+        ...options.limits,
         // it handles data from outside: it may write files of any owner below its mounts, and nothing else
         CapDrop: ['ALL'],
-        CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
-        ReadonlyRootfs: true,
+        ...(options.user === undefined && { CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'] }),
+        ReadonlyRootfs: options.writableRoot !== true,
         // the volume belongs to another container: SELinux must neither bar this one from it nor label it anew
-        SecurityOpt: ['no-new-privileges', 'label=disable'],
+        SecurityOpt: [...new Set([...(options.limits?.SecurityOpt ?? []), 'no-new-privileges', 'label=disable'])],
         LogConfig: { Type: 'json-file', Config: { 'max-size': '10m' } },
       },
     });

@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import { OdoError } from '../errors.ts';
+import { type ContainerLimits, limitsOfContainer } from './container-limits.ts';
 import { translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 import { type ImageInfo, inspectImage, parseEnv } from './image.ts';
@@ -42,6 +43,12 @@ export interface Service {
   mounts: Mount[];
   /** The labels that the engine's containers of this service carry. */
   labels: Record<string, string>;
+  /** What its containers may use of their host. */
+  limits?: ContainerLimits;
+  /** `host`, `bridge`, or the name of a network; not given without a container. */
+  networkMode?: string;
+  /** Addresses that the service's containers are to have, and names by which they are known to each other. */
+  addresses?: readonly string[];
 }
 
 /** Finds a service's containers by compose's labels. A service that the project does not have is serviceNotFound. */
@@ -100,7 +107,10 @@ function toContainer(info: Dockerode.ContainerInspectInfo): ServiceContainer {
   };
 }
 
-type Described = Pick<Service, 'imageRef' | 'imageId' | 'env' | 'user' | 'commandArgs' | 'mounts'>;
+type Described = Pick<
+  Service,
+  'imageRef' | 'imageId' | 'env' | 'user' | 'commandArgs' | 'mounts' | 'limits' | 'networkMode' | 'addresses'
+>;
 
 function ofContainer(info: Dockerode.ContainerInspectInfo, image: ImageInfo | undefined): Described {
   return {
@@ -110,6 +120,9 @@ function ofContainer(info: Dockerode.ContainerInspectInfo, image: ImageInfo | un
     ...(info.Config.User && { user: info.Config.User }),
     commandArgs: info.Args ?? [],
     mounts: mountsOfContainer(info),
+    limits: limitsOfContainer(info),
+    ...(info.HostConfig.NetworkMode && { networkMode: info.HostConfig.NetworkMode }),
+    addresses: addressesOf(info),
   };
 }
 
@@ -130,5 +143,18 @@ function ofComposeFile(service: ComposeService, image: ImageInfo | undefined): D
     ...(user && { user }),
     commandArgs: [...entrypoint, ...command].slice(1),
     mounts,
+    ...(service.limits && { limits: service.limits }),
+    ...(service.networkMode && { networkMode: service.networkMode }),
+    ...(service.addresses && { addresses: service.addresses }),
   };
+}
+
+/** Its own name and aliases in its networks, and the addresses that it is to get there; those that it merely got may be others at its next start. */
+function addressesOf({ Config, NetworkSettings }: Dockerode.ContainerInspectInfo): string[] {
+  const found = [Config.Hostname];
+  for (const network of Object.values(NetworkSettings?.Networks ?? {})) {
+    const { IPv4Address, IPv6Address } = (network.IPAMConfig ?? {}) as { IPv4Address?: string; IPv6Address?: string };
+    found.push(...(network.Aliases ?? []), IPv4Address ?? '', IPv6Address ?? '');
+  }
+  return [...new Set(found.filter(Boolean))];
 }

@@ -2,7 +2,7 @@ import type { EffectiveSettings } from './configuration-file.ts';
 import type { PgControl } from './pg-control.ts';
 
 /** What a server has of these when its configuration does not say. */
-function defaultsOf(major: number): PgControl['settings'] {
+export function defaultsOf(major: number): PgControl['settings'] {
   return {
     max_connections: 100,
     max_worker_processes: 8,

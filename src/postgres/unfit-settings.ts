@@ -8,6 +8,14 @@ export interface ServerFacts {
   mounts: readonly string[];
   /** Settings of its command line, which beat every file. */
   commandLine: Readonly<Record<string, string>>;
+  /** How much memory its host, or its container, has at most. */
+  memoryBytes?: number;
+  /** Of a server in a container with a network of its own: the addresses and names that it is known to have there. */
+  addresses?: readonly string[];
+  /** The port that its environment tells it to listen on. */
+  port?: string;
+  /** It takes the place of another cluster than the backup's, or of none: whatever the original does to other servers, it may go on doing. */
+  isAnother?: boolean;
 }
 
 /** Nothing is known of a server that somebody will start later. */
@@ -67,6 +75,17 @@ export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: 
     const path = operatorPath(name);
     if (path) replace(name, value, `${path} is a directory of the operator's container`);
   }
+  const foreign = findForeignAddresses(settings.get('listen_addresses') ?? '', facts);
+  if (foreign.length > 0) replace('listen_addresses', '*', `this container does not have the address ${foreign.join(', ')}`);
+  const { memoryBytes } = facts;
+  if (memoryBytes !== undefined && sizeOf(settings.get('shared_buffers') ?? '', BLOCK_BYTES) > memoryBytes) {
+    const quarter = `${Math.max(MIN_SHARED_MIB, Math.floor(memoryBytes / 4 / MIB))}MB`;
+    replace(
+      'shared_buffers',
+      quarter,
+      `there are ${Math.floor(memoryBytes / MIB)} MiB of memory; a quarter of it is what PostgreSQL's manual advises`,
+    );
+  }
   for (const name of LIBRARY_LISTS) {
     const { kept, missing } = sortLibraries(settings.get(name) ?? '', facts);
     if (missing.length > 0) replace(name, kept.join(','), `this server does not have ${missing.join(', ')}`);
@@ -80,6 +99,73 @@ export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: 
     replace('allow_alter_system', 'on', 'the operator that would change the configuration is not there');
   }
   return unfit;
+}
+
+const NOT_ITS_OWN = 'it takes the place of another cluster than the one that was backed up';
+
+/**
+ * What a restored server would do to others that the original still does, or did for another place: subscriptions take over the original's
+ * replication slots, jobs run against the world. Off where it does not take the original's own place, as archiving is.
+ */
+export function findOutgoing(settings: ReadonlyMap<string, string>, subscribes: boolean, facts: ServerFacts): UnfitSetting[] {
+  if (!facts.isAnother) return [];
+  const turnedOff: UnfitSetting[] = [];
+  const turnOff = (name: string, was: string, value: string, why: string) => {
+    if (settings.get(name) !== value && !(name in facts.commandLine)) turnedOff.push({ name, was, value, why });
+  };
+  if (subscribes) {
+    const on = 'to let them: ALTER SYSTEM RESET max_logical_replication_workers, then restart';
+    const why = `subscriptions would take over the original's replication slots, and ${NOT_ITS_OWN}; ${on}`;
+    turnOff('max_logical_replication_workers', settings.get('max_logical_replication_workers') ?? '4', '0', why);
+  }
+  if (/(^|[,\s"/])pg_cron\b/.test(settings.get('shared_preload_libraries') ?? '')) {
+    const on = 'to let them: ALTER SYSTEM RESET cron.launch_active_jobs, then reload';
+    turnOff('cron.launch_active_jobs', 'on', 'off', `scheduled jobs would run here too, and ${NOT_ITS_OWN}; ${on}`);
+  }
+  return turnedOff;
+}
+
+const BLOCK_BYTES = 8192;
+const MIB = 1024 * 1024;
+const MIN_SHARED_MIB = 128;
+const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: MIB, GB: 1024 * MIB, TB: 1024 * 1024 * MIB };
+
+/** Bytes of a setting that is a size, such as `200GB`; a number alone counts `unitBytes`. 0 for what is none. */
+function sizeOf(value: string, unitBytes: number): number {
+  const [, amount, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB)?\s*$/.exec(value) ?? [];
+  return amount === undefined ? 0 : Number(amount) * (UNITS[unit] ?? unitBytes);
+}
+
+const ANYWHERE = /^(\*|0\.0\.0\.0|::|::0|localhost|::1|127(\.\d+){3}|host\.docker\.internal)$/i;
+
+/** What a server is told to listen on, and its container does not have, as far as that is known. */
+function findForeignAddresses(value: string, { addresses }: ServerFacts): string[] {
+  if (addresses === undefined) return [];
+  const wanted = value.split(',').map((one) => one.trim().replace(/^"(.*)"$/, '$1'));
+  return wanted.filter((one) => one !== '' && !ANYWHERE.test(one) && !addresses.includes(one));
+}
+
+/**
+ * What a server of a container does that nobody may expect who knows the service: it lets nobody in but its own container, or listens elsewhere. Nothing of it is
+ * overridden, since it may be meant.
+ */
+export function findSurprises(settings: ReadonlyMap<string, string>, isWhole: boolean, facts: ServerFacts): string[] {
+  if (facts.addresses === undefined) return [];
+  const surprises: string[] = [];
+  const listens = facts.commandLine.listen_addresses ?? settings.get('listen_addresses') ?? (isWhole ? 'localhost' : '*');
+  if (listens.split(',').every((one) => /^\s*(localhost|::1|127(\.\d+){3})?\s*$/i.test(one))) {
+    surprises.push(
+      `listen_addresses is ${listens === '' ? 'empty' : listens}: applications in other containers will not reach this server; --set "listen_addresses=*" lets them`,
+    );
+  }
+  const usual = facts.port ?? '5432';
+  const port = facts.commandLine.port ?? settings.get('port') ?? usual;
+  if (port !== usual) {
+    surprises.push(
+      `the server listens on port ${port}, as the original did, not on ${usual}; --set port=${usual} has it where applications expect it`,
+    );
+  }
+  return surprises;
 }
 
 /** The first path of the operator's in a value, unless something is mounted there. */

@@ -1,6 +1,8 @@
 import type { ErrorReport } from '../errors.ts';
 import type { OdoEvent } from '../events.ts';
+import type { Amendment } from '../postgres/amendment.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
+import type { Owner } from '../target/place.ts';
 import type { FinishOptions, FollowJob, LayDownJob, RaiseFacts, Target } from './engine.ts';
 import type { OldDataQuestion } from './survey-old-data.ts';
 import type { SuspectPage } from './verified-cluster.ts';
@@ -13,8 +15,9 @@ import type { SuspectPage } from './verified-cluster.ts';
  */
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
-  | { id: number; do: 'status' | 'clean'; target: Target }
+  | { id: number; do: 'status' | 'clean' | 'staged'; target: Target }
   | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
+  | { id: number; do: 'amend'; target: Target; amendments: readonly Amendment[]; owner?: Owner }
   | { id: number; do: 'follow'; job: FollowJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'recoveryState'; target: Target; options?: { log?: boolean } }

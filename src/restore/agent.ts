@@ -57,6 +57,10 @@ function carryOut(
       return engine.probe(request.target, request.options);
     case 'status':
       return engine.status(request.target);
+    case 'staged':
+      return engine.staged(request.target);
+    case 'amend':
+      return engine.amend(request.target, request.amendments, request.owner);
     case 'clean':
       return engine.clean(request.target);
     case 'layDown':

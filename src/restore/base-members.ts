@@ -107,3 +107,10 @@ export function mayRepeat({ path: member, type }: TarEntry, format: FormatName):
 export function isIncremental(entry: TarEntry): boolean {
   return path.posix.basename(entry.path).startsWith('INCREMENTAL.');
 }
+
+/** Whether a name at the top of a data directory is that of data or of what describes the backup, so that it holds no configuration. */
+export function isServersOwn(name: string): boolean {
+  return (
+    (SERVER_DIRECTORIES.has(name) || SERVER_FILES.has(name) || name === 'backup_manifest') && name !== 'postgresql.auto.conf'
+  );
+}

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
-import { type EffectiveSettings, readSettings } from '../postgres/configuration-file.ts';
+import { type Amendment, amendmentNote } from '../postgres/amendment.ts';
+import { type EffectiveSettings, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
+import { MADE_HBA, madeConfiguration } from '../postgres/made-configuration.ts';
 import { setParameters } from '../postgres/own-settings.ts';
 import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
 import {
@@ -31,6 +33,8 @@ import { CONTROL_FILE, REQUIRED_DIRECTORIES } from './base-members.ts';
 import type { LayDownJob } from './engine.ts';
 import { isFed } from './feed-wal.ts';
 import { addFitBlock, fitConfiguration, fitIdent, removeFitBlock } from './fit-configuration.ts';
+import { amendStaged, hasSubscriptions, readEffective } from './staged-configuration.ts';
+import { asRoot, writeOwned } from './write-owned.ts';
 
 /**
  * Makes a startable data directory of the laid-down files: checks them, adds what recovery needs, makes the configuration fit the server, and last of
@@ -111,7 +115,7 @@ function placeTablespaces(job: LayDownJob, incoming: string): void {
   const locations = new Map(own.map(({ oid, place }) => [oid, place.root]));
   const map = readIfThere(mapFile);
   if (map !== undefined) {
-    writeOwned(job, mapFile, formatTablespaceMap(relocate(parseTablespaceMap(map), locations)));
+    writeOwned(job.owner, mapFile, formatTablespaceMap(relocate(parseTablespaceMap(map), locations)));
     return;
   }
   for (const [oid, location] of locations) {
@@ -127,16 +131,19 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
   const given = removeFitBlock(removeBlock(job.replacementConf ?? readIfThere(autoConf) ?? ''));
   const hbaSettings = replaceHba(job, incoming, given);
+  const amended = job.keepSettings || job.configElsewhere ? [] : amendFiles(job, incoming, control);
+  const replaced = amended.filter((amendment) => amendment.do === 'set');
   const own = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
   const fit = fitConfiguration(effectiveSettings(job, incoming, own), {
     needed: control.settings,
-    major: majorOfPgVersionFile(readIfThere(path.join(incoming, 'PG_VERSION')) ?? ''),
+    major: majorIn(incoming),
     facts: job.server ?? UNKNOWN_SERVER,
     keepSettings: job.keepSettings ?? false,
     own: job.settings ?? [],
     isPassing: !job.unattended,
+    subscribes: hasSubscriptions(incoming),
   });
-  const conf = addFitBlock(own, fit.unfit);
+  const conf = addFitBlock(own, [...fit.unfit, ...replaced]);
   const settings = recoverySettings({
     restoreCommand: isFed(job) ? fedRestoreCommandSetting(pgdata) : restoreCommandSetting(pgdata),
     recoveryEndCommand: endCommand(job),
@@ -147,10 +154,62 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   });
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
   const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
-  writeOwned(job, autoConf, addBlock(conf, [...needful, ...fit.raised]));
-  writeOwned(job, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), '');
-  writeOwned(job, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
-  return [...fit.notes, ...fitIdentFile(job, incoming)];
+  writeOwned(job.owner, autoConf, addBlock(conf, [...needful, ...fit.raised]));
+  writeOwned(job.owner, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), '');
+  writeOwned(job.owner, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
+  return [...amended.map(amendmentNote), ...fit.notes, ...fitIdentFile(job, incoming)];
+}
+
+/**
+ * Takes out of the configuration files what the server would obey before it reads postgresql.auto.conf. Gives what is to be told. A server that will be rehearsed
+ * tells the rest; for one that nobody knows yet, what is missing is made here. Settings among what is given are still to be written.
+ */
+function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amendment[] {
+  const { settings, unread = [] } = readEffective(incoming);
+  const amendments: Amendment[] = [];
+  const dataDirectory = settings.get('data_directory');
+  if (
+    dataDirectory !== undefined &&
+    path.posix.normalize(`${dataDirectory}/`) !== path.posix.normalize(`${job.target.pgdata.root}/`)
+  ) {
+    const why = `the data directory is ${job.target.pgdata.root} here`;
+    amendments.push({ do: 'drop', name: 'data_directory', was: dataDirectory, why });
+  }
+  for (const { value, isOutside } of unread) {
+    if (!isOutside) amendments.push({ do: 'exclude', value, why: 'the backup does not hold it' });
+  }
+  if (job.server === undefined) amendments.push(...makeWhatLacks(job, incoming, control, settings.get('hba_file')));
+  const ofFiles = amendments.filter((amendment) => amendment.do !== 'set');
+  amendStaged(job.target, ofFiles, (file, content) => writeOwned(job.owner, file, content));
+  return amendments;
+}
+
+function majorIn(incoming: string): number {
+  return majorOfPgVersionFile(readIfThere(path.join(incoming, 'PG_VERSION')) ?? '');
+}
+
+function makeWhatLacks(job: LayDownJob, incoming: string, control: PgControl, hbaFile: string | undefined): Amendment[] {
+  const isThere = (name: string) => fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined;
+  const amendments: Amendment[] = [];
+  if (!isThere('postgresql.conf')) {
+    const why = 'the backup has none, since it lay outside of the data directory; see which settings it should have';
+    amendments.push({
+      do: 'make',
+      file: 'postgresql.conf',
+      content: madeConfiguration(control.settings, majorIn(incoming)),
+      why,
+    });
+  }
+  if (job.hbaConf !== undefined) return amendments;
+  if (hbaFile === undefined && !isThere('pg_hba.conf')) {
+    const why = 'the backup has none; it lets local users in, and others with a password';
+    amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why });
+  }
+  const ownHba = path.join(job.target.pgdata.root, 'pg_hba.conf');
+  if (hbaFile !== undefined && path.resolve('/', hbaFile) !== ownHba && !fs.existsSync(hbaFile) && isThere('pg_hba.conf')) {
+    amendments.push({ do: 'set', name: 'hba_file', was: hbaFile, value: ownHba, why: `${hbaFile} is not there` });
+  }
+  return amendments;
 }
 
 /** A server that is left waiting may be promoted by hand. */
@@ -162,8 +221,8 @@ function endCommand({ unattended, standby, stopAt, target }: LayDownJob): string
 
 /** What the server's configuration will say without ODO's doing. One that is read from elsewhere cannot be seen. */
 function effectiveSettings(job: LayDownJob, incoming: string, autoConf: string): EffectiveSettings {
-  const read = (file: string) => (file.split('/').includes('..') ? undefined : readIfThere(path.join(incoming, file)));
-  return readSettings(job.configElsewhere ? () => undefined : read, autoConf);
+  if (!job.configElsewhere) return readEffective(incoming, autoConf);
+  return readSettings(NO_FILES, autoConf);
 }
 
 /** Lets the server's own user in where the backup's maps know only that of another container. Gives the note on it. */
@@ -172,14 +231,14 @@ function fitIdentFile(job: LayDownJob, incoming: string): string[] {
   const file = path.join(incoming, 'pg_ident.conf');
   const fit = fitIdent(readIfThere(path.join(incoming, 'pg_hba.conf')) ?? '', readIfThere(file) ?? '');
   if (!fit) return [];
-  writeOwned(job, file, fit.text);
+  writeOwned(job.owner, file, fit.text);
   return [fit.note];
 }
 
 /** Puts the user's pg_hba.conf in place; gives the setting that leads to it where the configuration may lead elsewhere. */
 function replaceHba(job: LayDownJob, incoming: string, autoConf: string): Setting[] {
   if (job.hbaConf === undefined) return [];
-  writeOwned(job, path.join(incoming, 'pg_hba.conf'), job.hbaConf);
+  writeOwned(job.owner, path.join(incoming, 'pg_hba.conf'), job.hbaConf);
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, autoConf);
   const leadsThere = whole !== undefined && !setsParameter(whole, 'hba_file');
   return leadsThere ? [] : [['hba_file', path.join(job.target.pgdata.root, 'pg_hba.conf')]];
@@ -200,24 +259,8 @@ function ensureDirectory(job: LayDownJob, directory: string): void {
   if (asRoot() && job.owner) fs.chownSync(directory, job.owner.uid, job.owner.gid);
 }
 
-/**
- * Puts a new file there in one step: a run that resumes this one reads it again, and must not find it missing or torn. A link that the backup
- * has under that name is replaced, not followed.
- */
-function writeOwned(job: LayDownJob, file: string, content: string): void {
-  const temporary = `${file}.odo`;
-  fs.rmSync(temporary, { force: true });
-  fs.writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
-  if (asRoot() && job.owner) fs.chownSync(temporary, job.owner.uid, job.owner.gid);
-  fs.renameSync(temporary, file);
-}
-
 function readIfThere(file: string): string | undefined {
   return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? fs.readFileSync(file, 'utf8') : undefined;
-}
-
-function asRoot(): boolean {
-  return process.getuid?.() === 0;
 }
 
 function incomplete(job: LayDownJob, what: string): OdoError {

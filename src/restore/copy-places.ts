@@ -33,19 +33,24 @@ export function copyLater(later: readonly TablespacePlace[], data: DataPlace) {
   });
 }
 
-/** Directories that a server writes its sockets and shared memory to. */
-const SERVER_OWN = ['/run', '/var/run', '/tmp', '/dev'];
+/** Where servers have their sockets and shared memory. */
+const SERVER_OWN = ['/run', '/run/postgresql', '/var/run', '/var/run/postgresql', '/tmp', '/dev', '/dev/shm'];
 
-/** What the service mounts besides its data (configuration, certificates) is there for the copy too, but cannot be written to. */
+/**
+ * What another server of the service's image can be shown of what the service mounts besides its data: configuration, certificates, secrets. Not where the
+ * service's own server has its sockets, nor the sockets of others.
+ */
+export function sharedMounts(service: Service): Mount[] {
+  return service.mounts.filter(
+    ({ type, source, destination }) =>
+      type !== 'tmpfs' && source !== '' && !SERVER_OWN.includes(destination) && !/\.sock$/.test(destination),
+  );
+}
+
+/** What the service mounts besides its data is there for the copy too, but cannot be written to. */
 export function copyMounts(service: Service, own: readonly Mount[]): Mount[] {
   const taken = new Set(own.map(({ destination }) => destination));
-  const others = service.mounts.filter(
-    ({ type, source, destination }) =>
-      type !== 'tmpfs' &&
-      source !== '' &&
-      !taken.has(destination) &&
-      !SERVER_OWN.some((directory) => destination === directory || isBelow(destination, directory)),
-  );
+  const others = sharedMounts(service).filter(({ destination }) => !taken.has(destination));
   return [...own, ...others.map((mount) => ({ ...mount, readOnly: true }))];
 }
 

@@ -16,11 +16,13 @@ import { layDownBackup } from './lay-down-backup.ts';
 import { probeTarget } from './probe-target.ts';
 import { archivingConfigured, raiseSettings } from './raise-settings.ts';
 import { readRecoveryState } from './recovery-state.ts';
+import { amendStaged, readStaged } from './staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
 import { statusOf } from './status.ts';
 import { surveyOldData } from './survey-old-data.ts';
 import { takeSalvage } from './take-salvage.ts';
 import { recheckPages } from './verify-cluster.ts';
+import { writeAmended } from './write-owned.ts';
 
 /** The engine that works on directories of this machine (or of the container that it runs in). */
 export function createDirectoryEngine(): Engine {
@@ -103,6 +105,9 @@ export function createDirectoryEngine(): Engine {
       feedings.get(job.target.pgdata.odoDir)?.settleEnd();
       return survey;
     },
+    staged: async (target) => readStaged(target),
+    amend: (target, amendments, owner) =>
+      locked(target, () => amendStaged(target, amendments, (file, content) => writeAmended(file, content, owner))),
     renewKeys: keys.renew,
     swap: (target) =>
       locked(target, async () => {

@@ -1,5 +1,6 @@
 import type { Report } from '../events.ts';
 import type { Backup, RepositoryRef } from '../formats/format.ts';
+import type { Amendment } from '../postgres/amendment.ts';
 import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
 import type { TooLow } from '../postgres/required-settings.ts';
@@ -14,6 +15,7 @@ import type { TopUp } from '../wal/top-up-spool.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { OldCluster } from './old-cluster.ts';
 import type { RecoveryState } from './recovery-state.ts';
+import type { StagedConfiguration } from './staged-configuration.ts';
 import type { VolumeStatus } from './status.ts';
 import type { OldDataQuestion, OldDataSurvey } from './survey-old-data.ts';
 import type { SuspectPage, VerifiedCluster } from './verified-cluster.ts';
@@ -182,6 +184,10 @@ export interface Engine {
    * nothing to look at. No server may run on the old data.
    */
   takeSalvage(job: LayDownJob, report: Report, signal: AbortSignal): Promise<SalvageSurvey | undefined>;
+  /** What a rehearsal needs to know of what layDown() has left in `incoming`. */
+  staged(target: Target): Promise<StagedConfiguration>;
+  /** Changes the configuration in `incoming`, so that the server that was asked will start with it. */
+  amend(target: Target, amendments: readonly Amendment[], owner: Owner | undefined): Promise<void>;
   /** Other keys for the jobs under way, whose own end soon. */
   renewKeys(credentials: S3Credentials): void;
   /** Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still lives. */

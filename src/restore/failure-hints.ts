@@ -12,6 +12,7 @@ const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
   'noSpace',
   'cancelled',
   'dockerUnreachable',
+  'wouldNotStart',
   'bug',
 ]);
 

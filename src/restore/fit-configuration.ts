@@ -1,10 +1,17 @@
 import { OdoError } from '../errors.ts';
-import type { EffectiveSettings } from '../postgres/configuration-file.ts';
+import { amendmentNote } from '../postgres/amendment.ts';
+import { type EffectiveSettings, parseConfiguration } from '../postgres/configuration-file.ts';
 import { findMapsWithoutPostgres } from '../postgres/ident-map.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
-import { quoteValue, type Setting } from '../postgres/recovery-settings.ts';
+import { BLOCK_BEGIN, quoteValue, type Setting } from '../postgres/recovery-settings.ts';
 import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
-import { findUnfitSettings, type ServerFacts, type UnfitSetting } from '../postgres/unfit-settings.ts';
+import {
+  findOutgoing,
+  findSurprises,
+  findUnfitSettings,
+  type ServerFacts,
+  type UnfitSetting,
+} from '../postgres/unfit-settings.ts';
 
 /** The lines between which the settings stand that took the place of unfit ones. Unlike those of recovery they stay: the server has to start again without ODO. */
 export const FIT_BEGIN = '# >>> odo: settings of the backup that do not fit this server, and what it has instead (they stay)';
@@ -35,11 +42,17 @@ export function fitConfiguration(
     keepSettings: boolean;
     own: readonly Setting[];
     isPassing: boolean;
+    /** The backup has subscriptions. */
+    subscribes?: boolean;
   },
 ): Fit {
   const { needed, major, facts, keepSettings, isPassing } = options;
   const own = new Set(options.own.map(([name]) => name));
-  const unfit = keepSettings ? [] : findUnfitSettings(effective.settings, facts).filter(({ name }) => !own.has(name));
+  const found = [
+    ...findUnfitSettings(effective.settings, facts),
+    ...findOutgoing(effective.settings, options.subscribes ?? false, facts),
+  ];
+  const unfit = keepSettings ? [] : found.filter(({ name }) => !own.has(name));
   const inForce = new Map([...effective.settings, ...Object.entries(facts.commandLine)]);
   const tooLow = findTooLow(needed, { ...effective, settings: inForce }, major);
   refuseBeaten(tooLow, facts);
@@ -47,7 +60,8 @@ export function fitConfiguration(
     unfit,
     raised: tooLow.map(({ name, needed: value }) => [name, String(value)]),
     notes: [
-      ...unfit.map(({ name, was, value, why }) => `${name} is ${quoteValue(value)} instead of ${quoteValue(was)}: ${why}`),
+      ...unfit.map((one) => amendmentNote({ do: 'set', ...one })),
+      ...findSurprises(inForceAfter(effective.settings, unfit), effective.isWhole, facts),
       ...tooLow
         .filter(({ has }) => has !== undefined)
         .map(
@@ -68,8 +82,14 @@ export function refuseBeaten(tooLow: readonly TooLow[], { commandLine }: Pick<Se
   });
 }
 
-/** Appends the settings to postgresql.auto.conf's text, each with what it takes the place of. */
+function inForceAfter(settings: ReadonlyMap<string, string>, unfit: readonly UnfitSetting[]): ReadonlyMap<string, string> {
+  return new Map([...settings, ...unfit.map(({ name, value }) => [name, value] as const)]);
+}
+
+/** Puts the settings into postgresql.auto.conf's text, each with what it takes the place of; those of the recovery stay the last. */
 export function addFitBlock(conf: string, unfit: readonly UnfitSetting[]): string {
+  const recovery = conf.indexOf(BLOCK_BEGIN);
+  if (recovery >= 0) return addFitBlock(conf.slice(0, recovery), unfit) + conf.slice(recovery);
   const bare = removeFitBlock(conf);
   if (unfit.length === 0) return bare;
   const lines = unfit.flatMap(({ name, was, value, why }) => [
@@ -77,6 +97,18 @@ export function addFitBlock(conf: string, unfit: readonly UnfitSetting[]): strin
     `${name} = ${quoteValue(value)}`,
   ]);
   return `${bare === '' || bare.endsWith('\n') ? bare : `${bare}\n`}${[FIT_BEGIN, ...lines, FIT_END].join('\n')}\n`;
+}
+
+/** The settings that the block has, with what they took the place of; none where there is no block. */
+export function readFitBlock(conf: string): UnfitSetting[] {
+  const begin = conf.indexOf(FIT_BEGIN);
+  const end = conf.indexOf(FIT_END, begin);
+  if (begin < 0 || end < 0) return [];
+  const lines = conf.slice(begin, end).split('\n').slice(1);
+  return parseConfiguration(lines.join('\n')).map(([name, value]) => {
+    const [, was = '', why = ''] = new RegExp(`^# ${name} was '((?:[^']|'')*)': (.*)$`, 'm').exec(lines.join('\n')) ?? [];
+    return { name, value, was: was.replaceAll("''", "'").replaceAll('\\\\', '\\'), why };
+  });
 }
 
 /** Takes an earlier run's block out again. */

@@ -64,7 +64,15 @@ export async function proveCopy(
     await proofs.attempt('port', () => provePort(original, copy.port));
   if (original && copy.kind === 'new-volume' && copy.switch) await proofs.attempt('override file', () => proveSwitch(original));
   const source = await proveRepository(request, proofs, signal);
-  const major = original && (await proveFit(original, source?.backup, request.moment, proofs, signal));
+  const major =
+    original &&
+    (await proveFit(
+      original,
+      source?.backup,
+      { ...request, archives: copy.kind === 'new-volume' && copy.switch },
+      proofs,
+      signal,
+    ));
   if (original) await proveSettings(original, configuration, proofs, signal);
   const server = original && (await findServerFacts(original, signal));
   const found = original && { ...original, data: copyData(original.data, name) };

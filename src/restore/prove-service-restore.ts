@@ -44,6 +44,8 @@ export interface ProvenService {
   engine: Engine | undefined;
   owner: Owner;
   oldData: OldDataJudgement;
+  /** The data directory is there already, so that something can be mounted over it. */
+  isThere: boolean;
   proofs: Proofs['all'];
 }
 
@@ -59,7 +61,7 @@ export async function proveServiceRestore(
   const scripts = await proveScripts(request.postSql, proofs);
   const named = await proveService(request.target, proofs, signal);
   const source = await proveRepository(request, proofs, signal);
-  const major = named && (await proveFit(named, source?.backup, request.moment, proofs, signal));
+  const major = named && (await proveFit(named, source?.backup, request, proofs, signal));
   const { standby } = request;
   if (named && standby) await proofs.attempt('standby', () => proveStandby(named, standby));
   if (named) await proveSettings(named, configuration, proofs, signal);
@@ -93,6 +95,8 @@ export async function proveServiceRestore(
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');
+    const isThere = probe?.exists === true;
+    const facts = { ...server, isAnother: isAnotherCluster(probe, source.backup.systemIdentifier) };
     return {
       found,
       source,
@@ -100,10 +104,11 @@ export async function proveServiceRestore(
       missing,
       major,
       configuration,
-      server,
+      server: facts,
       scripts,
       engine,
       owner,
+      isThere,
       oldData: oldData ?? {},
       proofs: proofs.all,
     };
@@ -111,6 +116,12 @@ export async function proveServiceRestore(
     await engine?.close();
     throw error;
   }
+}
+
+/** Whether the restored server takes the place of another cluster than its own, or of none; not when that cannot be told. */
+function isAnotherCluster(probe: TargetProbe | undefined, systemIdentifier: string | undefined): boolean {
+  if (probe?.pgVersion === undefined) return true;
+  return systemIdentifier !== undefined && probe.systemIdentifier !== undefined && probe.systemIdentifier !== systemIdentifier;
 }
 
 /** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */

@@ -7,9 +7,8 @@ import { resolveVolume, strayedFrom } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
-import { commandLineSettings, RECOVERY_CRITICAL, STOP_CRITICAL } from '../postgres/recovery-settings.ts';
-import type { Moment } from '../postgres/recovery-target.ts';
 import { demandKnownMajor } from '../postgres/versions.ts';
+import { type CommandLineWish, judgeCommandLine } from './judge-command-line.ts';
 import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
 import { createProofs, type Proofs } from './proofs.ts';
@@ -96,7 +95,7 @@ export async function demandService(
 export async function proveFit(
   { docker, service }: FoundService,
   backup: Backup | undefined,
-  moment: Moment | undefined,
+  request: CommandLineWish,
   proofs: Proofs,
   signal: AbortSignal,
 ): Promise<number | undefined> {
@@ -127,26 +126,7 @@ export async function proveFit(
     }
     return { evidence: `${value}, as the backup`, value };
   });
-  await proofs.attempt('command line', () => {
-    const settings = commandLineSettings(service.commandArgs);
-    const critical = [...settings.keys()].filter((name) => RECOVERY_CRITICAL.has(name) || (moment && STOP_CRITICAL.has(name)));
-    if (critical.length > 0) {
-      throw new OdoError(
-        'serviceNotFound',
-        `the command line of service ${service.name} sets ${critical.join(', ')}, which no configuration file can override`,
-        {
-          hint: 'move these settings from the compose file into postgresql.conf',
-        },
-      );
-    }
-    const archiving = settings.get('archive_mode');
-    if (archiving === undefined || /^(off|false|no|0)$/i.test(archiving))
-      return { evidence: 'sets nothing that recovery depends on' };
-    return {
-      state: 'warning' as const,
-      evidence: `sets archive_mode=${archiving}: the restored server will archive its new timeline to where its archive_command points`,
-    };
-  });
+  await proofs.attempt('command line', () => judgeCommandLine(service, request));
   return major;
 }
 

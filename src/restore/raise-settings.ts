@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { type EffectiveSettings, isOff, readSettings } from '../postgres/configuration-file.ts';
+import { type EffectiveSettings, isOff, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
 import { addToBlock, removeBlock } from '../postgres/recovery-settings.ts';
 import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
@@ -9,6 +9,7 @@ import type { Place } from '../target/place.ts';
 import type { RaiseFacts } from './engine.ts';
 import { refuseBeaten } from './fit-configuration.ts';
 import { readControlFile } from './read-control-file.ts';
+import { readerOf } from './staged-configuration.ts';
 
 const AUTO_CONF = 'postgresql.auto.conf';
 
@@ -45,10 +46,5 @@ export function archivingConfigured({ root }: Place, facts: RaiseFacts): boolean
 }
 
 function settingsOf(root: string, autoConf: string, { configElsewhere }: RaiseFacts): EffectiveSettings {
-  const read = (name: string) => {
-    const file = path.join(root, name);
-    const isOwn = !configElsewhere && !name.split('/').includes('..');
-    return isOwn && fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? fs.readFileSync(file, 'utf8') : undefined;
-  };
-  return readSettings(read, autoConf);
+  return readSettings(configElsewhere ? NO_FILES : readerOf(root), autoConf);
 }

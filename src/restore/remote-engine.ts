@@ -8,6 +8,7 @@ import { BUILD } from './build.ts';
 import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Target } from './engine.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import { supplyKeys } from './renew-keys.ts';
+import type { StagedConfiguration } from './staged-configuration.ts';
 import type { VolumeStatus } from './status.ts';
 import type { OldDataSurvey } from './survey-old-data.ts';
 
@@ -104,6 +105,12 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     },
     async status(target) {
       return (await call({ do: 'status', target })) as VolumeStatus;
+    },
+    async staged(target) {
+      return (await call({ do: 'staged', target })) as StagedConfiguration;
+    },
+    async amend(target, amendments, owner) {
+      await call({ do: 'amend', target, amendments, ...(owner ? { owner } : {}) });
     },
     async recheckPages(target, suspects) {
       await call({ do: 'recheckPages', target, suspects });

@@ -20,6 +20,8 @@ import { runScripts } from './post-sql.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import { openRecoveringVolume } from './recovering-volume.ts';
+import { prepareRehearsal } from './rehearse.ts';
+import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { CopyRequest } from './request.ts';
@@ -203,7 +205,12 @@ async function fillVolumes(run: Run): Promise<LaidDown> {
   run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
   const job = makeJob(request, proven);
   run.layingDown = true;
-  const laidDown = await run.engine.layDown(job, report, signal);
+  const { engine } = run;
+  const rehearsal = prepareRehearsal(await rehearsedServer(request, proven), signal);
+  const laidDown = await engine
+    .layDown(job, report, signal)
+    .then(async (laid) => ({ ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] }))
+    .finally(() => rehearsal.end());
   signal.throwIfAborted();
   run.swapped = true;
   await inPhase(report, 'swap', () => engineOf(run).swap(proven.target)).catch(async (error: unknown) => {
@@ -232,6 +239,7 @@ async function startServer(run: Run): Promise<DatabaseAddress> {
     // So that psql and pg_dump, called in the container without any option, find the server.
     env: { PGDATA: data.place.root, PGHOST: '/tmp', PGUSER: role },
     labels: labelsOf(run),
+    ...(service.limits ? { limits: service.limits } : {}),
     ...(copy.kind === 'temporary' ? { port: copy.port } : {}),
   });
   const { POSTGRES_PASSWORD = '' } = service.env;

@@ -21,6 +21,8 @@ import { demandWipeLosesNothing, findOnlyCopy } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
+import { prepareRehearsal } from './rehearse.ts';
+import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
 import type { ServiceRequest } from './request.ts';
@@ -157,8 +159,15 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
-  const laidDown = await engine.layDown(job, report, signal);
-  if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
+  const rehearsal = prepareRehearsal(await rehearsedServer(request, proven), signal);
+  const laidDown = await engine
+    .layDown(job, report, signal)
+    .then(async (laid) => {
+      if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
+      signal.throwIfAborted();
+      return { ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] };
+    })
+    .finally(() => rehearsal.end());
   signal.throwIfAborted();
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stopService(run);

@@ -19,6 +19,7 @@ test('every way to end has its exit code, which scripts rely on', () => {
     noSpace: 23,
     unsafeTarget: 24,
     writeFailed: 25,
+    wouldNotStart: 26,
     recoveryFailed: 30,
     promotionNotSeen: 31,
     scriptFailed: 32,

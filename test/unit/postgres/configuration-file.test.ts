@@ -18,7 +18,8 @@ it('passes over comments, empty lines and what is no setting', () => {
 });
 
 describe('the configuration of a server', () => {
-  const reading = (files: Record<string, string>, autoConf = '') => readSettings((file) => files[file], autoConf);
+  const reading = (files: Record<string, string>, autoConf = '') =>
+    readSettings({ read: (file) => files[file], list: () => undefined }, autoConf);
 
   it('is the last word on each setting, through all included files, and postgresql.auto.conf after them', () => {
     const { settings, isWhole } = reading(
@@ -48,7 +49,7 @@ describe('the configuration of a server', () => {
   });
 
   it('is not known at all without its first file', () => {
-    expect(reading({}, 'port = 5')).toEqual({ settings: new Map([['port', '5']]), isWhole: false });
+    expect(reading({}, 'port = 5')).toMatchObject({ settings: new Map([['port', '5']]), isWhole: false, files: [] });
   });
 });
 

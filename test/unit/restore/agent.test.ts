@@ -43,6 +43,8 @@ function engineWith(methods: Partial<Engine>): Engine {
     archivingConfigured: unexpected,
     surveyOld: unexpected,
     takeSalvage: unexpected,
+    staged: unexpected,
+    amend: unexpected,
     clean: unexpected,
     finish: unexpected,
     discard: unexpected,

@@ -89,6 +89,7 @@ describe('a whole restore', () => {
         'backup_label',
         'base/5/1259',
         'global/pg_control',
+        'pg_hba.conf',
         'pg_tblspc/16387',
         'postgresql.auto.conf',
         'postgresql.conf',

@@ -1,0 +1,28 @@
+import type { PgControl } from './pg-control.ts';
+import { defaultsOf } from './required-settings.ts';
+
+/**
+ * The postgresql.conf of a cluster whose own lay outside of its data directory, so that no backup has it. What pg_control knows
+ * of it is kept; it listens as the images of PostgreSQL do.
+ * @param major of the server
+ */
+export function madeConfiguration(settings: PgControl['settings'], major: number): string {
+  const defaults = defaultsOf(major);
+  const known = (Object.keys(defaults) as (keyof PgControl['settings'])[])
+    .filter((name) => settings[name] > defaults[name])
+    .map((name) => `${name} = ${settings[name]}`);
+  return ['# made by odo: the backup has no postgresql.conf', "listen_addresses = '*'", ...known, ''].join('\n');
+}
+
+/**
+ * The pg_hba.conf of such a cluster, with what the images of PostgreSQL make: the socket for the container's own users, a
+ * password for all others. `md5` takes passwords that are kept as SCRAM-SHA-256 as well.
+ */
+export const MADE_HBA = [
+  '# made by odo: the backup has no pg_hba.conf',
+  'local all all trust',
+  'host all all 127.0.0.1/32 trust',
+  'host all all ::1/128 trust',
+  'host all all all md5',
+  '',
+].join('\n');

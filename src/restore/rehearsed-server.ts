@@ -1,0 +1,46 @@
+import type { Mount } from '../docker/mount.ts';
+import { volumeExists } from '../docker/volume.ts';
+import { commandLineSettings } from '../postgres/recovery-settings.ts';
+import { copyServerArgs, sharedMounts } from './copy-places.ts';
+import type { ProvenCopy } from './prove-copy.ts';
+import type { FoundService } from './prove-service.ts';
+import type { ProvenService } from './prove-service-restore.ts';
+import type { RehearsedServer } from './rehearse.ts';
+import type { CopyRequest, ServiceRequest } from './request.ts';
+
+/** The server that a restore will start, for its rehearsal. */
+export async function rehearsedServer(
+  request: ServiceRequest | CopyRequest,
+  proven: Pick<ProvenService, 'found' | 'target' | 'owner' | 'mounts'> & { isThere?: boolean; original?: ProvenCopy['original'] },
+): Promise<RehearsedServer> {
+  const { found, target, owner, mounts, isThere = false } = proven;
+  const { service } = found;
+  const isTemporary = 'copy' in request && request.copy.kind === 'temporary';
+  // A new volume is for the service, whatever tries it first.
+  const args = isTemporary ? copyServerArgs(service, target.pgdata.root, true) : service.commandArgs;
+  return {
+    found,
+    target,
+    owner,
+    mounts: await mountsBesides(found, mounts, isThere),
+    commandLine: Object.fromEntries(commandLineSettings(args)),
+    ownSettings: request.settings.map(([name]) => name),
+    keepSettings: request.keepSettings,
+    isBesideAnother: 'online' in request && request.online,
+  };
+}
+
+/**
+ * What it will see besides its data directory. A volume that is not there yet is left out, since the engine would make it; so are tablespaces and, where the
+ * data directory is still to be made, the volume that will hold it.
+ */
+async function mountsBesides({ docker, service, data }: FoundService, own: readonly Mount[], isThere: boolean): Promise<Mount[]> {
+  const { destination: holder } = data.mount;
+  const isWanted = ({ destination }: Mount) => {
+    if (destination === data.place.root) return false;
+    return destination === holder ? isThere : !own.some((one) => one.destination === destination);
+  };
+  const wanted = sharedMounts(service).filter(isWanted);
+  const there = await Promise.all(wanted.map(async ({ type, source }) => type !== 'volume' || volumeExists(docker, source)));
+  return wanted.filter((_mount, index) => there[index]);
+}

@@ -1,0 +1,164 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Amendment } from '../postgres/amendment.ts';
+import { type ConfigurationReader, commentOut, type EffectiveSettings, readSettings } from '../postgres/configuration-file.ts';
+import {
+  type CatalogDatabase,
+  fileOfCatalog,
+  PG_DATABASE_OID,
+  PG_SUBSCRIPTION_OID,
+  readDatabases,
+} from '../postgres/database-catalog.ts';
+import { parsePgControl } from '../postgres/pg-control.ts';
+import { removeBlock, type Setting } from '../postgres/recovery-settings.ts';
+import { majorOfPgVersionFile } from '../postgres/versions.ts';
+import { incomingDir } from '../target/place.ts';
+import { CONTROL_FILE, isServersOwn } from './base-members.ts';
+import type { Target } from './engine.ts';
+import { addFitBlock, readFitBlock } from './fit-configuration.ts';
+
+/** What a rehearsal puts into its scratch data directory, and what it goes by; plain JSON. Holds secrets: never print it. */
+export interface StagedConfiguration {
+  members: StagedMember[];
+  effective: { settings: Setting[]; isWhole: boolean; files: readonly string[]; unread: EffectiveSettings['unread'] };
+  /** Of the server that the backup is of. */
+  major: number;
+  /** What pg_control says that the original had. */
+  control: ReturnType<typeof parsePgControl>['settings'];
+  /** As the backup has them, before its WAL has been replayed. */
+  databases: CatalogDatabase[];
+}
+
+/** A file, directory or link of the data directory that is not the server's own data. */
+export interface StagedMember {
+  path: string;
+  type: 'file' | 'directory' | 'symlink';
+  mode: number;
+  /** As base64; not given for one that is too large to be configuration. */
+  content?: string;
+  linkName?: string;
+}
+
+const AUTO_CONF = 'postgresql.auto.conf';
+/** A list of certificates may be large; nothing else that a server reads at its start is. */
+const MOST_FILE_BYTES = 1024 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_MEMBERS = 2000;
+const MOST_DEPTH = 4;
+/** Usual names of directories with logs, of which there may be many. */
+const LOGS = new Set(['log', 'pg_log']);
+
+/** Reads what was laid down as far as it is configuration, for a server that is to be tried on it. */
+export function readStaged({ pgdata }: Target): StagedConfiguration {
+  const incoming = incomingDir(pgdata);
+  const major = majorOfPgVersionFile(readText(incoming, 'PG_VERSION') ?? '');
+  const bytes = readIfThere(incoming, CONTROL_FILE);
+  const control = parsePgControl(bytes ?? Buffer.alloc(0));
+  // What stands there for the recovery only hides what the server has to start with ever after.
+  const lasting = removeBlock(readText(incoming, AUTO_CONF) ?? '');
+  const { settings, isWhole, files = [], unread } = readEffective(incoming, lasting);
+  const version = readMember(incoming, 'PG_VERSION', { left: MOST_BYTES });
+  const held = readMember(incoming, CONTROL_FILE, { left: MOST_BYTES });
+  return {
+    members: [...[version, held].filter((member) => member !== undefined), ...walk(incoming, '', 0, { left: MOST_BYTES })].slice(
+      0,
+      MOST_MEMBERS,
+    ),
+    effective: { settings: [...settings], isWhole, files, unread },
+    major,
+    control: control.settings,
+    databases: findDatabases(incoming, control.blockSizeBytes, major),
+  };
+}
+
+/** What the staged server's configuration says; of a file that cannot be read, or lies elsewhere, it is told. */
+export function readEffective(incoming: string, autoConf = readText(incoming, AUTO_CONF) ?? ''): EffectiveSettings {
+  return readSettings(readerOf(incoming), autoConf);
+}
+
+export function readerOf(incoming: string): ConfigurationReader {
+  return {
+    read: (file) => readText(incoming, file),
+    list(directory) {
+      const there = fs.lstatSync(path.join(incoming, directory), { throwIfNoEntry: false });
+      return there?.isDirectory() ? fs.readdirSync(path.join(incoming, directory)) : undefined;
+    },
+  };
+}
+
+/** Changes the staged configuration; `write` puts a file there. */
+export function amendStaged(
+  { pgdata }: Target,
+  amendments: readonly Amendment[],
+  write: (file: string, content: string) => void,
+): void {
+  const incoming = incomingDir(pgdata);
+  const { files = [] } = readEffective(incoming);
+  const set = amendments.filter((amendment) => amendment.do === 'set');
+  for (const amendment of amendments) {
+    if (amendment.do === 'make') write(path.join(incoming, amendment.file), amendment.content);
+    if (amendment.do !== 'drop' && amendment.do !== 'exclude') continue;
+    const isMeant = ([name, value]: Setting) =>
+      amendment.do === 'drop' ? name === amendment.name : value === amendment.value && name.startsWith('include');
+    for (const file of [...new Set([...files, AUTO_CONF])]) {
+      const text = commentOut(readText(incoming, file) ?? '', isMeant);
+      if (text !== undefined) write(path.join(incoming, file), text);
+    }
+  }
+  if (set.length === 0) return;
+  const conf = readText(incoming, AUTO_CONF) ?? '';
+  const before = readFitBlock(conf).filter(({ name }) => !set.some((one) => one.name === name));
+  write(path.join(incoming, AUTO_CONF), addFitBlock(conf, [...before, ...set]));
+}
+
+/** Whether the backup has subscriptions, as far as its own files tell. */
+export function hasSubscriptions(incoming: string): boolean {
+  const file = fileOfCatalog(readIfThere(incoming, 'global/pg_filenode.map'), PG_SUBSCRIPTION_OID);
+  return (fs.statSync(path.join(incoming, 'global', file), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+function findDatabases(incoming: string, blockBytes: number, major: number): CatalogDatabase[] {
+  const file = fileOfCatalog(readIfThere(incoming, 'global/pg_filenode.map'), PG_DATABASE_OID);
+  const pages = readIfThere(incoming, `global/${file}`);
+  return pages === undefined ? [] : readDatabases(pages, blockBytes, major);
+}
+
+function walk(incoming: string, folder: string, depth: number, room: { left: number }): StagedMember[] {
+  const entries = fs.readdirSync(path.join(incoming, folder), { withFileTypes: true });
+  const directories = entries.filter((entry) => entry.isDirectory());
+  // Files come first: the room is for those at the top before all others.
+  const names = [...entries.filter((entry) => !entry.isDirectory()), ...directories].map(({ name }) => name);
+  return names.flatMap((name) => {
+    const relative = folder === '' ? name : `${folder}/${name}`;
+    if (folder === '' && isServersOwn(name)) return [];
+    const member = readMember(incoming, relative, room);
+    if (member === undefined) return [];
+    const isLogs = LOGS.has(relative);
+    const below = member.type === 'directory' && !isLogs && depth < MOST_DEPTH ? walk(incoming, relative, depth + 1, room) : [];
+    return [member, ...below];
+  });
+}
+
+function readMember(incoming: string, relative: string, room: { left: number }): StagedMember | undefined {
+  const file = path.join(incoming, relative);
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (!stat) return undefined;
+  const common = { path: relative, mode: stat.mode & 0o7777 };
+  if (stat.isDirectory()) return { ...common, type: 'directory' };
+  if (stat.isSymbolicLink()) return { ...common, type: 'symlink', linkName: fs.readlinkSync(file) };
+  if (!stat.isFile()) return undefined;
+  if (stat.size > MOST_FILE_BYTES || stat.size > room.left) return { ...common, type: 'file' };
+  room.left -= stat.size;
+  return { ...common, type: 'file', content: fs.readFileSync(file).toString('base64') };
+}
+
+function readIfThere(incoming: string, relative: string): Buffer | undefined {
+  const file = path.join(incoming, relative);
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? fs.readFileSync(file) : undefined;
+}
+
+/** Nothing is read through a link, nor outside of the directory. */
+function readText(incoming: string, relative: string): string | undefined {
+  if (relative.split('/').includes('..')) return undefined;
+  return readIfThere(incoming, relative)?.toString('utf8');
+}

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { readAnswers } from '../../../src/docker/rehearsal-script.ts';
+
+describe('what a rehearsal answers', () => {
+  it('is one line for each question, whether the server came up, and its words', () => {
+    expect(readAnswers('yes\nno\n-- log\nstarted\nLOG:  x\n', 2)).toEqual({
+      answers: [true, false],
+      started: true,
+      log: 'LOG:  x\n',
+    });
+    expect(readAnswers('-- log\nFATAL:  y\n', 0)).toEqual({ answers: [], started: false, log: 'FATAL:  y\n' });
+  });
+
+  it('is also a start when the server was quicker to recover than to be looked at', () => {
+    const log = 'LOG:  starting archive recovery\nFATAL:  could not locate required checkpoint record\n';
+    expect(readAnswers(`-- log\n${log}`, 0)).toEqual({ answers: [], started: true, log });
+  });
+});
