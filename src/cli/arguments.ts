@@ -118,6 +118,7 @@ export function restoreRequest(args: Arguments, env: NodeJS.ProcessEnv): Directo
     wipe: args.wipe === true,
     allowDifferentCluster: args['allow-different-cluster'] === true,
     salvage: args.salvage !== false,
+    rehearsal: args.rehearsal !== false,
     acceptLoss: args['accept-loss'] === true,
     keepPrevious: args['keep-previous'] === true,
     discard: args.discard === true,

@@ -181,6 +181,11 @@ export const RESTORE_OPTIONS = {
     default: true,
     describe: '--no-salvage restores to the end of the archive only, and not on with the WAL that the old data has behind it',
   },
+  rehearsal: {
+    type: 'boolean',
+    default: true,
+    describe: "--no-rehearsal exchanges without trying first whether the service's server starts on what was laid down",
+  },
   'accept-loss': {
     type: 'boolean',
     default: false,

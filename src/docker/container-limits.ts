@@ -6,13 +6,14 @@ import type Dockerode from 'dockerode';
  */
 export type ContainerLimits = Pick<
   Dockerode.HostConfig,
-  'ShmSize' | 'Memory' | 'MemorySwap' | 'Ulimits' | 'Sysctls' | 'SecurityOpt'
+  'ShmSize' | 'Memory' | 'MemorySwap' | 'Ulimits' | 'Sysctls' | 'SecurityOpt' | 'IpcMode'
 >;
 
 /** The limits of a container that is there. */
 export function limitsOfContainer({ HostConfig }: Pick<Dockerode.ContainerInspectInfo, 'HostConfig'>): ContainerLimits {
-  const { ShmSize, Memory, MemorySwap, Ulimits, Sysctls } = HostConfig;
+  const { ShmSize, Memory, MemorySwap, Ulimits, Sysctls, IpcMode } = HostConfig;
   return {
+    ...(IpcMode === 'host' ? { IpcMode } : {}),
     ...(ShmSize ? { ShmSize } : {}),
     ...(Memory ? { Memory } : {}),
     ...(Memory && MemorySwap ? { MemorySwap } : {}),
@@ -25,6 +26,7 @@ export function limitsOfContainer({ HostConfig }: Pick<Dockerode.ContainerInspec
 /** The part of a service in `docker compose config --format json` that says what its container may use. */
 export interface ComposeLimits {
   shm_size?: string | number;
+  ipc?: string;
   mem_limit?: string | number;
   ulimits?: Record<string, number | { soft: number; hard: number }>;
   sysctls?: Record<string, string | number>;
@@ -42,6 +44,7 @@ export function limitsOfCompose(service: ComposeLimits): ContainerLimits {
   );
   const sysctls = Object.entries(service.sysctls ?? {}).map(([name, value]) => [name, String(value)]);
   return {
+    ...(service.ipc === 'host' ? { IpcMode: service.ipc } : {}),
     ...(shmSize > 0 ? { ShmSize: shmSize } : {}),
     ...(memory > 0 ? { Memory: memory } : {}),
     ...(ulimits.length > 0 ? { Ulimits: ulimits } : {}),

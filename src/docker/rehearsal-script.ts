@@ -4,6 +4,8 @@ export interface RehearsalAnswers {
   answers: boolean[];
   /** The server came as far as to begin its recovery. */
   started: boolean;
+  /** It had neither come so far nor ended when the time was over. */
+  hung: boolean;
   /** What it said meanwhile, in English. */
   log: string;
 }
@@ -13,9 +15,11 @@ const END_OF_ANSWERS = '-- log';
 /**
  * Reads questions from its input, a word and what it is about in each line; then starts `postgres` with its own arguments. Whether the server
  * comes up is told by its postmaster.pid, whose eighth line it writes just before it begins to recover, after all that can keep it
- * from starting. There it is held by a restore_command that waits, and ended. Whatever the image's shell is, it does.
+ * from starting. There it is held by a restore_command that waits, and ended. A server that does neither within a minute hangs. Whatever the
+ * image's shell is, it does.
  */
 export const REHEARSE = `
+for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do PATH="$PATH:$folder"; done
 command -v postgres >/dev/null || exit 127
 export LC_ALL=C
 cd / || exit 1
@@ -29,6 +33,7 @@ while IFS='	' read -r what of; do
     directory) [ -d "$of" ] ;;
     parent) [ -d "$of" ] || [ -d "$(dirname "$of")" ] ;;
     locale) [ -z "$can_tell" ] || takes "$of" ;;
+    huge) grep -q '^HugePages_Total: *[1-9]' /proc/meminfo ;;
   esac && echo yes || echo no
 done
 echo '${END_OF_ANSWERS}'
@@ -44,6 +49,7 @@ while kill -0 $server 2>/dev/null && [ $looks -lt 1200 ]; do
   sleep 0.05
   looks=$((looks + 1))
 done
+[ $looks -lt 1200 ] || echo hung
 kill -QUIT $server 2>/dev/null
 wait $server
 cat "$log"
@@ -63,9 +69,9 @@ export function readAnswers(output: string, questions: number): RehearsalAnswers
     .slice(0, questions)
     .map((line) => line === 'yes');
   const rest = output.slice(at + END_OF_ANSWERS.length + 1);
-  const started = rest.startsWith('started\n');
-  const log = started ? rest.slice('started\n'.length) : rest;
-  return { answers, started: started || RECOVERING.test(log), log };
+  const [, word, log = ''] = /^(started\n|hung\n)?([\s\S]*)$/.exec(rest) ?? [];
+  const started = word === 'started\n' || RECOVERING.test(log);
+  return { answers, started, hung: word === 'hung\n' && !started, log };
 }
 
 /** What a server is told in a rehearsal besides its own command line: that it waits instead of recovering, keeps to itself, and says what is wrong here. */

@@ -4,6 +4,8 @@ export interface CatalogDatabase {
   name: string;
   collate: string;
   ctype: string;
+  /** Its collations are those of the system's C library, not ICU's or PostgreSQL's own; so all were until PostgreSQL 15. */
+  isLibc: boolean;
   allowsConnections: boolean;
 }
 
@@ -44,6 +46,7 @@ const PRINTABLE = /^[\w.@:+ -]{1,120}$/;
  */
 export function readDatabases(pages: Uint8Array, pageBytes: number, major: number): CatalogDatabase[] {
   const databases: CatalogDatabase[] = [];
+  if (pageBytes < 1024) return databases;
   for (let at = 0; at + pageBytes <= pages.length; at += pageBytes) {
     databases.push(...readPage(pages.subarray(at, at + pageBytes), major));
   }
@@ -77,7 +80,8 @@ function readRow(row: Uint8Array, major: number): CatalogDatabase | undefined {
   const texts = major < 15 ? [nameAt(data, 76), nameAt(data, 140)] : varlenasAt(data, 96);
   const [collate, ctype] = texts;
   if (collate === undefined || ctype === undefined || !PRINTABLE.test(collate) || !PRINTABLE.test(ctype)) return undefined;
-  return { oid, name: nameAt(data, 4), collate, ctype, allowsConnections: data[major < 15 ? 205 : 78] === 1 };
+  const isLibc = major < 15 || data[76] === 'c'.charCodeAt(0);
+  return { oid, name: nameAt(data, 4), collate, ctype, isLibc, allowsConnections: data[major < 15 ? 205 : 78] === 1 };
 }
 
 /** A value of type name: 64 bytes, filled up with zeros. */

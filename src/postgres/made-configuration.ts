@@ -15,14 +15,15 @@ export function madeConfiguration(settings: PgControl['settings'], major: number
 }
 
 /**
- * The pg_hba.conf of such a cluster, with what the images of PostgreSQL make: the socket for the container's own users, a
+ * The pg_hba.conf of such a cluster: the socket for the container's own users, as the images of PostgreSQL have it, and a
  * password for all others. `md5` takes passwords that are kept as SCRAM-SHA-256 as well.
  */
-export const MADE_HBA = [
-  '# made by odo: the backup has no pg_hba.conf',
-  'local all all trust',
-  'host all all 127.0.0.1/32 trust',
-  'host all all ::1/128 trust',
-  'host all all all md5',
-  '',
-].join('\n');
+export const MADE_HBA = ['# made by odo: the backup has no pg_hba.conf', 'local all all trust', 'host all all all md5', ''].join(
+  '\n',
+);
+
+/** Why they are made, for people. */
+export const NO_CONFIGURATION =
+  'the backup has none, since it lay outside of the data directory; see which settings it should have, and give them with --set';
+export const NO_HBA =
+  'the backup has none; it lets in who is on the server itself, and others with a password. --pg-hba FILE puts another in its place';

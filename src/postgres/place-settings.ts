@@ -1,5 +1,6 @@
 import type { Amendment } from './amendment.ts';
 import { type EffectiveSettings, isOn } from './configuration-file.ts';
+import { NO_CONFIGURATION, NO_HBA } from './made-configuration.ts';
 
 /**
  * Asks the container of the server. read: can it be read · write: is it a directory that can be written to · make: the
@@ -45,9 +46,7 @@ export function judgePlaces(
   const inData = (path: string) => (path.startsWith('/') ? path : `${dataDirectory}/${path}`);
 
   if (!ask('read', inData('postgresql.conf')) && !configElsewhere) {
-    const why =
-      'the backup has none, since it lay outside of the data directory; see which settings it should have, and give them with --set';
-    amendments.push({ do: 'make', file: 'postgresql.conf', content: made.conf, why });
+    amendments.push({ do: 'make', file: 'postgresql.conf', content: made.conf, why: NO_CONFIGURATION });
   }
   for (const { value, directive, isOutside } of effective.unread ?? []) {
     const isThere = isOutside && ask('read', inData(value));
@@ -63,9 +62,7 @@ export function judgePlaces(
   if (!isHbaThere && !(configElsewhere && hba === undefined)) {
     if (hba !== undefined) set('hba_file', ownHba, `${hba} is not there`);
     if (!hasOwn) {
-      const why =
-        'the backup has none; it lets the container in, and others with a password. --pg-hba FILE puts another in its place';
-      amendments.push({ do: 'make', file: 'pg_hba.conf', content: made.hba, why });
+      amendments.push({ do: 'make', file: 'pg_hba.conf', content: made.hba, why: NO_HBA });
     }
   }
   const ident = settings.get('ident_file');

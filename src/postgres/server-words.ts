@@ -30,14 +30,11 @@ const RULES: readonly Rule[] = [
   ],
   [
     /^(?:LOG|FATAL): +could not open configuration (?:file|directory) "([^"]+)": /,
+    // What lies in the data directory has been looked at there, more closely than a rehearsal can.
     ([, path = ''], context) =>
-      isNamedFile(path, context)
+      isNamedFile(path, context) || path.startsWith(`${context.dataDirectory}/`)
         ? []
-        : [path, path.replace(`${context.dataDirectory}/`, '')].map((value) => ({
-            do: 'exclude',
-            value,
-            why: 'it is not there',
-          })),
+        : [{ do: 'exclude', value: path, why: 'it is not there' }],
   ],
   [/^FATAL: +could not map anonymous shared memory: /, (_match, context, why) => lessMemory(context, why)],
   [
@@ -92,6 +89,32 @@ export function wordsOfRefusal(log: string): string {
   const fatal = lines.findLastIndex((line) => /^(FATAL|PANIC): /.test(line));
   const told = fatal < 0 ? lines.slice(-6) : lines.slice(Math.max(0, fatal - 4), fatal + 3);
   return told.join('\n  ') || 'it said nothing';
+}
+
+/** A server that cannot read these files at all: nothing around it can be the reason. */
+const NOT_ITS_FILES = /^FATAL: +(?:database files are incompatible with server|incorrect checksum in control file)/m;
+
+/** Whether a server has said that it is of another kind than the one whose files it has. */
+export function isOtherServers(log: string): boolean {
+  return NOT_ITS_FILES.test(log);
+}
+
+/** What a server wanted of its memory at once, and did not get. */
+export const MEMORY_REFUSED = /^FATAL: +could not map anonymous shared memory: /m;
+
+/** What only looks so because there is no network, and nothing mounted can be written to. */
+const REHEARSAL_ALONE =
+  /could not translate|[Nn]ame or service not known|failure in name resolution|could not resolve|[Nn]etwork is unreachable|Read-only file system/;
+
+/**
+ * Why a server that did not start in a rehearsal may start all the same: it said nothing of its own, or what it said may be a matter
+ * of the rehearsal. undefined when it is its last word.
+ */
+export function doubtWords(log: string): string | undefined {
+  const ownWords = /^(?:FATAL|PANIC): |could not access the server configuration file|does not know where to find/m;
+  if (!ownWords.test(log)) return `the server ended without a word on it: ${wordsOfRefusal(log)}`;
+  if (REHEARSAL_ALONE.test(log)) return `it is tried without a network and with nothing to write to: ${wordsOfRefusal(log)}`;
+  return undefined;
 }
 
 function invalidValue(name: string, context: WordsContext, why: string): Amendment[] {

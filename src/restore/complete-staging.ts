@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type Amendment, amendmentNote } from '../postgres/amendment.ts';
 import { type EffectiveSettings, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
-import { MADE_HBA, madeConfiguration } from '../postgres/made-configuration.ts';
+import { MADE_HBA, madeConfiguration, NO_CONFIGURATION, NO_HBA } from '../postgres/made-configuration.ts';
 import { setParameters } from '../postgres/own-settings.ts';
 import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
 import {
@@ -161,8 +161,8 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
 }
 
 /**
- * Takes out of the configuration files what the server would obey before it reads postgresql.auto.conf. Gives what is to be told. A server that will be rehearsed
- * tells the rest; for one that nobody knows yet, what is missing is made here. Settings among what is given are still to be written.
+ * Takes out of the configuration files what the server would obey before it reads postgresql.auto.conf, and makes those that the backup lacks. Gives what is to be
+ * told. Settings among what is given are still to be written. What files elsewhere have to do with it, a rehearsal tells where there is one.
  */
 function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amendment[] {
   const { settings, unread = [] } = readEffective(incoming);
@@ -178,7 +178,7 @@ function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amen
   for (const { value, isOutside } of unread) {
     if (!isOutside) amendments.push({ do: 'exclude', value, why: 'the backup does not hold it' });
   }
-  if (job.server === undefined) amendments.push(...makeWhatLacks(job, incoming, control, settings.get('hba_file')));
+  amendments.push(...makeWhatLacks(job, incoming, control, settings.get('hba_file')));
   const ofFiles = amendments.filter((amendment) => amendment.do !== 'set');
   amendStaged(job.target, ofFiles, (file, content) => writeOwned(job.owner, file, content));
   return amendments;
@@ -189,25 +189,25 @@ function majorIn(incoming: string): number {
 }
 
 function makeWhatLacks(job: LayDownJob, incoming: string, control: PgControl, hbaFile: string | undefined): Amendment[] {
-  const isThere = (name: string) => fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined;
+  const { root } = job.target.pgdata;
+  // What is mounted there is the server's.
+  const isThere = (name: string) =>
+    fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined ||
+    (job.server?.mounts ?? []).includes(path.join(root, name));
   const amendments: Amendment[] = [];
   if (!isThere('postgresql.conf')) {
-    const why = 'the backup has none, since it lay outside of the data directory; see which settings it should have';
-    amendments.push({
-      do: 'make',
-      file: 'postgresql.conf',
-      content: madeConfiguration(control.settings, majorIn(incoming)),
-      why,
-    });
+    const content = madeConfiguration(control.settings, majorIn(incoming));
+    amendments.push({ do: 'make', file: 'postgresql.conf', content, why: NO_CONFIGURATION });
   }
   if (job.hbaConf !== undefined) return amendments;
   if (hbaFile === undefined && !isThere('pg_hba.conf')) {
-    const why = 'the backup has none; it lets local users in, and others with a password';
-    amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why });
+    amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why: NO_HBA });
   }
-  const ownHba = path.join(job.target.pgdata.root, 'pg_hba.conf');
-  if (hbaFile !== undefined && path.resolve('/', hbaFile) !== ownHba && !fs.existsSync(hbaFile) && isThere('pg_hba.conf')) {
-    amendments.push({ do: 'set', name: 'hba_file', was: hbaFile, value: ownHba, why: `${hbaFile} is not there` });
+  const isElsewhere = hbaFile !== undefined && path.resolve('/', hbaFile) !== path.join(root, 'pg_hba.conf');
+  // Where a server in Docker will find it, only its rehearsal can tell.
+  if (isElsewhere && job.server === undefined && !fs.existsSync(hbaFile) && isThere('pg_hba.conf')) {
+    const value = path.join(root, 'pg_hba.conf');
+    amendments.push({ do: 'set', name: 'hba_file', was: hbaFile, value, why: `${hbaFile} is not there` });
   }
   return amendments;
 }

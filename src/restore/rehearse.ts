@@ -1,164 +1,181 @@
-import type { TarMember } from '../docker/make-tar.ts';
-import { type Mount, mountHolding } from '../docker/mount.ts';
-import { openRehearsal, type Rehearsal, type RehearsalQuestion } from '../docker/rehearsal-container.ts';
-import { REHEARSAL_SETTINGS } from '../docker/rehearsal-script.ts';
+import type { Rehearsal, RehearsalQuestion } from '../docker/rehearsal-container.ts';
+import type { RehearsalAnswers } from '../docker/rehearsal-script.ts';
 import { asOdoError, OdoError } from '../errors.ts';
-import { inPhase, type Report } from '../events.ts';
 import { type Amendment, amendedName, amendmentNote } from '../postgres/amendment.ts';
 import { MADE_HBA, madeConfiguration } from '../postgres/made-configuration.ts';
 import { type AskPlace, judgePlaces } from '../postgres/place-settings.ts';
-import { judgeWords, wordsOfRefusal } from '../postgres/server-words.ts';
-import type { Owner } from '../target/place.ts';
-import { REQUIRED_DIRECTORIES } from './base-members.ts';
-import type { Engine, Target } from './engine.ts';
+import { doubtWords, isOtherServers, judgeWords, MEMORY_REFUSED, wordsOfRefusal } from '../postgres/server-words.ts';
+import type { Engine } from './engine.ts';
 import { localesOf, unknownLocales } from './foreign-locales.ts';
-import type { FoundService } from './prove-service.ts';
+import { BARE_MEMBERS, placeQuestion, rehearsalArgs, rehearsalMembers } from './rehearsal-members.ts';
+import type { RehearsedServer } from './rehearsed-server.ts';
 import { isBelow } from './service-target.ts';
-import type { StagedConfiguration } from './staged-configuration.ts';
+import { missesOf, type StagedConfiguration } from './staged-configuration.ts';
 
-/** A server that will run on what was laid down, and what may be done to its configuration. */
-export interface RehearsedServer {
-  found: FoundService;
-  target: Target;
-  owner: Owner;
-  /** Everything that it will see besides its data directory, as it will see it. */
-  mounts: readonly Mount[];
-  /** Settings of its command line. */
-  commandLine: Readonly<Record<string, string>>;
-  /** Names that the user has given a value. */
-  ownSettings: readonly string[];
-  keepSettings: boolean;
-  /** The service's own server runs meanwhile, and holds memory that the restored one will have. */
-  isBesideAnother: boolean;
+/** What came of a rehearsal. */
+export interface RehearsalOutcome {
+  /** What was changed in the staged configuration, for people. */
+  notes: string[];
+  /** Why it is not known whether the server will start; not given when it is known to. */
+  doubt?: string;
 }
 
-/** A rehearsal that is made ready while the backup is laid down. */
-export interface PreparedRehearsal {
-  /**
-   * Tries the staged directory, and changes its configuration where that lets the server start. Gives what was changed, for people. A server that would
-   * not start is `wouldNotStart`, one that could not open a database `versionMismatch`. What cannot be tried is a note.
-   */
-  hold(engine: Engine, report: Report): Promise<string[]>;
-  end(): Promise<void>;
-}
+/** What was answered; what was not asked is taken to be true. */
+type Asked = (what: RehearsalQuestion['what'], of: string) => boolean;
 
 /** More faults than any cluster has. */
 const MOST_ROUNDS = 12;
 
-/** Opens the throwaway container; whether that succeeds is told when it is needed. */
-export function prepareRehearsal(server: RehearsedServer, signal: AbortSignal): PreparedRehearsal {
-  const { docker, service } = server.found;
-  const { env, limits = {} } = service;
-  const opening = openRehearsal(
-    docker,
-    {
-      image: service.imageId ?? service.imageRef,
-      user: userOf(server),
-      owner: server.owner,
-      mounts: server.mounts,
-      dataDirectory: server.target.pgdata.root,
-      limits,
-      env: Object.fromEntries(Object.entries(env).filter(([name]) => /^(PG(PORT|TZ)|TZ|LD_\w+|PATH)$/.test(name))),
-    },
-    signal,
-  ).then(
-    (rehearsal) => ({ rehearsal }),
-    (error: unknown) => ({ error: asOdoError(error, signal) }),
-  );
-  return {
-    hold: (engine, report) =>
-      inPhase(report, 'rehearse', async () => {
-        const opened = await opening;
-        if ('error' in opened) return untried(opened.error, report);
-        const notes = await rehearse(opened.rehearsal, server, engine).catch((error: unknown) =>
-          untried(asOdoError(error, signal), report),
-        );
-        for (const message of notes) report({ type: 'note', level: 'info', message });
-        return notes;
-      }),
-    async end() {
-      const opened = await opening;
-      if ('rehearsal' in opened) await opened.rehearsal.end().catch(() => undefined);
-    },
-  };
-}
-
-/** A rehearsal is a help: where it cannot be held, the restore goes on. */
-function untried(error: OdoError, report: Report): string[] {
-  if (error.code === 'cancelled' || error.code === 'wouldNotStart' || error.code === 'versionMismatch') throw error;
-  report({
-    type: 'note',
-    level: 'warning',
-    message: `whether the server will start could not be tried beforehand: ${error.message}`,
-  });
-  return [];
-}
-
-async function rehearse(rehearsal: Rehearsal, server: RehearsedServer, engine: Engine): Promise<string[]> {
+/**
+ * Tries the staged directory in the rehearsal's container, and changes its configuration where that lets the server start. A server that would not start
+ * is `wouldNotStart`, one that could not open a database `versionMismatch`. Whatever else goes wrong is a doubt: a rehearsal is a help, and keeps nobody from
+ * restoring by failing itself.
+ */
+export async function rehearse(
+  rehearsal: Rehearsal,
+  server: RehearsedServer,
+  engine: Pick<Engine, 'staged' | 'amend'>,
+  signal: AbortSignal,
+): Promise<RehearsalOutcome> {
   const { target, owner, found } = server;
   const made: Amendment[] = [];
-  let staged = await engine.staged(target);
-  const places = collectPlaces(staged, server);
-  const locales = localesOf(staged.databases);
-  let questions: RehearsalQuestion[] = [...places, ...locales.map((of) => ({ what: 'locale' as const, of }))];
+  const end = (doubt?: string): RehearsalOutcome => ({
+    notes: made.map(amendmentNote),
+    ...(doubt === undefined ? {} : { doubt }),
+  });
+  let isFaithful = false;
+  let withoutHuge = false;
+  let known: ReadonlyMap<string, boolean> = new Map();
+  const isTrue: Asked = (what, of) => known.get(keyOf({ what, of })) ?? true;
   for (let round = 0; ; round++) {
-    await rehearsal.put(membersOf(staged, server));
-    const told = await rehearsal.ask(questions, argsOf(server));
-    if (told === undefined)
-      return [
-        `${found.service.imageRef} has no program postgres that could be asked: whether it starts is seen after the exchange`,
-      ];
-    const isTrue: AskPlace = (...asked) => {
-      const { what, of } = questionFor(...asked, server);
-      return told.answers[questions.findIndex((one) => one.what === what && one.of === of)] ?? true;
-    };
-    if (round === 0) unknownLocales(staged.databases, (locale) => isTrue('locale', locale), found.service);
+    const staged = await unlessFailed(() => look(engine, server), signal);
+    if (typeof staged === 'string') return end(staged);
+    const questions = round === 0 ? questionsOn(staged, server) : [];
+    const told = await unlessFailed(() => tryOn(rehearsal, staged, server, { questions, withoutHuge }), signal);
+    if (typeof told === 'string') return end(told);
+    if (round === 0) known = new Map(questions.map((question, index) => [keyOf(question), told.answers[index] ?? true]));
+    if (!isTrue('read', `${target.pgdata.root}/PG_VERSION`)) return end('what was put there for it cannot be read');
     const isWanted = (one: Amendment) => isFree(one, server) && !made.some((before) => isSame(before, one));
-    const misplaced = round === 0 ? judge(staged, server, isTrue).filter(isWanted) : [];
-    // What the server says of a thing that is mended is no further fault.
-    const isToHear = misplaced.length === 0 && !told.started;
-    const wanted = isToHear ? judgeWords(told.log, contextOf(staged, server)).filter(isWanted) : misplaced;
-    if (wanted.length === 0 || round === MOST_ROUNDS) {
-      if (told.started) return made.map(amendmentNote);
-      return refuse(rehearsal, server, told.log);
+    let wanted: Amendment[] = [];
+    if (round === 0) {
+      unknownLocales(staged, (locale) => isTrue('locale', locale), found.service);
+      wanted = judge(staged, server, (what, of) => {
+        const question = placeQuestion(what, of, server);
+        return isHeld(question, staged, server) || isTrue(question.what, question.of);
+      }).filter(isWanted);
     }
-    made.push(...wanted);
+    // What the server says of a thing that is mended is no further fault.
+    if (wanted.length === 0) {
+      if (told.started) return end();
+      if (isOtherServers(told.log)) throw refusal(server, told.log);
+      if (!withoutHuge && holdsHuge(told.log, staged, server, isTrue)) {
+        withoutHuge = true;
+        continue;
+      }
+      const doubt =
+        doubtOn(told, staged, server, isTrue) ?? (isFaithful ? undefined : await tryBare(rehearsal, staged, server, signal));
+      if (doubt !== undefined) return end(doubt);
+      isFaithful = true;
+      wanted = judgeWords(told.log, contextOf(staged, server)).filter(isWanted);
+      if (wanted.length === 0 || round >= MOST_ROUNDS) throw refusal(server, told.log);
+    }
     await engine.amend(target, wanted, owner);
-    staged = await engine.staged(target);
-    questions = [];
+    made.push(...wanted);
   }
 }
 
-/** Unless the server does not start without the backup's configuration either: then it starts in a way that cannot be rehearsed, and nothing is known. */
-async function refuse(rehearsal: Rehearsal, server: RehearsedServer, log: string): Promise<string[]> {
-  const { found, keepSettings } = server;
-  const words = wordsOfRefusal(log);
-  await rehearsal.put([
-    { path: 'postgresql.conf', type: 'file', mode: 0o600, content: Buffer.from('') },
-    { path: 'postgresql.auto.conf', type: 'file', mode: 0o600, content: Buffer.from('') },
-    { path: 'pg_hba.conf', type: 'file', mode: 0o600, content: Buffer.from(MADE_HBA) },
-  ]);
-  const bare = await rehearsal.ask([], argsOf(server));
-  if (bare && !bare.started && wordsOfRefusal(bare.log) === words) {
-    return [
-      `whether the server will start could not be tried beforehand: without its entry point the service's server says ${words}`,
-    ];
+/** What was laid down, as the server will read it. */
+async function look(engine: Pick<Engine, 'staged'>, { target, configElsewhere }: RehearsedServer): Promise<StagedConfiguration> {
+  const staged = await engine.staged(target);
+  if (!configElsewhere) return staged;
+  return { ...staged, effective: { settings: staged.ownSettings, isWhole: false, files: [], unread: [] } };
+}
+
+/** What it gives, or why it gave nothing. */
+async function unlessFailed<Value extends object>(
+  attempt: () => Promise<Value | string>,
+  signal: AbortSignal,
+): Promise<Value | string> {
+  try {
+    return await attempt();
+  } catch (thrown) {
+    const error = asOdoError(thrown, signal);
+    if (error.code === 'cancelled') throw error;
+    return error.message;
   }
-  throw new OdoError(
+}
+
+async function tryOn(
+  rehearsal: Rehearsal,
+  staged: StagedConfiguration,
+  server: RehearsedServer,
+  { questions, withoutHuge }: { questions: readonly RehearsalQuestion[]; withoutHuge: boolean },
+): Promise<RehearsalAnswers | string> {
+  await rehearsal.put(rehearsalMembers(staged, server));
+  const told = await rehearsal.ask(questions, rehearsalArgs(staged, server, withoutHuge));
+  return told ?? `${server.found.service.imageRef} has no program postgres that could be asked`;
+}
+
+/** A server that does not start without the backup's configuration either starts in a way that cannot be rehearsed. Gives the doubt. */
+async function tryBare(
+  rehearsal: Rehearsal,
+  staged: StagedConfiguration,
+  server: RehearsedServer,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const bare = await unlessFailed(async () => {
+    await rehearsal.put(BARE_MEMBERS);
+    return (await rehearsal.ask([], rehearsalArgs(staged, server, false))) ?? 'the program postgres is gone';
+  }, signal);
+  if (typeof bare === 'string') return bare;
+  return bare.started
+    ? undefined
+    : `without its entry point the service's server does not start on any configuration: ${wordsOfRefusal(bare.log)}`;
+}
+
+/** Why what the server said need not be so when the service starts. */
+function doubtOn(
+  told: RehearsalAnswers,
+  staged: StagedConfiguration,
+  { isBesideAnother }: RehearsedServer,
+  isTrue: Asked,
+): string | undefined {
+  if (told.hung) return `its server had not come up within a minute: ${wordsOfRefusal(told.log)}`;
+  const [miss] = missesOf(staged);
+  if (miss !== undefined) return `${miss} was left out of the trial, since there is too much in the data directory`;
+  const isForWantOfHuge = wantsHuge(staged) && !isTrue('huge', '');
+  if (isBesideAnother && MEMORY_REFUSED.test(told.log) && !isForWantOfHuge) {
+    return 'the running server holds memory that the restored one will have';
+  }
+  return doubtWords(told.log);
+}
+
+/** Whether it lacks the huge pages that the running server has, and that it will have itself. */
+function holdsHuge(log: string, staged: StagedConfiguration, { isBesideAnother }: RehearsedServer, isTrue: Asked): boolean {
+  return isBesideAnother && MEMORY_REFUSED.test(log) && wantsHuge(staged) && isTrue('huge', '');
+}
+
+function wantsHuge({ effective }: StagedConfiguration): boolean {
+  return new Map(effective.settings).get('huge_pages') === 'on';
+}
+
+function refusal({ found, keepSettings }: RehearsedServer, log: string): OdoError {
+  const words = wordsOfRefusal(log);
+  return new OdoError(
     'wouldNotStart',
     `the server of service ${found.service.name} would not start on what was laid down:\n  ${words}`,
     {
-      hint: hintFor(words, keepSettings),
+      hint: `${hintFor(words, log, keepSettings)}; where the service starts it in another way than ODO can try, --no-rehearsal restores without trying`,
     },
   );
 }
 
-function hintFor(words: string, keepSettings: boolean): string {
-  if (keepSettings) return 'leave --keep-settings out, and ODO overrides what does not fit this server, where that can be done';
-  if (/pg_hba\.conf/.test(words)) return 'give another pg_hba.conf with --pg-hba FILE';
-  if (/database files are incompatible|incorrect checksum in control file/.test(words)) {
+function hintFor(words: string, log: string, keepSettings: boolean): string {
+  if (isOtherServers(log)) {
     return "the service's image must run the very PostgreSQL that made the backup: the same version, build options and kind of processor";
   }
+  if (keepSettings) return 'leave --keep-settings out, and ODO overrides what does not fit this server, where that can be done';
+  if (/pg_hba\.conf/.test(words)) return 'give another pg_hba.conf with --pg-hba FILE';
   return "give the setting that is at fault another value with --set NAME=VALUE, or change the service's image, mounts or limits";
 }
 
@@ -178,68 +195,42 @@ function judge(staged: StagedConfiguration, server: RehearsedServer, ask: AskPla
     {
       effective: { ...effective, settings: new Map(effective.settings), unread: effective.unread ?? [] },
       dataDirectory: server.target.pgdata.root,
-      configElsewhere: 'config_file' in server.commandLine,
+      configElsewhere: server.configElsewhere,
       made: { conf: madeConfiguration(control, major), hba: MADE_HBA },
     },
     ask,
   );
 }
 
-function collectPlaces(staged: StagedConfiguration, server: RehearsedServer): RehearsalQuestion[] {
-  const questions: RehearsalQuestion[] = [];
+/** All that there is to ask, each thing once. */
+function questionsOn(staged: StagedConfiguration, server: RehearsedServer): RehearsalQuestion[] {
+  const { root } = server.target.pgdata;
+  const questions: RehearsalQuestion[] = [
+    { what: 'read', of: `${root}/PG_VERSION` },
+    { what: 'huge', of: '' },
+  ];
   judge(staged, server, (what, of) => {
     // A line of the script's input cannot hold any other.
-    if (!/[\t\n]/.test(of)) questions.push(questionFor(what, of, server));
+    if (!/[\t\n]/.test(of)) questions.push(placeQuestion(what, of, server));
     return true;
   });
-  return questions;
+  return [...questions, ...localesOf(staged.databases, staged.major).map((of) => ({ what: 'locale' as const, of }))];
 }
 
-/** In the rehearsal nothing that is mounted can be written to: of what the server will be able to write to, it is only asked whether it is there. */
-function questionFor(what: RehearsalQuestion['what'], of: string, { mounts, target }: RehearsedServer): RehearsalQuestion {
-  if (what !== 'write' && what !== 'make') return { what, of };
-  const holder = mountHolding(mounts, of)?.mount;
-  const isScratch = isBelow(of, target.pgdata.root) || of === target.pgdata.root;
-  if (holder === undefined || holder.readOnly || isScratch) return { what, of };
-  return { what: what === 'write' ? 'directory' : 'parent', of };
+/** A file that the backup holds itself; whether the server may read it, it says itself. */
+function isHeld({ what, of }: RehearsalQuestion, { members }: StagedConfiguration, { target, mounts }: RehearsedServer): boolean {
+  const { root } = target.pgdata;
+  if (what !== 'read' || !isBelow(of, root)) return false;
+  const isMounted = mounts.some(
+    ({ destination }) => isBelow(destination, root) && (destination === of || isBelow(of, destination)),
+  );
+  return !isMounted && members.some(({ path, type }) => type === 'file' && `${root}/${path}` === of);
 }
 
 function contextOf({ effective }: StagedConfiguration, { target }: RehearsedServer) {
   return { settings: new Map(effective.settings), dataDirectory: target.pgdata.root };
 }
 
-/** A data directory as far as a server looks at it before it recovers. */
-function membersOf({ members }: StagedConfiguration, { mounts, target }: RehearsedServer): TarMember[] {
-  // What the service mounts into its data directory stands in the place of the backup's.
-  const inside = mounts.map(({ destination }) => destination).filter((one) => isBelow(one, target.pgdata.root));
-  const isMounted = (path: string) => {
-    const full = `${target.pgdata.root}/${path}`;
-    return inside.some((one) => full === one || isBelow(full, one));
-  };
-  const directory = (path: string): TarMember => ({ path, type: 'directory', mode: 0o700 });
-  return [
-    directory(''),
-    ...['base', ...REQUIRED_DIRECTORIES].filter((path) => !isMounted(path)).map(directory),
-    ...members
-      .filter((member) => !isMounted(member.path))
-      .map(({ content, ...member }) => ({
-        ...member,
-        ...(content === undefined ? {} : { content: Buffer.from(content, 'base64') }),
-      })),
-    { path: 'recovery.signal', type: 'file', mode: 0o600 },
-  ];
-}
-
-function argsOf({ commandLine, isBesideAnother }: RehearsedServer): string[] {
-  const free = isBesideAnother ? { huge_pages: 'off' } : {};
-  return Object.entries({ ...commandLine, ...REHEARSAL_SETTINGS, ...free }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ]);
-}
-
-/** As whom the service's own server runs: with its groups, which may let it read a key, where the image knows the user. */
-function userOf({ found, owner }: RehearsedServer): string {
-  const { user = '' } = found.service;
-  return user === '' || /^(root|0)(:|$)/.test(user) ? String(owner.uid) : user;
+function keyOf({ what, of }: RehearsalQuestion): string {
+  return `${what}\t${of}`;
 }

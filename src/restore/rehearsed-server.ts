@@ -1,17 +1,36 @@
 import type { Mount } from '../docker/mount.ts';
 import { volumeExists } from '../docker/volume.ts';
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
+import type { Owner } from '../target/place.ts';
 import { copyServerArgs, sharedMounts } from './copy-places.ts';
-import type { ProvenCopy } from './prove-copy.ts';
+import type { Target } from './engine.ts';
+import { configurationIsMounted } from './mounted-files.ts';
 import type { FoundService } from './prove-service.ts';
 import type { ProvenService } from './prove-service-restore.ts';
-import type { RehearsedServer } from './rehearse.ts';
 import type { CopyRequest, ServiceRequest } from './request.ts';
+
+/** A server that will run on what was laid down, and what may be done to its configuration. */
+export interface RehearsedServer {
+  found: FoundService;
+  target: Target;
+  owner: Owner;
+  /** Everything that it will see besides its data directory, as it will see it. */
+  mounts: readonly Mount[];
+  /** Settings of its command line. */
+  commandLine: Readonly<Record<string, string>>;
+  /** It reads its postgresql.conf from elsewhere than the data directory, or from a mount over it. */
+  configElsewhere: boolean;
+  /** Names that the user has given a value. */
+  ownSettings: readonly string[];
+  keepSettings: boolean;
+  /** The service's own server runs meanwhile, and holds memory that the restored one will have. */
+  isBesideAnother: boolean;
+}
 
 /** The server that a restore will start, for its rehearsal. */
 export async function rehearsedServer(
   request: ServiceRequest | CopyRequest,
-  proven: Pick<ProvenService, 'found' | 'target' | 'owner' | 'mounts'> & { isThere?: boolean; original?: ProvenCopy['original'] },
+  proven: Pick<ProvenService, 'found' | 'target' | 'owner' | 'mounts'> & { isThere?: boolean },
 ): Promise<RehearsedServer> {
   const { found, target, owner, mounts, isThere = false } = proven;
   const { service } = found;
@@ -24,6 +43,7 @@ export async function rehearsedServer(
     owner,
     mounts: await mountsBesides(found, mounts, isThere),
     commandLine: Object.fromEntries(commandLineSettings(args)),
+    configElsewhere: commandLineSettings(args).has('config_file') || configurationIsMounted(found.data),
     ownSettings: request.settings.map(([name]) => name),
     keepSettings: request.keepSettings,
     isBesideAnother: 'online' in request && request.online,

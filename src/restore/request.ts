@@ -46,6 +46,8 @@ export interface RestoreRequest extends RepositoryRequest {
   allowDifferentCluster: boolean;
   /** Feed the server what the old data has of the WAL behind the end of the archive. */
   salvage: boolean;
+  /** Try whether the server in Docker will start before the old data is exchanged. */
+  rehearsal: boolean;
   /** Delete the old data even where it holds what no archive has. */
   acceptLoss: boolean;
   /** Keep the old data after success, for odo rollback. */

@@ -17,10 +17,10 @@ import { removeLeftCopy } from './left-copy.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
+import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import { openRecoveringVolume } from './recovering-volume.ts';
-import { prepareRehearsal } from './rehearse.ts';
 import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
@@ -206,7 +206,7 @@ async function fillVolumes(run: Run): Promise<LaidDown> {
   const job = makeJob(request, proven);
   run.layingDown = true;
   const { engine } = run;
-  const rehearsal = prepareRehearsal(await rehearsedServer(request, proven), signal);
+  const rehearsal = request.rehearsal ? prepareRehearsal(() => rehearsedServer(request, proven), signal) : NO_REHEARSAL;
   const laidDown = await engine
     .layDown(job, report, signal)
     .then(async (laid) => ({ ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] }))

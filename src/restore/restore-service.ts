@@ -17,11 +17,11 @@ import { measureProgress } from './measure-progress.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { runScripts } from './post-sql.ts';
+import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
 import { demandWipeLosesNothing, findOnlyCopy } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
-import { prepareRehearsal } from './rehearse.ts';
 import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd } from './replayed-to-end.ts';
@@ -159,7 +159,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
-  const rehearsal = prepareRehearsal(await rehearsedServer(request, proven), signal);
+  const rehearsal = request.rehearsal ? prepareRehearsal(() => rehearsedServer(request, proven), signal) : NO_REHEARSAL;
   const laidDown = await engine
     .layDown(job, report, signal)
     .then(async (laid) => {

@@ -1,7 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Amendment } from '../postgres/amendment.ts';
-import { type ConfigurationReader, commentOut, type EffectiveSettings, readSettings } from '../postgres/configuration-file.ts';
+import {
+  type ConfigurationReader,
+  commentOut,
+  type EffectiveSettings,
+  parseConfiguration,
+  readSettings,
+} from '../postgres/configuration-file.ts';
 import {
   type CatalogDatabase,
   fileOfCatalog,
@@ -13,14 +19,19 @@ import { parsePgControl } from '../postgres/pg-control.ts';
 import { removeBlock, type Setting } from '../postgres/recovery-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { incomingDir } from '../target/place.ts';
-import { CONTROL_FILE, isServersOwn } from './base-members.ts';
+import { CONTROL_FILE } from './base-members.ts';
 import type { Target } from './engine.ts';
 import { addFitBlock, readFitBlock } from './fit-configuration.ts';
+import { collectMembers, readMember, type StagedMember } from './staged-members.ts';
 
 /** What a rehearsal puts into its scratch data directory, and what it goes by; plain JSON. Holds secrets: never print it. */
 export interface StagedConfiguration {
   members: StagedMember[];
+  /** Files and directories that are not among them, since there is too much of them. */
+  leftOut: readonly string[];
   effective: { settings: Setting[]; isWhole: boolean; files: readonly string[]; unread: EffectiveSettings['unread'] };
+  /** What postgresql.auto.conf says, which a server that reads its postgresql.conf from elsewhere obeys as well. */
+  ownSettings: Setting[];
   /** Of the server that the backup is of. */
   major: number;
   /** What pg_control says that the original had. */
@@ -29,24 +40,9 @@ export interface StagedConfiguration {
   databases: CatalogDatabase[];
 }
 
-/** A file, directory or link of the data directory that is not the server's own data. */
-export interface StagedMember {
-  path: string;
-  type: 'file' | 'directory' | 'symlink';
-  mode: number;
-  /** As base64; not given for one that is too large to be configuration. */
-  content?: string;
-  linkName?: string;
-}
-
 const AUTO_CONF = 'postgresql.auto.conf';
-/** A list of certificates may be large; nothing else that a server reads at its start is. */
-const MOST_FILE_BYTES = 1024 * 1024;
-const MOST_BYTES = 4 * 1024 * 1024;
-const MOST_MEMBERS = 2000;
-const MOST_DEPTH = 4;
 /** Usual names of directories with logs, of which there may be many. */
-const LOGS = new Set(['log', 'pg_log']);
+const LOGS = ['log', 'pg_log'];
 
 /** Reads what was laid down as far as it is configuration, for a server that is to be tried on it. */
 export function readStaged({ pgdata }: Target): StagedConfiguration {
@@ -57,18 +53,24 @@ export function readStaged({ pgdata }: Target): StagedConfiguration {
   // What stands there for the recovery only hides what the server has to start with ever after.
   const lasting = removeBlock(readText(incoming, AUTO_CONF) ?? '');
   const { settings, isWhole, files = [], unread } = readEffective(incoming, lasting);
-  const version = readMember(incoming, 'PG_VERSION', { left: MOST_BYTES });
-  const held = readMember(incoming, CONTROL_FILE, { left: MOST_BYTES });
+  const logs = new Set([...LOGS, settings.get('log_directory') ?? '']);
+  const { members, leftOut } = collectMembers(incoming, logs);
+  const own = ['PG_VERSION', CONTROL_FILE].flatMap((name) => readMember(incoming, name) ?? []);
   return {
-    members: [...[version, held].filter((member) => member !== undefined), ...walk(incoming, '', 0, { left: MOST_BYTES })].slice(
-      0,
-      MOST_MEMBERS,
-    ),
+    members: [...own, ...members],
+    leftOut,
+    ownSettings: parseConfiguration(lasting),
     effective: { settings: [...settings], isWhole, files, unread },
     major,
     control: control.settings,
     databases: findDatabases(incoming, control.blockSizeBytes, major),
   };
+}
+
+/** Of what was left out, that which the configuration speaks of: without it nothing can be said of a server that does not start. */
+export function missesOf({ leftOut, effective: { settings, files } }: StagedConfiguration): string[] {
+  const named = [...files, ...settings.map(([, value]) => value)];
+  return leftOut.filter((path) => path === '' || path.endsWith('.conf') || named.some((value) => value.includes(path)));
 }
 
 /** What the staged server's configuration says; of a file that cannot be read, or lies elsewhere, it is told. */
@@ -121,35 +123,6 @@ function findDatabases(incoming: string, blockBytes: number, major: number): Cat
   const file = fileOfCatalog(readIfThere(incoming, 'global/pg_filenode.map'), PG_DATABASE_OID);
   const pages = readIfThere(incoming, `global/${file}`);
   return pages === undefined ? [] : readDatabases(pages, blockBytes, major);
-}
-
-function walk(incoming: string, folder: string, depth: number, room: { left: number }): StagedMember[] {
-  const entries = fs.readdirSync(path.join(incoming, folder), { withFileTypes: true });
-  const directories = entries.filter((entry) => entry.isDirectory());
-  // Files come first: the room is for those at the top before all others.
-  const names = [...entries.filter((entry) => !entry.isDirectory()), ...directories].map(({ name }) => name);
-  return names.flatMap((name) => {
-    const relative = folder === '' ? name : `${folder}/${name}`;
-    if (folder === '' && isServersOwn(name)) return [];
-    const member = readMember(incoming, relative, room);
-    if (member === undefined) return [];
-    const isLogs = LOGS.has(relative);
-    const below = member.type === 'directory' && !isLogs && depth < MOST_DEPTH ? walk(incoming, relative, depth + 1, room) : [];
-    return [member, ...below];
-  });
-}
-
-function readMember(incoming: string, relative: string, room: { left: number }): StagedMember | undefined {
-  const file = path.join(incoming, relative);
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-  if (!stat) return undefined;
-  const common = { path: relative, mode: stat.mode & 0o7777 };
-  if (stat.isDirectory()) return { ...common, type: 'directory' };
-  if (stat.isSymbolicLink()) return { ...common, type: 'symlink', linkName: fs.readlinkSync(file) };
-  if (!stat.isFile()) return undefined;
-  if (stat.size > MOST_FILE_BYTES || stat.size > room.left) return { ...common, type: 'file' };
-  room.left -= stat.size;
-  return { ...common, type: 'file', content: fs.readFileSync(file).toString('base64') };
 }
 
 function readIfThere(incoming: string, relative: string): Buffer | undefined {

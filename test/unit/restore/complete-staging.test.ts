@@ -320,11 +320,31 @@ describe('settings that do not fit the server', () => {
   });
 
   it('are raised among the settings of recovery where pg_control demands more', () => {
-    layDown({ 'postgresql.conf': 'max_connections = 3\n' });
+    layDown({ 'postgresql.conf': 'max_connections = 3\n', 'pg_hba.conf': '' });
     const notes = completeStaging(jobWith({ server }));
     const { max_connections: needed } = parsePgControl(CONTROL).settings;
     expect(notes).toEqual([expect.stringContaining(`max_connections was raised from 3 to ${needed}`)]);
     expect(read('postgresql.auto.conf')).toContain(`max_connections = '${needed}'`);
     expect(removeBlock(read('postgresql.auto.conf'))).not.toContain('max_connections');
+  });
+});
+
+describe('configuration that a backup lacks', () => {
+  const made = /^(postgresql\.conf|pg_hba\.conf) was made anew/;
+
+  it('is made, with what pg_control knows of it', () => {
+    layDown({});
+    expect(completeStaging(jobWith()).filter((note) => made.test(note))).toHaveLength(2);
+    const { max_connections } = parsePgControl(CONTROL).settings;
+    expect(read('postgresql.conf')).toContain(`max_connections = ${max_connections}\n`);
+    expect(read('pg_hba.conf')).toContain('host all all all md5\n');
+  });
+
+  it('is left to what the service mounts there, or names', () => {
+    layDown({});
+    const { root } = target.pgdata;
+    const mounts = ['postgresql.conf', 'pg_hba.conf'].map((name) => path.join(root, name));
+    expect(completeStaging(jobWith({ server: { mounts, commandLine: {} } })).filter((note) => made.test(note))).toEqual([]);
+    expect(completeStaging(jobWith({ configElsewhere: true })).filter((note) => made.test(note))).toEqual([]);
   });
 });

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import type { Rehearsal, RehearsalQuestion } from '../../../src/docker/rehearsal-container.ts';
+import type { RehearsalAnswers } from '../../../src/docker/rehearsal-script.ts';
+import { OdoError } from '../../../src/errors.ts';
+import type { Amendment } from '../../../src/postgres/amendment.ts';
+import { rehearse } from '../../../src/restore/rehearse.ts';
+import type { RehearsedServer } from '../../../src/restore/rehearsed-server.ts';
+import type { StagedConfiguration } from '../../../src/restore/staged-configuration.ts';
+
+const ROOT = '/data';
+const OK = { started: true, hung: false, log: '' };
+const said = (log: string) => ({ started: false, hung: false, log });
+const FILES = ['PG_VERSION', 'postgresql.conf', 'pg_hba.conf'];
+
+const server = (more: Partial<RehearsedServer> = {}) =>
+  ({
+    found: { service: { name: 'db', imageRef: 'postgres:15' } },
+    target: { pgdata: { root: ROOT }, tablespaces: [] },
+    owner: { uid: 999, gid: 999 },
+    mounts: [],
+    commandLine: {},
+    configElsewhere: false,
+    ownSettings: [],
+    keepSettings: false,
+    isBesideAnother: false,
+    ...more,
+  }) as unknown as RehearsedServer;
+
+const staged = (settings: Record<string, string> = {}, more: Partial<StagedConfiguration> = {}): StagedConfiguration => ({
+  members: FILES.map((path) => ({ path, type: 'file', mode: 0o600, content: '' })),
+  leftOut: [],
+  effective: { settings: Object.entries(settings), isWhole: true, files: ['postgresql.conf'], unread: [] },
+  ownSettings: [],
+  major: 15,
+  control: {} as StagedConfiguration['control'],
+  databases: [],
+  ...more,
+});
+
+/** Plays the container: one reply for each time that the server is tried, `no` to the questions that are named. */
+async function play(
+  replies: readonly (Omit<RehearsalAnswers, 'answers'> | Error | undefined)[],
+  of: { staged?: StagedConfiguration; server?: RehearsedServer; no?: readonly string[] } = {},
+) {
+  const calls: string[][] = [];
+  const amended: Amendment[] = [];
+  const left = [...replies];
+  const rehearsal: Rehearsal = {
+    put: async () => undefined,
+    async ask(questions: readonly RehearsalQuestion[], args) {
+      calls.push([...args]);
+      const reply = left.shift();
+      if (reply instanceof Error) throw reply;
+      const isNo = (one: RehearsalQuestion) => of.no?.includes(`${one.what} ${one.of}`) ?? false;
+      return reply && { answers: questions.map((one) => !isNo(one)), ...reply };
+    },
+    end: async () => undefined,
+  };
+  const engine = {
+    staged: async () => of.staged ?? staged(),
+    amend: async (_target: unknown, amendments: readonly Amendment[]) => void amended.push(...amendments),
+  };
+  const outcome = await rehearse(rehearsal, of.server ?? server(), engine, new AbortController().signal);
+  expect(left).toEqual([]);
+  return { ...outcome, calls, amended };
+}
+
+const FATAL = said('FATAL:  could not create any Unix-domain sockets\n');
+
+describe('a rehearsal', () => {
+  it('asks once of a server that starts, and changes nothing', async () => {
+    expect(await play([OK])).toMatchObject({ notes: [], amended: [] });
+  });
+
+  it('mends what the server names, and tries again', async () => {
+    const refused = said('FATAL:  could not map anonymous shared memory: Cannot allocate memory\n');
+    const { notes, doubt } = await play([refused, OK, OK], { staged: staged({ shared_buffers: '900GB' }) });
+    expect(notes).toEqual([expect.stringMatching(/^shared_buffers is '128MB' instead of '900GB': the server says/)]);
+    expect(doubt).toBeUndefined();
+  });
+
+  it("refuses on the server's own words, when it starts without the backup's configuration", async () => {
+    await expect(play([FATAL, OK])).rejects.toMatchObject({
+      code: 'wouldNotStart',
+      message: expect.stringContaining('could not create any Unix-domain sockets'),
+      hint: expect.stringContaining('--no-rehearsal'),
+    });
+  });
+
+  it("refuses files of another kind of server at once, whoever's configuration it has", async () => {
+    const log = 'FATAL:  database files are incompatible with server\nDETAIL:  BLCKSZ\n';
+    await expect(play([said(log)])).rejects.toMatchObject({
+      code: 'wouldNotStart',
+      hint: expect.stringContaining('build options'),
+    });
+  });
+
+  it.each<[string, Parameters<typeof play>, RegExp]>([
+    ['the engine fails', [[new OdoError('versionMismatch', 'no sh')]], /^no sh$/],
+    ['there is no program', [[undefined]], /has no program postgres/],
+    ['it starts on no configuration at all', [[FATAL, FATAL]], /does not start on any configuration: FATAL: {2}could not create/],
+    ['the engine fails at the second try', [[FATAL, new OdoError('dockerUnreachable', 'gone')]], /^gone$/],
+    ['it hangs', [[{ started: false, hung: true, log: '' }]], /within a minute/],
+    ['it is killed', [[said('LOG:  starting PostgreSQL 15\n')]], /without a word/],
+    [
+      'it wants a network',
+      [[said('FATAL:  could not load /data/pg_hba.conf\nLOG:  could not translate RADIUS server name "x"\n')]],
+      /without a network/,
+    ],
+    ['what was put there cannot be read', [[FATAL], { no: [`read ${ROOT}/PG_VERSION`] }], /cannot be read/],
+    [
+      'a file of the configuration was too large to be shown',
+      [[FATAL], { staged: staged({ ssl_crl_file: 'all.crl' }, { leftOut: ['all.crl'] }) }],
+      /^all\.crl was left out/,
+    ],
+    [
+      'the running server holds the memory',
+      [[said('FATAL:  could not map anonymous shared memory: x\n')], { server: server({ isBesideAnother: true }) }],
+      /running server holds memory/,
+    ],
+  ])('is a doubt, and no refusal, when %s', async (_when, [replies, of], doubt) => {
+    const outcome = await play(replies, of);
+    expect(outcome).toMatchObject({ notes: [], amended: [] });
+    expect(outcome.doubt).toMatch(doubt);
+  });
+
+  it('never makes a configuration file anew that the backup holds, even one that it cannot read', async () => {
+    const no = FILES.slice(1).map((name) => `read ${ROOT}/${name}`);
+    expect(await play([OK], { no })).toMatchObject({ amended: [] });
+  });
+
+  it('beside the running server leaves it its huge pages, when the host has any', async () => {
+    const refused = said('FATAL:  could not map anonymous shared memory: Cannot allocate memory\n');
+    const beside = { staged: staged({ huge_pages: 'on' }), server: server({ isBesideAnother: true }) };
+    const { calls, amended } = await play([refused, OK], beside);
+    expect(amended).toEqual([]);
+    expect(calls[1]).toContain('huge_pages=off');
+    const { notes } = await play([refused, OK, OK], { ...beside, no: ['huge '] });
+    expect(notes).toEqual([expect.stringMatching(/^huge_pages is 'try' instead of 'on'/)]);
+  });
+
+  it('tries no certificate whose passphrase a command gives', async () => {
+    const { calls } = await play([OK], { staged: staged({ ssl: 'on', ssl_passphrase_command: 'ask-vault' }) });
+    expect(calls[0]).toContain('ssl=off');
+  });
+
+  it("leaves the user's settings and those of a mounted configuration alone", async () => {
+    const conf = { unix_socket_directories: '/nowhere' };
+    const no = ['write /nowhere'];
+    expect(await play([OK, OK], { staged: staged(conf), no })).toMatchObject({ amended: [{ name: 'unix_socket_directories' }] });
+    const own = server({ ownSettings: ['unix_socket_directories'] });
+    expect(await play([OK], { staged: staged(conf), server: own, no })).toMatchObject({ amended: [] });
+    const mounted = server({ configElsewhere: true });
+    expect(await play([OK], { staged: staged(conf), server: mounted, no })).toMatchObject({ amended: [] });
+  });
+});
