@@ -3,7 +3,7 @@ import type { OdoEvent } from '../events.ts';
 import type { Amendment } from '../postgres/amendment.ts';
 import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { Owner } from '../target/place.ts';
-import type { FinishOptions, FollowJob, LayDownJob, RaiseFacts, Target } from './engine.ts';
+import type { FinishOptions, FollowJob, LayDownJob, RaiseFacts, ReachJob, Target } from './engine.ts';
 import type { OldDataQuestion } from './survey-old-data.ts';
 import type { SuspectPage } from './verified-cluster.ts';
 
@@ -19,6 +19,7 @@ export type AgentRequest =
   | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
   | { id: number; do: 'amend'; target: Target; amendments: readonly Amendment[]; owner?: Owner }
   | { id: number; do: 'follow'; job: FollowJob }
+  | { id: number; do: 'reach'; job: ReachJob }
   | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
   | { id: number; do: 'recoveryState'; target: Target; options?: { log?: boolean } }
   | { id: number; do: 'raiseSettings' | 'archivingConfigured'; target: Target; facts: RaiseFacts }

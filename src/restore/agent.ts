@@ -55,6 +55,8 @@ function carryOut(
   switch (request.do) {
     case 'probe':
       return engine.probe(request.target, request.options);
+    case 'reach':
+      return engine.reach(request.job, signal);
     case 'status':
       return engine.status(request.target);
     case 'staged':

@@ -15,6 +15,7 @@ import { followRound } from './follow-round.ts';
 import { layDownBackup } from './lay-down-backup.ts';
 import { probeTarget } from './probe-target.ts';
 import { archivingConfigured, raiseSettings } from './raise-settings.ts';
+import { reachStore } from './reach-store.ts';
 import { readRecoveryState } from './recovery-state.ts';
 import { amendStaged, readStaged } from './staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
@@ -64,6 +65,10 @@ export function createDirectoryEngine(): Engine {
 
   return {
     probe: async (target, options) => probeTarget(target, options),
+    async reach(job, signal) {
+      takeKeys(job);
+      return reachStore(job, keys, signal);
+    },
     status: async (target) => statusOf(target.pgdata),
     async layDown(job, report, signal) {
       const { pgdata } = job.target;

@@ -1,5 +1,5 @@
 import type { Report } from '../events.ts';
-import type { Backup, RepositoryRef } from '../formats/format.ts';
+import type { Backup, Part, RepositoryRef } from '../formats/format.ts';
 import type { Amendment } from '../postgres/amendment.ts';
 import type { Setting, Standby } from '../postgres/recovery-settings.ts';
 import type { Moment } from '../postgres/recovery-target.ts';
@@ -150,6 +150,18 @@ export interface FinishOptions {
   hasPrepared?: boolean;
 }
 
+/** What is to be read of a store. */
+export interface ReachJob {
+  store: StoreConfig;
+  part: Pick<Part, 'key' | 'sizeBytes'>;
+}
+
+/** What was read, and how far the store's clock is ahead of the engine's. */
+export interface Reached {
+  readBytes: number;
+  clockSkewMs?: number;
+}
+
 /**
  * The directory side of a restore. One implementation works on local directories; the other speaks to it in the restore
  * container. A method rejects with an OdoError; an abort of the signal ends it with code `cancelled`.
@@ -160,6 +172,8 @@ export interface Engine {
     target: Target,
     options?: { measure?: boolean },
   ): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[]; oldCluster?: OldCluster }>;
+  /** Reads some of a backup, for the proof that the store can be reached from where the engine works. */
+  reach(job: ReachJob, signal: AbortSignal): Promise<Reached>;
   /** Tells what of ODO's is there, and how large it is. */
   status(target: Target): Promise<VolumeStatus>;
   /**

@@ -19,6 +19,7 @@ import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Finding, type Proofs } from './proofs.ts';
 import { proveSpace } from './prove-place.ts';
+import { proveReach } from './prove-reach.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { proveOwner } from './prove-service-restore.ts';
@@ -148,7 +149,7 @@ async function proveVolumes(
   { mounts, target }: { mounts: Mount[]; target: Target },
   source: Source,
   request: CopyRequest,
-  context: { version: string },
+  context: { version: string; signal: AbortSignal },
   proofs: Proofs,
 ): Promise<{ probe?: TargetProbe; left: LeftCopy } | undefined> {
   const { docker } = found;
@@ -163,6 +164,7 @@ async function proveVolumes(
     const looked = withStandIns(mounts, await missingVolumes(docker, mounts));
     const engine = await openServiceEngine(found, looked, request, context);
     try {
+      await proveReach(engine, source, request, proofs, context.signal);
       const { pgdata } = await engine.probe(target);
       const { journalState } = pgdata;
       const isResumable = journalState === 'laying-down' || journalState === 'staged';

@@ -43,7 +43,7 @@ export async function proveRepository(request: RestoreRequest, proofs: Proofs, s
         value: { repository, backupId },
       };
     });
-    await proofs.attempt('clock', () => proveClock(store));
+    await proofs.attempt('clock', () => judgeClock(store.clockSkewMs));
     if (!found) return undefined;
     const { moment, timeline } = request;
     const { repository, backupId } = found;
@@ -64,14 +64,14 @@ export async function proveRepository(request: RestoreRequest, proofs: Proofs, s
 }
 
 /** S3 refuses requests that are signed 15 minutes off; a clock that is minutes off also makes times of commits misleading. */
-function proveClock({ clockSkewMs }: ObjectStore): Finding {
+export function judgeClock(clockSkewMs: number | undefined, whose = "this machine's clock"): Finding {
   if (clockSkewMs === undefined) return { state: 'unjudged', evidence: 'the store told no time' };
   const seconds = Math.round(Math.abs(clockSkewMs) / 1000);
   if (seconds <= SKEW_WARNING_SECONDS) return { evidence: `within ${seconds} s of the store's` };
   const direction = clockSkewMs > 0 ? 'behind' : 'ahead of';
   return {
     state: 'warning',
-    evidence: `this machine's clock is ${seconds} s ${direction} the store's; S3 refuses requests from 900 s on`,
+    evidence: `${whose} is ${seconds} s ${direction} the store's; S3 refuses requests from 900 s on`,
   };
 }
 

@@ -20,6 +20,7 @@ import { createProofs, type Proofs } from './proofs.ts';
 import { proveLayout, refuseLayout } from './prove-layout.ts';
 import { proveOldData, withRoomForSalvage } from './prove-old-data.ts';
 import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
+import { proveReach } from './prove-reach.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { raiseFactsOf } from './recovering-volume.ts';
@@ -69,7 +70,7 @@ export async function proveServiceRestore(
   const tablespaces = named && (await proveTablespaces(named, source, request, proofs));
 
   const byName = named && tablespaces && placesOf(named, tablespaces);
-  const look = named && byName && (await openForLook(named, byName.mounts, request, context, proofs));
+  const look = named && byName && (await openForLook(named, byName.mounts, source, request, context, proofs));
   let engine = look?.engine;
   let missing = look?.missing ?? [];
   try {
@@ -169,21 +170,30 @@ function hasOtherMounts({ service, data }: FoundService): boolean {
 async function openForLook(
   found: FoundService,
   mounts: ProvenService['mounts'],
+  source: Source | undefined,
   request: ServiceRequest,
-  context: { version: string },
+  context: { version: string; signal: AbortSignal },
   proofs: Proofs,
 ): Promise<{ engine?: Engine; missing: Mount[] } | undefined> {
   const { mount } = found.data;
   if (!(await inspectImage(found.docker, request.target.image))) return undefined;
-  return proofs.attempt<{ engine?: Engine; missing: Mount[] }>('lock', async () => {
-    const { engine, missing } = await openWithStandIns(found, mounts, request, context);
-    const evidence = `no other odo is at work on ${mount.source}`;
-    const created = missing.map(({ source }) => `; ${source} will be created`).join('');
-    if (!missing.includes(mount)) return { evidence: `${evidence}${created}`, value: { engine, missing } };
-    // Only to see that the image is the right one.
-    await engine.close();
-    return { evidence: `${evidence}${created}`, value: { missing } };
+  const opened = await proofs.attempt('lock', async () => {
+    const value = await openWithStandIns(found, mounts, request, context);
+    const created = value.missing.map(({ source }) => `; ${source} will be created`).join('');
+    return { evidence: `no other odo is at work on ${mount.source}${created}`, value };
   });
+  if (!opened) return undefined;
+  const { engine, missing } = opened;
+  try {
+    await proveReach(engine, source, request, proofs, context.signal);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  if (!missing.includes(mount)) return opened;
+  // The image is the right one, and there is nothing to look at.
+  await engine.close();
+  return { missing };
 }
 
 async function openWithStandIns(

@@ -5,7 +5,7 @@ import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { SalvageSurvey } from '../wal/salvage-survey.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
-import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Target } from './engine.ts';
+import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Reached, ReachJob, Target } from './engine.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import { supplyKeys } from './renew-keys.ts';
 import type { StagedConfiguration } from './staged-configuration.ts';
@@ -16,7 +16,10 @@ type Hello = Extract<AgentMessage, { hello: object }>['hello'];
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 
 /** What needs the store, and so its keys. */
-type Work = { do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob } | { do: 'follow'; job: FollowJob };
+type Work =
+  | { do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
+  | { do: 'follow'; job: FollowJob }
+  | { do: 'reach'; job: ReachJob };
 
 interface Waiting {
   report: Report;
@@ -102,6 +105,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async probe(target, options) {
       const request = { do: 'probe', target } as const;
       return (await call(options ? { ...request, options } : request)) as Awaited<ReturnType<Engine['probe']>>;
+    },
+    async reach(job, signal) {
+      return (await workUntil(signal, { do: 'reach', job }, () => undefined)) as Reached;
     },
     async status(target) {
       return (await call({ do: 'status', target })) as VolumeStatus;

@@ -160,6 +160,16 @@ describe('exit codes', () => {
       await expectExit(odo(argv), 10, /cannot reach http:\/\/127\.0\.0\.1:9 \(ECONNREFUSED\)/, untouched);
     });
 
+    it('from the restore container, though this command reads it', async () => {
+      const argv = args({ '--network': 'none' }, '--retry-for', '0');
+      await expectExit(
+        odo(argv),
+        10,
+        /the restore container cannot read the store, which this command can: cannot reach/,
+        untouched,
+      );
+    });
+
     it('it goes away in the middle of the download', async () => {
       const proxy = await throughProxy();
       proxy.fault(/data\.tar/, { do: 'slow', bytesPerSecond: 1_000_000 });
@@ -192,15 +202,14 @@ describe('exit codes', () => {
       );
     });
 
-    it('in the middle of the download', async () => {
+    it.each([
+      ['to the data, which the restore container reads beforehand', 0, untouched],
+      ['in the middle of the download', 1, startedAgainAndKept],
+    ])('%s', async (_, allowed, touched) => {
       const proxy = await throughProxy();
-      proxy.fault(/GET .*data\.tar/, { do: 'answer', status: 403, code: 'AccessDenied' });
-      await expectExit(
-        odo(args({ '--endpoint': proxy.endpoint })),
-        11,
-        /access to s3:.*data\.tar\.gz is denied/,
-        startedAgainAndKept,
-      );
+      let left = allowed;
+      proxy.fault(/GET .*data\.tar/, () => (left-- > 0 ? undefined : { do: 'answer', status: 403, code: 'AccessDenied' }));
+      await expectExit(odo(args({ '--endpoint': proxy.endpoint })), 11, /access to s3:.*data\.tar\.gz is denied/, touched);
     });
   });
 

@@ -29,6 +29,7 @@ function engineWith(methods: Partial<Engine>): Engine {
   };
   return {
     probe: unexpected,
+    reach: unexpected,
     status: unexpected,
     layDown: unexpected,
     feed: unexpected,
