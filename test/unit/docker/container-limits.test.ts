@@ -22,6 +22,12 @@ describe('what a container may use', () => {
     expect(limitsOfCompose({})).toEqual({});
   });
 
+  it("is the host's shared memory for one that has it", () => {
+    expect(ofContainer({ IpcMode: 'host' })).toEqual({ IpcMode: 'host' });
+    expect(limitsOfCompose({ ipc: 'host' })).toEqual({ IpcMode: 'host' });
+    expect(ofContainer({ IpcMode: 'private' })).toEqual({});
+  });
+
   it('is any system call for one with privileges', () => {
     expect(ofContainer({ Privileged: true, SecurityOpt: ['label=disable'] })).toEqual({ SecurityOpt: ['seccomp=unconfined'] });
     expect(limitsOfCompose({ privileged: true })).toEqual({ SecurityOpt: ['seccomp=unconfined'] });
