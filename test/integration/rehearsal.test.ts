@@ -42,6 +42,7 @@ describe('the rehearsal', () => {
   let debian: DebianCluster;
   let project: ComposeProject;
   let before: ServiceBefore;
+  let confined: ComposeProject | undefined;
 
   const inSource = (script: string) => mustRun('docker', ['exec', '-u', 'postgres', source, 'sh', '-c', script]);
   const sqlOfSource = (text: string) => mustRun('docker', ['exec', '-u', 'postgres', source, 'psql', '-XAtqc', text]);
@@ -87,6 +88,8 @@ describe('the rehearsal', () => {
 
   afterAll(async () => {
     await project?.down();
+    await confined?.down();
+    await run('docker', ['rm', '-f', '-v', `${source}-18`]);
     await debian?.remove();
     await run('docker', ['rm', '-f', '-v', source]);
     if (bucket) await emptyBucket(bucket);
@@ -173,5 +176,38 @@ describe('the rehearsal', () => {
     // The official image has a certificate of that name, as Debian has.
     expect(await inForce('cluster_name', 'ssl')).toEqual(['15/main', 'on']);
     expect(notes).toHaveLength(6);
+  });
+
+  it('is held under the limits of the service, which may never have run', async () => {
+    const name = `${source}-18`;
+    await mustRun('docker', [
+      ...['run', '-d', '--name', name, '--network', 'none', '-e', 'POSTGRES_PASSWORD=test'],
+      ...['-e', 'POSTGRES_INITDB_ARGS=--no-sync', 'postgres:18', '-c', 'fsync=off'],
+    ]);
+    confined = writeProject({
+      image: 'postgres:18',
+      mountAt: '/var/lib/postgresql',
+      extra: '    mem_limit: 400m\n    security_opt: ["seccomp:profile.json"]',
+    });
+    const denied = { names: ['io_uring_setup'], action: 'SCMP_ACT_ERRNO' };
+    fs.writeFileSync(
+      path.join(confined.folder, 'profile.json'),
+      JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [denied] }),
+    );
+    await confined.compose('up', '--no-start', 'db');
+    await until('the source answers', () =>
+      run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1']).then(({ code }) => code === 0),
+    );
+    const lines = "io_method = 'io_uring'\nshared_buffers = '4GB'\n";
+    await mustRun('docker', ['exec', '-u', 'postgres', name, 'sh', '-c', `printf "${lines}" >> $PGDATA/postgresql.auto.conf`]);
+    const set = path.join(folder, 'confined', '20260101T000000');
+    fs.mkdirSync(set, { recursive: true });
+    await pgBasebackup(name, set, '-X', 'stream');
+    const { notes } = await odoReceipt(['-u', path.dirname(set), '-v', 'db', '-n', 'db', '-f', confined.file, '--yes']);
+    expectNotes(notes, [
+      /^io_method is 'worker' instead of 'io_uring': the server says/,
+      /^shared_buffers is '128MB' instead of '4GB'/,
+    ]);
+    expect(await confined.sql('show io_method')).toBe('worker');
   });
 });
