@@ -1,4 +1,5 @@
 import readline from 'node:readline';
+import { OdoError } from '../errors.ts';
 import type { Plan } from '../restore/receipt.ts';
 import { planWords } from './words.ts';
 
@@ -11,7 +12,23 @@ export function somebodyToAsk(): boolean {
 export async function confirmPlan(plan: Plan, options: { yes: boolean; signal: AbortSignal }): Promise<boolean> {
   if (options.yes || !somebodyToAsk()) return true;
   process.stderr.write(`${planWords(plan)}\n`);
-  return /^y(es)?$/i.test((await ask('Go on? [y/N] ', options.signal)).trim());
+  return isYes(await ask('Go on? [y/N] ', options.signal));
+}
+
+/** Asks before something that was not asked for in so many words; where there is nobody to ask, it needs `--yes` (`usage`). */
+export async function confirmQuestion(question: string, options: { yes: boolean; signal: AbortSignal }): Promise<boolean> {
+  if (options.yes) return true;
+  if (!somebodyToAsk()) {
+    throw new OdoError('usage', `${question.replace(/\.$/, '')} – and there is no terminal to ask on`, {
+      hint: 'add --yes if that is what you want',
+    });
+  }
+  process.stderr.write(`${question}\n`);
+  return isYes(await ask('Go on? [y/N] ', options.signal));
+}
+
+function isYes(answer: string): boolean {
+  return /^y(es)?$/i.test(answer.trim());
 }
 
 /** Nothing typed is the answer when the person presses Ctrl-C or Ctrl-D, or is gone with the terminal. */

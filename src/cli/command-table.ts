@@ -19,6 +19,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'rollback',
     describe: 'put the data back that was there before the last restore',
     topics: ['service', 'output'],
+    also: ['yes'],
     run: rollback,
   },
   {

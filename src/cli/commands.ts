@@ -16,7 +16,7 @@ import { cleanVolume, volumeStatus } from '../restore/volume-commands.ts';
 import { settleStore } from '../store/open.ts';
 import type { Arguments } from './argument-values.ts';
 import { followRequest, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
-import { confirmPlan, somebodyToAsk } from './ask.ts';
+import { confirmPlan, confirmQuestion, somebodyToAsk } from './ask.ts';
 import { reportConfig } from './config-report.ts';
 import type { Result } from './render.ts';
 import type { Setting } from './settings.ts';
@@ -91,7 +91,8 @@ export const showOne: Command = async (args, { env, report, signal, show }) => {
 export const rollback: Command = async (args, { report, signal, show, logFile }) => {
   const request = { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') };
   tellLogFile('rollback', { report, logFile });
-  show(await rollbackService(request, { report, signal, version: VERSION }));
+  const confirm = (question: string) => confirmQuestion(question, { yes: args.yes === true, signal });
+  show(await rollbackService(request, { report, signal, version: VERSION, confirm }));
 };
 
 export const promote: Command = async (args, { report, signal, show, logFile }) => {

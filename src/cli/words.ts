@@ -5,7 +5,7 @@ import type { Promotion } from '../restore/promote-service.ts';
 import type { MomentReport, Plan, Receipt } from '../restore/receipt.ts';
 import type { Rollback } from '../restore/rollback-service.ts';
 import type { TemporaryList } from '../restore/temporary-servers.ts';
-import type { StatusReport } from '../restore/volume-commands.ts';
+import type { CleanReport, StatusReport } from '../restore/volume-commands.ts';
 import type { CheckReport } from './check-report.ts';
 import { configWords } from './config-report.ts';
 import { formatDuration } from './format-duration.ts';
@@ -44,7 +44,7 @@ export function resultWords(result: Result, columns?: number): string {
     case 'temporary-stopped':
       return `stopped: ${result.name} and its volume are gone`;
     case 'clean':
-      return `cleaned: ${formatBytes(result.freedBytes)} of a restore are gone from volume ${result.volume}`;
+      return cleanWords(result);
   }
 }
 
@@ -162,9 +162,21 @@ function followingWords({ ended, service, volume, replayLsn, lastCommitTime, wal
   return [title, table(rows), ...notes.map((note) => `note: ${note}`)].join('\n');
 }
 
+function cleanWords({ found, freedBytes, volume, notes }: CleanReport): string {
+  const title = found
+    ? `cleaned: ${formatBytes(freedBytes)} of a restore are gone from volume ${volume}`
+    : `nothing to clean: nothing of a restore is on volume ${volume}`;
+  return [title, ...notes.map((note) => `note: ${note}`)].join('\n');
+}
+
 function rollbackWords(result: Rollback): string {
-  const started = result.started ? `, and service ${result.service} is started` : '';
-  return result.rolledBack
-    ? `rolled back: ${result.dataDirectory} on volume ${result.volume} holds what it held before the restore${started}`
-    : `nothing to roll back: volume ${result.volume} holds no older data of a restore${started}`;
+  const { dataDirectory, volume, service } = result;
+  const answers = result.answers === true ? ' and answers' : '';
+  const started = result.started ? `, and service ${service} is started${answers}` : '';
+  const holds = result.inPlace === 'before' ? 'what it held before the restore' : 'what was restored';
+  const title = result.rolledBack
+    ? `rolled back: ${dataDirectory} on volume ${volume} holds ${holds}${started}`
+    : `nothing to roll back: volume ${volume} holds no older data of a restore${started}`;
+  const kept = result.isKept ? ['what was in place is kept: odo rollback goes back to it again, odo clean removes it'] : [];
+  return [title, ...kept, ...result.notes].join('\nnote: ');
 }

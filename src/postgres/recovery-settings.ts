@@ -143,10 +143,15 @@ export function removeBlock(conf: string): string {
   return conf.slice(0, begin) + conf.slice(end + BLOCK_END.length).replace(/^\n/, '');
 }
 
+/** The lines of ODO's block; '' when there is none. */
+export function blockOf(conf: string): string {
+  const begin = conf.indexOf(BLOCK_BEGIN);
+  return begin < 0 ? '' : conf.slice(begin, conf.indexOf(BLOCK_END, begin));
+}
+
 /** Whether ODO's block turns archiving off. */
 export function blockTurnsArchivingOff(conf: string): boolean {
-  const begin = conf.indexOf(BLOCK_BEGIN);
-  return begin >= 0 && setsParameter(conf.slice(begin, conf.indexOf(BLOCK_END, begin)), 'archive_mode');
+  return setsParameter(blockOf(conf), 'archive_mode');
 }
 
 /**

@@ -1,16 +1,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { journalFile } from '../target/journal.ts';
-import { type Place, previousDir, salvageDir } from '../target/place.ts';
+import { isFull } from '../target/fs-errors.ts';
+import { isVacant } from '../target/guard.ts';
+import { type Journal, journalFile, writeJournal } from '../target/journal.ts';
+import { type Place, previousDir, salvageDir, spoolDir } from '../target/place.ts';
 
 /**
- * Removes ODO's folders; PGDATA's, the first one, goes last. While old content is among them the journal is the last of all, since what is half
- * removed must not lack its explanation. Without any it is the first: nobody may resume from staged files that are half removed.
- * @param options keepSalvage: the old data was deleted, and what was set aside of its WAL is all there is of it
+ * Removes ODO's folders; PGDATA's, the first one, goes last, and in it the journal. Whoever calls this has noted before what is to be removed
+ * (`clearing`, or noteDiscarding()): what is half removed must not lack its explanation, nor be taken for whole.
+ * @param options keepSalvage: there is no old data, and what was set aside of its WAL is all there is of it
  */
 export function clearAway(places: readonly Place[], { keepSalvage = false } = {}): void {
   const [pgdata] = places;
-  if (pgdata && !places.some(hasPrevious)) fs.rmSync(journalFile(pgdata.odoDir), { force: true });
   for (const { odoDir } of [...places].reverse()) {
     const names = fs.existsSync(odoDir) ? fs.readdirSync(odoDir) : [];
     const kept = keepSalvage && pgdata && fs.existsSync(salvageDir(pgdata)) ? [salvageDir(pgdata)] : [];
@@ -18,6 +19,35 @@ export function clearAway(places: readonly Place[], { keepSalvage = false } = {}
     for (const file of files) fs.rmSync(file, { recursive: true, force: true });
     if (kept.some((file) => path.dirname(file) === odoDir)) fs.rmSync(journalFile(odoDir), { force: true });
     else fs.rmSync(odoDir, { recursive: true, force: true });
+  }
+}
+
+/** Whether there is no old data from which its WAL could be set aside again. */
+export function isOnlySalvage({ places, wiped }: Journal): boolean {
+  const [pgdata] = places;
+  return wiped === true || (pgdata !== undefined && isVacant(pgdata.root));
+}
+
+/** Notes that staged files are about to be removed, so that no later run takes the rest of them for whole. */
+export function noteDiscarding(odoDir: string, journal: Journal): void {
+  delete journal.fingerprint;
+  delete journal.finishedParts;
+  try {
+    writeJournal(odoDir, { ...journal, state: 'laying-down', discarding: true });
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    makeRoom(odoDir, journal);
+  }
+}
+
+/** A full disk must not keep anything from being removed. Without a journal nobody builds upon what is left. */
+function makeRoom(odoDir: string, journal: Journal): void {
+  for (const place of journal.places.slice(0, 1)) fs.rmSync(spoolDir(place), { recursive: true, force: true });
+  try {
+    writeJournal(odoDir, { ...journal, state: 'laying-down', discarding: true });
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    fs.rmSync(journalFile(odoDir), { force: true });
   }
 }
 

@@ -1,16 +1,24 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
-import { addArchiveOff, blockTurnsArchivingOff, keepRoomForPrepared, removeBlock } from '../postgres/recovery-settings.ts';
+import { addArchiveOff, blockTurnsArchivingOff, keepRoomForPrepared } from '../postgres/recovery-settings.ts';
 import { writeFileDurably } from '../target/durable.ts';
 import { isFull, translateFsError } from '../target/fs-errors.ts';
-import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
+import { removeGuard } from '../target/guard.ts';
+import { type Finished, type Journal, readJournal, writeJournal } from '../target/journal.ts';
 import { type Place, previousDir, restoreCommandFile, spoolDir } from '../target/place.ts';
-import { settleSwap, swap, swapBack, takeBack } from '../target/swap.ts';
-import { clearAway, hasPrevious } from './clear-away.ts';
-import type { FinishOptions, Target } from './engine.ts';
+import type { Situation } from '../target/situation.ts';
+import { settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
+import { usedBytes } from '../target/used-bytes.ts';
+import { clearAway, hasPrevious, isOnlySalvage, noteDiscarding } from './clear-away.ts';
+import { demandNoServer } from './demand-no-server.ts';
+import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
 import { leaveHistory } from './leave-history.ts';
+import { leftoversOf, lookAtVolume } from './look-at-volume.ts';
+import { refusedRestore } from './refused-restore.ts';
 import { placesOf } from './staging.ts';
+import { TRANSITIONS } from './transitions.ts';
+import { removeWritten, turnsArchivingOff } from './written-settings.ts';
 
 // What the journal allows to be done with the two contents of a place. Whoever calls these holds its lock.
 
@@ -19,6 +27,7 @@ export function exchange(target: Target): void {
   const { odoDir } = target.pgdata;
   const journal = readJournal(odoDir);
   if (!journal) throw new OdoError('bug', `there is no journal in ${odoDir}`);
+  demandNoServer(target.pgdata, { stopped: true });
   try {
     swap(odoDir, journal);
   } catch (error) {
@@ -67,93 +76,180 @@ export function undoExchange(target: Target): boolean {
   return journal.state === 'staged';
 }
 
-/** Puts the old content back; false when there is none. */
-export function rollback(target: Target): boolean {
-  const { odoDir } = target.pgdata;
-  const journal = readJournal(odoDir);
-  if (!journal || journal.state === 'clearing' || journal.wiped) return false;
+/**
+ * Puts the old content back. What a server has been in use on is kept in `previous`, and anything else goes, since it can be restored again. What
+ * there is to do is what the table says.
+ */
+export function rollback(target: Target): RolledBack {
+  const { pgdata } = target;
+  const { odoDir } = pgdata;
+  const { journal, situation } = lookAtVolume(pgdata);
+  const deed = TRANSITIONS[situation].rollback;
+  if (!journal || deed === 'none') return asItIs(journal);
+  demandNoServer(pgdata, { stopped: true });
   const hasOld = journal.places.some(hasPrevious);
   // On a full disk the journal needs the room; what goes back needs no WAL of ours.
-  if (hasOld) fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
-  const wasDisplaced =
-    journal.state === 'moving-out' || journal.state === 'moving-back' || (hasOld && journal.state === 'moving-in');
-  if (hasOld) {
-    // A server may have changed what goes back to `incoming`: if this dies, no later run may take it for staged files of its own.
-    delete journal.fingerprint;
-    delete journal.finishedParts;
-    takeBack(odoDir, journal);
-  } else settleSwap(odoDir, journal);
-  const isSwapped = journal.state === 'swapped';
-  // A restore into an empty place has nothing to go back to, and what it restored may be all there is.
-  if (isSwapped && !journal.places.some(hasPrevious)) return false;
-  swapBack(odoDir, journal);
-  clearAway(journal.places);
-  return wasDisplaced || isSwapped;
+  if (hasOld) fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
+  switch (deed) {
+    case 'carry-through':
+      settleSwap(odoDir, journal);
+      break;
+    case 'exchange':
+      if (!hasOld) return asItIs(journal);
+      // Once and for all: from now on it does not depend on what signal files lie there.
+      journal.finished ??= { at: new Date().toISOString() };
+      delete journal.awaitsPromotion;
+      if (!journal.rolledBack) {
+        takeOutSettings(pgdata, journal, 'as-in-recovery');
+        leaveHistory(pgdata);
+      }
+      fs.rmSync(restoreCommandFile(pgdata), { force: true });
+      swapAside(odoDir, journal);
+      break;
+    case 'undo':
+      if (!hasOld) settleSwap(odoDir, journal);
+      // A restore into an empty place has nothing to go back to, and what it restored may be all there is.
+      if (!hasOld && journal.state === 'swapped') return asItIs(journal);
+      // A server may have changed what goes back to `incoming`: if this dies, no later run may take it for staged files of its own.
+      delete journal.fingerprint;
+      delete journal.finishedParts;
+      takeBack(odoDir, journal);
+      swapBack(odoDir, journal);
+      noteDiscarding(odoDir, journal);
+      clearAway(journal.places);
+      return { rolledBack: true, isKept: false, inPlace: 'before' };
+  }
+  return { rolledBack: true, isKept: true, inPlace: journal.rolledBack ? 'before' : 'restored' };
 }
 
-/** Removes staged files and old content. A restored server that has not recovered yet keeps its way back. */
-export function clean(target: Target): void {
-  const { odoDir, root } = target.pgdata;
-  const journal = readJournal(odoDir);
-  if (!journal) return;
-  if (journal.state !== 'clearing') settleSwap(odoDir, journal);
-  const isRestored = journal.state === 'swapped' || journal.state === 'clearing';
-  if (journal.state === 'swapped' && isInRecovery(root)) {
-    throw new OdoError(
-      'unsafeTarget',
-      `the server restored to ${root} has not finished its recovery, so the old data may still be needed`,
-      {
-        hint: 'see the recovery through, or go back with odo rollback',
-      },
-    );
+function asItIs(journal: Journal | undefined): RolledBack {
+  const isRestored = journal?.state === 'swapped' && !journal.rolledBack;
+  return { rolledBack: false, isKept: false, inPlace: isRestored ? 'restored' : 'before' };
+}
+
+/** Removes staged files and old content, and tells what is really gone. A restored server that has not recovered yet keeps its way back. */
+export function clean(target: Target): Cleaned {
+  const { pgdata } = target;
+  const { journal, situation } = lookAtVolume(pgdata);
+  const places = journal?.places ?? [pgdata];
+  const bytesBefore = odoBytes(places);
+  const leftSettings = cleanUpFrom(pgdata, journal, situation);
+  return {
+    freedBytes: Math.max(0, bytesBefore - odoBytes(places)),
+    found: TRANSITIONS[situation].clean !== 'none',
+    leftSettings,
+  };
+}
+
+function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Situation): string[] {
+  const deed = TRANSITIONS[situation].clean;
+  if (deed === 'refuse') throw refusedClean(pgdata, situation);
+  if (deed === 'none') return [];
+  if (!journal) {
+    for (const file of leftoversOf(pgdata)) fs.rmSync(file, { recursive: true, force: true });
+    removeGuard(pgdata.root);
+    return [];
   }
+  const { odoDir } = pgdata;
+  if (deed === 'settle') {
+    settleSwap(odoDir, journal);
+    const now = lookAtVolume(pgdata);
+    return cleanUpFrom(pgdata, now.journal, now.situation);
+  }
+  if (deed === 'remove-staged') {
+    noteDiscarding(odoDir, journal);
+    clearAway(journal.places, { keepSalvage: isOnlySalvage(journal) });
+    removeGuard(pgdata.root, { isKnown: journal.guarded === true });
+    return [];
+  }
+  // From here on there is no way back, and half of what it would lead to must not look whole.
+  writeClearing(odoDir, journal);
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about it.
-  if (isRestored) {
-    takeOutSettings(target.pgdata, 'as-in-recovery');
-    leaveHistory(target.pgdata);
-  }
-  clearAway(journal.places, { keepSalvage: journal.wiped === true && !isRestored });
+  const left = journal.rolledBack ? [] : takeOutSettings(pgdata, journal, 'as-in-recovery');
+  if (!journal.rolledBack) leaveHistory(pgdata);
+  clearAway(journal.places);
+  return left;
 }
 
-function isInRecovery(root: string): boolean {
-  return ['recovery.signal', 'standby.signal'].some((name) => fs.existsSync(path.join(root, name)));
+/** On a full disk, too: fetched WAL makes room for the note, as it goes anyway. */
+function writeClearing(odoDir: string, journal: Journal): void {
+  try {
+    writeJournal(odoDir, { ...journal, state: 'clearing' });
+  } catch (error) {
+    const [pgdata] = journal.places;
+    if (!isFull(error) || !pgdata) throw error;
+    fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
+    writeJournal(odoDir, { ...journal, state: 'clearing' });
+  }
+}
+
+function odoBytes(places: readonly Place[]): number {
+  return places.reduce((sum, { odoDir }) => sum + usedBytes(odoDir), 0);
+}
+
+function refusedClean(pgdata: Place, situation: Situation): OdoError {
+  if (situation === 'unexplained') return refusedRestore(pgdata, situation);
+  const [old, hint] = situation.endsWith('-alone')
+    ? ['what it needs for that is kept', 'see the recovery through, or run the restore again']
+    : ['the old data may still be needed', 'see the recovery through, or go back with odo rollback'];
+  return new OdoError('unsafeTarget', `the server restored to ${pgdata.root} has not finished its recovery, so ${old}`, { hint });
 }
 
 /** Ends the restore: settings out, spool and old content away. */
-export function finish(options: FinishOptions): void {
+export function finish(options: FinishOptions): FinishedRestore {
   const { pgdata } = options.target;
   const places = placesOf(options.target);
   const keep = options.keepPrevious && places.some(hasPrevious);
   const journal = readJournal(pgdata.odoDir);
+  const isSeen = options.settings !== 'leave';
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
-  if (!keep && journal) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
-  if (options.settings !== 'leave') {
+  if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
+  if (journal && keep && isSeen) writeJournal(pgdata.odoDir, { ...journal, finished: finishedNow(options) });
+  let leftSettings: string[] = [];
+  if (isSeen) {
     const archiving = options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured';
-    takeOutSettings(pgdata, archiving, options.hasPrepared);
+    leftSettings = takeOutSettings(pgdata, journal, archiving, options.hasPrepared);
     leaveHistory(pgdata);
     fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }
-  if (keep) return;
-  if (options.settings !== 'leave') {
+  if (keep) return { leftSettings };
+  if (isSeen) {
     clearAway(places);
-    return;
+    return { leftSettings };
   }
   for (const place of places) fs.rmSync(previousDir(place), { recursive: true, force: true });
   for (const place of places.slice(1)) fs.rmSync(place.odoDir, { recursive: true, force: true });
   fs.rmSync(path.join(pgdata.odoDir, 'journal.json'), { force: true });
+  return { leftSettings };
 }
 
-/** @param hasPrepared transactions are prepared; those that were written down are seen by themselves */
-function takeOutSettings(pgdata: Place, archiving: 'off' | 'as-configured' | 'as-in-recovery', hasPrepared = false): void {
+function finishedNow({ reached }: FinishOptions): Finished {
+  return { at: new Date().toISOString(), ...reached };
+}
+
+/**
+ * Gives the names of ODO's that stay, since they have another value by now.
+ * @param hasPrepared transactions are prepared; those that were written down are seen by themselves
+ */
+function takeOutSettings(
+  pgdata: Place,
+  journal: Journal | undefined,
+  archiving: 'off' | 'as-configured' | 'as-in-recovery',
+  hasPrepared = false,
+): string[] {
   const file = path.join(pgdata.root, 'postgresql.auto.conf');
-  const stat = fs.statSync(file);
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (!stat) return [];
   const text = fs.readFileSync(file, 'utf8');
-  const bare = removeBlock(text);
-  if (bare === text) return;
+  const written = journal?.recoverySettings ?? [];
+  const { conf: bare, left } = removeWritten(text, written);
+  if (bare === text) return left;
   const own = hasPrepared || arePrepared(pgdata) ? keepRoomForPrepared(text, bare) : bare;
-  const keepOff = archiving === 'off' || (archiving === 'as-in-recovery' && blockTurnsArchivingOff(text));
+  const wasOff = blockTurnsArchivingOff(text) || turnsArchivingOff(written);
+  const keepOff = archiving === 'off' || (archiving === 'as-in-recovery' && wasOff);
   writeFileDurably(file, keepOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+  return left;
 }
 
 function arePrepared({ root }: Place): boolean {

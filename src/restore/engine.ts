@@ -77,6 +77,8 @@ export interface LayDownJob {
   salvage?: { isLater: boolean };
   /** Delete the old content first. */
   wipe: boolean;
+  /** Whoever asks for it has stopped the server, and sees to it that none runs. */
+  stopped?: boolean;
   /**
    * How much WAL may wait in the spool: it is fed to the server while that recovers, see feed(). Without it, all WAL is fetched before the
    * exchange.
@@ -102,6 +104,8 @@ export interface LaidDown {
   reusedSegments: number;
   /** What of the backup's settings was overridden, and why. */
   overridden: string[];
+  /** What there is to go back to after the exchange: it is kept, was deleted beforehand (--wipe), or there was none. */
+  oldData?: 'kept' | 'deleted' | 'none';
   /** With verify full. */
   verified?: VerifiedCluster;
   /** Highest resident memory of the process that did it. */
@@ -148,6 +152,32 @@ export interface FinishOptions {
   settings: 'leave' | 'remove' | 'remove-but-keep-archiving-off';
   /** Transactions are prepared: what was raised for them stays. */
   hasPrepared?: boolean;
+  /** Where the server was when it was seen out of recovery. */
+  reached?: { timeline?: number; lsn?: string };
+}
+
+/** What a finish found. */
+export interface FinishedRestore {
+  /** Of ODO's settings, those that somebody has given another value since: they stay. */
+  leftSettings: string[];
+}
+
+/** What a rollback did. */
+export interface RolledBack {
+  /** False: there was nothing to put back, and no data was changed. */
+  rolledBack: boolean;
+  /** What was in place is kept in `previous`. */
+  isKept: boolean;
+  /** What is in place now. */
+  inPlace: 'before' | 'restored';
+}
+
+/** What a clean-up did. */
+export interface Cleaned extends FinishedRestore {
+  /** Bytes that are really gone. */
+  freedBytes: number;
+  /** There was something to remove. */
+  found: boolean;
 }
 
 /** What is to be read of a store. */
@@ -208,8 +238,11 @@ export interface Engine {
   swap(target: Target): Promise<void>;
   /** Undoes an exchange that has failed. True when what was staged is there as it was, for another run to go on from. */
   takeBack(target: Target): Promise<boolean>;
-  /** Puts the old content back. False when there was nothing to put back. */
-  rollback(target: Target): Promise<boolean>;
+  /**
+   * Puts the old content back. What was in place goes when no server has come out of recovery on it, and is kept in `previous` otherwise. No server
+   * may run.
+   */
+  rollback(target: Target): Promise<RolledBack>;
   /** How the recovery of the server in place stands, from its files; `log` also reads the log that it writes there. Changes nothing. */
   recoveryState(target: Target, options?: { log?: boolean }): Promise<RecoveryState>;
   /**
@@ -224,9 +257,9 @@ export interface Engine {
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
   recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
   /** Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered. */
-  clean(target: Target): Promise<void>;
+  clean(target: Target): Promise<Cleaned>;
   /** Ends the restore: settings out, spool and old content away. */
-  finish(options: FinishOptions): Promise<void>;
+  finish(options: FinishOptions): Promise<FinishedRestore>;
   /** Removes what a restore that did not reach the swap has written. */
   discard(target: Target): Promise<void>;
   close(): Promise<void>;

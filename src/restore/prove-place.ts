@@ -5,6 +5,8 @@ import type { TargetProbe } from '../target/probe.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { Finding } from './proofs.ts';
+import { refusedRestore } from './refused-restore.ts';
+import { exchangesFirst, TRANSITIONS } from './transitions.ts';
 
 /** A directory that is about to be filled may be empty or hold a data directory that no server uses; anything else is left alone. */
 export function proveTargetSafe(
@@ -18,21 +20,8 @@ export function proveTargetSafe(
       hint: 'stop it first; if none runs, remove postmaster.pid',
     });
   }
-  if (probe.usedSinceSwap) {
-    throw new OdoError(
-      'unsafeTarget',
-      `${place.root} was restored and has been in use since; ${place.odoDir}/previous still holds what was there before`,
-      {
-        hint: 'when the present content is right, odo clean removes the older (without a service: remove that folder); odo rollback goes back to it',
-      },
-    );
-  }
-  const isPastStaging = !['laying-down', 'staged', undefined].includes(probe.journalState);
-  if (kind === 'data directory' && probe.hasPrevious && !isPastStaging) {
-    throw new OdoError('unsafeTarget', `${place.odoDir}/previous holds older data, and no journal says where it belongs`, {
-      hint: 'move it away if you may need it, or remove it',
-    });
-  }
+  const { situation, old } = probe;
+  if (situation !== undefined && TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(place, situation);
   if (probe.empty) return { evidence: probe.exists ? `${place.root} is empty` : `${place.root} will be created` };
   if (kind === 'data directory' && probe.pgVersion === undefined && probe.journalState === undefined) {
     throw new OdoError(
@@ -48,9 +37,17 @@ export function proveTargetSafe(
       hint: 'choose an empty directory with --tablespace NAME=PATH',
     });
   }
-  const what = kind === 'tablespace' ? 'a tablespace' : `a data directory of PostgreSQL ${probe.pgVersion ?? '(unknown)'}`;
   const fate = wish.wipe ? 'which will be DELETED first' : 'which is kept until the restored one is proven';
-  return { evidence: `${place.root} holds ${what}, ${fate}` };
+  if (kind === 'tablespace') return { evidence: `${place.root} holds a tablespace, ${fate}` };
+  const data = (version: string | undefined) => `a data directory of PostgreSQL ${version ?? '(unknown)'}`;
+  if (!exchangesFirst(situation)) return { evidence: `${place.root} holds ${data(probe.pgVersion)}, ${fate}` };
+  const back = 'what a former restore has left, which is taken back first';
+  return {
+    evidence:
+      old?.where === 'previous'
+        ? `${place.root} holds ${back}; ${place.odoDir}/previous holds ${data(old.pgVersion)}, ${fate}`
+        : `${place.root} holds ${back}; there is no older data`,
+  };
 }
 
 /** What a request says of the old content. */
@@ -61,10 +58,21 @@ interface Wish {
 
 /** Another cluster's data is common on a rebuilt host, and harmless while it is kept; it is not deleted without a word. */
 export function proveCluster(probe: TargetProbe, backup: Backup, wish: Wish): Finding {
-  const [old, wanted] = [probe.systemIdentifier, backup.systemIdentifier];
-  if (probe.empty) return { evidence: 'there is no old data' };
+  const [old, wanted] = [probe.old?.systemIdentifier, backup.systemIdentifier];
+  const where = probe.old?.where ?? 'nothing';
+  if (where === 'nothing') return { evidence: 'there is no old data' };
+  if (where === 'gone') return { evidence: 'the old data was deleted by an earlier run (--wipe)' };
   if (old === undefined || wanted === undefined) {
-    return { state: 'unjudged', evidence: `old data: ${old ?? 'unknown'}, backup: ${wanted ?? 'unknown'}` };
+    const evidence = `old data: ${old ?? 'unknown'}, backup: ${wanted ?? 'unknown'}`;
+    if (!wish.wipe || wish.allowDifferentCluster) return { state: 'unjudged', evidence };
+    const why = old === undefined ? 'its pg_control cannot be read' : 'the backup does not say of which it is';
+    throw new OdoError(
+      'unsafeTarget',
+      `whether the old data is of the backup's cluster is not known, since ${why}; --wipe would delete it`,
+      {
+        hint: 'is it the right volume? --allow-different-cluster deletes it all the same',
+      },
+    );
   }
   if (old === wanted) return { evidence: `the old data is of the backup's own cluster, ${old}` };
   const evidence = `the old data is of another cluster (${old}) than the backup (${wanted})`;
@@ -86,7 +94,7 @@ export function proveSpace(
   const baseBytes = backup.restoredBytes ?? backup.storedBytes ?? 0;
   const basis = backup.restoredBytes === undefined ? 'at least, by its size in the store' : 'by what the backup says of its size';
   const neededBytes = baseBytes + walBytes;
-  const freedBytes = (probe.stagedBytes ?? 0) + (wish.wipe ? (probe.usedBytes ?? 0) : 0);
+  const freedBytes = (probe.stagedBytes ?? 0) + (wish.wipe ? (probe.old?.usedBytes ?? 0) : 0);
   const freed =
     freedBytes > 0
       ? ` and ${formatBytes(freedBytes)} taken by ${wish.wipe ? 'old data to be deleted' : 'an interrupted run'}`

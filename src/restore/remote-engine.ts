@@ -5,7 +5,20 @@ import type { S3Credentials } from '../store/s3-credentials.ts';
 import type { SalvageSurvey } from '../wal/salvage-survey.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
-import type { Engine, FedWal, FollowJob, FollowRound, LaidDown, LayDownJob, Reached, ReachJob, Target } from './engine.ts';
+import type {
+  Cleaned,
+  Engine,
+  FedWal,
+  FinishedRestore,
+  FollowJob,
+  FollowRound,
+  LaidDown,
+  LayDownJob,
+  Reached,
+  ReachJob,
+  RolledBack,
+  Target,
+} from './engine.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import { supplyKeys } from './renew-keys.ts';
 import type { StagedConfiguration } from './staged-configuration.ts';
@@ -135,7 +148,7 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
       return ((await call({ do: 'surveyOld', target, question })) as OldDataSurvey | null) ?? undefined;
     },
     async clean(target) {
-      await call({ do: 'clean', target });
+      return (await call({ do: 'clean', target })) as Cleaned;
     },
     async layDown(job, tell, signal) {
       return (await workUntil(signal, { do: 'layDown', job }, tell)) as LaidDown;
@@ -161,13 +174,13 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
       return (await call({ do: 'takeBack', target })) as boolean;
     },
     async rollback(target) {
-      return (await call({ do: 'rollback', target })) as boolean;
+      return (await call({ do: 'rollback', target })) as RolledBack;
     },
     async discard(target) {
       await call({ do: 'discard', target });
     },
     async finish(options) {
-      await call({ do: 'finish', options });
+      return (await call({ do: 'finish', options })) as FinishedRestore;
     },
     close: () => container.end(),
   };

@@ -4,7 +4,7 @@ import { resolveService, type Service, type ServiceContainer } from '../docker/s
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
-import type { Engine, Target } from './engine.ts';
+import type { Engine, FinishOptions, Target } from './engine.ts';
 import { newBackupDue } from './new-backup-due.ts';
 import { patiently } from './patiently.ts';
 import { askPrepared, preparedNotes } from './prepared-transactions.ts';
@@ -100,12 +100,18 @@ function startedMeanwhile(name: string): OdoError {
  */
 export async function cleanUp(
   engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
-  options: { target: Target; archiving: Archiving; keepPrevious: boolean; service: Pick<Service, 'commandArgs'> },
+  options: {
+    target: Target;
+    archiving: Archiving;
+    keepPrevious: boolean;
+    service: Pick<Service, 'commandArgs'>;
+    reached?: FinishOptions['reached'];
+  },
   database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
-    const { archiving, target, keepPrevious } = options;
+    const { archiving, target, keepPrevious, reached } = options;
     const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
     const configured = await database
       .archivingConfigured()
@@ -114,14 +120,20 @@ export async function cleanUp(
     const prepared = (await askPrepared(database)) ?? [];
     const keepOff = !ownWord && !keepArchiving && configured;
     const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
-    await engine.finish({ target, keepPrevious, settings, ...(prepared.length > 0 ? { hasPrepared: true } : {}) });
+    const hasPrepared = prepared.length > 0 ? { hasPrepared: true } : {};
+    const finished = await engine.finish({ target, keepPrevious, settings, ...hasPrepared, ...(reached ? { reached } : {}) });
     const untold = await database.reload().then(
       () => [],
       (error: unknown) => [
         `the server still has the settings of its recovery until it is started again, since it could not be told: ${asOdoError(error).message}`,
       ],
     );
-    return [...preparedNotes(prepared), ...untold, ...archivingNotes({ configured, keepOff, ownWord, keepArchiving })];
+    return [
+      ...preparedNotes(prepared),
+      ...leftSettingsNotes(finished.leftSettings),
+      ...untold,
+      ...archivingNotes({ configured, keepOff, ownWord, keepArchiving }),
+    ];
   });
 }
 
@@ -141,5 +153,13 @@ function archivingNotes(found: { configured: boolean; keepOff: boolean; ownWord:
   return [
     `archiving is off, so that the restored copy does not write into the original's archive; ${how}`,
     newBackupDue('once archiving is on'),
+  ];
+}
+
+/** What the person should know of settings of ODO's that could not be taken out again. */
+export function leftSettingsNotes(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [
+    `postgresql.auto.conf still sets ${names.join(', ')}, which ODO had set for the recovery and somebody has changed since: look at them, and take out what is not wanted (ALTER SYSTEM RESET …)`,
   ];
 }

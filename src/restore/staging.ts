@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { OdoError } from '../errors.ts';
+import { isVacant, putGuard, removeGuard } from '../target/guard.ts';
 import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
 import {
   heldControlFile,
@@ -12,11 +12,16 @@ import {
   restoreCommandFile,
   spoolDir,
 } from '../target/place.ts';
-import { probePlace } from '../target/probe.ts';
 import { settleSwap, swapBack } from '../target/swap.ts';
 import { wipePlace } from '../target/wipe.ts';
-import { clearAway } from './clear-away.ts';
-import type { LayDownJob, Target } from './engine.ts';
+import { clearAway, isOnlySalvage, noteDiscarding } from './clear-away.ts';
+import { demandNoServer } from './demand-no-server.ts';
+import type { LaidDown, LayDownJob, Target } from './engine.ts';
+import { lookAtVolume } from './look-at-volume.ts';
+import { refusedRestore } from './refused-restore.ts';
+import { exchangesFirst, TRANSITIONS } from './transitions.ts';
+import { readControl } from './used-since.ts';
+import { digestBlock } from './written-settings.ts';
 
 /** The staging directories of one run, and what of an interrupted one they hold already. */
 export interface Staging {
@@ -28,6 +33,8 @@ export interface Staging {
   finishPart(partKey: string): void;
   /** Whether what the spool holds can be relied upon. */
   readonly spoolReusable: boolean;
+  /** What there is to go back to after the exchange. */
+  readonly oldData: NonNullable<LaidDown['oldData']>;
   /** Everything is in place for the swap. */
   complete(): void;
   /** Not all that was written has reached the disk: no later run may build on it. */
@@ -41,9 +48,13 @@ export interface Staging {
 export function prepareStaging(job: LayDownJob): Staging {
   const { pgdata } = job.target;
   const fingerprint = fingerprintOf(job);
-  const old = settleOld(pgdata);
+  const old = settleOld(job);
   const resuming = !job.fresh && old?.fingerprint === fingerprint;
-  if (old && !resuming) for (const place of old.places) removeStaged(place);
+  // Before the first file goes: what is half removed must not be taken for whole by a later run.
+  if (old && !resuming) {
+    noteDiscarding(pgdata.odoDir, old);
+    for (const place of old.places) removeStaged(place);
+  }
   const places = placesOf(job.target);
   for (const place of places) {
     if (!resuming) removeStaged(place);
@@ -57,6 +68,9 @@ export function prepareStaging(job: LayDownJob): Staging {
   }
   const bootId = currentBootId();
   const intact = resuming && old !== undefined && isOfThisBoot(old);
+  const wipes = job.wipe || old?.wiping === true;
+  const guarded = wipes || isVacant(pgdata.root);
+  const lastTimeline = lastTimelineOf(job);
   const journal: Journal = {
     version: 1,
     state: 'laying-down',
@@ -67,10 +81,18 @@ export function prepareStaging(job: LayDownJob): Staging {
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
     ...(job.awaitsPromotion ? { awaitsPromotion: job.awaitsPromotion } : {}),
-    ...(job.wipe || (resuming && old?.wiped) ? { wiped: true } : {}),
+    ...(lastTimeline === undefined ? {} : { lastTimeline }),
+    ...(wipes || (old?.wiped && guarded) ? { wiped: true } : {}),
+    ...(wipes ? { wiping: true } : {}),
+    ...(guarded ? { guarded: true } : {}),
   };
   writeJournal(pgdata.odoDir, journal);
-  if (job.wipe) for (const place of places) wipePlace(place);
+  if (guarded) putGuard(pgdata.root, job.postgresMajor ?? job.backup.postgresMajor, job.owner);
+  if (wipes) {
+    for (const place of places) wipePlace(place);
+    delete journal.wiping;
+    writeJournal(pgdata.odoDir, journal);
+  }
   return {
     resuming,
     isFinished: (partKey) => journal.finishedParts?.includes(partKey) ?? false,
@@ -79,8 +101,10 @@ export function prepareStaging(job: LayDownJob): Staging {
       writeJournal(pgdata.odoDir, journal);
     },
     spoolReusable: intact,
+    oldData: journal.wiped ? 'deleted' : guarded ? 'none' : 'kept',
     complete() {
       journal.state = 'staged';
+      Object.assign(journal, describeStaged(incomingDir(pgdata)));
       writeJournal(pgdata.odoDir, journal);
     },
     distrust() {
@@ -95,13 +119,32 @@ export function prepareStaging(job: LayDownJob): Staging {
   };
 }
 
-/** Removes what a restore that did not reach the swap has written. */
+/** What tells the restored server's own doing later: its checkpoint, and the settings that ODO gave it. */
+function describeStaged(incoming: string): Pick<Journal, 'recoverySettings' | 'stagedCheckpointLsn'> {
+  const control = readControl(incoming);
+  const autoConf = path.join(incoming, 'postgresql.auto.conf');
+  return {
+    ...(control ? { stagedCheckpointLsn: control.checkpointLsn } : {}),
+    ...(fs.existsSync(autoConf) ? { recoverySettings: digestBlock(fs.readFileSync(autoConf, 'utf8')) } : {}),
+  };
+}
+
+function lastTimelineOf({ wal, backup }: LayDownJob): number | undefined {
+  const spans = wal.source === 'archive' ? wal.spans.map(({ timeline }) => timeline) : [];
+  const known = [...spans, ...(backup.timeline === undefined ? [] : [backup.timeline])];
+  return known.length > 0 ? Math.max(...known) : undefined;
+}
+
+/** Removes what a restore that did not reach the swap has written. A guard stays where the old data was deleted. */
 export function discardStaging(target: Target): void {
-  const journal = readJournal(target.pgdata.odoDir);
+  const { pgdata } = target;
+  const journal = readJournal(pgdata.odoDir);
   if (!journal) return;
-  settleSwap(target.pgdata.odoDir, journal);
-  if (journal.state === 'staged' || journal.state === 'laying-down')
-    clearAway(journal.places, { keepSalvage: journal.wiped === true });
+  settleSwap(pgdata.odoDir, journal);
+  if (journal.state !== 'staged' && journal.state !== 'laying-down') return;
+  noteDiscarding(pgdata.odoDir, journal);
+  clearAway(journal.places, { keepSalvage: isOnlySalvage(journal) });
+  if (!journal.wiped) removeGuard(pgdata.root, { isKnown: journal.guarded === true });
 }
 
 export function placesOf(target: Target): Place[] {
@@ -109,23 +152,36 @@ export function placesOf(target: Target): Place[] {
 }
 
 /** Ends what an earlier run began; gives its journal if staged files of it are there. */
-function settleOld(pgdata: Place): Journal | undefined {
-  const journal = readJournal(pgdata.odoDir);
+function settleOld(job: LayDownJob): Journal | undefined {
+  const { pgdata } = job.target;
+  const seen = lookAtVolume(pgdata);
+  const { journal, situation } = seen;
   if (!journal) return undefined;
-  if (journal.state === 'clearing') {
-    // Not the whole folder: it holds the lock of this run.
-    for (const place of journal.places) {
-      fs.rmSync(previousDir(place), { recursive: true, force: true });
-      removeStaged(place);
-    }
-    return undefined;
+  if (exchangesFirst(situation)) demandNoServer(pgdata, job);
+  switch (TRANSITIONS[situation].restore) {
+    case 'begin':
+    case 'resume':
+      return journal;
+    case 'settle':
+      settleSwap(pgdata.odoDir, journal);
+      return settleOld(job);
+    case 'take-back':
+      swapBack(pgdata.odoDir, journal);
+      // What came back from the swap has been changed by a server.
+      return { ...journal, fingerprint: '' };
+    case 'finish-clearing':
+      // Not the whole folder: it holds the lock of this run.
+      for (const place of journal.places) {
+        fs.rmSync(previousDir(place), { recursive: true, force: true });
+        removeStaged(place);
+      }
+      return undefined;
+    case 'adopt':
+      for (const place of journal.places) removeStaged(place);
+      return undefined;
+    case 'refuse':
+      throw refusedRestore(pgdata, situation);
   }
-  settleSwap(pgdata.odoDir, journal);
-  if (journal.state !== 'swapped') return journal;
-  if (probePlace(pgdata).usedSinceSwap) throw usedSinceSwap(pgdata);
-  swapBack(pgdata.odoDir, journal);
-  // What came back from the swap has been changed by a server.
-  return { ...journal, fingerprint: '' };
 }
 
 /** Everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings are written anew each time. */
@@ -174,14 +230,4 @@ function removeStaged(place: Place): void {
   for (const leftover of [incomingDir(place), heldControlFile(place), spoolDir(place), restoreCommandFile(place)]) {
     fs.rmSync(leftover, { recursive: true, force: true });
   }
-}
-
-export function usedSinceSwap(pgdata: Place): OdoError {
-  return new OdoError(
-    'unsafeTarget',
-    `${pgdata.root} was restored and has been in use since; ${previousDir(pgdata)} still holds what was there before`,
-    {
-      hint: 'when the present content is right, odo clean removes the older; odo rollback goes back to it',
-    },
-  );
 }

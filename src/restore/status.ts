@@ -1,20 +1,29 @@
-import { type Journal, readJournal } from '../target/journal.ts';
+import type { Journal } from '../target/journal.ts';
 import { incomingDir, type Place, previousDir, spoolDir } from '../target/place.ts';
-import { probePlace } from '../target/probe.ts';
+import { probePlace, type Use } from '../target/probe.ts';
+import type { Situation } from '../target/situation.ts';
 import { usedBytes } from '../target/used-bytes.ts';
+import { lookAtVolume } from './look-at-volume.ts';
+import { usedSinceExchange, useSince } from './used-since.ts';
 
 /** What of ODO's is on a volume, as plain JSON. */
 export interface VolumeStatus {
   /** none: no restore has left anything · the others as in the journal */
   state: 'none' | Journal['state'];
+  /** The same more closely: what the volume holds as a whole. */
+  situation: Situation;
   backupId?: string;
   startedAt?: string;
   /** The restored server has finished its recovery since the swap. */
   recovered?: boolean;
+  /** Of one that has: what is known of its use. */
+  use?: Use;
   /** Where the restored server waits for its promotion, in words. */
   waitsAt?: string;
   /** It waits as a standby. */
   isStandby?: boolean;
+  /** The old data was deleted beforehand (--wipe). */
+  wiped?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
   incomingBytes: number;
   spoolBytes: number;
@@ -23,21 +32,24 @@ export interface VolumeStatus {
 }
 
 export function statusOf(pgdata: Place): VolumeStatus {
-  const journal = readJournal(pgdata.odoDir);
-  const probe = probePlace(pgdata);
+  const { journal, situation } = lookAtVolume(pgdata);
   const places = journal?.places ?? [pgdata];
   const total = (directory: (place: Place) => string) =>
     places.map(directory).reduce((sum, directory) => sum + usedBytes(directory), 0);
+  const recovered = usedSinceExchange(pgdata, journal);
+  const isSwapped = journal?.state === 'swapped';
+  const awaits = journal?.awaitsPromotion;
   return {
     state: journal?.state ?? 'none',
+    situation,
     ...(journal ? { backupId: journal.backupId, startedAt: journal.startedAt } : {}),
-    ...(journal?.state === 'swapped' ? { recovered: probe.usedSinceSwap } : {}),
-    ...(journal?.state === 'swapped' && journal.awaitsPromotion && !probe.usedSinceSwap
-      ? { waitsAt: journal.awaitsPromotion.target, ...(journal.awaitsPromotion.isStandby ? { isStandby: true } : {}) }
-      : {}),
+    ...(isSwapped ? { recovered } : {}),
+    ...(isSwapped && recovered ? { use: useSince(pgdata, journal) } : {}),
+    ...(isSwapped && awaits && !recovered ? { waitsAt: awaits.target, ...(awaits.isStandby ? { isStandby: true } : {}) } : {}),
+    ...(journal?.wiped ? { wiped: true } : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),
     previousBytes: total(previousDir),
-    freeBytes: probe.freeBytes,
+    freeBytes: probePlace(pgdata).freeBytes,
   };
 }

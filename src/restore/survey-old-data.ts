@@ -1,15 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { isOff } from '../postgres/configuration-file.ts';
-import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
+import type { PgControl } from '../postgres/pg-control.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { formatLsn, isHistoryName, parseLsn } from '../postgres/wal-names.ts';
-import { readJournal } from '../target/journal.ts';
-import { type Place, previousDir } from '../target/place.ts';
+import type { Place } from '../target/place.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
-import { CONTROL_FILE } from './base-members.ts';
 import type { RaiseFacts } from './engine.ts';
+import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
 import { archivingConfigured } from './raise-settings.ts';
+import { readControl } from './used-since.ts';
 
 /** Up to where the WAL of a timeline is to be had without the old data. */
 export interface Accounted {
@@ -58,27 +58,12 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   return { ...survey, fromLsn, beyond: await readBeyond(path.join(directory, 'pg_wal'), owner, fromLsn) };
 }
 
-/** While a restored server waits, the old data is in `previous`; what is being cleared there is no data any more. */
+/** What a restore has put in place, and what is being deleted, is no old data. */
 export function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
-  const state = readJournal(place.odoDir)?.state;
-  const inPrevious = state === 'clearing' ? [] : [previousDir(place)];
-  // What a restore has put in place is not what was there before.
-  const inPlace = isReplaced || state === 'swapped' || state === 'moving-in' ? [] : [place.root];
-  const directories = [...inPrevious, ...inPlace];
-  for (const directory of directories) {
-    const control = readControl(directory);
-    if (control) return { directory, control };
-  }
-  return undefined;
-}
-
-/** Without a control file nothing is known of a cluster. */
-function readControl(dataDirectory: string): PgControl | undefined {
-  try {
-    return parsePgControl(fs.readFileSync(path.join(dataDirectory, CONTROL_FILE)));
-  } catch {
-    return undefined;
-  }
+  const directory = oldDataDirectory(place, lookAtVolume(place));
+  if (directory === undefined || (isReplaced && directory === place.root)) return undefined;
+  const control = readControl(directory);
+  return control ? { directory, control } : undefined;
 }
 
 /** Where the restored server left the timelines that it came by. */

@@ -4,7 +4,6 @@ import { openWalArchive } from '../formats/registry.ts';
 import { timelineOfName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
-import { readJournal } from '../target/journal.ts';
 import { type Place, salvageDir, spoolDir } from '../target/place.ts';
 import { salvagedIn } from '../wal/salvage-archive.ts';
 import { setSalvageAside } from '../wal/salvage-files.ts';
@@ -59,7 +58,7 @@ export function dropStaleSalvage(pgdata: Place): void {
 }
 
 function oldDataOf(pgdata: Place) {
-  return readJournal(pgdata.odoDir)?.wiped ? undefined : findOldData(pgdata, false);
+  return findOldData(pgdata, false);
 }
 
 /** Also from the spool, where the same may have been put. */

@@ -6,7 +6,9 @@ import { isFollowed, openServiceEngine, type Role } from './open-service-engine.
 import { demandService, type FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
+import { leftSettingsNotes } from './service-control.ts';
 import type { VolumeStatus } from './status.ts';
+import { adviceOn } from './status-advice.ts';
 
 type Context = Omit<RunContext, 'confirm'>;
 
@@ -27,8 +29,12 @@ export interface CleanReport {
   kind: 'clean';
   volume: string;
   service: string;
-  /** Bytes of staged files, WAL and old data that were removed. */
+  /** Bytes of staged files, WAL and old data that are really gone. */
   freedBytes: number;
+  /** There was something to remove. */
+  found: boolean;
+  /** What the person should know. */
+  notes: string[];
 }
 
 /** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
@@ -45,14 +51,17 @@ export async function volumeStatus(target: ServiceTarget, context: Context): Pro
 /** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
 export async function cleanVolume(target: ServiceTarget, context: Context): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
-    const { incomingBytes, spoolBytes, previousBytes } = await engine.status(place);
-    await inPhase(context.report, 'clean', () => engine.clean(place));
-    return {
-      kind: 'clean',
-      volume: data.mount.source,
-      service: service.name,
-      freedBytes: incomingBytes + spoolBytes + previousBytes,
-    };
+    const { freedBytes, found, leftSettings } = await inPhase(context.report, 'clean', () => engine.clean(place));
+    const { pgdata } = await engine.probe(place);
+    const notes = [
+      ...leftSettingsNotes(leftSettings),
+      ...(pgdata.empty
+        ? [
+            `${pgdata.exists ? 'there is no data in' : 'there is no'} ${data.place.root}: a server that is started there begins a new, empty cluster`,
+          ]
+        : []),
+    ];
+    return { kind: 'clean', volume: data.mount.source, service: service.name, freedBytes, found, notes };
   });
 }
 
@@ -95,33 +104,4 @@ export async function openOnJournal(
   if (all.length === 1) return { engine, place };
   await engine.close();
   return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };
-}
-
-function adviceOn(status: VolumeStatus & Pick<StatusReport, 'isFollowed'>): string {
-  switch (status.state) {
-    case 'none':
-      return 'nothing of a restore is here';
-    case 'laying-down':
-    case 'staged':
-      return 'a restore has not come to its end: the same restore command goes on from here, odo clean removes what it laid down';
-    case 'moving-out':
-    case 'moving-in':
-    case 'moving-back':
-      return 'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over';
-    case 'swapped':
-      if (status.isStandby) {
-        const following = status.isFollowed
-          ? 'and odo follow is at work for it'
-          : 'and nobody brings it what is archived: odo follow does';
-        return `the restored server is a standby, ${following}; odo promote makes it a primary, odo rollback goes back to the old data`;
-      }
-      if (status.waitsAt !== undefined) {
-        return `the restored server stops at ${status.waitsAt} and waits there: odo promote ends its recovery, odo rollback goes back to the old data`;
-      }
-      return status.recovered
-        ? 'the restored server has recovered and the old data is kept: odo clean removes it, odo rollback goes back to it'
-        : 'the restored server has not recovered yet, and the old data is kept: odo rollback goes back to it';
-    case 'clearing':
-      return 'the restore has succeeded, and the old data was being removed: odo clean finishes that';
-  }
 }

@@ -3,8 +3,11 @@ import path from 'node:path';
 import { syncDirectory } from './durable.ts';
 import { type Journal, journalFile, journalText } from './journal.ts';
 
-/** The way back from the middle of an exchange takes so many entries in the journal: moving-back, moving-out, staged. */
-const SPARES = 3;
+/**
+ * The way back from the middle of an exchange takes so many entries in the journal: moving-back, moving-out, staged. A rollback that sets aside has
+ * one more: setting-aside, swapped.
+ */
+const SPARES = 4;
 /** A later state of the journal may be longer by so much. */
 const SLACK_BYTES = 256;
 

@@ -9,9 +9,18 @@ import type { Place } from './place.ts';
  * laying-down: the old content is in place, incoming is unfinished · staged: incoming is complete ·
  * moving-out: old content is on its way to previous · moving-in: all old content is in previous, new content on its way in ·
  * swapped: the new content is in place, the old in previous · moving-back: a rollback is moving the new content out again ·
+ * setting-aside: the old content is back in place, and what was there becomes `previous` ·
  * clearing: the new content is proven, and the old is being deleted, so that there is no way back to it any more
  */
-export type JournalState = 'laying-down' | 'staged' | 'moving-out' | 'moving-in' | 'swapped' | 'moving-back' | 'clearing';
+export type JournalState =
+  | 'laying-down'
+  | 'staged'
+  | 'moving-out'
+  | 'moving-in'
+  | 'swapped'
+  | 'moving-back'
+  | 'setting-aside'
+  | 'clearing';
 
 const STATES: ReadonlySet<string> = new Set<JournalState>([
   'laying-down',
@@ -20,6 +29,7 @@ const STATES: ReadonlySet<string> = new Set<JournalState>([
   'moving-in',
   'swapped',
   'moving-back',
+  'setting-aside',
   'clearing',
 ]);
 
@@ -35,6 +45,21 @@ export interface AwaitedPromotion {
   /** What becomes of archiving is settled by the user's own configuration. */
   ownWordOnArchiving: boolean;
   keepArchiving: boolean;
+}
+
+/** When a restored server was seen out of recovery, and where it was then. */
+export interface Finished {
+  /** ISO 8601. */
+  at: string;
+  timeline?: number;
+  /** The last LSN that it had replayed. */
+  lsn?: string;
+}
+
+/** A recovery setting as ODO wrote it: the digest tells its value again without telling it to anybody. */
+export interface WrittenSetting {
+  name: string;
+  digest: string;
 }
 
 export interface Journal {
@@ -55,6 +80,24 @@ export interface Journal {
   awaitsPromotion?: AwaitedPromotion;
   /** The old content was deleted beforehand (--wipe): there is nothing to go back to. */
   wiped?: boolean;
+  /** That deletion has not come to its end. */
+  wiping?: boolean;
+  /** Nothing but a guard against initdb stood in PGDATA before, see guard.ts. */
+  guarded?: boolean;
+  /** The staged files are being removed: nobody may build on them. */
+  discarding?: boolean;
+  /** ODO's recovery settings in postgresql.auto.conf, to be found again when their marker lines are gone. */
+  recoverySettings?: WrittenSetting[];
+  /** The checkpoint in pg_control when it was exchanged in: another one is a server's doing. */
+  stagedCheckpointLsn?: string;
+  /** The newest timeline that recovery can lead to: one above it begins with a promotion. */
+  lastTimeline?: number;
+  /** From then on the data of the restored server is its own, whichever signal files lie there later. */
+  finished?: Finished;
+  /** A rollback is under way that keeps what is in place: it becomes `previous`. */
+  settingAside?: boolean;
+  /** A rollback has put the old content back, and `previous` holds what was restored. */
+  rolledBack?: boolean;
 }
 
 /** The journal lies in PGDATA's own ODO folder, whichever other places it speaks of. */

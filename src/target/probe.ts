@@ -1,16 +1,30 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
-import { type AwaitedPromotion, type JournalState, readJournal } from './journal.ts';
+import { GUARD, isVacant, namesIn } from './guard.ts';
+import { type AwaitedPromotion, type Finished, type JournalState, readJournal } from './journal.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { nearestExisting } from './nearest-existing.ts';
-import { ODO_DIR, type Owner, type Place, previousDir } from './place.ts';
+import { type Owner, type Place, previousDir } from './place.ts';
 import { type Postmaster, readPostmaster, serverOn } from './server-on.ts';
+import type { Situation } from './situation.ts';
+
+/** The data from before the restore, wherever it is now: in place, or in `previous` when a restored server is in place. */
+export interface OldData {
+  /** nothing: there is none · gone: it was deleted beforehand (--wipe) */
+  where: 'nothing' | 'in place' | 'previous' | 'gone';
+  /** Content of its PG_VERSION. */
+  pgVersion?: string;
+  /** Of its pg_control; absent when that is not there or cannot be read. */
+  systemIdentifier?: string;
+  /** Bytes that it takes, when that was asked for. */
+  usedBytes?: number;
+}
 
 /** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
 export interface TargetProbe {
   exists: boolean;
-  /** Nothing in it but ODO's own folder and lost+found. */
+  /** Nothing in it but ODO's own folder and guard, and lost+found. */
   empty: boolean;
   /** First few names in it, for messages. */
   sample: string[];
@@ -21,12 +35,14 @@ export interface TargetProbe {
   inode?: string;
   /** What postmaster.pid says of the server that runs, or ran, on it. */
   postmaster?: Postmaster;
-  /** Of pg_control, where there is one that can be read. */
-  systemIdentifier?: string;
-  /** Bytes of staged files and WAL that an interrupted run left, and that the next one uses or removes. */
+  /** What the volume holds of restores, as a whole. Of a data directory only. */
+  situation?: Situation;
+  /** Of a data directory only. */
+  old?: OldData;
+  /** What is in place is a whole data directory, on which a server may be started. */
+  startable?: boolean;
+  /** Bytes of staged files, WAL and restored content that an earlier run left, and that the next one uses or removes. */
   stagedBytes?: number;
-  /** Bytes that the content takes, when that was asked for. */
-  usedBytes?: number;
   /** How the directory really lies. */
   layout?: Layout;
   freeBytes: number;
@@ -43,29 +59,40 @@ export interface TargetProbe {
   hasPrevious: boolean;
   /** The restored content in place has finished recovery since the swap, so it may hold data of its own. */
   usedSinceSwap: boolean;
+  /** What is known of that. */
+  use?: Use;
 }
 
-/** Looks at a place without changing it. A directory that does not exist is looked at through its nearest parent. */
+/** What is known of a server that is in use since its restore. */
+export interface Use {
+  finished?: Finished;
+  /** WAL that it has written since then, up to its last checkpoint. */
+  writtenBytes?: number;
+  /** When its pg_control was written last (ISO 8601). */
+  lastCheckpointAt?: string;
+}
+
+/** Looks at one place without changing it; what restores have made of a whole volume, probeTarget() tells. A directory that does not exist is looked at through its nearest parent. */
 export function probePlace(place: Place): TargetProbe {
   const exists = fs.existsSync(place.root);
   if (exists && !fs.statSync(place.root).isDirectory()) {
     throw new OdoError('unsafeTarget', `${place.root} is not a directory`, { hint: 'name a directory to fill' });
   }
-  const names = exists ? fs.readdirSync(place.root).filter((name) => name !== ODO_DIR && name !== 'lost+found') : [];
+  const names = namesIn(place.root);
   const stat = exists ? fs.statSync(place.root) : undefined;
   const room = fs.statfsSync(nearestExisting(place.root));
   const journal = readJournal(place.odoDir);
   const probe: TargetProbe = {
     exists,
-    empty: names.length === 0,
+    empty: isVacant(place.root),
     sample: names.sort().slice(0, 5),
     layout: layoutOf(place),
     freeBytes: room.bavail * room.bsize,
     freeInodes: room.ffree,
     hasPrevious: fs.existsSync(previousDir(place)) && fs.readdirSync(previousDir(place)).length > 0,
-    usedSinceSwap: journal?.state === 'swapped' && !names.includes('recovery.signal') && !names.includes('standby.signal'),
+    usedSinceSwap: false,
   };
-  if (names.includes('PG_VERSION')) probe.pgVersion = fs.readFileSync(path.join(place.root, 'PG_VERSION'), 'utf8').trim();
+  if (!probe.empty && names.includes(GUARD)) probe.pgVersion = fs.readFileSync(path.join(place.root, GUARD), 'utf8').trim();
   if (stat) {
     probe.owner = { uid: stat.uid, gid: stat.gid };
     probe.inode = inodeOf(place.root);

@@ -54,7 +54,8 @@ function isServer(pid: number): boolean {
   }
 }
 
-function inContainer(): boolean {
+/** Whether this runs in a container, where process ids of a server may be another container's. */
+export function inContainer(): boolean {
   return process.env.ODO_IN_CONTAINER === '1' || fs.existsSync('/.dockerenv') || fs.existsSync('/run/.containerenv');
 }
 

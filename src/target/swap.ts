@@ -3,15 +3,13 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { syncDirectory } from './durable.ts';
 import { isFull } from './fs-errors.ts';
+import { GUARD, namesIn, putGuard } from './guard.ts';
 import { type Journal, type JournalState, writeJournal } from './journal.ts';
 import { makeSpares, removeSpares, writeJournalToSpare } from './journal-spares.ts';
-import { incomingDir, ODO_DIR, type Place, previousDir } from './place.ts';
-
-/** What stays where it is when a place's content is exchanged: ODO's own folder, and what mkfs left. */
-const FIXED = new Set([ODO_DIR, 'lost+found']);
+import { incomingDir, type Place, previousDir } from './place.ts';
 
 /** Moved in first and out last: where an image's entry point finds none, it takes the directory for new and makes an empty cluster in it. */
-const FIRST = 'PG_VERSION';
+const FIRST = GUARD;
 
 /** Moved in last and out first, so that a half-moved directory lacks pg_control and no server can start on it. */
 const LAST = 'global';
@@ -25,29 +23,38 @@ export function swap(odoDir: string, journal: Journal): void {
   for (const place of journal.places) makePrevious(place);
   makeSpares(odoDir, journal);
   record(odoDir, journal, 'moving-out');
-  for (const place of journal.places) moveAll(place.root, previousDir(place), { globalFirst: true });
+  for (const place of journal.places) {
+    if (!isGuarded(journal, place)) moveAll(place.root, previousDir(place), { globalFirst: true });
+  }
   record(odoDir, journal, 'moving-in');
   settleSwap(odoDir, journal);
 }
 
 /**
  * Brings an interrupted swap or rollback to a definite end (state staged or swapped): undone when the old content was still
- * moving out, finished when the new was moving in, carried through when a rollback had begun.
+ * moving out, finished when the new was moving in, carried through when a rollback had begun. One that sets the new content aside ends swapped.
  */
 export function settleSwap(odoDir: string, journal: Journal): void {
   if (journal.state === 'moving-back') {
-    for (const place of journal.places) {
-      fs.mkdirSync(incomingDir(place), { recursive: true, mode: 0o700 });
-      // Where nothing has moved in yet, `incoming` has kept its own owner and mode.
-      if (entriesOf(place.root).length > 0) moveAll(place.root, incomingDir(place), { globalFirst: true });
-    }
+    for (const place of journal.places) moveBack(journal, place);
     recordWayBack(odoDir, journal, 'moving-out');
   }
   if (journal.state === 'moving-out') {
     for (const place of dataLast(journal)) moveAll(previousDir(place), place.root, { globalFirst: false });
-    recordWayBack(odoDir, journal, 'staged');
+    recordWayBack(odoDir, journal, journal.settingAside ? 'setting-aside' : 'staged');
+  }
+  if (journal.state === 'setting-aside') {
+    for (const place of journal.places) setAside(place);
+    const { settingAside: _done, rolledBack, ...rest } = journal;
+    const ended: Journal = rolledBack ? rest : { ...rest, rolledBack: true };
+    recordWayBack(odoDir, ended, 'swapped');
+    for (const key of ['settingAside', 'rolledBack'] as const) delete journal[key];
+    Object.assign(journal, ended);
+    removeSpares(odoDir);
   } else if (journal.state === 'moving-in') {
-    for (const place of dataLast(journal)) moveAll(incomingDir(place), place.root, { globalFirst: false });
+    for (const place of dataLast(journal)) {
+      moveAll(incomingDir(place), place.root, { globalFirst: false, overGuard: isGuarded(journal, place) });
+    }
     record(odoDir, journal, 'swapped');
     // Not before: until then the way back may need them, and the room that they have.
     for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
@@ -75,6 +82,21 @@ export function swapBack(odoDir: string, journal: Journal): void {
   settleSwap(odoDir, journal);
 }
 
+/**
+ * Puts the old content back in place and keeps what is there now as `previous`, so that the same call exchanges them again. Only renames; what a
+ * crash leaves of it is carried through by settleSwap().
+ */
+export function swapAside(odoDir: string, journal: Journal): void {
+  if (journal.state !== 'swapped') throw new OdoError('bug', `cannot set aside in state ${journal.state}`);
+  // Whatever is left there has no part in this.
+  for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
+  const begun: Journal = { ...journal, settingAside: true };
+  makeSpares(odoDir, begun);
+  record(odoDir, begun, 'moving-back');
+  Object.assign(journal, begun);
+  settleSwap(odoDir, journal);
+}
+
 /** What could not be written has not come about: the journal is as the disk has it. */
 function record(odoDir: string, journal: Journal, state: JournalState): void {
   writeJournal(odoDir, { ...journal, state });
@@ -89,6 +111,33 @@ function recordWayBack(odoDir: string, journal: Journal, state: JournalState): v
     if (!isFull(error) || !writeJournalToSpare(odoDir, { ...journal, state })) throw error;
     journal.state = state;
   }
+}
+
+/** Whether there was nothing in a place but the guard, which has no part in the exchange but to give way to the new PG_VERSION. */
+function isGuarded({ guarded, places }: Journal, place: Place): boolean {
+  return guarded === true && place === places[0];
+}
+
+/** Moves the new content out again. A guard is back in the end where there was one. */
+function moveBack(journal: Journal, place: Place): void {
+  const incoming = incomingDir(place);
+  fs.mkdirSync(incoming, { recursive: true, mode: 0o700 });
+  const hasNothingOfIt = isGuarded(journal, place) && fs.existsSync(path.join(incoming, FIRST));
+  // Where nothing has moved in yet, `incoming` has kept its own owner and mode.
+  if (!hasNothingOfIt && namesIn(place.root).length > 0) moveAll(place.root, incoming, { globalFirst: true });
+  if (!isGuarded(journal, place) || namesIn(place.root).length > 0) return;
+  const { uid, gid } = fs.statSync(incoming);
+  putGuard(place.root, fs.readFileSync(path.join(incoming, FIRST), 'utf8').split('\n')[0], { uid, gid });
+}
+
+/** What came out of a place is its `previous` from now on, by one rename. */
+function setAside(place: Place): void {
+  const [incoming, previous] = [incomingDir(place), previousDir(place)];
+  if (!fs.existsSync(incoming)) return;
+  // All of it is back in place.
+  if (fs.existsSync(previous)) fs.rmdirSync(previous);
+  fs.renameSync(incoming, previous);
+  syncDirectory(place.odoDir);
 }
 
 /** PGDATA's pg_control comes back only when all tablespaces are in place, so that no server can start without them. */
@@ -110,17 +159,18 @@ function makePrevious(place: Place): void {
 
 /**
  * Renames every entry of one directory into another, which takes over its owner and mode too.
- * What is already there under a name is an error, never overwritten.
+ * What is already there under a name is an error, never overwritten, but for the guard.
  */
-function moveAll(from: string, to: string, order: { globalFirst: boolean }): void {
+function moveAll(from: string, to: string, order: { globalFirst: boolean; overGuard?: boolean }): void {
   if (!fs.existsSync(from)) return;
   takeOver(from, to);
-  const names = entriesOf(from);
+  const names = namesIn(from);
   names.sort((a, b) => rank(a) - rank(b));
   if (order.globalFirst) names.reverse();
   for (const name of names) {
     const target = path.join(to, name);
-    if (fs.lstatSync(target, { throwIfNoEntry: false })) {
+    const givesWay = order.overGuard && name === FIRST;
+    if (!givesWay && fs.lstatSync(target, { throwIfNoEntry: false })) {
       throw new OdoError('unsafeTarget', `cannot move ${path.join(from, name)}: ${target} exists`, {
         hint: 'something else has written into the directory; compare the two and remove the one you do not need',
       });
@@ -129,10 +179,6 @@ function moveAll(from: string, to: string, order: { globalFirst: boolean }): voi
   }
   syncDirectory(from);
   syncDirectory(to);
-}
-
-function entriesOf(directory: string): string[] {
-  return fs.readdirSync(directory).filter((name) => !FIXED.has(name));
 }
 
 function rank(name: string): number {

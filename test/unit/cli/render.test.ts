@@ -5,7 +5,17 @@ import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent } from '../../../src/events.ts';
 import { createTerminalScreen } from './terminal-screen.ts';
 
-const ROLLBACK = { kind: 'rollback', volume: 'v', service: 's', dataDirectory: '/d', rolledBack: true, started: true } as const;
+const ROLLBACK = {
+  kind: 'rollback',
+  volume: 'v',
+  service: 's',
+  dataDirectory: '/d',
+  rolledBack: true,
+  isKept: false,
+  inPlace: 'before' as const,
+  started: true,
+  notes: [] as string[],
+} as const;
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 
 let out: string;

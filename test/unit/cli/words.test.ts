@@ -126,12 +126,18 @@ test('a rollback tells whether it had anything to put back', () => {
     service: 'db',
     dataDirectory: '/data',
     rolledBack: true,
+    isKept: false,
+    inPlace: 'before' as const,
     started: true,
+    notes: [] as string[],
   } as const;
   expect(resultWords(result)).toMatch(/^rolled back: \/data on volume shop_db/);
   expect(resultWords(result)).toMatch(/, and service db is started$/);
   expect(resultWords({ ...result, rolledBack: false })).toMatch(/^nothing to roll back.*, and service db is started$/);
   expect(resultWords({ ...result, rolledBack: false, started: false })).toMatch(/^nothing to roll back.* of a restore$/);
+  const kept = resultWords({ ...result, isKept: true, answers: true, notes: ['n'] });
+  expect(kept).toMatch(/is started and answers\nnote: what was in place is kept: odo rollback .* odo clean .*\nnote: n$/);
+  expect(resultWords({ ...result, inPlace: 'restored' })).toMatch(/^rolled back: .* holds what was restored/);
 });
 
 test('what following came to is how far the server got, and how to go on', () => {

@@ -142,6 +142,7 @@ async function layDown(archive: Buffer, codec: Part['codec'] = 'none'): Promise<
   const staging = {
     resuming: false,
     spoolReusable: false,
+    oldData: 'none' as const,
     isFinished: () => false,
     finishPart: () => undefined,
     complete: () => undefined,

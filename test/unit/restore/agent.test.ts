@@ -122,9 +122,9 @@ it('carries every request to the engine and its answer back', async () => {
     layDown: async (job) => answering('layDown', { readBytes: 1 })(job),
     swap: answering('swap'),
     takeBack: answering('takeBack', true),
-    rollback: answering('rollback', false),
-    clean: answering('clean'),
-    finish: answering('finish'),
+    rollback: answering('rollback', { rolledBack: false }),
+    clean: answering('clean', { freedBytes: 7 }),
+    finish: answering('finish', { leftSettings: [] }),
     discard: answering('discard'),
   });
   const finish: FinishOptions = { target: TARGET, keepPrevious: true, settings: 'leave' };
@@ -133,9 +133,9 @@ it('carries every request to the engine and its answer back', async () => {
   expect(await engine.layDown(JOB, () => undefined, new AbortController().signal)).toEqual({ readBytes: 1 });
   expect(await engine.swap(TARGET)).toBeUndefined();
   expect(await engine.takeBack(TARGET)).toBe(true);
-  expect(await engine.rollback(TARGET)).toBe(false);
-  await engine.clean(TARGET);
-  await engine.finish(finish);
+  expect(await engine.rollback(TARGET)).toEqual({ rolledBack: false });
+  expect(await engine.clean(TARGET)).toEqual({ freedBytes: 7 });
+  expect(await engine.finish(finish)).toEqual({ leftSettings: [] });
   await engine.discard(TARGET);
   await engine.close();
   expect(calls).toEqual([
@@ -189,12 +189,12 @@ it('carries an error across with its code, message and hint, and goes on working
     swap: async () => {
       throw new OdoError('noSpace', 'no space left\nat all', { hint: 'free some', cause: new Error('ENOSPC') });
     },
-    rollback: async () => true,
+    rollback: async () => ({ rolledBack: true, isKept: false, inPlace: 'before' }),
   });
   const error = await engine.swap(TARGET).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(OdoError);
   expect(error).toMatchObject({ code: 'noSpace', message: 'no space left\nat all', hint: 'free some' });
-  expect(await engine.rollback(TARGET)).toBe(true);
+  expect(await engine.rollback(TARGET)).toMatchObject({ rolledBack: true });
 });
 
 it('carries the stack of a bug across, which would otherwise be lost', async () => {
@@ -403,7 +403,10 @@ describe('feeding', () => {
         return FED;
       },
       swap: async () => void steps.push('swapped'),
-      finish: async () => finished.resolve(),
+      finish: async () => {
+        finished.resolve();
+        return { leftSettings: [] };
+      },
     });
     const events: OdoEvent[] = [];
     const fed = engine.feed(JOB, (event) => events.push(event), new AbortController().signal);

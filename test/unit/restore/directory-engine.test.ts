@@ -449,10 +449,10 @@ describe('after the exchange', () => {
   it('a rollback brings the old content back and leaves no trace', async () => {
     const bench = setUpBench();
     await restore(bench);
-    expect(await engine.rollback(bench.target)).toBe(true);
+    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
     expect(contentOf(bench)).toEqual(bench.old);
     expect(leftovers(bench)).toEqual([]);
-    expect(await engine.rollback(bench.target)).toBe(false);
+    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: false });
   });
 
   it('a rollback says that it brought back what an interrupted exchange or rollback had displaced', async () => {
@@ -463,7 +463,7 @@ describe('after the exchange', () => {
       if (interrupted === 'rollback') await engine.swap(bench.target);
       expect(crashesAt(10, () => (interrupted === 'swap' ? swap : swapBack)(odoDir, readJournal(odoDir) as Journal))).toBe(true);
       expect(stateOf(bench)).toBe(interrupted === 'swap' ? 'moving-out' : 'moving-back');
-      expect(await engine.rollback(bench.target)).toBe(true);
+      expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
       expect(contentOf(bench)).toEqual(bench.old);
     }
   });
@@ -492,7 +492,7 @@ describe('after the exchange', () => {
       for (const name of fs.readdirSync(root)) fs.rmSync(path.join(root, name), { recursive: true });
     await restore(bench);
     const restored = contentOf(bench);
-    expect(await engine.rollback(bench.target)).toBe(false);
+    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: false });
     expect(contentOf(bench)).toEqual(restored);
   });
 
@@ -539,7 +539,7 @@ describe('after the exchange', () => {
       // Deleting is not done in one step, so half of what was being deleted may be gone.
       if (stateOf(bench) === 'clearing')
         fs.rmSync(path.join(previousDir(bench.target.pgdata), 'base'), { recursive: true, force: true });
-      const rolledBack = await engine.rollback(bench.target);
+      const { rolledBack } = await engine.rollback(bench.target);
       outcomes.add(rolledBack);
       if (rolledBack) expect(contentOf(bench)).toEqual(bench.old);
       else expect(contentOf(bench)[0]).toMatchObject(settled);
@@ -669,7 +669,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     await restore(bench);
     expect(feeding(bench)).toMatch(/^\d+$/);
     fs.writeFileSync(spoolOf(bench, 'wanted', segment(1, 1)), '');
-    expect(await engine.rollback(bench.target)).toBe(true);
+    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
     expect(contentOf(bench)).toEqual(bench.old);
     expect(leftovers(bench)).toEqual([]);
   });

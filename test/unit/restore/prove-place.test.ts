@@ -36,14 +36,19 @@ describe('a directory is safe to fill when it', () => {
     expect(proveTargetSafe(PLACE, OLD, 'data directory', { wipe: true }).evidence).toContain('DELETED');
   });
 
-  it.each(['moving-out', 'moving-in', 'moving-back', 'swapped'] as const)(
-    'was left by an exchange of ours in state %s',
-    (journalState) => {
-      const probe = { ...OLD, sample: ['base'], hasPrevious: true, journalState };
-      const { pgVersion: _pgVersion, ...halfMoved } = probe;
-      expect(judge(halfMoved).evidence).toContain('holds');
-    },
-  );
+  it('holds what a former restore has left, and names the old data where it is', () => {
+    const { pgVersion: _pgVersion, ...halfMoved } = OLD;
+    const old = { where: 'previous', pgVersion: '15' } as const;
+    expect(judge({ ...halfMoved, journalState: 'moving-in', situation: 'exchanging', old }).evidence).toMatch(
+      /previous holds .* 15, which is kept/,
+    );
+    const wiped = proveTargetSafe(PLACE, { ...OLD, pgVersion: '17', situation: 'waiting', old }, 'data directory', {
+      wipe: true,
+    });
+    expect(wiped.evidence).toMatch(/taken back first; \/pg\/\.odo\/previous holds .* PostgreSQL 15, which will be DELETED/);
+    const alone = judge({ ...OLD, situation: 'waiting-alone', old: { where: 'nothing' } });
+    expect(alone.evidence).toMatch(/there is no older data/);
+  });
 
   it('holds a tablespace, for a tablespace', () => {
     expect(judge({ empty: false, sample: ['PG_15_202209061'] }, 'tablespace').evidence).toContain('a tablespace');
@@ -61,15 +66,17 @@ describe('a directory is left alone when it', () => {
   });
 
   it('was restored and has been used since', () => {
-    expect(() => judge({ ...OLD, journalState: 'swapped', hasPrevious: true, usedSinceSwap: true })).toThrow(
-      unsafe('in use since'),
-    );
+    expect(() => judge({ ...OLD, situation: 'used' })).toThrow(unsafe('in use since'));
+    expect(() => judge({ ...OLD, situation: 'promoted' })).toThrow(unsafe('in use since'));
   });
 
-  it.each([undefined, 'laying-down', 'staged'] as const)('has older data that no journal accounts for (%s)', (journalState) => {
-    const journal = journalState === undefined ? {} : { journalState };
-    expect(() => judge({ ...OLD, hasPrevious: true, ...journal })).toThrow(unsafe('/pg/.odo/previous'));
-    expect(() => judge({ hasPrevious: true, ...journal })).toThrow(unsafe('/pg/.odo/previous'));
+  it('holds what a rollback has set aside', () => {
+    expect(() => judge({ ...OLD, situation: 'set-aside' })).toThrow(unsafe('set aside by a rollback'));
+  });
+
+  it('has older data that no journal accounts for', () => {
+    expect(() => judge({ ...OLD, situation: 'unexplained' })).toThrow(unsafe('/pg/.odo/previous'));
+    expect(() => judge({ situation: 'unexplained' })).toThrow(unsafe('/pg/.odo/previous'));
   });
 });
 
@@ -99,7 +106,7 @@ function archived(segments: number): WalPlan {
 
 describe('the space', () => {
   const space = (freeBytes: number, wal: WalPlan, backup: Partial<Backup> = {}, wipe = false) =>
-    proveSpace({ ...OLD, freeBytes, usedBytes: 5 * GIB }, { ...BACKUP, ...backup }, wal, { wipe });
+    proveSpace({ ...OLD, freeBytes, old: { where: 'in place', usedBytes: 5 * GIB } }, { ...BACKUP, ...backup }, wal, { wipe });
   const noSpace = expect.objectContaining({ code: 'noSpace' });
 
   it('must hold the backup beside the old data, to the last byte', () => {
@@ -156,19 +163,34 @@ describe('the space', () => {
 
 describe('the cluster of the old data', () => {
   const NO = { wipe: false, allowDifferentCluster: false };
-  const cluster = (probe: Partial<TargetProbe>, wish = NO) =>
-    proveCluster({ ...OLD, ...probe }, { ...BACKUP, systemIdentifier: '1' }, wish);
+  const WIPE = { ...NO, wipe: true };
+  const ALL = { wipe: true, allowDifferentCluster: true };
+  const cluster = (old: TargetProbe['old'], wish = NO, systemIdentifier: string | undefined = '1') =>
+    proveCluster({ ...OLD, ...(old ? { old } : {}) }, { ...BACKUP, ...(systemIdentifier ? { systemIdentifier } : {}) }, wish);
+  const of = (systemIdentifier?: string): TargetProbe['old'] => ({
+    where: 'in place',
+    ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
+  });
 
   it('may be the same, another that is kept, or unknown', () => {
-    expect(cluster({ systemIdentifier: '1' }).state).toBeUndefined();
-    expect(cluster({ systemIdentifier: '2' }).state).toBe('warning');
-    expect(cluster({}).state).toBe('unjudged');
-    expect(cluster({ ...EMPTY }).evidence).toContain('no old data');
+    expect(cluster(of('1')).state).toBeUndefined();
+    expect(cluster(of('2')).state).toBe('warning');
+    expect(cluster(of()).state).toBe('unjudged');
+    expect(cluster({ where: 'nothing' }).evidence).toContain('no old data');
   });
 
   it('is not deleted when it is another, unless that is said in so many words', () => {
-    expect(() => cluster({ systemIdentifier: '2' }, { ...NO, wipe: true })).toThrow(unsafe('another cluster (2)'));
-    expect(cluster({ systemIdentifier: '2' }, { wipe: true, allowDifferentCluster: true }).state).toBe('warning');
-    expect(cluster({ systemIdentifier: '1' }, { ...NO, wipe: true }).state).toBeUndefined();
+    expect(() => cluster(of('2'), WIPE)).toThrow(unsafe('another cluster (2)'));
+    expect(() => cluster({ where: 'previous', systemIdentifier: '2' }, WIPE)).toThrow(unsafe('another cluster (2)'));
+    expect(cluster(of('2'), ALL).state).toBe('warning');
+    expect(cluster(of('1'), WIPE).state).toBeUndefined();
+  });
+
+  it('is not deleted when it could not be judged, unless that is said in so many words', () => {
+    expect(() => cluster(of(), WIPE)).toThrow(unsafe('its pg_control cannot be read'));
+    expect(() => cluster(of('1'), WIPE, '')).toThrow(unsafe('the backup does not say'));
+    expect(cluster(of(), ALL).state).toBe('unjudged');
+    expect(cluster({ where: 'nothing' }, WIPE).state).toBeUndefined();
+    expect(cluster({ where: 'gone' }, WIPE).evidence).toContain('deleted by an earlier run');
   });
 });

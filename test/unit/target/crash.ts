@@ -22,7 +22,7 @@ export function crashesAt(n: number, action: () => void): boolean {
 }
 
 /** The same for work that takes its time. Nothing else may happen meanwhile. */
-export async function crashesLaterAt(n: number, action: () => Promise<void>): Promise<boolean> {
+export async function crashesLaterAt(n: number, action: () => Promise<unknown>): Promise<boolean> {
   const restore = dieAt(n);
   try {
     await action();

@@ -71,19 +71,6 @@ it('reports what the journal says, and whether older content waits', () => {
   expect(probePlace(place).hasPrevious).toBe(true);
 });
 
-it.each([
-  ['swapped', [], true],
-  ['swapped', ['recovery.signal'], false],
-  ['swapped', ['standby.signal'], false],
-  ['staged', [], false],
-] as const)('in state %s with %j has been used since the swap: %s', (state, files, used) => {
-  const place = placeIn(scratchDirectory());
-  plantTree(place.root, Object.fromEntries(['PG_VERSION', ...files].map((name) => [name, ''])));
-  fs.mkdirSync(place.odoDir);
-  writeJournal(place.odoDir, journalFor(place, state));
-  expect(probePlace(place).usedSinceSwap).toBe(used);
-});
-
 it('refuses a file in the place of a directory', () => {
   const root = path.join(scratchDirectory(), 'file');
   fs.writeFileSync(root, '');

@@ -1,0 +1,79 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { hasGuard, isVacant } from '../target/guard.ts';
+import { type Journal, readJournal } from '../target/journal.ts';
+import {
+  heldControlFile,
+  incomingDir,
+  type Place,
+  previousDir,
+  restoreCommandFile,
+  salvageDir,
+  spoolDir,
+} from '../target/place.ts';
+import { type Situation, situationOf } from '../target/situation.ts';
+import { CONTROL_FILE } from './base-members.ts';
+import { hasPrevious } from './clear-away.ts';
+import { isInRecovery, usedSinceExchange } from './used-since.ts';
+
+export interface Seen {
+  journal: Journal | undefined;
+  situation: Situation;
+}
+
+/** Reads the journal, and tells which of all situations the volume is in. Changes nothing. */
+export function lookAtVolume(pgdata: Place): Seen {
+  const journal = readJournal(pgdata.odoDir);
+  const situation = situationOf({
+    journal,
+    isVacant: isVacant(pgdata.root),
+    hasPrevious: (journal?.places ?? [pgdata]).some(hasPrevious),
+    hasLeftovers: leftoversOf(pgdata).length > 0 || hasGuard(pgdata.root),
+    isUsed: usedSinceExchange(pgdata, journal),
+  });
+  return { journal, situation };
+}
+
+/**
+ * Staged files and WAL that no journal accounts for. What a server needs that was restored without anybody to watch it is none of them: it has no
+ * journal where there is no old data.
+ */
+export function leftoversOf(pgdata: Place): string[] {
+  const staged = [incomingDir(pgdata), heldControlFile(pgdata)];
+  const forRecovery = isInRecovery(pgdata.root) ? [] : [spoolDir(pgdata), restoreCommandFile(pgdata)];
+  // Without data in place, what was set aside of the old data's WAL is all there is of it.
+  const salvage = isInRecovery(pgdata.root) || isVacant(pgdata.root) ? [] : [salvageDir(pgdata)];
+  return [...staged, ...forRecovery, ...salvage].filter((file) => fs.existsSync(file));
+}
+
+/** Whether what is in place is a whole data directory, on which a server may be started. */
+export function isStartable({ root }: Place, { journal, situation }: Seen): boolean {
+  const isMoving = ['exchanging', 'exchanging-alone', 'setting-aside'].includes(situation);
+  return !isMoving && !journal?.wiping && !isVacant(root) && fs.existsSync(path.join(root, CONTROL_FILE));
+}
+
+/**
+ * The directory that holds the old cluster's data, as the old server knew it: `previous` while a restored server is in place. undefined where there
+ * is none, or it has been deleted.
+ */
+export function oldDataDirectory(pgdata: Place, { journal, situation }: Seen): string | undefined {
+  const previous = previousDir(pgdata);
+  if (journal?.wiping) return undefined;
+  switch (situation) {
+    case 'waiting':
+    case 'recovering':
+    case 'promoted':
+    case 'used':
+      return previous;
+    case 'exchanging':
+      // Its pg_control moves out first and in last, that of the restored one moves in last and out first.
+      return fs.existsSync(path.join(previous, CONTROL_FILE)) || journal?.state === 'moving-in' ? previous : pgdata.root;
+    case 'waiting-alone':
+    case 'recovering-alone':
+    case 'interrupted-vacant':
+    case 'exchanging-alone':
+      return undefined;
+    default:
+      return isVacant(pgdata.root) ? undefined : pgdata.root;
+  }
+}

@@ -1,0 +1,16 @@
+import type { VolumeStatus } from './status.ts';
+import { TRANSITIONS } from './transitions.ts';
+
+/** What to do about what is on a volume; `isFollowed`: an odo follow is at work for the standby. */
+export function adviceOn(status: VolumeStatus & { isFollowed?: boolean }): string {
+  const { situation, waitsAt, wiped } = status;
+  if (status.isStandby) return adviceOnStandby(status);
+  const advice = TRANSITIONS[situation].advice.replace('{target}', waitsAt ?? 'its target');
+  return wiped && situation !== 'clearing' ? `${advice} (the old data was deleted beforehand, --wipe)` : advice;
+}
+
+function adviceOnStandby({ situation, isFollowed }: Parameters<typeof adviceOn>[0]): string {
+  const following = isFollowed ? 'and odo follow is at work for it' : 'and nobody brings it what is archived: odo follow does';
+  const back = TRANSITIONS[situation].rollback === 'undo' ? ', odo rollback goes back to the old data' : '; there is no old data';
+  return `the restored server is a standby, ${following}; odo promote makes it a primary${back}`;
+}

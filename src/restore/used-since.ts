@@ -1,0 +1,54 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
+import { parseLsn } from '../postgres/wal-names.ts';
+import type { Journal } from '../target/journal.ts';
+import type { Place } from '../target/place.ts';
+import type { Use } from '../target/probe.ts';
+import { CONTROL_FILE } from './base-members.ts';
+
+/** States of a server that is out of recovery; a backup of a running one has the first of them, until a server starts on it. */
+const OUT_OF_RECOVERY = new Set(['in production', 'shutting down', 'shut down']);
+
+/**
+ * Whether the restored server has been out of recovery since the exchange, so that it may hold data of its own. A signal file alone does not tell
+ * that it has not: somebody may have put it there since, to make a standby of it.
+ */
+export function usedSinceExchange({ root }: Place, journal: Journal | undefined): boolean {
+  if (journal?.state !== 'swapped') return false;
+  if (journal.finished || !isInRecovery(root)) return true;
+  const control = readControl(root);
+  if (!control) return false;
+  const { stagedCheckpointLsn, lastTimeline, awaitsPromotion } = journal;
+  const hasRun = stagedCheckpointLsn !== undefined && control.checkpointLsn !== stagedCheckpointLsn;
+  if (hasRun && OUT_OF_RECOVERY.has(control.state)) return true;
+  // A standby may follow its primary to any timeline.
+  return lastTimeline !== undefined && !awaitsPromotion?.isStandby && control.timeline > lastTimeline;
+}
+
+/** Whether a server that is started on it would begin with recovery. */
+export function isInRecovery(root: string): boolean {
+  return ['recovery.signal', 'standby.signal'].some((name) => fs.existsSync(path.join(root, name)));
+}
+
+/** What can be told of the use without asking the server. */
+export function useSince({ root }: Place, { finished }: Journal): Use {
+  const stat = fs.statSync(path.join(root, CONTROL_FILE), { throwIfNoEntry: false });
+  const now = readControl(root)?.checkpointLsn;
+  const writtenBytes =
+    finished?.lsn === undefined || now === undefined ? undefined : Number(parseLsn(now) - parseLsn(finished.lsn));
+  return {
+    ...(finished ? { finished } : {}),
+    ...(writtenBytes !== undefined && writtenBytes >= 0 ? { writtenBytes } : {}),
+    ...(stat ? { lastCheckpointAt: stat.mtime.toISOString() } : {}),
+  };
+}
+
+/** undefined when there is no control file, or none that can be read: then nothing is known of the cluster. */
+export function readControl(dataDirectory: string): PgControl | undefined {
+  try {
+    return parsePgControl(fs.readFileSync(path.join(dataDirectory, CONTROL_FILE)));
+  } catch {
+    return undefined;
+  }
+}
