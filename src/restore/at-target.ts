@@ -2,6 +2,7 @@ import { OdoError } from '../errors.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { parseMicros } from '../postgres/timestamp.ts';
 import { parseLsn } from '../postgres/wal-names.ts';
+import type { LaidDown } from './engine.ts';
 import { commandFor, shellWord, withHints } from './failure-hints.ts';
 import type { Source } from './prove-repository.ts';
 import type { MomentReport, Reached } from './receipt.ts';
@@ -83,7 +84,11 @@ export function explainTarget(error: OdoError, moment: Moment, source: Source): 
 }
 
 /** How to go on with a server that waits at its target, or was shut down there. */
-export function waitingNotes(request: { target: ServiceTarget }, outcome: 'paused' | 'shut down'): string[] {
+export function waitingNotes(
+  request: { target: ServiceTarget; laidDown?: { oldData?: LaidDown['oldData'] } },
+  outcome: 'paused' | 'shut down',
+): string[] {
+  const { oldData = 'kept' } = request.laidDown ?? {};
   const { service, composeFiles, projectName } = request.target;
   const project = projectName === undefined ? [] : ['--project-name', projectName];
   const compose = ['docker', 'compose', ...composeFiles.flatMap((file) => ['-f', file]), ...project].map(shellWord).join(' ');
@@ -93,7 +98,14 @@ export function waitingNotes(request: { target: ServiceTarget }, outcome: 'pause
       ? `the server waits at the target and answers read-only: ${look}`
       : `the server has shut down at the target; started again (${compose} start ${service}) it recovers to it and waits there, read-only`,
     `to take this state: ${commandFor('promote', request)}`,
-    'another moment: the restore command again with another target; it first puts the old data back',
-    `to go back to the old data: ${commandFor('rollback', request)}`,
+    `another moment: the restore command again with another target${oldData === 'kept' ? '; it first puts the old data back' : ''}`,
+    wayBackNote(oldData, request),
   ];
+}
+
+/** How to go back from a server that waits; what was deleted is not promised. */
+export function wayBackNote(oldData: NonNullable<LaidDown['oldData']>, request: { target: ServiceTarget }): string {
+  if (oldData === 'deleted') return 'there is no way back: the old data was deleted beforehand (--wipe)';
+  if (oldData === 'none') return 'there is no way back: there was no data before';
+  return `to go back to the old data: ${commandFor('rollback', request)}`;
 }

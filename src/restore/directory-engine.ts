@@ -133,12 +133,12 @@ export function createDirectoryEngine(): Engine {
     clean: (target) =>
       ending(target, async () => {
         await demandWritten(target);
-        clean(target);
+        return clean(target);
       }),
     finish: (options) =>
       ending(options.target, async () => {
         await demandWritten(options.target);
-        finish(options);
+        return finish(options);
       }),
     discard: (target) => ending(target, () => discardStaging(target)),
     async close() {

@@ -1,7 +1,7 @@
 import { type ErrorCode, OdoError } from '../errors.ts';
 import { spellMoment } from '../postgres/target-time.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
-import type { Target } from './engine.ts';
+import type { LaidDown, Target } from './engine.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
 import type { ServiceRequest, ServiceTarget } from './request.ts';
 
@@ -23,20 +23,27 @@ export function isResumable(error: OdoError): boolean {
 /** Adds what became of the staged files, and of the old data, to an error before the swap. */
 export function withKeptStaging(
   error: OdoError,
-  state: { kept: boolean; wiped: boolean; odoDir: string; removal: string },
+  state: { kept: boolean; wiped: boolean; isVacant?: boolean; odoDir: string; removal: string },
 ): OdoError {
   const hints: string[] = [];
   if (state.wiped)
     hints.push('the old data was deleted beforehand (--wipe), so the service stays stopped until a restore succeeds');
+  else if (state.isVacant) hints.push('there is no data in place, so the service stays stopped until a restore succeeds');
   if (state.kept)
     hints.push(`what was laid down is kept in ${state.odoDir}: the same command goes on from there, ${state.removal} removes it`);
   return withHints(error, hints);
 }
 
 /** A failure after the swap: the old data is still there, and one command brings it back. */
-export function withWayBack(error: OdoError, request: ServiceRequest, target: Target): OdoError {
-  if (request.wipe)
+export function withWayBack(
+  error: OdoError,
+  request: ServiceRequest,
+  target: Target,
+  { oldData = request.wipe ? 'deleted' : 'kept' }: { oldData?: LaidDown['oldData'] } = {},
+): OdoError {
+  if (oldData === 'deleted')
     return withHints(error, ['the old data was deleted beforehand (--wipe); run the same command again to start over']);
+  if (oldData === 'none') return withHints(error, ['there was no old data; run the same command again to start over']);
   const command = commandFor('rollback', request);
   return withHints(error, [`the old data is kept in ${target.pgdata.odoDir}/previous; this brings it back: ${command}`]);
 }

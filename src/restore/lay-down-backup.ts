@@ -69,7 +69,7 @@ export async function layDownBackup(
       await noted;
       if (signal.aborted) throw cancelled(signal.reason);
       prepared.complete();
-      return { ...laidDown(parts, wal), overridden, ...(verified ? { verified } : {}) };
+      return { ...laidDown(parts, wal), overridden, oldData: prepared.oldData, ...(verified ? { verified } : {}) };
     } finally {
       store.close();
     }

@@ -13,7 +13,7 @@ import { STANDBY_TARGET } from './standby.ts';
 /** What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the way there. */
 export function makeJob(
   request: RestoreRequest,
-  proven: Omit<ProvenService, 'engine' | 'proofs' | 'mounts' | 'missing' | 'oldData' | 'isThere'>,
+  proven: Omit<ProvenService, 'engine' | 'probe' | 'proofs' | 'mounts' | 'missing' | 'oldData' | 'isThere'>,
 ): LayDownJob {
   const { found, source, target, owner, major, configuration } = proven;
   return {

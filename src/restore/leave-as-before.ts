@@ -1,10 +1,12 @@
 import type { DockerEngine } from '../docker/engine.ts';
 import { removeVolume } from '../docker/volume.ts';
 import { asOdoError, type OdoError } from '../errors.ts';
+import type { TargetProbe } from '../target/probe.ts';
 import type { Engine } from './engine.ts';
 import { isResumable, withHints, withKeptStaging, withWayBack } from './failure-hints.ts';
 import { onEngine, type ServiceRun } from './service-run.ts';
 import { startAgain } from './start-again.ts';
+import { exchangesFirst } from './transitions.ts';
 
 /**
  * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had stopped it, and
@@ -27,18 +29,37 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
     });
     isBack = await succeeds(undone);
   } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
+  const now = run.layingDown ? await lookAgain(run) : undefined;
   await run.engine?.close().catch(() => undefined);
   run.engine = undefined;
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.
   if (!isBack) return withWayBack(error, request, proven.target);
   // What fails from here on is told besides: the first error is why all this is done.
   const troubles = kept ? [] : await removeVolumes(docker, run.made);
-  // On a wiped volume a server would find no data and begin a new, empty cluster.
-  if (!request.leaveStopped && !wiped) troubles.push(...(await startAgain(proven.found, stopped)));
+  const mayStart = isStartable(run, now);
+  // Where there is no data in place, a server would begin a new, empty cluster.
+  if (!request.leaveStopped && mayStart) troubles.push(...(await startAgain(proven.found, stopped)));
+  const odoDir = proven.target.pgdata.odoDir;
+  // Nothing is kept by a run that was ended before it had begun to lay down.
+  const hasKept = kept && now?.journalState !== undefined;
   const told = run.layingDown
-    ? withKeptStaging(error, { kept, wiped, odoDir: proven.target.pgdata.odoDir, removal: 'odo clean' })
+    ? withKeptStaging(error, { kept: hasKept, wiped, isVacant: !mayStart, odoDir, removal: 'odo clean' })
     : error;
   return withHints(told, troubles);
+}
+
+/** What is in place by now; undefined when nobody can tell. */
+async function lookAgain(run: ServiceRun): Promise<TargetProbe | undefined> {
+  return onEngine(run, async (engine) => (await engine.probe(run.proven.target)).pgdata).catch(() => undefined);
+}
+
+/** Whether a server may be started on what is in place; where nobody can tell, by what was there before and what has been done since. */
+function isStartable({ request, proven, layingDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+  // It was stopped, and nothing else.
+  if (!layingDown) return true;
+  if (now) return now.startable === true;
+  const { startable = false, situation } = proven.probe ?? {};
+  return startable && !request.wipe && !exchangesFirst(situation);
 }
 
 /** Removes what a failed run has made, as far as it can; gives what is left over, in words. */

@@ -20,11 +20,8 @@ export interface OldCluster {
  * part. undefined when there is none whose control file can be read.
  */
 export function readOldCluster(place: Place, probe: TargetProbe): OldCluster | undefined {
-  const where = probe.old?.where;
-  if (where === 'nothing' || where === 'gone') return undefined;
-  const isBetween = ['exchanging', 'setting-aside'].includes(probe.situation ?? '');
-  const previous = previousDir(place);
-  const directories = isBetween ? [previous, place.root] : [where === 'previous' ? previous : place.root];
+  const mayBeMoved = !['laying-down', 'staged', 'clearing', undefined].includes(probe.journalState) && !probe.usedSinceSwap;
+  const directories = mayBeMoved && probe.hasPrevious ? [previousDir(place), place.root] : [place.root];
   const control = directories.map(readControl).find((found) => found !== undefined);
   if (!control) return undefined;
   const { systemIdentifier, timeline, redoLsn } = control;

@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { containerState, startContainer } from '../docker/container.ts';
-import { startService } from '../docker/project.ts';
 import { resolveService } from '../docker/service.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
@@ -19,6 +17,8 @@ import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
 import { openServiceDatabase } from './service-database.ts';
+import { startContainers } from './start-service.ts';
+import { TRANSITIONS } from './transitions.ts';
 import { openOnJournal } from './volume-commands.ts';
 
 /** What a promotion did, as plain JSON. */
@@ -79,7 +79,8 @@ export async function promoteService(
       onlyCopy = isOpen ? await findOnlyCopy(engine, place, undefined, raiseFactsOf(found.service)) : undefined;
       const keepPrevious = awaited.keepPrevious || onlyCopy !== undefined;
       const { service } = found;
-      return cleanUp(engine, { target: targetOf(place, pgdata), archiving: awaited, keepPrevious, service }, steady, report);
+      const target = targetOf(place, pgdata);
+      return cleanUp(engine, { target, archiving: awaited, keepPrevious, service, reached }, steady, report);
     };
     const notes = await finish().catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);
@@ -113,7 +114,13 @@ async function untilUnfollowed(found: FoundService): Promise<void> {
 }
 
 function demandWaiting(pgdata: TargetProbe, { data, service }: FoundService): AwaitedPromotion {
-  if (pgdata.journalState === 'swapped' && pgdata.awaitsPromotion) return pgdata.awaitsPromotion;
+  const { situation = 'untouched', awaitsPromotion } = pgdata;
+  if (TRANSITIONS[situation].promote === 'promote' && awaitsPromotion) {
+    if (pgdata.startable) return awaitsPromotion;
+    throw new OdoError('unsafeTarget', `there is no whole data directory in ${data.place.root}, so no server is started on it`, {
+      hint: 'odo status tells what is on the volume',
+    });
+  }
   throw new OdoError('usage', `no restore has left service ${service.name} waiting at a target on volume ${data.mount.source}`, {
     hint: 'odo promote goes on from a restore with --standby, or with --target-action pause or shutdown; odo status tells what is on the volume',
   });
@@ -127,12 +134,9 @@ function targetOf({ pgdata }: Target, { journalPlaces = [] }: TargetProbe): Targ
 /** Of the server, which is started where it does not run. */
 async function addressOf(found: FoundService, { report, signal }: Omit<RunContext, 'confirm'>) {
   const { docker, project, service, data } = found;
-  const [first] = service.containers;
-  if (!first) {
-    await inPhase(report, 'start', () => startService(docker, project, service.name, signal));
-  } else if (!(await containerState(docker, first.id)).running) {
-    await inPhase(report, 'start', () => Promise.all(service.containers.map(({ id }) => startContainer(docker, id))));
-  }
+  // As they are now, not as the proofs saw them.
+  const { containers } = await resolveService(docker, project, service.name);
+  if (!containers.some(({ running }) => running)) await inPhase(report, 'start', () => startContainers(found, signal));
   const now = await resolveService(docker, project, service.name);
   const [container] = now.containers;
   if (!container) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);

@@ -43,6 +43,8 @@ export interface ProvenService {
   scripts: readonly SqlScript[];
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
+  /** What was on the volume then; absent with the engine. */
+  probe: TargetProbe | undefined;
   owner: Owner;
   oldData: OldDataJudgement;
   /** The data directory is there already, so that something can be mounted over it. */
@@ -108,6 +110,7 @@ export async function proveServiceRestore(
       server: facts,
       scripts,
       engine,
+      probe,
       owner,
       isThere,
       oldData: oldData ?? {},
@@ -121,8 +124,9 @@ export async function proveServiceRestore(
 
 /** Whether the restored server takes the place of another cluster than its own, or of none; not when that cannot be told. */
 function isAnotherCluster(probe: TargetProbe | undefined, systemIdentifier: string | undefined): boolean {
-  if (probe?.pgVersion === undefined) return true;
-  return systemIdentifier !== undefined && probe.systemIdentifier !== undefined && probe.systemIdentifier !== systemIdentifier;
+  const old = probe?.old;
+  if (old?.pgVersion === undefined) return true;
+  return systemIdentifier !== undefined && old.systemIdentifier !== undefined && old.systemIdentifier !== systemIdentifier;
 }
 
 /** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */

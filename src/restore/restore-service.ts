@@ -34,6 +34,7 @@ import { onEngine, openAgain, type ServiceRun, stopService } from './service-run
 import { hasCaughtUp, lastTimeline, standbyNotes } from './standby.ts';
 import { timePhases } from './stopwatch.ts';
 import { tellSalvage } from './tell-salvage.ts';
+import { exchangesFirst } from './transitions.ts';
 
 /**
  * Brings a compose service up on a backup: prove, stop, lay down, swap, start, recover, promote, clean (with `online`, the stop
@@ -71,7 +72,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     });
     const restored = await proveRestored(run, laidDown).catch((thrown: unknown) => {
       const error = asOdoError(thrown, signal);
-      throw withWayBack(request.moment ? explainTarget(error, request.moment, proven.source) : error, request, target);
+      throw withWayBack(request.moment ? explainTarget(error, request.moment, proven.source) : error, request, target, laidDown);
     });
     const { address, reached, downtimeMs, checked } = restored;
     const receipt = {
@@ -88,7 +89,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       phases,
     };
     if (request.standby && restored.waits) {
-      const notes = await standbyNotes(request, proven.source.wal, openServiceDatabase(address, signal));
+      const notes = await standbyNotes({ ...request, laidDown }, proven.source.wal, openServiceDatabase(address, signal));
       return {
         ...receipt,
         finishedAt: new Date().toISOString(),
@@ -104,7 +105,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
         finishedAt: new Date().toISOString(),
         moment: momentReport(request.moment, proven.source, outcome),
         ...(outcome === 'paused' ? { downtimeMs } : {}),
-        notes: [...laidDown.overridden, ...checked, ...waitingNotes(request, outcome)],
+        notes: [...laidDown.overridden, ...checked, ...waitingNotes({ ...request, laidDown }, outcome)],
       };
     }
     // From here on there is no way back, and little to do: a cancellation comes too late.
@@ -116,8 +117,13 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     const { scripts } = proven;
     const archiving = archivingOf(proven.configuration);
     const onlyCopy = await onlyCopyOf(run);
-    const keepPrevious = request.keepPrevious || onlyCopy !== undefined;
-    const options = { target, archiving, keepPrevious, service: found.service };
+    const options = {
+      target,
+      archiving,
+      keepPrevious: request.keepPrevious || onlyCopy !== undefined,
+      service: found.service,
+      reached: { timeline: reached.timeline, ...(reached.lsn === undefined ? {} : { lsn: reached.lsn }) },
+    };
     const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);
     });
@@ -149,11 +155,13 @@ export async function restoreService(request: ServiceRequest, context: RunContex
 async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const { request, proven, report, signal } = run;
   const { found, target } = proven;
-  if (!request.online) await stopService(run);
+  // A former restore that is taken back first exchanges content, and never below a server.
+  const isStopped = !request.online || exchangesFirst(proven.probe?.situation);
+  if (isStopped) await stopService(run);
   const engine = await openOnAll(run);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
-  const job = { ...makeJob(request, proven), ...fed };
+  const job = { ...makeJob(request, proven), ...fed, stopped: isStopped };
   if (!request.online) run.salvage = await takeSalvage(engine, job, report, signal);
   const facts = raiseFactsOf(found.service);
   const look = { engine, target, source: proven.source, facts, isInUse: false, signal };

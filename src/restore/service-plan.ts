@@ -1,19 +1,28 @@
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import type { WalBeyond } from '../wal/read-beyond.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import { makePlan, type Plan } from './receipt.ts';
 import type { ServiceRequest } from './request.ts';
+import { exchangesFirst } from './transitions.ts';
 
 /** What a restore of a service will do, step by step. */
-export function planOfService(request: ServiceRequest, { found, source, target, owner, oldData, proofs }: ProvenService): Plan {
+export function planOfService(request: ServiceRequest, proven: ProvenService): Plan {
+  const { found, source, target, owner, oldData, proofs, probe } = proven;
   const { service, data } = found;
   const onlyCopy = request.acceptLoss || request.wipe ? undefined : oldData.onlyCopy;
   const running = service.containers.some((container) => container.running);
   const stopping = running ? [`stop service ${service.name}`] : [];
   const { salvage } = oldData;
+  const isTakenBack = exchangesFirst(probe?.situation);
+  const where = probe?.old?.where ?? 'nothing';
+  const hasOld = where === 'in place' || where === 'previous';
+  const previous = `${target.pgdata.odoDir}/previous`;
+  const oldAt = where === 'previous' ? previous : target.pgdata.root;
   const layingDown = [
-    ...(request.wipe ? [`DELETE the old data in ${target.pgdata.root}`] : []),
-    `lay backup ${source.backup.id} down in ${target.pgdata.odoDir}${request.wipe ? '' : ', beside the old data'}`,
+    ...(isTakenBack ? [`take back what a former restore has left in ${target.pgdata.root}`] : []),
+    ...(request.wipe && hasOld ? [`DELETE the old data in ${oldAt}`] : []),
+    `lay backup ${source.backup.id} down in ${target.pgdata.odoDir}${request.wipe || !hasOld ? '' : ', beside the old data'}`,
     ...(salvage
       ? [`take the WAL of the old data along that the archive lacks, as far as it is whole: ${salvage.commits} commits so far`]
       : []),
@@ -27,14 +36,10 @@ export function planOfService(request: ServiceRequest, { found, source, target, 
     service: service.name,
     owner,
     steps: [
-      ...(request.online ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
+      ...(request.online && !isTakenBack ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
       `exchange the content of ${target.pgdata.root}`,
       `start service ${service.name}, ${request.standby ? 'see it replay the archive, and leave it a standby' : recoveryWords(request.moment)}`,
-      request.keepPrevious || isLeftWaiting(request)
-        ? `keep the old data in ${target.pgdata.odoDir}/previous`
-        : onlyCopy
-          ? `keep the old data in ${target.pgdata.odoDir}/previous, if by then ${onlyCopy.because}`
-          : 'remove the old data',
+      ...(hasOld && !request.wipe ? [whatBecomesOfIt(request, onlyCopy, previous)] : []),
     ],
     ...(onlyCopy ? { onlyCopy } : {}),
     ...salvagePlan(salvage),
@@ -46,6 +51,12 @@ export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage
   if (!salvage) return {};
   const { commits, lastCommitTime, endLsn } = salvage;
   return { salvage: { commits, endLsn, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
+}
+
+function whatBecomesOfIt(request: ServiceRequest, onlyCopy: OnlyCopy | undefined, previous: string): string {
+  if (request.keepPrevious || isLeftWaiting(request)) return `keep the old data in ${previous}`;
+  if (onlyCopy) return `keep the old data in ${previous}, if by then ${onlyCopy.because}`;
+  return 'remove the old data';
 }
 
 function recoveryWords(moment: Moment | undefined): string {

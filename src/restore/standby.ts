@@ -4,6 +4,8 @@ import { parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
 import { shownUrl } from '../store/url.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { wayBackNote } from './at-target.ts';
+import type { LaidDown } from './engine.ts';
 import { commandFor, shellWord } from './failure-hints.ts';
 import type { Finding } from './proofs.ts';
 import type { Source } from './prove-repository.ts';
@@ -44,7 +46,11 @@ export function lastTimeline({ backup, wal }: Source): number | undefined {
 
 /** What the person has to know of a server that is a standby now. */
 export async function standbyNotes(
-  request: RepositoryRequest & { target: ServiceTarget; standby?: RestoreRequest['standby'] },
+  request: RepositoryRequest & {
+    target: ServiceTarget;
+    standby?: RestoreRequest['standby'];
+    laidDown?: { oldData?: LaidDown['oldData'] };
+  },
   { source }: Pick<WalPlan, 'source'>,
   database: Pick<ServiceDatabase, 'query'>,
 ): Promise<string[]> {
@@ -62,7 +68,7 @@ export async function standbyNotes(
       ? [`to bring it what is archived from now on, as long as this runs: ${followCommand(request)}`]
       : []),
     `to make it a primary: ${commandFor('promote', request)}`,
-    `to go back to the old data: ${commandFor('rollback', request)}`,
+    wayBackNote(request.laidDown?.oldData ?? 'kept', request),
   ];
 }
 

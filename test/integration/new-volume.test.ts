@@ -187,7 +187,7 @@ describe('a new volume', () => {
       'create table written as select 1',
     ]);
     const [, command = ''] = /points the service back to it: odo (rollback .*)$/m.exec(notes) ?? [];
-    const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command}`]);
+    const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command} --yes`]);
     expect(rolledBack).toMatch(new RegExp(`^rolled back: ${DATA} on volume ${project.volume} `));
     expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
     expect([fs.existsSync(override()), await isThere(volume), await restoreContainers(volume)]).toEqual([false, true, '']);
@@ -197,7 +197,7 @@ describe('a new volume', () => {
 
   it('one switch after another is taken back one by one, up to a server that waits, and what a plain compose call did is told', async () => {
     const [first, second] = ['first', 'second'].map((name) => `${project.name}-${name}`) as [string, string];
-    const rollback = () => mustRun(process.execPath, [ODO, 'rollback', ...names()]);
+    const rollback = () => mustRun(process.execPath, [ODO, 'rollback', ...names(), '--yes']);
     const pausing = ['--target', 'immediate', '--target-action', 'pause'];
     await odoReceipt(['-u', `s3://${ready.bucket}/backups`, ...names(), ...pausing]);
     const ofSets = (volume: string) => ['-u', `s3://${ready.bucket}/sets`, ...names(), '-V', volume, '--switch'];

@@ -119,11 +119,21 @@ describe('the old data', () => {
       expect(await project.identity('db')).toBe(before);
     });
 
-    it('comes back with odo rollback, once', async () => {
+    it('comes back with odo rollback, which asks first, and so does what was in use instead of it', async () => {
+      await project.sql('create table weeks_of_work as select n from generate_series(1, 5000) n');
       expect(await succeed('status', ...names())).toContain('odo clean removes it, odo rollback goes back to it');
-      expect(await succeed('rollback', ...names())).toContain('rolled back');
-      await project.up();
+      const question = await failWith(2, ['rollback', ...names()]);
+      expect(question).toMatch(/has been in use since: promoted at \S+ to timeline 2; it has written .* of WAL since/);
+      expect(question).toContain('add --yes');
+      const rollback = () => succeed('rollback', ...names(), '--yes');
+      expect(await rollback()).toMatch(/^rolled back: .* holds what it held before .* and answers\nwhat was in place is kept/);
       expect(await oldRows()).toBe('as before');
+      expect(await status()).toMatchObject({ state: 'swapped', situation: 'set-aside', rolledBack: true });
+      expect(await failWith(24, args())).toContain('odo clean');
+      expect(await rollback()).toMatch(/^rolled back: .* holds what was restored/);
+      expect(await project.sql('select count(*) from weeks_of_work')).toBe('5000');
+      await rollback();
+      expect(await succeed('clean', ...names())).toMatch(/^cleaned: [\d.]+ MiB /);
       expect(await status()).toMatchObject({ state: 'none', previousBytes: 0 });
       expect(await succeed('rollback', ...names())).toContain('nothing to roll back');
       expect(await oldRows()).toBe('as before');

@@ -64,6 +64,14 @@ describe('after the exchange', () => {
   const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service)]);
   const isRunning = (id: string) => mustRun('docker', ['inspect', '-f', '{{.State.Running}}', id]);
 
+  /** From a server that was promoted: it is kept, until it is cleaned away. */
+  async function goBackForGood(): Promise<void> {
+    const { rolledBack, isKept } = await odoReceipt(['rollback', ...target(), '--yes']);
+    expect([rolledBack, isKept]).toEqual([true, true]);
+    expect((await odo(['clean', ...target()])).code).toBe(0);
+    await before.expectAsBefore({ restarted: true });
+  }
+
   it('rollback says when there is nothing to put back, and leaves the service alone', async () => {
     const { code, stdout } = await odo(['rollback', ...target()]);
     expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^nothing to roll back: volume ${project.volume}`))]);
@@ -118,9 +126,7 @@ describe('after the exchange', () => {
     expect(await project.inVolume('ls -A /v/.odo; grep -c restore_command /v/postgresql.auto.conf; true')).toBe(
       'journal.json\nprevious\n0',
     );
-    const { rolledBack } = await odoReceipt(['rollback', ...target()]);
-    expect(rolledBack).toBe(true);
-    await before.expectAsBefore({ restarted: true });
+    await goBackForGood();
   });
 
   it('what only a login can do is told where there is none, after a good restore', async () => {
@@ -129,8 +135,7 @@ describe('after the exchange', () => {
     expect(code, stderr).toBe(31);
     expect(stderr).toMatch(/pg_amcheck, which --verify full asks for, could not log in: .*pg_hba\.conf rejects connection/);
     expect(stderr).toMatch(/hint: the restore itself has succeeded, the server was promoted/);
-    expect((await odoReceipt(['rollback', ...target()])).rolledBack).toBe(true);
-    await before.expectAsBefore({ restarted: true });
+    await goBackForGood();
   });
 
   it('logs in by the password that the service was given, where local connections want one', async () => {
@@ -139,8 +144,7 @@ describe('after the exchange', () => {
     const receipt = await odoReceipt(argv, { cwd: project.folder });
     expect(receipt.reached).toMatchObject({ timeline: 2, lastCommitTime: expect.any(String) });
     expect(receipt.notes.join('\n')).not.toMatch(/answers ODO nothing/);
-    expect((await odoReceipt(['rollback', ...target()])).rolledBack).toBe(true);
-    await before.expectAsBefore({ restarted: true });
+    await goBackForGood();
   });
 
   it('Ctrl-C after the exchange is 130 and tells the way back', async () => {

@@ -63,7 +63,8 @@ describe('--verify full', () => {
     expect(outcome.code).toBe(14);
     expect(outcome.stderr).toContain('1 data pages are damaged: block 3 of');
     expect(outcome.stderr).toContain('odo rollback');
-    expect((await odo(['rollback', ...service().slice(2)])).code).toBe(0);
+    expect((await odo(['rollback', ...service().slice(2), '--yes'])).code).toBe(0);
+    expect((await odo(['clean', ...service().slice(2)])).code).toBe(0);
     expect(await project.sql('select count(*) from old_data')).toBe('1');
   });
 
