@@ -156,6 +156,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
   const { pgdata } = job.target;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
+  if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation);
   if (!journal) return undefined;
   if (exchangesFirst(situation)) demandNoServer(pgdata, job);
   switch (TRANSITIONS[situation].restore) {
@@ -176,11 +177,10 @@ function settleOld(job: LayDownJob): Journal | undefined {
         removeStaged(place);
       }
       return undefined;
-    case 'adopt':
+    default:
+      // adopt
       for (const place of journal.places) removeStaged(place);
       return undefined;
-    case 'refuse':
-      throw refusedRestore(pgdata, situation);
   }
 }
 

@@ -1,0 +1,68 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { parsePgControl } from '../../../src/postgres/pg-control.ts';
+import { usedSinceExchange, useSince } from '../../../src/restore/used-since.ts';
+import type { Journal } from '../../../src/target/journal.ts';
+import type { Place } from '../../../src/target/place.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+import { plantTree } from '../tree-snapshot.ts';
+
+const CONTROL = fs.readFileSync(new URL('../../fixtures/postgres/pg_control.17', import.meta.url));
+const { checkpointLsn, timeline } = parsePgControl(CONTROL);
+
+/** In the order of DBState. */
+const STATE = { 'shut down': 1, 'shut down in recovery': 2, 'in archive recovery': 5, 'in production': 6 } as const;
+
+function place(files: readonly string[], state: keyof typeof STATE = 'in production'): Place {
+  const root = scratchDirectory();
+  plantTree(root, { PG_VERSION: '17\n', 'global/': '', ...Object.fromEntries(files.map((name) => [name, ''])) });
+  const control = Buffer.from(CONTROL);
+  control.writeUInt32LE(STATE[state], 16);
+  fs.writeFileSync(path.join(root, 'global/pg_control'), control);
+  return { root, odoDir: path.join(root, '.odo') };
+}
+
+function journal(changes: Partial<Journal> = {}): Journal {
+  return { version: 1, state: 'swapped', backupId: 'b', startedAt: '', places: [], stagedCheckpointLsn: '0/1', ...changes };
+}
+
+it('is used without a signal file, and when that was seen once', () => {
+  expect(usedSinceExchange(place([]), journal())).toBe(true);
+  expect(usedSinceExchange(place(['standby.signal'], 'in archive recovery'), journal({ finished: { at: '' } }))).toBe(true);
+  expect(usedSinceExchange(place([]), journal({ state: 'staged' }))).toBe(false);
+  expect(usedSinceExchange(place([]), undefined)).toBe(false);
+});
+
+it('is not used while its server recovers, nor before one has started on it', () => {
+  expect(usedSinceExchange(place(['recovery.signal'], 'in archive recovery'), journal())).toBe(false);
+  expect(usedSinceExchange(place(['recovery.signal'], 'shut down in recovery'), journal())).toBe(false);
+  expect(usedSinceExchange(place(['recovery.signal']), journal({ stagedCheckpointLsn: checkpointLsn }))).toBe(false);
+});
+
+it.each(['in production', 'shut down'] as const)(
+  'is used when its server was %s, whatever signal file lies there by now',
+  (state) => {
+    expect(usedSinceExchange(place(['recovery.signal'], state), journal())).toBe(true);
+  },
+);
+
+it('is used when it is on a timeline that its recovery could not lead to, unless it follows a primary', () => {
+  const waits = { target: 'x', keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
+  const recovering = place(['standby.signal'], 'in archive recovery');
+  expect(usedSinceExchange(recovering, journal({ lastTimeline: timeline - 1 }))).toBe(true);
+  expect(usedSinceExchange(recovering, journal({ lastTimeline: timeline }))).toBe(false);
+  const follows = { lastTimeline: timeline - 1, awaitsPromotion: { ...waits, isStandby: true } };
+  expect(usedSinceExchange(recovering, journal(follows))).toBe(false);
+});
+
+it('tells how much was written since it was finished', () => {
+  const lsn = `0/${(Number.parseInt(checkpointLsn.split('/')[1] ?? '', 16) - 4096).toString(16).toUpperCase()}`;
+  const finished = { at: '2026-01-01T00:00:00Z', timeline: 2, lsn };
+  expect(useSince(place([]), journal({ finished }))).toEqual({
+    finished,
+    writtenBytes: 4096,
+    lastCheckpointAt: expect.stringMatching(/^\d{4}-/),
+  });
+  expect(useSince(place([]), journal())).not.toHaveProperty('writtenBytes');
+});
