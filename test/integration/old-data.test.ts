@@ -128,7 +128,7 @@ describe('the old data', () => {
       const rollback = () => succeed('rollback', ...names(), '--yes');
       expect(await rollback()).toMatch(/^rolled back: .* holds what it held before .* and answers\nwhat was in place is kept/);
       expect(await oldRows()).toBe('as before');
-      expect(await status()).toMatchObject({ state: 'swapped', situation: 'set-aside', rolledBack: true });
+      expect(await status()).toMatchObject({ state: 'swapped', situation: 'set-aside' });
       expect(await failWith(24, args())).toContain('odo clean');
       expect(await rollback()).toMatch(/^rolled back: .* holds what was restored/);
       expect(await project.sql('select count(*) from weeks_of_work')).toBe('5000');
