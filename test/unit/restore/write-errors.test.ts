@@ -54,7 +54,7 @@ describe('when the disk tells of an error', () => {
     answer = 0;
     // The kernel tells it once; this engine has been told.
     await expect(end()).rejects.toMatchObject(failed);
-    expect(await engine.rollback(target)).toBe(true);
+    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true });
     expect(fs.existsSync(path.join(root, 'PG_VERSION'))).toBe(true);
   });
 });
