@@ -86,12 +86,14 @@ describe('the old data', () => {
     });
 
     it('serves until the exchange with --online, and is kept with --keep-previous', async () => {
-      proxy.fault(IN_THE_BACKUP, { do: 'slow', bytesPerSecond: 500_000 });
+      const looked = Promise.withResolvers<void>();
+      proxy.fault(IN_THE_BACKUP, { do: 'withhold', fromByte: 500_000, until: looked.promise });
       const running = startOdo(args('--online', '--keep-previous', '--json'), throughProxy());
-      await proxy.passed(IN_THE_BACKUP, 500_000);
+      await proxy.passed(IN_THE_BACKUP, 400_000);
       expect(await oldRows()).toBe('as before');
       expect(await status()).toMatchObject({ state: 'laying-down', backupId: repository.barmanId });
       expect(await oldRows()).toBe('as before');
+      looked.resolve();
 
       const { code, stdout, stderr } = await running.outcome;
       expect(code, stderr).toBe(0);

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type OldDataQuestion, surveyOldData } from '../../../src/restore/survey-old-data.ts';
-import { writeJournal } from '../../../src/target/journal.ts';
+import { type JournalState, writeJournal } from '../../../src/target/journal.ts';
 import { type Place, previousDir } from '../../../src/target/place.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
@@ -15,6 +15,10 @@ function dataDirectory(root: string, conf = ''): void {
   fs.writeFileSync(path.join(root, 'global/pg_control'), control);
   fs.writeFileSync(path.join(root, 'postgresql.conf'), conf);
   fs.writeFileSync(path.join(root, 'postgresql.auto.conf'), '');
+}
+
+function isIn(state: JournalState): void {
+  writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state });
 }
 
 const survey = (more: Partial<OldDataQuestion> = {}) =>
@@ -40,6 +44,7 @@ describe('the old data', () => {
 
   it('is in `previous` when it was replaced, where the history of the restored server tells what that one has', async () => {
     dataDirectory(previousDir(place));
+    isIn('swapped');
     fs.writeFileSync(path.join(place.root, 'pg_wal/00000002.history'), '1\t0/7000000\tno recovery target specified\n');
     expect(await survey({ isReplaced: true })).toMatchObject({ fromLsn: '0/7000000' });
     const other = Buffer.from(control);
@@ -50,9 +55,9 @@ describe('the old data', () => {
 
   it('is not what is being cleared away in `previous`', async () => {
     dataDirectory(previousDir(place), 'archive_mode = on\n');
+    isIn('swapped');
     expect(await survey()).toMatchObject({ archives: true });
-    const journal = { version: 1 as const, backupId: 'b', startedAt: '', places: [place] };
-    writeJournal(place.odoDir, { ...journal, state: 'clearing' });
+    isIn('clearing');
     expect(await survey()).toMatchObject({ archives: false });
     fs.rmSync(place.root, { recursive: true });
     expect(await survey()).toBeUndefined();

@@ -108,6 +108,7 @@ describe('WAL that only the old data has', () => {
     const left = { ...job.wal, spans: [{ timeline: 1, firstSegment: first, lastSegment: first }] } as LayDownJob['wal'];
     expect(await take({ wal: left })).toBeUndefined();
     fs.mkdirSync(place.odoDir, { recursive: true });
+    fs.writeFileSync(path.join(place.root, 'recovery.signal'), '');
     writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state: 'swapped' });
     expect(await take()).toBeUndefined();
     expect(aside()).toEqual([]);

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { crc32c } from '../../../src/postgres/crc32c.ts';
 import { parsePgControl } from '../../../src/postgres/pg-control.ts';
 import { usedSinceExchange, useSince } from '../../../src/restore/used-since.ts';
 import type { Journal } from '../../../src/target/journal.ts';
@@ -11,6 +12,9 @@ import { plantTree } from '../tree-snapshot.ts';
 const CONTROL = fs.readFileSync(new URL('../../fixtures/postgres/pg_control.17', import.meta.url));
 const { checkpointLsn, timeline } = parsePgControl(CONTROL);
 
+/** Where the fixture has its checksum. */
+const CRC_AT = 288;
+
 /** In the order of DBState. */
 const STATE = { 'shut down': 1, 'shut down in recovery': 2, 'in archive recovery': 5, 'in production': 6 } as const;
 
@@ -19,6 +23,7 @@ function place(files: readonly string[], state: keyof typeof STATE = 'in product
   plantTree(root, { PG_VERSION: '17\n', 'global/': '', ...Object.fromEntries(files.map((name) => [name, ''])) });
   const control = Buffer.from(CONTROL);
   control.writeUInt32LE(STATE[state], 16);
+  control.writeUInt32LE(crc32c(control, 0, CRC_AT), CRC_AT);
   fs.writeFileSync(path.join(root, 'global/pg_control'), control);
   return { root, odoDir: path.join(root, '.odo') };
 }
