@@ -71,6 +71,9 @@ describe('WAL that only the old data has', () => {
     expect(aside()).toEqual([second]);
     plantOld(previousDir(place));
     fs.rmSync(path.join(place.root, 'global'), { recursive: true });
+    fs.rmSync(salvageDir(place), { recursive: true });
+    fs.writeFileSync(path.join(place.root, 'recovery.signal'), '');
+    writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state: 'swapped' });
     expect((await take())?.salvage).toMatchObject({ commits: 3 });
   });
 
@@ -99,6 +102,25 @@ describe('WAL that only the old data has', () => {
     await engine.discard(job.target);
     expect(aside()).toEqual([second]);
     expect((await take())?.salvage).toMatchObject({ commits: 3 });
+    // Of another job, which knows nothing of the deletion.
+    const { wiped: _by, ...later } = journal;
+    for (const state of ['laying-down', 'staged'] as const) {
+      writeJournal(place.odoDir, { ...later, guarded: true, state });
+      await engine.clean(job.target);
+      expect(aside()).toEqual([second]);
+    }
+    await engine.clean(job.target);
+    expect((await take())?.salvage).toMatchObject({ commits: 3 });
+  });
+
+  it('goes with a clean-up where it can be taken again', async () => {
+    await take();
+    expect(await engine.clean(job.target)).toMatchObject({ found: true });
+    expect(aside()).toEqual([]);
+    await take();
+    writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state: 'laying-down' });
+    await engine.clean(job.target);
+    expect(fs.existsSync(place.odoDir)).toBe(false);
   });
 
   it('is not taken of another cluster, another timeline, or what a restore has put in place', async () => {
