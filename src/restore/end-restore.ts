@@ -6,7 +6,7 @@ import { writeFileDurably } from '../target/durable.ts';
 import { isFull, translateFsError } from '../target/fs-errors.ts';
 import { removeGuard } from '../target/guard.ts';
 import { type Finished, type Journal, readJournal, writeJournal } from '../target/journal.ts';
-import { type Place, previousDir, restoreCommandFile, spoolDir } from '../target/place.ts';
+import { type Place, previousDir, restoreCommandFile, salvageDir, spoolDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
 import { settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
 import { usedBytes } from '../target/used-bytes.ts';
@@ -138,6 +138,7 @@ export function clean(target: Target): Cleaned {
     freedBytes: Math.max(0, bytesBefore - odoBytes(places)),
     found: TRANSITIONS[situation].clean !== 'none',
     leftSettings,
+    ...(fs.existsSync(salvageDir(pgdata)) ? { keptSalvage: true } : {}),
   };
 }
 

@@ -178,6 +178,8 @@ export interface Cleaned extends FinishedRestore {
   freedBytes: number;
   /** There was something to remove. */
   found: boolean;
+  /** What was set aside of the old data's WAL stays, since it is all there is of it. */
+  keptSalvage?: boolean;
 }
 
 /** What is to be read of a store. */

@@ -1,5 +1,6 @@
 import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
+import { salvageDir } from '../target/place.ts';
 import type { Engine, Target } from './engine.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
@@ -51,10 +52,13 @@ export async function volumeStatus(target: ServiceTarget, context: Context): Pro
 /** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
 export async function cleanVolume(target: ServiceTarget, context: Context): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
-    const { freedBytes, found, leftSettings } = await inPhase(context.report, 'clean', () => engine.clean(place));
+    const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () => engine.clean(place));
     const { pgdata } = await engine.probe(place);
     const notes = [
       ...leftSettingsNotes(leftSettings),
+      ...(keptSalvage
+        ? [`WAL of the old data, which was deleted, is kept in ${salvageDir(data.place)} for the next restore: no archive has it`]
+        : []),
       ...(pgdata.empty
         ? [
             `${pgdata.exists ? 'there is no data in' : 'there is no'} ${data.place.root}: a server that is started there begins a new, empty cluster`,

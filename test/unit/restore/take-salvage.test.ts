@@ -106,7 +106,7 @@ describe('WAL that only the old data has', () => {
     const { wiped: _by, ...later } = journal;
     for (const state of ['laying-down', 'staged'] as const) {
       writeJournal(place.odoDir, { ...later, guarded: true, state });
-      await engine.clean(job.target);
+      expect(await engine.clean(job.target)).toMatchObject({ keptSalvage: true });
       expect(aside()).toEqual([second]);
     }
     await engine.clean(job.target);
