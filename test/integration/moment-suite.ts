@@ -259,9 +259,10 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       await until('recovery has ended', async () => (await project.sql('select pg_is_in_recovery()')) === 'f');
       expect(await odo(['promote', ...service()])).toMatchObject({ code: 0 });
       expect(await project.inVolume('ls /v/.odo')).toContain('previous');
-      expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
+      expect(await odo(['rollback', ...service(), '--yes'])).toMatchObject({ code: 0 });
       await project.up();
       expect(await project.sql(ROWS)).toBe('zero one two of the old data');
+      expect(await odo(['clean', ...service()])).toMatchObject({ code: 0 });
     });
 
     it('of a set of pg_basebackup is its own end, and nothing else', async () => {

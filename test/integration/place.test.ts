@@ -138,7 +138,7 @@ describe('the place of the data', () => {
       expect([await sql(THINGS_DIGEST), await sql('show work_mem')]).toEqual([ready.inTheSets, '7MB']);
       await sql('create table of_before as select 1');
     }
-    await mustRun(process.execPath, [ODO, 'rollback', ...target('linked')]);
+    await mustRun(process.execPath, [ODO, 'rollback', ...target('linked'), '--yes']);
     await until('the server answers', () => answersSoon(`${project.name}-linked-1`));
     expect([await sql('select 1 from of_before'), await sql('show work_mem')]).toEqual(['1', '7MB']);
     expect(await mustRun('docker', [...server, 'readlink', `${DATA}/current`])).toBe('versions/15/main');

@@ -133,7 +133,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, isSlim = fals
       try {
         await odoReceipt([...args, '-V', volume, '--switch']);
         expect(await project.sql(DIGEST)).toBe(atTheEnd);
-        const { code, stderr } = await odo(['rollback', ...names]);
+        const { code, stderr } = await odo(['rollback', ...names, '--yes']);
         expect(code, stderr).toBe(0);
         expect(await project.sql('select count(*) from things')).toBe(before);
       } finally {

@@ -161,7 +161,7 @@ describe('a restore on a terminal', () => {
   it.each([
     ['rollback', () => ['rollback', ...names()], 'nothing to roll back'],
     ['promotion', () => ['promote', ...names()], 'no restore has left service db waiting'],
-    ['clean-up', () => ['clean', ...names()], 'cleaned: '],
+    ['clean-up', () => ['clean', ...names()], 'nothing to clean'],
     ['stopping', () => ['temporary', 'stop', 'odo-test-nobody'], 'there is no temporary server odo-test-nobody'],
   ])('the %s goes on when the terminal goes away, and logs to the file that it has named', async (name, args, end) => {
     // The engine answers only when the terminal is gone.

@@ -137,11 +137,12 @@ async function expectOld({ rig }: Case, when: string): Promise<void> {
 
 /** The way that the message names. */
 async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
+  const sure = [...command, '--yes'];
   if (a.fault.killsRollback || a.random.chance(0.2)) {
     await killLater(
       a,
       'rollback, to be killed',
-      command,
+      sure,
       a.fault.killsRollback ? { at: 'swap', atMostMs: 300 } : { atMostMs: 1500 },
     );
     // Whoever is at a loss by now may as well try the restore again.
@@ -150,18 +151,28 @@ async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
       return again(a);
     }
   }
-  let ending = await follow(a, 'rollback', command);
+  let ending = await follow(a, 'rollback', sure);
   if (ending.code !== 0 && a.fault.fillsDisk) {
     a.note(`the rollback ended with ${ending.code} on the full disk, and is run again with room`);
     await a.repair();
-    ending = await follow(a, 'rollback with room', command);
+    ending = await follow(a, 'rollback with room', sure);
   }
   if (ending.code !== 0) throw new Defect(`the rollback that was printed ended with ${ending.code}`);
   await expectOld(a, 'after the rollback');
   await a.repair();
+  const { isKept } = JSON.parse(ending.stdout) as { isKept: boolean };
+  if (isKept) await removeRestored(a);
   const left = await a.rig.onVolume('ls -A /v/.odo 2>/dev/null; true');
   if (left !== '') throw new Defect(`the rollback leaves .odo with ${left.replaceAll('\n', ', ')}`);
   return 'rolled back';
+}
+
+/** What a rollback has set aside, since a server had been in use on it. */
+async function removeRestored(a: Case): Promise<void> {
+  const [, ...rest] = rollbackCommand(a);
+  const { code } = await follow(a, 'clean after the rollback', ['clean', ...rest]);
+  if (code !== 0) throw new Defect(`the clean-up after a rollback ended with ${code}`);
+  await expectOld(a, 'after what was set aside is gone');
 }
 
 /** The restore has succeeded, and only its rest is to be removed. */
@@ -183,7 +194,7 @@ function withImage({ product }: Case, command: readonly string[]): string[] {
 async function afterKill(a: Case): Promise<Outcome> {
   await a.repair();
   if (a.random.chance(0.7)) return again(a);
-  const ending = await follow(a, 'rollback after the kill', rollbackCommand(a));
+  const ending = await follow(a, 'rollback after the kill', [...rollbackCommand(a), '--yes']);
   if (ending.code !== 0) throw new Defect(`the rollback after a kill ended with ${ending.code}`);
   const { rolledBack } = JSON.parse(ending.stdout) as { rolledBack: boolean };
   if (rolledBack) {
@@ -229,6 +240,11 @@ async function killLater(a: Case, title: string, args: readonly string[], when: 
 async function usedSince(a: Case, run: OdoRun): Promise<Outcome> {
   if (!(await lookAt(a.rig.db))?.running) await a.rig.start();
   const words = await a.rig.askWhenUp();
+  if (run.lines.some(({ text }) => text.includes('set aside by a rollback'))) {
+    a.note('the rollback had come to its end before it was killed, or the restore brought it there');
+    await removeRestored(a);
+    return 'rolled back';
+  }
   if (words?.digest !== a.fullDigest) {
     throw new Defect(`the same command again ended with 24, and the server holds ${describe(a.rig, words, a.fullDigest)}`);
   }
