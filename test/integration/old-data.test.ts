@@ -128,7 +128,9 @@ describe('the old data', () => {
       expect(question).toMatch(/has been in use since: promoted at \S+ to timeline 2; it has written .* of WAL since/);
       expect(question).toContain('add --yes');
       const rollback = () => succeed('rollback', ...names(), '--yes');
-      expect(await rollback()).toMatch(/^rolled back: .* holds what it held before .* and answers\nwhat was in place is kept/);
+      expect(await rollback()).toMatch(
+        /^rolled back: .* holds what it held before .* and answers\nnote: what was in place is kept/,
+      );
       expect(await oldRows()).toBe('as before');
       expect(await status()).toMatchObject({ state: 'swapped', situation: 'set-aside' });
       expect(await failWith(24, args())).toContain('odo clean');

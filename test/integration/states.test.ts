@@ -51,7 +51,9 @@ describe('commands one after the other', () => {
   async function startHeld(...more: string[]) {
     proxy.fault(IN_THE_BACKUP, { do: 'withhold', fromByte: 500_000, until: laidDown.promise });
     const running = startOdo(args(...more), { env: { S3_ENDPOINT: proxy.endpoint } });
-    await proxy.passed(IN_THE_BACKUP, 400_000);
+    const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
+    await Promise.race([proxy.passed(IN_THE_BACKUP, 400_000), ended]);
+    ended.catch(() => undefined);
     return running;
   }
 
@@ -98,7 +100,7 @@ describe('commands one after the other', () => {
   });
 
   it('what is left of a clean-up that was cut is never put in place, and cleaned by the same command', async () => {
-    await setImmutable('+i', 'pg/.odo/previous/base/1/PG_VERSION');
+    await setImmutable('+i', '.odo/previous/base/1/PG_VERSION');
     const cut = await outcomeOf(['clean', ...names()]);
     expect(cut.code, cut.told).not.toBe(0);
     const { situation, advice } = await status();
@@ -107,7 +109,7 @@ describe('commands one after the other', () => {
     const rolledBack = await outcomeOf(['rollback', ...names()]);
     expect(rolledBack).toEqual({ code: 0, told: expect.stringMatching(/^nothing to roll back/m) });
     expect(await project.sql('select what from since')).toBe('weeks of work');
-    await setImmutable('-i', 'pg/.odo/previous/base/1/PG_VERSION');
+    await setImmutable('-i', '.odo/previous/base/1/PG_VERSION');
     expect(await outcomeOf(['clean', ...names()])).toEqual({ code: 0, told: expect.stringMatching(/^cleaned: /m) });
     expect(await status()).toMatchObject({ situation: 'untouched', previousBytes: 0 });
     expect(await project.sql('select what from since')).toBe('weeks of work');
