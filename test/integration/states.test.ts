@@ -100,16 +100,20 @@ describe('commands one after the other', () => {
   });
 
   it('what is left of a clean-up that was cut is never put in place, and cleaned by the same command', async () => {
-    await setImmutable('+i', '.odo/previous/base/1/PG_VERSION');
-    const cut = await outcomeOf(['clean', ...names()]);
-    expect(cut.code, cut.told).not.toBe(0);
-    const { situation, advice } = await status();
-    expect(situation).toBe('clearing');
-    expect(advice).not.toContain('odo rollback');
-    const rolledBack = await outcomeOf(['rollback', ...names()]);
-    expect(rolledBack).toEqual({ code: 0, told: expect.stringMatching(/^nothing to roll back/m) });
-    expect(await project.sql('select what from since')).toBe('weeks of work');
-    await setImmutable('-i', '.odo/previous/base/1/PG_VERSION');
+    const file = '.odo/previous/base/1/PG_VERSION';
+    await setImmutable('+i', file);
+    try {
+      const cut = await outcomeOf(['clean', ...names()]);
+      expect(cut.code, cut.told).not.toBe(0);
+      const { situation, advice } = await status();
+      expect(situation).toBe('clearing');
+      expect(advice).not.toContain('odo rollback');
+      const rolledBack = await outcomeOf(['rollback', ...names()]);
+      expect(rolledBack).toEqual({ code: 0, told: expect.stringMatching(/^nothing to roll back/m) });
+      expect(await project.sql('select what from since')).toBe('weeks of work');
+    } finally {
+      await setImmutable('-i', file);
+    }
     expect(await outcomeOf(['clean', ...names()])).toEqual({ code: 0, told: expect.stringMatching(/^cleaned: /m) });
     expect(await status()).toMatchObject({ situation: 'untouched', previousBytes: 0 });
     expect(await project.sql('select what from since')).toBe('weeks of work');
