@@ -1,27 +1,89 @@
-import { OdoError } from '../errors.ts';
-import { parseLsn, parseSegmentName } from '../postgres/wal-names.ts';
+import { asOdoError, OdoError } from '../errors.ts';
+import { openWalArchive } from '../formats/registry.ts';
+import { parseLsn, parseSegmentName, segmentOfLsn, timelineOfName } from '../postgres/wal-names.ts';
+import { openStore } from '../store/open.ts';
+import { readSegmentEnd, type SegmentEnd } from '../wal/read-segment-end.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { PATIENCE_MS, type Source } from './prove-repository.ts';
 import type { Reached } from './receipt.ts';
+import type { RestoreRequest } from './request.ts';
+
+/** Reads how the records in a segment of the archive end; undefined when the archive has no such segment. */
+export type ReadEnd = (segment: string, segmentSizeBytes: number) => Promise<SegmentEnd | undefined>;
+
+/** What is known of a recovery that has come to its end. */
+export interface Replayed {
+  reached: Reached;
+  salvage?: Pick<Salvage, 'lastLsn'> | undefined;
+  /** The server stays in recovery: it may still go on within the segment that it is in. */
+  waits: boolean;
+}
 
 /**
  * A server takes a damaged WAL record for the end of the WAL, and comes up without what follows as if nothing were missing. So where it
- * stopped is held against the last segment of the archive: not having got into that one is `dataCorrupt`. Nor is it right to have come short of
- * the last record that was found in the old data.
+ * stopped is held against the archive: not having got into its last segment is `dataCorrupt`, and so is not having replayed the last whole record of the
+ * segment that it stopped in. Nor is it right to have come short of the last record that was found in the old data. Gives notes on what could not be
+ * told for certain.
  */
-export function demandReplayedToEnd(wal: WalPlan, reached: Reached, salvage?: Pick<Salvage, 'lastLsn'>): void {
-  if (wal.source !== 'archive' || reached.lsn === undefined) return;
-  const { segmentNumber } = parseSegmentName(wal.endSegment, wal.segmentSizeBytes);
-  const endSegmentStart = BigInt(segmentNumber) * BigInt(wal.segmentSizeBytes);
+export async function demandReplayedToEnd(
+  wal: WalPlan,
+  { reached, salvage, waits }: Replayed,
+  readEnd: ReadEnd,
+): Promise<string[]> {
+  if (wal.source !== 'archive') return [];
+  const { endSegment, segmentSizeBytes } = wal;
+  if (reached.lsn === undefined) {
+    return [`how far the replay came is not known, so it could not be held against the end of the archive, ${endSegment}`];
+  }
   const position = parseLsn(reached.lsn);
-  const isBeforeSalvaged = salvage !== undefined && position <= parseLsn(salvage.lastLsn);
-  if (position > endSegmentStart && !isBeforeSalvaged) return;
-  const last = reached.lastCommitTime === undefined ? '' : ` (last commit ${reached.lastCommitTime})`;
-  throw new OdoError(
-    'dataCorrupt',
-    `recovery ended at ${reached.lsn}${last}, but ${isBeforeSalvaged ? `the WAL of the old data goes on to ${salvage.lastLsn}` : `the archive goes on to ${wal.endSegment}`}`,
-    {
-      hint: "the WAL is damaged at that place; the server's log says how. The server is up on what it could recover",
-    },
-  );
+  const startOf = (name: string) => BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes);
+  if (position <= startOf(endSegment)) throw endedEarly(reached, `the archive goes on to ${endSegment}`);
+  if (salvage) {
+    if (position > parseLsn(salvage.lastLsn)) return [];
+    throw endedEarly(reached, `the WAL of the old data goes on to ${salvage.lastLsn}`);
+  }
+  const segment = segmentOfLsn(position, timelineOfName(endSegment), segmentSizeBytes);
+  // All of the segment before it was replayed, and nothing of this one.
+  if (position === startOf(segment)) return [];
+  const end = await readEnd(segment, segmentSizeBytes).catch((error: unknown) => asOdoError(error));
+  if (end instanceof OdoError) {
+    if (end.code === 'cancelled') throw end;
+    return [`whether all of ${segment} was replayed could not be looked at, since it could not be read again: ${end.message}`];
+  }
+  if (end?.isDamaged)
+    throw endedEarly(reached, `the archive's ${segment} goes on behind a place that is damaged: ${end.because}`);
+  if (end?.lastLsn !== undefined && position <= parseLsn(end.lastLsn) && !waits) {
+    throw endedEarly(reached, `the archive's ${segment} has records to ${end.lastLsn}`);
+  }
+  return end?.because === undefined
+    ? []
+    : [
+        `the archive's last segment, ${segment}, is not whole, as an archiver leaves it: ${end.because}; if more was written once, it is not restored`,
+      ];
+}
+
+/** Reads from the repository that a restore is made of. */
+export function readEndOf(
+  request: Pick<RestoreRequest, 'store'>,
+  { repository }: Pick<Source, 'repository'>,
+  signal: AbortSignal,
+): ReadEnd {
+  return async (segment, segmentSizeBytes) => {
+    const retryForMs = Math.min(request.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS);
+    const { store } = openStore({ ...request.store, retryForMs });
+    try {
+      const archive = openWalArchive(store, repository.ref);
+      return archive && (await readSegmentEnd(store, archive, segment, segmentSizeBytes, signal));
+    } finally {
+      store.close();
+    }
+  };
+}
+
+function endedEarly({ lsn, lastCommitTime }: Reached, why: string): OdoError {
+  const last = lastCommitTime === undefined ? '' : ` (last commit ${lastCommitTime})`;
+  return new OdoError('dataCorrupt', `recovery ended at ${lsn}${last}, but ${why}`, {
+    hint: "the WAL is damaged at that place; the server's log says how. The server is up on what it could recover",
+  });
 }

@@ -23,7 +23,7 @@ import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import { openRecoveringVolume } from './recovering-volume.ts';
 import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
-import { demandReplayedToEnd } from './replayed-to-end.ts';
+import { demandReplayedToEnd, readEndOf } from './replayed-to-end.ts';
 import type { CopyRequest } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
@@ -169,7 +169,7 @@ async function bringUpCopy(run: Run) {
   const { request, proven, report, signal } = run;
   const laidDown = await fillVolumes(run);
   const address = await inPhase(report, 'start', () => startServer(run));
-  const { database, reached, unasked } = await seeThroughRecovery(
+  const { database, reached, unasked, waits } = await seeThroughRecovery(
     address,
     {
       stallTimeoutMs: request.stallTimeoutMs,
@@ -179,12 +179,19 @@ async function bringUpCopy(run: Run) {
     tellLag(report, wayToReplay(proven.source)),
     signal,
   );
-  if (request.moment) demandReached(request.moment, proven.source, reached);
-  else demandReplayedToEnd(proven.source.wal, reached);
+  const { source } = proven;
+  const untold: string[] = [];
+  if (request.moment) demandReached(request.moment, source, reached);
+  else untold.push(...(await demandReplayedToEnd(source.wal, { reached, waits }, readEndOf(request, source, signal))));
   const unaskedWords = unasked === undefined ? [] : unaskedNotes(unasked, false);
   const collations =
     unasked === undefined ? await checkCollations(database, report) : { haveChanged: false, notes: unaskedWords };
-  const checked = [...laidDown.overridden, ...collations.notes, ...(await checkCopy(run, laidDown, database, collations))];
+  const checked = [
+    ...laidDown.overridden,
+    ...untold,
+    ...collations.notes,
+    ...(await checkCopy(run, laidDown, database, collations)),
+  ];
   signal.throwIfAborted();
   const { target } = proven;
   const archiving = archivingOf(proven.configuration);

@@ -24,7 +24,7 @@ import type { Plan, Receipt } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
 import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
-import { demandReplayedToEnd } from './replayed-to-end.ts';
+import { demandReplayedToEnd, readEndOf } from './replayed-to-end.ts';
 import type { ServiceRequest } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { bringUp, cleanUp } from './service-control.ts';
@@ -223,11 +223,14 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   // A server in recovery does not say on which timeline it is.
   const timeline = waits ? (proven.source.moment?.timeline ?? lastTimeline(proven.source)) : undefined;
   const reached = { ...restored.reached, ...(timeline === undefined ? {} : { timeline }) };
+  const toEnd = { reached, salvage: run.salvage, waits };
+  const untold: string[] = [];
   if (moment) demandReached(moment, proven.source, reached);
-  else demandReplayedToEnd(proven.source.wal, reached, run.salvage);
+  else untold.push(...(await demandReplayedToEnd(proven.source.wal, toEnd, readEndOf(request, proven.source, signal))));
   // Of a server that waits it is asked when it is promoted.
   const collations = waits || unasked !== undefined ? undefined : await checkCollations(database, report);
   const checked = [
+    ...untold,
     ...(unasked === undefined ? [] : unaskedNotes(unasked, waits)),
     ...(collations?.notes ?? []),
     ...(await checkRestored(run, laidDown, collations && { database, collations })),

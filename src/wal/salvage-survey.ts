@@ -14,6 +14,7 @@ import {
 import { readWalPageHeader } from '../postgres/wal-page.ts';
 import { createRecordWalker, type RecordWalker } from '../postgres/wal-records.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { inPieces } from './in-pieces.ts';
 import { fastCrc32c, openSegment, PIECE_BYTES, piecesOf } from './pg-wal-files.ts';
 import { streamWalFile } from './read-wal-file.ts';
 import type { WalPlan } from './wal-plan.ts';
@@ -184,24 +185,6 @@ async function walkArchived(
     return { because: `its ${file.name} is not the same as the archive's: it has gone another way` };
   }
   return { walker };
-}
-
-/** The same bytes in pieces of one size, the last of which may be shorter. */
-async function* inPieces(chunks: AsyncIterable<Buffer>, sizeBytes: number): AsyncGenerator<Buffer> {
-  const piece = Buffer.alloc(sizeBytes);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
-      const bytes = Math.min(chunk.length - at, sizeBytes - filled);
-      chunk.copy(piece, filled, at, at + bytes);
-      filled += bytes;
-      at += bytes;
-      if (filled < sizeBytes) continue;
-      yield piece;
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 function firstDifference(one: Buffer, other: Buffer): number {

@@ -1,3 +1,4 @@
+import zlib from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
@@ -168,6 +169,31 @@ describe('WAL that is fetched while the server recovers', () => {
     expect(code, stderr).toBe(14);
     expect(stderr).toContain(key);
     await expectWayBack(stderr);
+  });
+
+  it('is 14 when a record in the last segment is damaged that has others behind it, and the old data is kept', async () => {
+    const [last, ...later] = keys.slice(-4) as [string, ...string[]];
+    const objects = new Map(
+      await Promise.all([last, ...later].map(async (key) => [key, await readObject(bucket, key)] as const)),
+    );
+    const segment = zlib.gunzipSync(objects.get(last) as Buffer);
+    segment.writeUInt8(segment.readUInt8(600_000) ^ 1, 600_000);
+    await putObject(bucket, last, zlib.gzipSync(segment, { level: 1 }));
+    for (const key of later) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    try {
+      const { code, stderr } = await odo(args());
+      expect(code, stderr).toBe(14);
+      const name = last.slice(last.lastIndexOf('/') + 1).replace('.gz', '');
+      expect(stderr).toContain(`the archive's ${name} goes on behind a place that is damaged`);
+      expect(stderr).toContain('odo rollback -v db -n db -f');
+      expect(await project.inVolume('ls /v/.odo/previous/PG_VERSION')).toBe('/v/.odo/previous/PG_VERSION');
+      // What it could recover is not nothing: whoever wants that takes it.
+      expect(Number(await project.sql('select count(*) from things'))).toBeGreaterThan(1000);
+      const taken = await odo(['clean', ...names()]);
+      expect(taken.code, taken.stderr).toBe(0);
+    } finally {
+      for (const [key, content] of objects) await putObject(bucket, key, content);
+    }
   });
 
   it('goes on when the restore container dies, and the server only has to wait', async () => {

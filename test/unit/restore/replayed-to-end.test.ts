@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { demandReplayedToEnd } from '../../../src/restore/replayed-to-end.ts';
+import { cancelled, OdoError } from '../../../src/errors.ts';
+import { demandReplayedToEnd, type ReadEnd, type Replayed } from '../../../src/restore/replayed-to-end.ts';
 import type { WalPlan } from '../../../src/wal/wal-plan.ts';
 
-const plan = (endSegment: string, segmentSizeBytes = 16 << 20): WalPlan => ({
+const END = '000000010000000000000005';
+
+const plan = (endSegment = END, segmentSizeBytes = 16 << 20): WalPlan => ({
   source: 'archive',
   spans: [],
   segmentSizeBytes,
@@ -12,34 +15,97 @@ const plan = (endSegment: string, segmentSizeBytes = 16 << 20): WalPlan => ({
   storedBytes: 1,
   endSegment,
 });
-const at = (lsn: string) => ({ timeline: 2, lsn });
+const at = (lsn: string, more: Partial<Replayed> = {}): Replayed => ({ reached: { timeline: 2, lsn }, waits: false, ...more });
+
+const unread: ReadEnd = async (segment) => {
+  throw new Error(`nobody has to read ${segment}`);
+};
+/** An archive whose segments end with this record. */
+const endsWith =
+  (lastLsn: string): ReadEnd =>
+  async () => ({ lastLsn, isDamaged: false });
+
+function expectDamage(judging: Promise<unknown>, words: string): Promise<void> {
+  return expect(judging).rejects.toThrow(
+    expect.objectContaining({ code: 'dataCorrupt', message: expect.stringContaining(words) }),
+  ) as Promise<void>;
+}
 
 describe('where recovery ended', () => {
-  it('is right anywhere in the last segment of the archive, and at its very end', () => {
-    for (const lsn of ['0/5000028', '0/5FFFFFF', '0/6000000']) {
-      expect(() => demandReplayedToEnd(plan('000000010000000000000005'), at(lsn))).not.toThrow();
-    }
+  it('is right behind the last record of the segment, and at the ends of segments, which need not be read for it', async () => {
+    expect(await demandReplayedToEnd(plan(), at('0/5000070'), endsWith('0/5000028'))).toEqual([]);
+    expect(await demandReplayedToEnd(plan(), at('0/6000000'), unread)).toEqual([]);
+    expect(await demandReplayedToEnd(plan(), at('0/7000000'), unread)).toEqual([]);
   });
 
-  it('is damage before that, in whatever segment size', () => {
+  it('is damage before the last segment, in whatever segment size', async () => {
     for (const [end, size] of [
-      ['000000010000000000000005', 16 << 20],
+      [END, 16 << 20],
       ['000000010000000000000050', 1 << 20],
     ] as const) {
-      expect(() => demandReplayedToEnd(plan(end, size), at('0/5000000'))).toThrow(
-        expect.objectContaining({ code: 'dataCorrupt', message: expect.stringContaining(`goes on to ${end}`) }),
-      );
+      await expectDamage(demandReplayedToEnd(plan(end, size), at('0/5000000'), unread), `the archive goes on to ${end}`);
     }
   });
 
-  it('is damage before the last record that was found in the old data, too', () => {
-    const wal = plan('000000010000000000000005');
-    const salvage = { lastLsn: '0/7000100' };
-    expect(() => demandReplayedToEnd(wal, at('0/7000178'), salvage)).not.toThrow();
-    expect(() => demandReplayedToEnd(wal, at('0/7000100'), salvage)).toThrow(/the WAL of the old data goes on to 0\/7000100/);
+  it('is damage before the last record of the segment that it lies in, which may be a later one by now', async () => {
+    const asked: string[] = [];
+    const readEnd: ReadEnd = async (segment) => {
+      asked.push(segment);
+      return { lastLsn: '0/5FFFF00', isDamaged: false };
+    };
+    await expectDamage(demandReplayedToEnd(plan(), at('0/5FFFF00'), readEnd), `the archive's ${END} has records to 0/5FFFF00`);
+    await demandReplayedToEnd(plan(), at('0/6000100'), readEnd);
+    expect(asked).toEqual([END, '000000010000000000000006']);
   });
 
-  it('is not judged when the WAL came with the backup', () => {
-    expect(() => demandReplayedToEnd({ source: 'included' }, at('0/1'))).not.toThrow();
+  it('is damage where the records cannot be followed although later ones were written, also for a standby', async () => {
+    const readEnd: ReadEnd = async () => ({
+      lastLsn: '0/5000100',
+      because: 'the record at 0/5000178 is not whole',
+      isDamaged: true,
+    });
+    for (const waits of [false, true]) {
+      const words = 'goes on behind a place that is damaged: the record at 0/5000178 is not whole';
+      await expectDamage(demandReplayedToEnd(plan(), at('0/5000178', { waits }), readEnd), words);
+    }
+  });
+
+  it('is told where the segment just ends', async () => {
+    const because = 'nothing was written from 0/5000178 on';
+    const readEnd: ReadEnd = async () => ({ lastLsn: '0/5000100', because, isDamaged: false });
+    const notes = await demandReplayedToEnd(plan(), at('0/5000178'), readEnd);
+    expect(notes).toEqual([expect.stringContaining(`${END}, is not whole, as an archiver leaves it: ${because}`)]);
+  });
+
+  it('may still be on its way in a standby', async () => {
+    expect(await demandReplayedToEnd(plan(), at('0/5000100', { waits: true }), endsWith('0/5FFFF00'))).toEqual([]);
+  });
+
+  it('is damage before the last record that was found in the old data, too', async () => {
+    const salvage = { lastLsn: '0/7000100' };
+    expect(await demandReplayedToEnd(plan(), at('0/7000178', { salvage }), unread)).toEqual([]);
+    await expectDamage(
+      demandReplayedToEnd(plan(), at('0/7000100', { salvage }), unread),
+      'the WAL of the old data goes on to 0/7000100',
+    );
+  });
+
+  it('is told when it is not known, or the archive does not answer any more', async () => {
+    const unknown: Replayed = { reached: { timeline: 2 }, waits: false };
+    expect(await demandReplayedToEnd(plan(), unknown, unread)).toEqual([
+      expect.stringContaining(`the end of the archive, ${END}`),
+    ]);
+    const gone: ReadEnd = () => Promise.reject(new OdoError('storeUnreachable', 'cannot reach the store'));
+    expect(await demandReplayedToEnd(plan(), at('0/5000100'), gone)).toEqual([
+      expect.stringContaining(`whether all of ${END} was replayed could not be looked at`),
+    ]);
+    await expect(demandReplayedToEnd(plan(), at('0/5000100'), () => Promise.reject(cancelled()))).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+  });
+
+  it('is not judged when the WAL came with the backup, nor by a segment that the archive has not', async () => {
+    expect(await demandReplayedToEnd({ source: 'included' }, at('0/1'), unread)).toEqual([]);
+    expect(await demandReplayedToEnd(plan(), at('0/6000100'), async () => undefined)).toEqual([]);
   });
 });
