@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import { OdoError } from '../errors.ts';
+import { inspectIfThere } from './container.ts';
 import { type ContainerLimits, limitsOfContainer } from './container-limits.ts';
 import { translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
@@ -79,8 +80,10 @@ async function inspectContainers(
   const filter = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
   try {
     const list = await engine.docker.listContainers({ all: true, filters: { label: filter } });
-    const infos = await Promise.all(list.map(({ Id }) => engine.docker.getContainer(Id).inspect()));
-    return infos.sort((a, b) => Number(b.State.Running) - Number(a.State.Running) || containerNumber(a) - containerNumber(b));
+    const infos = await Promise.all(list.map(({ Id }) => inspectIfThere(engine, Id)));
+    // One that compose is making anew may be gone by now.
+    const there = infos.filter((info) => info !== undefined);
+    return there.sort((a, b) => Number(b.State.Running) - Number(a.State.Running) || containerNumber(a) - containerNumber(b));
   } catch (error) {
     throw translateDockerError(error, `list the containers of service ${labels['com.docker.compose.service']}`, {
       notFound: 'serviceNotFound',

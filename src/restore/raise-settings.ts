@@ -1,11 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { OdoError } from '../errors.ts';
 import { type EffectiveSettings, isOff, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
 import { addToBlock, removeBlock } from '../postgres/recovery-settings.ts';
 import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { writeFileDurably } from '../target/durable.ts';
+import { translateFsError } from '../target/fs-errors.ts';
 import type { Place } from '../target/place.ts';
+import { CONTROL_FILE } from './base-members.ts';
 import type { RaiseFacts } from './engine.ts';
 import { refuseBeaten } from './fit-configuration.ts';
 import { readControlFile } from './read-control-file.ts';
@@ -15,13 +18,14 @@ const AUTO_CONF = 'postgresql.auto.conf';
 
 /**
  * Raises what recovery demands more of than the server in place has. The original may have been restarted with more of something while the WAL was
- * written: the server that replays it notes that in pg_control before it stops or pauses over it.
+ * written: the server that replays it notes that in pg_control before it stops or pauses over it. A file that cannot be read is `dataCorrupt`; what the
+ * service's command line says cannot be raised (`serviceNotFound`).
  */
 export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
-  const control = readControlFile(root);
-  const major = majorOfPgVersionFile(fs.readFileSync(path.join(root, 'PG_VERSION'), 'utf8'));
+  const control = reading(path.join(root, CONTROL_FILE), () => readControlFile(root));
+  const major = majorOfPgVersionFile(mustRead(path.join(root, 'PG_VERSION')));
   const file = path.join(root, AUTO_CONF);
-  const text = fs.readFileSync(file, 'utf8');
+  const text = mustRead(file);
   const { settings, isWhole } = settingsOf(root, text, facts);
   const inForce = new Map([...settings, ...Object.entries(facts.commandLine)]);
   const tooLow = findTooLow(control.settings, { settings: inForce, isWhole }, major);
@@ -32,17 +36,39 @@ export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
     text,
     tooLow.map(({ name, needed }) => [name, String(needed)]),
   );
-  writeFileDurably(file, raised, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+  try {
+    writeFileDurably(file, raised, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+  } catch (error) {
+    throw translateFsError(error, file);
+  }
   return tooLow;
 }
 
 /** Whether the files in place turn archiving on, ODO's block left out; undefined when not all of them can be seen and none does. */
 export function archivingConfigured({ root }: Place, facts: RaiseFacts): boolean | undefined {
-  const own = removeBlock(fs.readFileSync(path.join(root, AUTO_CONF), 'utf8'));
+  const file = path.join(root, AUTO_CONF);
+  // A server does not need one.
+  const own = fs.existsSync(file) ? removeBlock(mustRead(file)) : '';
   const { settings, isWhole } = settingsOf(root, own, facts);
   const told = settings.get('archive_mode');
   if (told !== undefined) return !isOff(told);
   return isWhole ? false : undefined;
+}
+
+function mustRead(file: string): string {
+  return reading(file, () => fs.readFileSync(file, 'utf8'));
+}
+
+function reading<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OdoError || !(error instanceof Error) || !('code' in error)) throw error;
+    throw new OdoError('dataCorrupt', `cannot read ${file} (${error.code})`, {
+      hint: 'see who else works on the data directory',
+      cause: error,
+    });
+  }
 }
 
 function settingsOf(root: string, autoConf: string, { configElsewhere }: RaiseFacts): EffectiveSettings {

@@ -165,7 +165,12 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   async function raiseSettings({ volume: seen }: Look): Promise<boolean> {
     const settings = JSON.stringify(seen?.control?.settings);
     if (!volume || settings === undefined || settings === checkedSettings) return false;
-    const raised = await volume.raise();
+    const raised = await volume.raise().catch((error: unknown) => {
+      // Where it matters, the server itself stops over it, and says so.
+      if (!(error instanceof OdoError) || error.code !== 'dataCorrupt') throw error;
+      warnOnce(`whether the server has enough of all that its recovery demands could not be seen: ${error.message}`);
+      return [];
+    });
     checkedSettings = settings;
     if (raised.length === 0) return false;
     const names = raised.map(({ name, has, needed }) => `${name}${has === undefined ? '' : ` from ${has}`} to ${needed}`);

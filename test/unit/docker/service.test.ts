@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import type { ComposeProject } from '../../../src/docker/project.ts';
+import { resolveService } from '../../../src/docker/service.ts';
+import { answered, fakeDocker, serviceLabels, unanswered } from './fake-docker.ts';
+
+const project = {
+  name: 'shop',
+  services: { db: { image: 'postgres:17', environment: {}, mounts: [] } },
+} as unknown as ComposeProject;
+
+describe('the containers of a service', () => {
+  it('are those that are still there when they are looked at: compose may be making them anew', async () => {
+    const { docker } = fakeDocker({
+      old: { labels: serviceLabels('db'), faults: { inspect: answered(404, 'No such container: old') } },
+      new: { labels: serviceLabels('db') },
+    });
+    expect((await resolveService(docker, project, 'db')).containers.map(({ id }) => id)).toEqual(['new']);
+  });
+
+  it('are those of that service of that project alone', async () => {
+    const { docker } = fakeDocker({
+      app: { labels: serviceLabels('app') },
+      elsewhere: { labels: serviceLabels('db', 'other') },
+      db: { labels: serviceLabels('db') },
+    });
+    expect((await resolveService(docker, project, 'db')).containers.map(({ id }) => id)).toEqual(['db']);
+  });
+
+  it('are not taken for gone when the engine is', async () => {
+    for (const [fault, code] of [
+      [unanswered(), 'dockerUnreachable'],
+      [answered(500, 'broken'), 'dockerUnreachable'],
+    ] as const) {
+      const { docker } = fakeDocker({ db: { labels: serviceLabels('db'), faults: { inspect: fault } } });
+      await expect(resolveService(docker, project, 'db')).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining('cannot list the containers of service db'),
+      });
+    }
+  });
+
+  it('are none of a service that the project has not, which is named with those that it has', async () => {
+    await expect(resolveService(fakeDocker({}).docker, project, 'dbb')).rejects.toMatchObject({
+      code: 'serviceNotFound',
+      message: 'compose project shop has no service dbb',
+      hint: 'its services are: db',
+    });
+  });
+});
