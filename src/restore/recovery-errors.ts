@@ -22,6 +22,14 @@ export function notBack({ exitCode, oomKilled }: ContainerState, log: string): O
   });
 }
 
+/** Its container is not there any more; `cause` is what the engine says. */
+export function removedMeanwhile(cause: OdoError): OdoError {
+  return new OdoError('recoveryFailed', `the server's container was removed during recovery: ${cause.message}`, {
+    hint: 'see who has removed it or made it anew (docker compose down, or up after a change of the compose file), and run the same command again',
+    cause,
+  });
+}
+
 export function restartedTooOften(times: number): OdoError {
   return new OdoError(
     'recoveryFailed',

@@ -4,7 +4,15 @@ import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { TooLow } from '../postgres/required-settings.ts';
 import { createLifeSigns } from './life-signs.ts';
-import { neverPaused, notBack, promotionNotSeen, recoveryFailed, restartedTooOften, unknownPause } from './recovery-errors.ts';
+import {
+  neverPaused,
+  notBack,
+  promotionNotSeen,
+  recoveryFailed,
+  removedMeanwhile,
+  restartedTooOften,
+  unknownPause,
+} from './recovery-errors.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import { diedByItself, pauseIn, takenSegmentOf } from './server-log.ts';
 import type { Answer, ServerStatus, ServiceDatabase } from './service-database.ts';
@@ -120,7 +128,9 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
 
   /** The files come last: what they say is never older than the answer. */
   async function look(): Promise<Look> {
-    const state = await server.state();
+    const state = await server.state().catch((error: unknown) => {
+      throw error instanceof OdoError && error.code === 'serviceNotFound' ? removedMeanwhile(error) : error;
+    });
     if (!state.running) return { state, volume: await volume?.look().catch(unlessUnreachable) };
     // A server that turns ODO down is asked once more when it is out of recovery: then it may have other words.
     const answer = refusal === undefined || isToAskAgain ? await database.status().catch(unlessUnreachable) : undefined;

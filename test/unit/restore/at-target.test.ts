@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { Moment, RecoveryTarget } from '../../../src/postgres/recovery-target.ts';
-import { demandReached, explainTarget, waitingNotes } from '../../../src/restore/at-target.ts';
+import { demandReached, explainTarget, isAtTarget, waitingNotes } from '../../../src/restore/at-target.ts';
 import type { Source } from '../../../src/restore/prove-repository.ts';
 import type { Reached } from '../../../src/restore/receipt.ts';
 
@@ -88,4 +88,50 @@ it('says how to look around and how to go on, with the names as they were given'
   expect(paused).toContain("odo promote -v db -n db -f 'a b.yaml' -f c.yaml --project-name shop");
   expect(paused).toContain("odo rollback -v db -n db -f 'a b.yaml' -f c.yaml --project-name shop");
   expect(waitingNotes({ target }, 'shut down').join('\n')).toContain('start db');
+});
+
+describe('whether a paused server can be at its target', () => {
+  const at = (replayLsn?: string) => ({
+    inRecovery: true,
+    replayPaused: true,
+    ...(replayLsn === undefined ? {} : { replayLsn }),
+  });
+  const stopAt = (lsn: string) => source({ timeline: 1, stop: { lsn, time: TIME } });
+
+  it('cannot be told without a position, or when nobody knows where the target lies', () => {
+    expect(isAtTarget(moment({ kind: 'lsn', lsn: '0/5000000' }), source())(at())).toBeUndefined();
+    expect(isAtTarget(moment({ kind: 'name', name: 'x' }), source())(at('0/5000000'))).toBeUndefined();
+    expect(isAtTarget(moment({ kind: 'immediate' }), source())(at('0/5000000'))).toBeUndefined();
+  });
+
+  it('is so from the record on that a transaction or a restore point ends with, which has to be replayed', () => {
+    for (const target of [
+      { kind: 'xid', xid: '7' },
+      { kind: 'name', name: 'x' },
+    ] as const) {
+      const isThere = isAtTarget(moment(target), stopAt('0/5000100'));
+      expect([isThere(at('0/5000100')), isThere(at('0/5000140'))], target.kind).toEqual([false, true]);
+      // Excluded, it is enough to have come to it.
+      expect(isAtTarget(moment(target, true), stopAt('0/5000100'))(at('0/5000100')), target.kind).toBe(true);
+    }
+  });
+
+  it('is so for a position or a time from there on, where a page’s header may lie in between', () => {
+    for (const target of [
+      { kind: 'lsn', lsn: '0/5002000' },
+      { kind: 'time', time: TIME },
+    ] as const) {
+      const isThere = isAtTarget(moment(target), stopAt('0/5002000'));
+      expect([isThere(at('0/5001FC0')), isThere(at('0/5001FBF')), isThere(at('0/6000000'))], target.kind).toEqual([
+        true,
+        false,
+        true,
+      ]);
+    }
+  });
+
+  it('goes by the position that was asked for, wherever a search has stopped', () => {
+    const isThere = isAtTarget(moment({ kind: 'lsn', lsn: '0/5000000' }), stopAt('0/9000000'));
+    expect(isThere(at('0/5000000'))).toBe(true);
+  });
 });

@@ -69,12 +69,14 @@ export interface Moment {
   answer?: Answer<ServerStatus> | Error;
   log?: string | undefined;
   processes?: string;
+  /** What raising settings fails with. */
+  raise?: Error | undefined;
   /** For so many milliseconds; one look when not given. */
   forMs?: number;
 }
 
 /** Plays moments to a watcher, on a clock of its own; the last one stays. */
-export function playRecovery(moments: Moment[], more: Partial<Watched> = {}) {
+export function playRecovery(moments: Moment[], more: Partial<Watched> = {}, signal = new AbortController().signal) {
   const calls: string[] = [];
   const events: OdoEvent[] = [];
   let timeMs = 0;
@@ -86,6 +88,7 @@ export function playRecovery(moments: Moment[], more: Partial<Watched> = {}) {
     answer: NOT_YET,
     log: '',
     processes: '',
+    raise: undefined,
   };
   const take = () => Object.assign(now, moments[at], { forMs: undefined });
   take();
@@ -114,6 +117,7 @@ export function playRecovery(moments: Moment[], more: Partial<Watched> = {}) {
         look: async () => give(now.volume),
         raise: async () => {
           calls.push('raise');
+          if (now.raise) throw now.raise;
           const settings = give(now.volume).control?.settings;
           const needed = settings?.max_connections ?? 0;
           raised = needed > 100 ? [{ name: 'max_connections', has: 100, needed }] : [];
@@ -136,7 +140,7 @@ export function playRecovery(moments: Moment[], more: Partial<Watched> = {}) {
       ...more,
     },
     (event) => events.push(event),
-    new AbortController().signal,
+    signal,
   );
   const notes = () => events.flatMap((event) => (event.type === 'note' ? [event.message] : []));
   return { outcome, calls, notes, events, timeMs: () => timeMs };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asOdoError, OdoError } from '../../../src/errors.ts';
 import {
   answers,
   ENDED,
@@ -183,6 +184,58 @@ describe('a setting that was raised on the way', () => {
     await outcome;
     expect(count(calls, 'raise')).toBe(1);
   });
+});
+
+describe('settings that cannot be looked at or raised', () => {
+  it('are told of, and do not end a recovery that may need none', async () => {
+    const raise = new OdoError('dataCorrupt', 'cannot read /data/postgresql.auto.conf (ENOENT)');
+    const { outcome, notes, calls } = playRecovery([{ raise }, {}, {}, { answer: PROMOTED }]);
+    expect(await outcome).toMatchObject({ inRecovery: false });
+    expect(notes()).toEqual([expect.stringContaining('could not be seen: cannot read /data/postgresql.auto.conf (ENOENT)')]);
+    expect(count(calls, 'raise')).toBe(1);
+    expect(calls).not.toContain('restart');
+  });
+
+  it('end it where the server would only stop over them', async () => {
+    for (const code of ['serviceNotFound', 'noSpace'] as const) {
+      const { outcome, calls } = playRecovery([{ raise: new OdoError(code, 'no') }]);
+      await expect(outcome).rejects.toMatchObject({ code });
+      expect(calls).not.toContain('restart');
+    }
+  });
+});
+
+describe('a server whose container is removed', () => {
+  it('has failed, and nothing is waited for', async () => {
+    const gone = new OdoError('serviceNotFound', 'cannot look at container db: No such container: db');
+    const { outcome, timeMs } = playRecovery([{}, { state: gone }]);
+    await expect(outcome).rejects.toMatchObject({
+      code: 'recoveryFailed',
+      message: "the server's container was removed during recovery: cannot look at container db: No such container: db",
+      hint: expect.stringContaining('run the same command again'),
+    });
+    expect(timeMs()).toBeLessThan(1000);
+  });
+
+  it('may be asked in the very moment: that is told by the next look', async () => {
+    const answer = new OdoError('serviceNotFound', 'cannot run sh in container db: container db is not running');
+    const { outcome } = playRecovery([{ answer }, { answer: PROMOTED }]);
+    expect(await outcome).toMatchObject({ inRecovery: false });
+  });
+});
+
+it('is cancelled, whatever it is at, and nothing is done to the server', async () => {
+  const controller = new AbortController();
+  const { outcome, calls } = playRecovery([{}, {}], {}, controller.signal);
+  controller.abort();
+  await expect(outcome).rejects.toMatchObject({ name: expect.any(String) });
+  expect(asOdoError(await outcome.catch((error: unknown) => error), controller.signal).code).toBe('cancelled');
+  expect(calls).not.toContain('promote');
+});
+
+it('does not take a bug in what it asks for anything else', async () => {
+  await expect(playRecovery([{ answer: new TypeError('a bug') }]).outcome).rejects.toThrow('a bug');
+  await expect(playRecovery([{ volume: new OdoError('dataCorrupt', 'damaged') }]).outcome).rejects.toThrow('damaged');
 });
 
 describe('a pause', () => {
