@@ -83,6 +83,8 @@ export function serviceTarget(args: Arguments): ServiceTarget {
   const composeFiles = list(args, 'compose-file');
   if (composeFiles.length === 0) throw missing('compose-file', '-f COMPOSE_FILE');
   const projectName = text(args, 'project-name');
+  const projectDirectory = text(args, 'project-directory');
+  const envFiles = list(args, 'env-file');
   const network = text(args, 'network');
   const namedImage = text(args, 'image');
   return {
@@ -92,6 +94,8 @@ export function serviceTarget(args: Arguments): ServiceTarget {
     image: namedImage ?? DEFAULT_IMAGE,
     ...(namedImage === undefined ? {} : { namedImage }),
     ...(projectName === undefined ? {} : { projectName }),
+    ...(projectDirectory === undefined ? {} : { projectDirectory }),
+    ...(envFiles.length === 0 ? {} : { envFiles }),
     ...(network === undefined ? {} : { network }),
   };
 }

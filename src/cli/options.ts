@@ -58,6 +58,18 @@ export const SERVICE_OPTIONS = {
     requiresArg: true,
     describe: "compose's project name, when it is not the default [COMPOSE_PROJECT_NAME]",
   },
+  'project-directory': {
+    type: 'string',
+    requiresArg: true,
+    describe: "what relative paths of the compose files begin at, when it is not the first one's folder",
+  },
+  'env-file': {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe:
+      'a file with variables of the compose files, in place of .env; may be given several times; COMPOSE_ENV_FILES does as well',
+  },
   image: { type: 'string', requiresArg: true, describe: 'the restore image (default: odo:VERSION) [ODO_IMAGE]' },
   network: {
     type: 'string',

@@ -7,6 +7,8 @@ export interface ComposeRun {
   what: string;
   /** The code of a failure that is compose's own. */
   failure: ErrorCode;
+  /** Told of each warning of compose, in its words, when all went well; a failure has them in its hint. */
+  onWarning?: (words: string) => void;
   signal: AbortSignal;
 }
 
@@ -16,16 +18,19 @@ export interface ComposeRun {
  */
 export async function runCompose(engine: DockerEngine, args: string[], run: ComposeRun): Promise<string> {
   try {
-    return await docker(engine, ['compose', '--ansi', 'never', ...args], run.signal);
+    const { stdout, stderr } = await docker(engine, ['compose', '--ansi', 'never', ...args], run.signal);
+    for (const words of composeWarnings(stderr)) run.onWarning?.(words);
+    return stdout;
   } catch (error) {
     if (run.signal.aborted) throw cancelled();
     if (!(error instanceof ExecaError)) throw error;
     const cause = new Error(error.shortMessage);
     await requireCompose(engine, run.signal);
-    const words = composeWords(String(error.stderr ?? ''));
+    const stderr = String(error.stderr ?? '');
+    const words = composeWords(stderr);
     const lost = /cannot connect to the docker daemon|error during connect/i.test(words);
     throw new OdoError(lost ? 'dockerUnreachable' : run.failure, `cannot ${run.what}: ${words || error.shortMessage}`, {
-      hint: 'the same comes from `docker compose` itself with these -f files',
+      hint: [...composeWarnings(stderr), 'the same comes from `docker compose` itself with these -f files'].join('\n'),
       cause,
     });
   }
@@ -44,18 +49,33 @@ async function requireCompose(engine: DockerEngine, signal: AbortSignal): Promis
   }
 }
 
-async function docker(engine: DockerEngine, args: string[], signal: AbortSignal): Promise<string> {
+async function docker(engine: DockerEngine, args: string[], signal: AbortSignal): Promise<{ stdout: string; stderr: string }> {
   // detached: a terminal that goes away would take it along, in the middle of starting a service
   const how = { env: engine.env, extendEnv: false, stdin: 'ignore', cancelSignal: signal, detached: true } as const;
-  const { stdout } = await execa('docker', args, how);
-  return stdout;
+  return execa('docker', args, how);
+}
+
+const WARNING = /^(?:time="[^"]*" level=warning msg=|WARN\[\d+\] )(.*)$/;
+/** What nobody has to do anything about. */
+const IDLE = /the attribute `version` is obsolete|Found orphan containers/;
+
+/** What compose has warned of on stderr, each thing once. */
+export function composeWarnings(stderr: string): string[] {
+  const found = stderr.split('\n').flatMap((line) => {
+    const [, text] = WARNING.exec(line.trim()) ?? [];
+    const words = text
+      ?.replace(/^"(.*)"$/, '$1')
+      .replaceAll('\\"', '"')
+      .trim();
+    return words === undefined || IDLE.test(words) ? [] : [words];
+  });
+  return [...new Set(found)];
 }
 
 /** What compose said on stderr, in one line and without its warnings and progress. */
 export function composeWords(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
-  const warning = /^(time="[^"]*" level=warning|WARN\[)/;
   const progress =
     /^(Container|Network|Volume|Image) \S+ +(Creating|Created|Starting|Started|Running|Recreate|Recreated|Pulling)$/;
-  return lines.filter((line) => line !== '' && !warning.test(line) && !progress.test(line)).join('; ');
+  return lines.filter((line) => line !== '' && !WARNING.test(line) && !progress.test(line)).join('; ');
 }

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OdoError } from '../errors.ts';
 import { runCompose } from './compose.ts';
+import { type ComposeCall, composeFlags } from './compose-call.ts';
 import { type ComposeLimits, type ContainerLimits, limitsOfCompose } from './container-limits.ts';
 import type { DockerEngine } from './engine.ts';
 import type { Mount } from './mount.ts';
@@ -12,6 +13,10 @@ export interface ComposeProject {
   name: string;
   /** The compose files, absolute, in the order given. */
   files: string[];
+  /** What else compose is to be told for it to be this project, paths absolute. The name only where it was given. */
+  call?: Omit<ComposeCall, 'files'>;
+  /** What compose finds odd in the files: a variable that is not set, say. */
+  warnings?: string[];
   services: Record<string, ComposeService>;
   /** By compose's key; a volume that no service uses is not among them. */
   volumes: Record<string, ComposeVolume>;
@@ -51,32 +56,45 @@ export interface ComposeService {
  * Reads the project of these compose files through `docker compose config`. A file that is not there, or that compose does not
  * accept, is serviceNotFound. An override file that ODO has written beside the first one is read along. Services of profiles that are not active are part of it.
  */
-export async function loadProject(
-  engine: DockerEngine,
-  options: { files: string[]; projectName?: string | undefined },
-  signal: AbortSignal,
-): Promise<ComposeProject> {
-  const files = options.files.map((file) => resolve(file));
+export async function loadProject(engine: DockerEngine, asked: ComposeCall, signal: AbortSignal): Promise<ComposeProject> {
+  const files = await mustBeThere(asked.files, 'compose file', "give the service's compose file with -f");
+  const envFiles = await mustBeThere(asked.envFiles ?? [], 'env file', 'give the file with the variables with --env-file');
+  const { projectName, projectDirectory } = asked;
+  const call = {
+    ...(projectName === undefined ? {} : { projectName }),
+    ...(projectDirectory === undefined ? {} : { projectDirectory: resolve(projectDirectory) }),
+    ...(envFiles.length === 0 ? {} : { envFiles }),
+  };
+  const switches = await readOverride(files);
+  const override = overrideFileOf(files);
+  if (switches && !files.includes(override)) files.push(override);
+  const warnings: string[] = [];
+  const output = await runCompose(engine, [...composeFlags({ ...call, files }), '--profile', '*', 'config', '--format', 'json'], {
+    what: `read the compose project of ${files.join(', ')}`,
+    failure: 'serviceNotFound',
+    onWarning: (words) => warnings.push(words),
+    signal,
+  });
+  return {
+    ...parseProject(output, files),
+    call,
+    ...(warnings.length > 0 && { warnings }),
+    ...(switches && { switches }),
+  };
+}
+
+/** Gives the paths absolute. */
+async function mustBeThere(names: readonly string[], what: string, hint: string): Promise<string[]> {
+  const files = names.map((name) => resolve(name));
   for (const [index, file] of files.entries()) {
     try {
       await access(file);
     } catch (cause) {
       const known = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be read';
-      throw new OdoError('serviceNotFound', `compose file ${options.files[index]} ${known}`, {
-        hint: `give the service's compose file with -f; looked at ${file}`,
-        cause,
-      });
+      throw new OdoError('serviceNotFound', `${what} ${names[index]} ${known}`, { hint: `${hint}; looked at ${file}`, cause });
     }
   }
-  const switches = await readOverride(files);
-  const override = overrideFileOf(files);
-  if (switches && !files.includes(override)) files.push(override);
-  const output = await runCompose(
-    engine,
-    [...projectFlags(files, options.projectName), '--profile', '*', 'config', '--format', 'json'],
-    { what: `read the compose project of ${files.join(', ')}`, failure: 'serviceNotFound', signal },
-  );
-  return { ...parseProject(output, files), ...(switches && { switches }) };
+  return files;
 }
 
 /**
@@ -89,7 +107,7 @@ export async function createService(
   service: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = [...projectFlags(project.files, project.name), 'up', '--no-start', '--no-deps', '--no-recreate', service];
+  const args = [...projectFlags(project), 'up', '--no-start', '--no-deps', '--no-recreate', service];
   await runCompose(engine, args, { what: `create service ${service}`, failure: 'serviceNotFound', signal });
 }
 
@@ -100,7 +118,7 @@ export async function recreateService(
   service: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = [...projectFlags(project.files, project.name), 'up', '--detach', '--no-deps', service];
+  const args = [...projectFlags(project), 'up', '--detach', '--no-deps', service];
   await runCompose(engine, args, { what: `start service ${service}`, failure: 'recoveryFailed', signal });
 }
 
@@ -111,12 +129,13 @@ export async function startService(
   service: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = [...projectFlags(project.files, project.name), 'up', '--detach', '--no-deps', '--no-recreate', service];
+  const args = [...projectFlags(project), 'up', '--detach', '--no-deps', '--no-recreate', service];
   await runCompose(engine, args, { what: `start service ${service}`, failure: 'recoveryFailed', signal });
 }
 
-function projectFlags(files: string[], name: string | undefined): string[] {
-  return [...files.flatMap((file) => ['-f', file]), ...(name ? ['-p', name] : [])];
+/** The project as it was read, whatever its name would be otherwise. */
+function projectFlags({ files, name, call }: ComposeProject): string[] {
+  return composeFlags({ ...call, files, projectName: name });
 }
 
 interface ConfigVolume {
@@ -160,8 +179,7 @@ interface Config {
 
 /** Reads what `docker compose config --format json` prints. Source: https://github.com/compose-spec/compose-spec/blob/main/spec.md */
 export function parseProject(output: string, files: string[]): ComposeProject {
-  // compose doubles every dollar sign, so that its output could be read in as a compose file again
-  const config = JSON.parse(output, (_key, value) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value)) as Config;
+  const config = readConfig(output, files);
   const volumes: ComposeProject['volumes'] = {};
   for (const [key, volume] of Object.entries(config.volumes ?? {})) {
     const { driver, driver_opts: options, labels } = volume ?? {};
@@ -213,6 +231,18 @@ function addressesOf({ hostname, container_name, networks }: ConfigService): str
     ...(network?.aliases ?? []),
   ]);
   return [hostname, container_name, ...ofNetworks].filter((one) => one !== undefined);
+}
+
+function readConfig(output: string, files: readonly string[]): Config {
+  try {
+    // compose doubles every dollar sign, so that its output could be read in as a compose file again
+    return JSON.parse(output, (_key, value) => (typeof value === 'string' ? value.replaceAll('$$', '$') : value)) as Config;
+  } catch (cause) {
+    throw new OdoError('serviceNotFound', `cannot read the compose project of ${files.join(', ')}: compose gave no JSON`, {
+      hint: 'see what `docker compose config --format json` prints with these -f files; it needs version 2 of compose',
+      cause,
+    });
+  }
 }
 
 function toMount(volume: ConfigVolume, volumes: ComposeProject['volumes']): Mount[] {

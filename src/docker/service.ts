@@ -91,6 +91,20 @@ async function inspectContainers(
   }
 }
 
+/** Names of the projects in which a service has a container that compose made of this very file, whatever else it was given. */
+export async function projectsWith(engine: DockerEngine, service: string, file: string): Promise<string[]> {
+  const infos = await inspectContainers(engine, {
+    'com.docker.compose.service': service,
+    'com.docker.compose.oneoff': 'False',
+  });
+  const names = infos.flatMap(({ Config: { Labels } }) => {
+    const files = Labels['com.docker.compose.project.config_files']?.split(',') ?? [];
+    const name = Labels['com.docker.compose.project'];
+    return name !== undefined && files.includes(file) ? [name] : [];
+  });
+  return [...new Set(names)].sort();
+}
+
 function containerNumber(info: Dockerode.ContainerInspectInfo): number {
   return Number(info.Config.Labels['com.docker.compose.container-number'] ?? 0);
 }

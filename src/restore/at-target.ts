@@ -2,8 +2,9 @@ import { OdoError } from '../errors.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { parseMicros } from '../postgres/timestamp.ts';
 import { parseLsn } from '../postgres/wal-names.ts';
+import { composeCallOf, composeCommand } from './compose-command.ts';
 import type { LaidDown } from './engine.ts';
-import { commandFor, shellWord, withHints } from './failure-hints.ts';
+import { commandFor, withHints } from './failure-hints.ts';
 import type { Source } from './prove-repository.ts';
 import type { MomentReport, Reached } from './receipt.ts';
 import type { ServiceTarget } from './request.ts';
@@ -89,9 +90,8 @@ export function waitingNotes(
   outcome: 'paused' | 'shut down',
 ): string[] {
   const { oldData = 'kept' } = request.laidDown ?? {};
-  const { service, composeFiles, projectName } = request.target;
-  const project = projectName === undefined ? [] : ['--project-name', projectName];
-  const compose = ['docker', 'compose', ...composeFiles.flatMap((file) => ['-f', file]), ...project].map(shellWord).join(' ');
+  const { service } = request.target;
+  const compose = composeCommand(composeCallOf(request.target));
   const look = `${compose} exec -u postgres ${service} psql`;
   return [
     outcome === 'paused'

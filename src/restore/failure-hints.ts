@@ -1,3 +1,4 @@
+import { composeFlags } from '../docker/compose-call.ts';
 import { type ErrorCode, OdoError } from '../errors.ts';
 import { spellMoment } from '../postgres/target-time.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
@@ -86,9 +87,8 @@ export function unaskedNotes(words: string, waits: boolean): string[] {
 }
 
 export function commandFor(name: 'rollback' | 'clean' | 'promote' | 'follow', request: { target: ServiceTarget }): string {
-  const { volume, service, composeFiles, projectName, namedImage } = request.target;
-  const words = ['odo', name, '-v', volume, '-n', service, ...composeFiles.flatMap((file) => ['-f', file])];
-  if (projectName !== undefined) words.push('--project-name', projectName);
+  const { volume, service, composeFiles, namedImage, ...call } = request.target;
+  const words = ['odo', name, '-v', volume, '-n', service, ...composeFlags({ ...call, files: composeFiles })];
   if (namedImage !== undefined) words.push('--image', namedImage);
   return words.map(shellWord).join(' ');
 }

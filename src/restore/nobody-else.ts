@@ -5,6 +5,7 @@ import { resolveService } from '../docker/service.ts';
 import { OdoError } from '../errors.ts';
 import { hostServerOn } from '../target/host-servers.ts';
 import type { TargetProbe } from '../target/probe.ts';
+import { projectCommand } from './compose-command.ts';
 import type { Proofs } from './proofs.ts';
 import type { FoundService } from './prove-service.ts';
 
@@ -31,7 +32,7 @@ export async function refuseOthersNow(found: FoundService, mounts: readonly Moun
 /** Errors: unsafeTarget names who uses the directories, or which containers of the service share them. */
 export async function refuseOtherContainers({ docker, service, project }: FoundService, mounts: readonly Mount[]): Promise<void> {
   const own = new Set(service.containers.map(({ id }) => id));
-  refuseReplicas(service, project.services[service.name]?.replicas);
+  refuseReplicas(service, project);
   const others = (await containersUsing(docker, mounts)).filter(({ id, readOnly }) => !own.has(id) && !readOnly);
   if (others.length === 0) return;
   const sources = [...new Set(others.map(({ source }) => source))].join(', ');
@@ -42,12 +43,13 @@ export async function refuseOtherContainers({ docker, service, project }: FoundS
 }
 
 /** Each of them would start a server on the same files. */
-function refuseReplicas({ name, containers }: FoundService['service'], replicas = 1): void {
+function refuseReplicas({ name, containers }: FoundService['service'], project: FoundService['project']): void {
+  const { replicas = 1 } = project.services[name] ?? {};
   if (containers.length <= 1 && (containers.length > 0 || replicas <= 1)) return;
   const those = containers.length > 1 ? `has ${containers.length} containers` : `is to have ${replicas} containers`;
   const named = containers.map((container) => container.name).join(', ');
   throw new OdoError('unsafeTarget', `service ${name} ${those}${named ? ` (${named})` : ''}, and all share one data directory`, {
-    hint: `only one server may run on it: docker compose up -d --no-recreate --scale ${name}=1 ${name}`,
+    hint: `only one server may run on it: ${projectCommand(project, 'up', '-d', '--no-recreate', '--scale', `${name}=1`, name)}`,
   });
 }
 

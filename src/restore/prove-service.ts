@@ -2,16 +2,18 @@ import { connectDocker, type DockerEngine } from '../docker/engine.ts';
 import { inspectImage, postgresMajor } from '../docker/image.ts';
 import { overrideFileOf, type SwitchedMount } from '../docker/override-file.ts';
 import { type ComposeProject, loadProject } from '../docker/project.ts';
-import { resolveService, type Service } from '../docker/service.ts';
+import { projectsWith, resolveService, type Service } from '../docker/service.ts';
 import { resolveVolume, strayedFrom } from '../docker/volume.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { Backup } from '../formats/format.ts';
 import { demandKnownMajor } from '../postgres/versions.ts';
+import { composeCallOf, projectCommand } from './compose-command.ts';
 import { type CommandLineWish, judgeCommandLine } from './judge-command-line.ts';
 import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
 import { createProofs, type Proofs } from './proofs.ts';
+import { judged } from './prove-wal.ts';
 import type { ServiceTarget } from './request.ts';
 import { type DataPlace, locateData } from './service-target.ts';
 
@@ -43,13 +45,12 @@ export async function proveService(
     return { evidence: `${target.image} (${image.id.replace('sha256:', '').slice(0, 12)})` };
   });
   const found = await proofs.attempt('service', async () => {
-    const project = await loadProject(docker, { files: target.composeFiles, projectName: target.projectName }, signal);
+    const project = await loadProject(docker, composeCallOf(target), signal);
     const service = await resolveService(docker, project, target.service);
+    if (service.containers.length === 0 && target.projectName === undefined) await refuseOtherProject(docker, project, service);
     const containers = service.containers.map(({ name, running }) => `${name} (${running ? 'running' : 'stopped'})`);
-    return {
-      evidence: `${service.name} of project ${project.name}: ${containers.join(', ') || 'no container yet'}, image ${service.imageRef}`,
-      value: { project, service },
-    };
+    const evidence = `${service.name} of project ${project.name}: ${containers.join(', ') || 'no container yet'}, image ${service.imageRef}`;
+    return judged(evidence, warningsOf(project), { project, service });
   });
   const located =
     found &&
@@ -67,14 +68,35 @@ export async function proveService(
 
 /** Which of the two is meant, only the person knows: a plain call of compose may have been a mistake, or the way back. */
 function astray({ project, service }: Pick<FoundService, 'project' | 'service'>, { mount }: DataPlace, told: SwitchedMount) {
-  const flags = project.files.map((file) => `-f ${file}`).join(' ');
   return new OdoError(
     'serviceNotFound',
     `service ${service.name} runs on ${mount.source}, and ${overrideFileOf(project.files)} leads it to ${told.volume}`,
     {
-      hint: `to stay on ${mount.source}: odo rollback; to go over to ${told.volume}: docker compose ${flags} up -d ${service.name}`,
+      hint: `to stay on ${mount.source}: odo rollback; to go over to ${told.volume}: ${projectCommand(project, 'up', '-d', service.name)}`,
     },
   );
+}
+
+/** With another name, the project that is read here has volumes of its own, and the running service keeps its old data. */
+async function refuseOtherProject(docker: DockerEngine, project: ComposeProject, service: Service): Promise<void> {
+  const { name, files } = project;
+  const others = await projectsWith(docker, service.name, files[0] as string);
+  if (others.length === 0) return;
+  const named = others.join(', ');
+  throw new OdoError(
+    'serviceNotFound',
+    `service ${service.name} of ${files[0]} has no container in project ${name}, but it has one in ${named}`,
+    {
+      hint: [
+        ...warningsOf(project),
+        `say which project is meant: --project-name ${others[0]}, or ${name} for another one beside it. What compose was called with (--project-directory, --env-file) is wanted here, too`,
+      ].join('\n'),
+    },
+  );
+}
+
+function warningsOf({ warnings = [] }: ComposeProject): string[] {
+  return warnings.map((words) => `compose warns: ${words}`);
 }
 
 /** The service, for a command that works on what a restore has left; with `alone`, nobody else may use the volume. What does not hold is thrown. */

@@ -94,6 +94,8 @@ export interface ServiceTarget {
   service: string;
   composeFiles: string[];
   projectName?: string;
+  projectDirectory?: string;
+  envFiles?: string[];
   /** The restore image. */
   image: string;
   /** The same, when it was named rather than the default: commands that are told to the user name it again. */

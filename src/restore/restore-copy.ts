@@ -7,6 +7,7 @@ import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport } from './at-target.ts';
 import { type CheckedCollations, checkCollations } from './check-collations.ts';
+import { projectCommand } from './compose-command.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
 import type { Engine, LaidDown } from './engine.ts';
@@ -109,7 +110,7 @@ async function handOver(run: Run, notes: string[]): Promise<Pick<Receipt, 'downt
   await run.engine?.close();
   run.engine = undefined;
   if (request.copy.kind !== 'new-volume' || !request.copy.switch) {
-    const instead = `give the volume in the compose file the lines "name: ${name}" and "external: true", then docker compose up -d ${service.name}`;
+    const instead = `give the volume in the compose file the lines "name: ${name}" and "external: true", then ${projectCommand(original.project, 'up', '-d', service.name)}`;
     return { notes: [...notes, ready, `service ${service.name} was left alone; to bring it onto the volume: ${instead}`] };
   }
   const { target, stopTimeoutSeconds, stallTimeoutMs } = request;

@@ -1,6 +1,7 @@
 import { startContainer } from '../docker/container.ts';
 import { resolveService, type ServiceContainer } from '../docker/service.ts';
 import { asOdoError, OdoError } from '../errors.ts';
+import { projectCommand } from './compose-command.ts';
 import { type Patience, patiently } from './patiently.ts';
 import type { FoundService } from './prove-service.ts';
 
@@ -27,5 +28,7 @@ export async function startAgain(
       troubles.push(`container ${name} could not be started again: ${asOdoError(error).message}`);
     }
   }
-  return troubles.length === 0 ? [] : [...troubles, `this starts the service: docker compose up -d ${service.name}`];
+  return troubles.length === 0
+    ? []
+    : [...troubles, `this starts the service: ${projectCommand(project, 'up', '-d', service.name)}`];
 }

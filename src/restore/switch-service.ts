@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { composeFlags } from '../docker/compose-call.ts';
 import type { Mount } from '../docker/mount.ts';
 import {
   demandOverridable,
@@ -15,7 +16,8 @@ import { resolveService } from '../docker/service.ts';
 import { volumeExists } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
-import { withHints } from './failure-hints.ts';
+import { composeCallOf } from './compose-command.ts';
+import { shellWord, withHints } from './failure-hints.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import type { Finding } from './proofs.ts';
 import type { FoundService } from './prove-service.ts';
@@ -181,7 +183,7 @@ async function goOver(
 }
 
 async function startAnew({ docker, service }: FoundService, target: ServiceTarget, signal: AbortSignal): Promise<string> {
-  const project = await loadProject(docker, { files: target.composeFiles, projectName: target.projectName }, signal);
+  const project = await loadProject(docker, composeCallOf(target), signal);
   await recreateService(docker, project, service.name, signal);
   const [first] = (await resolveService(docker, project, service.name)).containers;
   if (!first) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);
@@ -201,7 +203,9 @@ export function switchedNotes(found: FoundService, volume: string, rollbackComma
   const override = overrideFileOf(project.files);
   const folder = path.dirname(override);
   const names = project.files.filter((file) => file !== override).map((file) => path.relative(folder, file));
-  const flags = [...names, OVERRIDE_NAME].map((name) => `-f ${name}`).join(' ');
+  const flags = composeFlags({ ...project.call, files: [...names, OVERRIDE_NAME] })
+    .map(shellWord)
+    .join(' ');
   return [
     `${override} leads service ${service.name} to volume ${volume}. Compose does not find it by itself: a plain docker compose up would take the service back to ${data.mount.source}`,
     `so add it in each call (in ${folder}: docker compose ${flags} up -d), or put this line into ${path.join(folder, '.env')}: COMPOSE_FILE=${[...names, OVERRIDE_NAME].join(':')}`,

@@ -93,6 +93,63 @@ describe('compose services', () => {
     );
   });
 
+  describe('a project that needs more than -f', () => {
+    let folder: string;
+    let flags: string[];
+    const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', ...flags, ...args]);
+
+    beforeAll(async () => {
+      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-test-env-'));
+      fs.mkdirSync(path.join(folder, 'deploy'));
+      const file = path.join(folder, 'deploy', 'compose.yaml');
+      fs.writeFileSync(
+        file,
+        `services:
+  db:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    command: ["postgres", "-c", "work_mem=\${PGMEM}"]
+    volumes: ["db:${DATA}", "./conf:/conf:ro"]
+volumes:
+  db: { name: "\${PGVOL}" }
+`,
+      );
+      fs.mkdirSync(path.join(folder, 'conf'));
+      const variables = path.join(folder, 'prod.env');
+      fs.writeFileSync(variables, `PGVOL=odo-test-env-${process.pid}\nPGMEM=11MB\n`);
+      flags = ['--env-file', variables, '--project-directory', folder, '-f', file];
+      await compose('create');
+    });
+
+    afterAll(async () => {
+      if (flags) await run('docker', ['compose', ...flags, 'down', '-v', '-t', '5']);
+      if (folder) fs.rmSync(folder, { recursive: true, force: true });
+    });
+
+    const args = (...more: string[]) => ['-u', sets(), '-v', 'db', '-n', 'db', ...more];
+
+    it('is refused with what compose says when that is left out, and when another project would come of it', async () => {
+      const file = flags.slice(-2);
+      const blank = await odo(args(...file));
+      expect(blank.code, blank.stderr).toBe(21);
+      expect(blank.stderr).toContain('The "PGVOL" variable is not set');
+      const other = await odo(args(...file), { env: { PGVOL: 'elsewhere', PGMEM: '1MB' } });
+      expect(other.code, other.stderr).toBe(21);
+      expect(other.stderr).toMatch(/has no container in project deploy, but it has one in odo-test-env-.*--project-name/s);
+    });
+
+    it('is restored with the same flags as compose gets, and its commands are told with them', async () => {
+      await compose('rm', '-sf', 'db');
+      const receipt = await odoReceipt(args(...flags, '--target', 'immediate', '--target-action', 'pause'));
+      expect(receipt.volume).toBe(`odo-test-env-${process.pid}`);
+      const words = flags.join(' ');
+      expect(receipt.notes).toContainEqual(expect.stringContaining(`docker compose ${words} exec -u postgres db psql`));
+      expect(receipt.notes).toContainEqual(expect.stringContaining(`odo promote -v db -n db ${words}`));
+      expect(await compose('exec', '-T', '-u', 'postgres', 'db', 'psql', '-XAtqc', 'show work_mem')).toBe('11MB');
+      expect(await compose('exec', '-T', 'db', 'ls', '-d', '/conf')).toBe('/conf');
+    });
+  });
+
   it('lets compose make the container of a service that has none, from all files', async () => {
     await project.compose('rm', '-sf', 'db');
     await odoReceipt(['-u', sets(), '-v', 'db', '-n', 'db', '-f', project.file, '-f', override]);

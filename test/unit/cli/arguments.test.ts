@@ -155,6 +155,12 @@ describe('the target', () => {
       'host',
       '--project-name',
       'shop',
+      '--project-directory',
+      '..',
+      '--env-file',
+      'a.env',
+      '--env-file',
+      'b.env',
     ];
     expect(serviceTarget(await argumentsOf(...STORE, ...argv))).toEqual({
       composeFiles: ['a.yaml', 'b.yaml'],
@@ -164,6 +170,8 @@ describe('the target', () => {
       namedImage: 'odo:x',
       network: 'host',
       projectName: 'shop',
+      projectDirectory: '..',
+      envFiles: ['a.env', 'b.env'],
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { composeWords } from '../../../src/docker/compose.ts';
+import { composeWarnings, composeWords } from '../../../src/docker/compose.ts';
+import { composeFlags } from '../../../src/docker/compose-call.ts';
 import { parseProject, parseSeconds } from '../../../src/docker/project.ts';
 
 describe('parseProject', () => {
@@ -64,6 +65,43 @@ describe('parseProject', () => {
       files: ['/srv/compose.yaml'],
       volumes: { db: { name: 'shop_db', external: false }, ext: { name: 'my_ext', external: true } },
     });
+  });
+});
+
+describe('a call of compose', () => {
+  it('has what the project needs before its own command, and nothing else', () => {
+    expect(composeFlags({ files: ['a.yaml', 'b.yaml'] })).toEqual(['-f', 'a.yaml', '-f', 'b.yaml']);
+    const whole = { files: ['a.yaml'], projectName: 'shop', projectDirectory: '/srv', envFiles: ['/srv/1.env', '/srv/2.env'] };
+    expect(composeFlags(whole).join(' ')).toBe(
+      '--env-file /srv/1.env --env-file /srv/2.env --project-directory /srv -f a.yaml --project-name shop',
+    );
+  });
+});
+
+it('is no project, and no bug, what is not JSON', () => {
+  expect(() => parseProject('>>>> Executing external compose provider\n', ['/srv/compose.yaml'])).toThrow(
+    expect.objectContaining({
+      code: 'serviceNotFound',
+      message: expect.stringContaining('/srv/compose.yaml: compose gave no JSON'),
+    }),
+  );
+});
+
+describe('what compose warns of', () => {
+  it('is told in its own words, each thing once, and not what nobody has to do anything about', () => {
+    const stderr = [
+      'time="2026-11-21T10:00:00Z" level=warning msg="The \\"PGVOL\\" variable is not set. Defaulting to a blank string."',
+      'time="2026-11-21T10:00:01Z" level=warning msg="The \\"PGVOL\\" variable is not set. Defaulting to a blank string."',
+      'WARN[0000] network default: network.external.name is deprecated',
+      'time="2026-11-21T10:00:00Z" level=warning msg="/srv/compose.yaml: the attribute `version` is obsolete, it will be ignored"',
+      ' Container shop-db-1  Created',
+      '',
+    ].join('\n');
+    expect(composeWarnings(stderr)).toEqual([
+      'The "PGVOL" variable is not set. Defaulting to a blank string.',
+      'network default: network.external.name is deprecated',
+    ]);
+    expect(composeWarnings('')).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ComposeProject } from '../../../src/docker/project.ts';
-import { resolveService } from '../../../src/docker/service.ts';
+import { projectsWith, resolveService } from '../../../src/docker/service.ts';
 import { answered, fakeDocker, serviceLabels, unanswered } from './fake-docker.ts';
 
 const project = {
@@ -37,6 +37,19 @@ describe('the containers of a service', () => {
         message: expect.stringContaining('cannot list the containers of service db'),
       });
     }
+  });
+
+  it('may be of another project that was made of the same file', async () => {
+    const of = (project: string, files: string) => ({
+      labels: { ...serviceLabels('db', project), 'com.docker.compose.project.config_files': files },
+    });
+    const { docker } = fakeDocker({
+      a: of('shop', '/srv/a.yaml,/srv/b.yaml'),
+      b: of('live', '/srv/a.yaml'),
+      c: of('other', '/srv/aa.yaml'),
+    });
+    expect(await projectsWith(docker, 'db', '/srv/a.yaml')).toEqual(['live', 'shop']);
+    expect(await projectsWith(docker, 'app', '/srv/a.yaml')).toEqual([]);
   });
 
   it('are none of a service that the project has not, which is named with those that it has', async () => {

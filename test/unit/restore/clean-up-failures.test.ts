@@ -46,7 +46,11 @@ function failedRun(containers: string[], faults: { broken?: string[]; gone?: str
   const run = {
     request: { discard: false, wipe: false, leaveStopped: false, target: { service: 'db', volume: 'db', composeFiles: [] } },
     proven: {
-      found: { docker, project: { name: 'shop', services: { db: { image: 'postgres:15' } } }, service: { name: 'db' } },
+      found: {
+        docker,
+        project: { name: 'shop', files: ['/srv/shop.yaml'], services: { db: { image: 'postgres:15' } } },
+        service: { name: 'db' },
+      },
       target: { pgdata: { root: '/data', odoDir: '/data/.odo' }, tablespaces: [] },
     },
     signal: never,
@@ -81,7 +85,9 @@ describe('what fails while a failed restore is cleaned up after', () => {
 
   it('names a container that is gone, where there is none in its place', async () => {
     const { run } = failedRun(['db-1'], { gone: ['db-1'] });
-    expect((await leaveAsBefore(run, first)).hint).toMatch(/db-1 could not be started again.*\n.*docker compose up -d db/);
+    expect((await leaveAsBefore(run, first)).hint).toMatch(
+      /db-1 could not be started again.*\n.*docker compose -f \/srv\/shop\.yaml up -d db/,
+    );
   });
 });
 

@@ -26,6 +26,13 @@ it('names the project and the image again where they were named', () => {
   expect(withLeftovers(failure(), request).hint).toMatch(/odo clean -v db -n db -f a\.yaml --project-name shop --image mine:2$/);
 });
 
+it('names again all that compose has to be told', () => {
+  const request = requestOf({ composeFiles: ['a.yaml'], projectDirectory: '..', envFiles: ['my prod.env', 'b.env'] });
+  expect(withLeftovers(failure(), request).hint).toMatch(
+    /odo clean -v db -n db --env-file 'my prod\.env' --env-file b\.env --project-directory \.\. -f a\.yaml$/,
+  );
+});
+
 it('has no way back to tell of where the old data was deleted beforehand', () => {
   expect(withWayBack(failure(), requestOf({}, true), TARGET).hint).not.toContain('rollback');
 });

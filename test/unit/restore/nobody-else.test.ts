@@ -40,7 +40,11 @@ function engineWith(running: Running[]): DockerEngine {
 
 function found(docker: DockerEngine, containers: string[] = ['shop-db-1'], replicas?: number): FoundService {
   const service = { name: 'db', containers: containers.map((name) => ({ id: name, name, running: true })) };
-  return { docker, service, project: { services: { db: { replicas } } } } as unknown as FoundService;
+  return {
+    docker,
+    service,
+    project: { files: ['/srv/compose.yaml'], services: { db: { replicas } } },
+  } as unknown as FoundService;
 }
 
 const refused = (running: Running[], mounts = [DATA]) => refuseOtherContainers(found(engineWith(running)), mounts);
