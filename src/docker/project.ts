@@ -154,6 +154,8 @@ interface ConfigService extends ComposeLimits {
   command?: string[] | null;
   volumes?: ConfigVolume[];
   tmpfs?: string[];
+  secrets?: ConfigFile[];
+  configs?: ConfigFile[];
   stop_grace_period?: string;
   scale?: number;
   deploy?: { replicas?: number; resources?: { limits?: { memory?: string | number } } } | null;
@@ -161,6 +163,12 @@ interface ConfigService extends ComposeLimits {
   hostname?: string;
   container_name?: string;
   networks?: Record<string, { ipv4_address?: string; ipv6_address?: string; aliases?: string[] } | null>;
+}
+
+/** A secret or config of a service. */
+interface ConfigFile {
+  source: string;
+  target?: string;
 }
 
 interface ConfigVolumeDefinition {
@@ -175,6 +183,8 @@ interface Config {
   name: string;
   services?: Record<string, ConfigService>;
   volumes?: Record<string, ConfigVolumeDefinition | null>;
+  secrets?: Record<string, { file?: string } | null>;
+  configs?: Record<string, { file?: string } | null>;
 }
 
 /** Reads what `docker compose config --format json` prints. Source: https://github.com/compose-spec/compose-spec/blob/main/spec.md */
@@ -200,6 +210,10 @@ export function parseProject(output: string, files: string[]): ComposeProject {
     for (const entry of service.tmpfs ?? []) {
       mounts.push({ type: 'tmpfs', source: '', destination: entry.split(':')[0] ?? entry, readOnly: false });
     }
+    mounts.push(
+      ...fileMounts(service.secrets, config.secrets, '/run/secrets/'),
+      ...fileMounts(service.configs, config.configs, '/'),
+    );
     const graceSeconds = service.stop_grace_period === undefined ? undefined : parseSeconds(service.stop_grace_period);
     const replicas = service.scale ?? service.deploy?.replicas;
     services[name] = {
@@ -231,6 +245,15 @@ function addressesOf({ hostname, container_name, networks }: ConfigService): str
     ...(network?.aliases ?? []),
   ]);
   return [hostname, container_name, ...ofNetworks].filter((one) => one !== undefined);
+}
+
+/** Secrets and configs that are files of the host; others are no mounts. */
+function fileMounts(used: readonly ConfigFile[] = [], known: Config['secrets'] = {}, folder: string): Mount[] {
+  return used.flatMap(({ source, target = source }) => {
+    const file = known[source]?.file;
+    const destination = target.startsWith('/') ? target : folder + target;
+    return file === undefined ? [] : [{ type: 'bind' as const, source: file, destination, readOnly: true }];
+  });
 }
 
 function readConfig(output: string, files: readonly string[]): Config {

@@ -25,12 +25,26 @@ describe('a temporary server', () => {
       mountAt: DATA,
       extra: `      - ./server.conf:/etc/server.conf:ro
       - sockets:/var/run/postgresql
-    command: ["postgres", "-c", "config_file=/etc/server.conf", "-c", "archive_mode=on"]`,
+    command: ["postgres", "-c", "config_file=/etc/server.conf", "-c", "archive_mode=on"]
+    shm_size: 300mb
+    ulimits: { nofile: { soft: 20000, hard: 40000 } }
+    secrets: [server.crt, server.key]`,
       volumes: ['sockets'],
     });
+    fs.appendFileSync(project.file, 'secrets:\n  server.crt: { file: ./server.crt }\n  server.key: { file: ./server.key }\n');
+    for (const [name, source] of [
+      ['server.crt', 's3.crt'],
+      ['server.key', 's3.key'],
+    ] as const) {
+      fs.copyFileSync(new URL(`../../.cache/tls/${source}`, import.meta.url), path.join(project.folder, name));
+    }
+    // The server takes a key of its own user, whom the image calls postgres.
+    fs.chmodSync(path.join(project.folder, 'server.key'), 0o600);
+    fs.chownSync(path.join(project.folder, 'server.key'), 999, 999);
     fs.writeFileSync(
       path.join(project.folder, 'server.conf'),
-      "listen_addresses = '*'\narchive_command = 'touch /tmp/archived'\nwork_mem = '5MB'\n",
+      "listen_addresses = '*'\narchive_command = 'touch /tmp/archived'\nwork_mem = '5MB'\n" +
+        "ssl = on\nssl_cert_file = '/run/secrets/server.crt'\nssl_key_file = '/run/secrets/server.key'\n",
     );
     await project.up();
     await project.sql("create table of_the_service as select 'alive' as what");
@@ -70,6 +84,10 @@ describe('a temporary server', () => {
 
     const ports = JSON.parse(await mustRun('docker', ['inspect', '-f', '{{json .NetworkSettings.Ports}}', name]));
     expect(ports).toEqual({ '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port) }] });
+    // As the service has it: shared memory, limits, and the secrets that its configuration names.
+    const of = '{{.HostConfig.ShmSize}} {{range .HostConfig.Ulimits}}{{.Name}} {{.Soft}} {{.Hard}}{{end}}';
+    expect(await mustRun('docker', ['inspect', '-f', of, name])).toBe(`${300 * 2 ** 20} nofile 20000 40000`);
+    expect(await inServer(name, 'show ssl')).toBe('on');
     const inspected = await mustRun('docker', ['inspect', name]);
     for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, 'POSTGRES_PASSWORD']) expect(inspected).not.toContain(secret);
 

@@ -23,6 +23,15 @@ describe('parseProject', () => {
         stop_grace_period: '1m30s',
         tmpfs: ['/run:size=64m'],
         user: '999',
+        shm_size: '2147483648',
+        ulimits: { nproc: 65535, nofile: { soft: 20000, hard: 40000 } },
+        sysctls: { 'kernel.shmmax': '9', 'net.core.somaxconn': 1024 },
+        secrets: [
+          { source: 'key', target: 'server.key' },
+          { source: 'fromEnvironment' },
+          { source: 'crt', target: '/tls/server.crt' },
+        ],
+        configs: [{ source: 'hba' }],
         volumes: [
           { type: 'volume', source: 'db', target: '/var/lib/postgresql/data', volume: {} },
           { type: 'bind', source: '/srv/conf', target: '/etc/conf', read_only: true, bind: { create_host_path: true } },
@@ -34,6 +43,8 @@ describe('parseProject', () => {
       },
     },
     volumes: { db: { name: 'shop_db' }, ext: { name: 'my_ext', external: true } },
+    secrets: { key: { name: 'shop_key', file: '/srv/k' }, crt: { file: '/srv/c' }, fromEnvironment: { environment: 'PASSWORD' } },
+    configs: { hba: { file: '/srv/hba' } },
   };
   const project = parseProject(JSON.stringify(config), ['/srv/compose.yaml']);
 
@@ -50,7 +61,18 @@ describe('parseProject', () => {
         { type: 'volume', source: '', destination: '/anonymous', readOnly: false },
         { type: 'tmpfs', source: '', destination: '/x', readOnly: false },
         { type: 'tmpfs', source: '', destination: '/run', readOnly: false },
+        { type: 'bind', source: '/srv/k', destination: '/run/secrets/server.key', readOnly: true },
+        { type: 'bind', source: '/srv/c', destination: '/tls/server.crt', readOnly: true },
+        { type: 'bind', source: '/srv/hba', destination: '/hba', readOnly: true },
       ],
+      limits: {
+        ShmSize: 2147483648,
+        Ulimits: [
+          { Name: 'nproc', Soft: 65535, Hard: 65535 },
+          { Name: 'nofile', Soft: 20000, Hard: 40000 },
+        ],
+        Sysctls: { 'kernel.shmmax': '9' },
+      },
       stopGracePeriodSeconds: 90,
     });
   });
