@@ -4,7 +4,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase } from '../events.ts';
 import type { AwaitedPromotion } from '../target/journal.ts';
 import type { TargetProbe } from '../target/probe.ts';
-import { checkCollations } from './check-collations.ts';
+import { checkPromoted } from './check-promoted.ts';
 import type { Target } from './engine.ts';
 import { keptNote, unaskedNotes, withLeftovers } from './failure-hints.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
@@ -15,8 +15,9 @@ import type { Reached } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
+import { findServerFacts } from './server-facts.ts';
 import { cleanUp, seeThroughRecovery } from './service-control.ts';
-import { openServiceDatabase } from './service-database.ts';
+import { openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { startContainers } from './start-service.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { openOnJournal } from './volume-commands.ts';
@@ -64,9 +65,13 @@ export async function promoteService(
       volume: openRecoveringVolume((step) => step(engine), place, found.service),
     };
     const { reached, unasked } = await seeThroughRecovery(address, options, report, signal);
+    const checked = async (database: ServiceDatabase) => {
+      const facts = await findServerFacts(found, new AbortController().signal).catch(() => ({}));
+      return (await checkPromoted(database, { ...facts, isCopy: false }, report)).notes;
+    };
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);
-    const collations = unasked === undefined ? (await checkCollations(steady, report)).notes : unaskedNotes(unasked, false);
+    const collations = unasked === undefined ? await checked(steady) : unaskedNotes(unasked, false);
     let onlyCopy: OnlyCopy | undefined;
     const finish = async () => {
       if (followed) {

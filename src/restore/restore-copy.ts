@@ -6,7 +6,8 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, momentReport } from './at-target.ts';
-import { type CheckedCollations, checkCollations } from './check-collations.ts';
+import type { CheckedCollations } from './check-collations.ts';
+import { checkPromoted } from './check-promoted.ts';
 import { projectCommand } from './compose-command.ts';
 import { archivingOf } from './configuration.ts';
 import { copyMounts, copyServerArgs } from './copy-places.ts';
@@ -186,7 +187,9 @@ async function bringUpCopy(run: Run) {
   else untold.push(...(await demandReplayedToEnd(source.wal, { reached, waits }, readEndOf(request, source, signal))));
   const unaskedWords = unasked === undefined ? [] : unaskedNotes(unasked, false);
   const collations =
-    unasked === undefined ? await checkCollations(database, report) : { haveChanged: false, notes: unaskedWords };
+    unasked === undefined
+      ? await checkPromoted(database, { ...proven.server, isCopy: true }, report)
+      : { haveChanged: false, notes: unaskedWords };
   const checked = [
     ...laidDown.overridden,
     ...untold,

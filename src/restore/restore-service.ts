@@ -4,7 +4,8 @@ import { inPhase, type Report } from '../events.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import { runAmcheck } from './amcheck.ts';
 import { demandReached, explainTarget, isAtTarget, momentReport, waitingNotes } from './at-target.ts';
-import { type CheckedCollations, checkCollations } from './check-collations.ts';
+import type { CheckedCollations } from './check-collations.ts';
+import { checkPromoted } from './check-promoted.ts';
 import { archivingOf } from './configuration.ts';
 import type { Engine, LaidDown, LayDownJob } from './engine.ts';
 import { keptNote, salvageNotes, unaskedNotes, withLeftovers, withWayBack } from './failure-hints.ts';
@@ -228,7 +229,8 @@ async function proveRestored(run: ServiceRun, laidDown: LaidDown) {
   if (moment) demandReached(moment, proven.source, reached);
   else untold.push(...(await demandReplayedToEnd(proven.source.wal, toEnd, readEndOf(request, proven.source, signal))));
   // Of a server that waits it is asked when it is promoted.
-  const collations = waits || unasked !== undefined ? undefined : await checkCollations(database, report);
+  const collations =
+    waits || unasked !== undefined ? undefined : await checkPromoted(database, { ...proven.server, isCopy: false }, report);
   const checked = [
     ...untold,
     ...(unasked === undefined ? [] : unaskedNotes(unasked, waits)),

@@ -31,6 +31,12 @@ describe('WAL that is fetched while the server recovers', () => {
     const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
     try {
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 1000) n');
+      // What would wake up in a restored server, and what its image lacks.
+      await source.sql("create subscription orders connection 'host=127.0.0.1 port=1' publication p with (connect = false)");
+      await source.sql('alter subscription orders enable');
+      await source.sql(
+        "set check_function_bodies = off; create function area() returns int language c as '$libdir/postgis-9', 'area'",
+      );
       id = await source.barmanBackup();
       await source.archiveFast(() =>
         source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n'),
@@ -227,6 +233,8 @@ describe('WAL that is fetched while the server recovers', () => {
     const receipt = await odoReceipt(args());
     expect(receipt.laidDown.walSegments).toBe(keys.length);
     expect(receipt.reached.timeline).toBe(2);
+    expect(receipt.notes).toContainEqual(expect.stringContaining('postgis-9 (database postgres)'));
+    expect(receipt.notes).toContainEqual(expect.stringContaining('a subscription is enabled'));
     expect(await project.sql(THINGS_DIGEST)).toBe(digest);
     expect(await project.inVolume('ls -A /v | grep -e odo -e signal || echo none')).toBe('none');
   });
