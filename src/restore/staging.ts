@@ -196,11 +196,12 @@ const DECISIVE = [
   'hbaConf',
   'keepArchiving',
   'keepSettings',
-  'standby',
 ] as const satisfies readonly (keyof LayDownJob)[];
 
 function fingerprintOf(job: LayDownJob): string {
-  const facts = Object.fromEntries(DECISIVE.map((name) => [name, job[name]]));
+  const facts: Record<string, unknown> = Object.fromEntries(DECISIVE.map((name) => [name, job[name]]));
+  // How a standby reaches its primary is written anew, too; it may hold a password, of which not even a digest is left behind.
+  facts.isStandby = job.standby !== undefined;
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
