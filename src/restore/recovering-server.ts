@@ -2,7 +2,7 @@ import { containerState, logsSince, startContainer, stopContainer } from '../doc
 import type { DockerEngine } from '../docker/engine.ts';
 import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
-import type { RecoveringServer } from './watch-recovery.ts';
+import type { RecoveringServer } from './watched.ts';
 
 const LOG_LINES = 50;
 /** A restartpoint of a large server takes its time. */

@@ -1,7 +1,7 @@
 import type { Service } from '../docker/service.ts';
 import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import type { Engine, RaiseFacts, Target } from './engine.ts';
-import type { RecoveringVolume } from './watch-recovery.ts';
+import type { RecoveringVolume } from './watched.ts';
 
 /** What a service's own command says of its settings. */
 export function raiseFactsOf({ commandArgs }: Pick<Service, 'commandArgs'>): RaiseFacts {

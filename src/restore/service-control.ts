@@ -13,7 +13,8 @@ import type { Reached } from './receipt.ts';
 import { openRecoveringServer } from './recovering-server.ts';
 import { raiseFactsOf } from './recovering-volume.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
-import { type Watched, watchRecovery } from './watch-recovery.ts';
+import { watchRecovery } from './watch-recovery.ts';
+import type { Watched } from './watched.ts';
 
 /** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
 export async function stopContainers(

@@ -23,7 +23,7 @@ import type { Finding } from './proofs.ts';
 import type { FoundService } from './prove-service.ts';
 import type { ServiceTarget } from './request.ts';
 import { seeThroughRecovery, stopContainers } from './service-control.ts';
-import type { Watched } from './watch-recovery.ts';
+import type { Watched } from './watched.ts';
 
 interface How {
   target: ServiceTarget;

@@ -2,20 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerState } from '../docker/container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
-import type { TooLow } from '../postgres/required-settings.ts';
+import { settleAtTarget } from './at-its-target.ts';
 import { createLifeSigns } from './life-signs.ts';
-import {
-  neverPaused,
-  notBack,
-  promotionNotSeen,
-  recoveryFailed,
-  removedMeanwhile,
-  restartedTooOften,
-  unknownPause,
-} from './recovery-errors.ts';
+import { notBack, promotionNotSeen, recoveryFailed, removedMeanwhile, restartedTooOften } from './recovery-errors.ts';
 import type { RecoveryState } from './recovery-state.ts';
-import { diedByItself, pauseIn, takenSegmentOf } from './server-log.ts';
-import type { Answer, ServerStatus, ServiceDatabase } from './service-database.ts';
+import { diedByItself, takenSegmentOf } from './server-log.ts';
+import type { Clock, Look, Recovered, Watched } from './watched.ts';
 
 /** Between two looks at the server: at first, and when it takes longer. */
 const INTERVAL_MS = { first: 200, later: 2000 };
@@ -28,73 +20,14 @@ const ANSWER_MS = 10_000;
 const RETURN_MS = 20_000;
 /** Restarts by others that bring the recovery no farther than it was. */
 const MOST_VAIN_RESTARTS = 3;
-/** A server that cannot be asked has come to where it stays when nothing changes for so long. */
-const QUIET_MS = 10_000;
 
 /** By 0 it was told to stop, by 128 + 9 or + 15 it was killed; everything else is an end of its own. */
 const TOLD_TO_STOP: ReadonlySet<number> = new Set([0, 137, 143]);
-
-/**
- * What is done with a server that has paused. promote: it goes on, since it ends its recovery by itself · wait: nothing more, at its target ·
- * resume: it goes on to its target, and from there out of recovery · end: it leaves recovery, paused or not
- */
-export type AtTarget = 'promote' | 'wait' | 'resume' | 'end';
-
-/** The container in which the server recovers. An engine that does not answer is `dockerUnreachable`. */
-export interface RecoveringServer {
-  state(): Promise<ContainerState>;
-  /** The end of what it has written to its log since a time; undefined where that cannot be read. */
-  log(since: Date): Promise<string | undefined>;
-  /** Stops it, if it runs, and starts it again. */
-  restart(): Promise<void>;
-}
-
-/** The server's files. */
-export interface RecoveringVolume {
-  look(options?: { log?: boolean }): Promise<RecoveryState>;
-  /** Raises what recovery demands more of than the server has. */
-  raise(): Promise<TooLow[]>;
-}
-
-export interface Watched {
-  server: RecoveringServer;
-  database: Pick<ServiceDatabase, 'status' | 'promote' | 'resume' | 'processes'>;
-  /** Not given where no container of ODO's works on the volume: then only the server itself can tell. */
-  volume?: RecoveringVolume;
-  /** How long nothing may change: neither the server's files, nor its answers or its log, nor may it be seen at work. */
-  stallTimeoutMs: number;
-  atTarget: AtTarget;
-  /** Of a server that never pauses by itself: whether it has come far enough to be left. */
-  enough?: (status: ServerStatus) => boolean;
-  /** Of a server that is to wait at a target: whether it has come to it, as far as its position tells. */
-  isAtTarget?: (status: ServerStatus) => boolean | undefined;
-  /** The time, for tests. */
-  clock?: Clock;
-}
-
-export interface Clock {
-  now(): number;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
 
 const CLOCK: Clock = {
   now: () => performance.now(),
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
 };
-
-/** How a recovery has ended, or where it waits. */
-export interface Recovered extends ServerStatus {
-  /** Why the server itself did not say so, in its own words: then its files did. */
-  unasked?: string;
-}
-
-/** What one look has shown. */
-interface Look {
-  state: ContainerState;
-  volume?: RecoveryState | undefined;
-  answer?: Answer<ServerStatus> | undefined;
-  log?: string | undefined;
-}
 
 /**
  * Follows a started server until it is out of recovery, or waits at its target if it is to. The server's files say which; what it answers and what it
@@ -102,13 +35,12 @@ interface Look {
  * restarts is followed on. No sign of life for too long is `promotionNotSeen`. An engine that does not answer is waited for as long.
  */
 export async function watchRecovery(watched: Watched, report: Report, signal: AbortSignal): Promise<Recovered> {
-  const { server, database, volume, atTarget, stallTimeoutMs, clock = CLOCK } = watched;
+  const { server, database, volume, stallTimeoutMs, clock = CLOCK } = watched;
   const beganAt = clock.now();
   const signs = createLifeSigns(clock.now);
   const told = new Set<string>();
   let first: ContainerState | undefined;
   let refusal: string | undefined;
-  let isPromoted = false;
   let isRestartDue = false;
   let isToAskAgain = false;
   let heardAt = beganAt;
@@ -162,6 +94,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     const own = await volume?.look({ log: true }).catch(unlessUnreachable);
     return [log ?? '', own?.log ?? ''].filter((text) => text.trim() !== '').join('\n');
   }
+
+  const atItsTarget = settleAtTarget(watched, { signs, lastWords, warnOnce });
 
   async function restartWhereDue(): Promise<void> {
     if (!isRestartDue) return;
@@ -261,50 +195,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
       return undefined;
     }
     if (await raiseSettings(seen)) return undefined;
-    return (await atItsTarget(seen)) ?? (await demandLife(seen));
-  }
-
-  async function atItsTarget({ answer, volume: files, log }: Look): Promise<Recovered | undefined> {
-    if (answer?.ready) {
-      const status = answer.value;
-      if (watched.enough?.(status)) return status;
-      if (atTarget === 'end' && !isPromoted) {
-        isPromoted = true;
-        await database.promote();
-      }
-      // What its files say of its settings has to be known first: it may have paused over them.
-      if (!status.replayPaused || (volume && !files)) return undefined;
-      if (atTarget !== 'wait') {
-        await database.resume();
-        return undefined;
-      }
-      const pause = pauseIn(log ?? '');
-      const isThere = watched.isAtTarget?.(status);
-      if (pause === 'at the end' || (pause === undefined && isThere !== false)) return status;
-      // At its target, a server that is told to go on leaves recovery: never on suspicion.
-      if (pause === 'on the way' && isThere !== true) {
-        warnOnce(`replay was paused at ${status.replayLsn ?? 'an unknown position'}, before the target; it goes on`);
-        await database.resume();
-      }
-      return undefined;
-    }
-    if (refusal === undefined || files?.serverStatus !== 'standby') return undefined;
-    // It answers others, but not ODO.
-    const waits = { inRecovery: true, replayPaused: atTarget === 'wait', unasked: refusal };
-    if (atTarget === 'end' && !isPromoted) {
-      isPromoted = true;
-      await database.promote();
-    }
-    if (watched.enough) return signs.quietForMs() > QUIET_MS ? { ...waits, replayPaused: false } : undefined;
-    if (atTarget !== 'wait' && atTarget !== 'resume') return undefined;
-    if (pauseIn(await lastWords(log)) === 'at the end') {
-      if (atTarget === 'wait') return waits;
-      if (!isPromoted) await database.promote();
-      isPromoted = true;
-    } else if (signs.quietForMs() > QUIET_MS && !isPromoted) {
-      throw atTarget === 'wait' ? unknownPause(refusal) : neverPaused(refusal);
-    }
-    return undefined;
+    return (await atItsTarget(seen, refusal)) ?? (await demandLife(seen));
   }
 
   async function demandLife({ answer, volume: files, log = '' }: Look): Promise<undefined> {

@@ -3,7 +3,8 @@ import { OdoError } from '../../../src/errors.ts';
 import type { OdoEvent } from '../../../src/events.ts';
 import type { RecoveryState } from '../../../src/restore/recovery-state.ts';
 import type { Answer, ServerStatus } from '../../../src/restore/service-database.ts';
-import { type Watched, watchRecovery } from '../../../src/restore/watch-recovery.ts';
+import { watchRecovery } from '../../../src/restore/watch-recovery.ts';
+import type { Watched } from '../../../src/restore/watched.ts';
 
 export const SETTINGS = {
   max_connections: 100,
