@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OdoError } from '../errors.ts';
+import { cancelled, OdoError } from '../errors.ts';
 
 const AGAIN_AFTER_MS = 1000;
 const PATIENCE_MS = 30_000;
@@ -22,8 +22,10 @@ export async function patiently<T>(
       return await work();
     } catch (error) {
       const isSilent = error instanceof OdoError && error.code === 'dockerUnreachable';
-      if (!isSilent || signal.aborted || performance.now() > deadline) throw error;
-      await sleep(everyMs);
+      if (!isSilent || performance.now() > deadline) throw error;
+      await sleep(everyMs, undefined, { signal }).catch(() => {
+        throw cancelled(error);
+      });
     }
   }
 }

@@ -17,6 +17,7 @@ export type FakeOutcome = { exitCode?: number; stdout?: string; stderr?: string 
 export interface FakeContainer {
   running?: boolean;
   paused?: boolean;
+  exitCode?: number;
   restarting?: boolean;
   labels?: Record<string, string>;
   env?: string[];
@@ -56,6 +57,7 @@ export function fakeDocker(
       const {
         running = true,
         paused = false,
+        exitCode = 0,
         restarting = false,
         labels = {},
         env = [],
@@ -75,7 +77,7 @@ export function fakeDocker(
           Running: running,
           Paused: paused,
           Restarting: restarting,
-          ExitCode: 0,
+          ExitCode: exitCode,
           OOMKilled: false,
           StartedAt: '2026-11-21T10:00:00Z',
         },
