@@ -136,9 +136,13 @@ describe('a backup of CloudNativePG', () => {
     expect(await inForce('max_connections', 'max_worker_processes')).toEqual(['30', '4']);
   });
 
-  it('is left as it is with --keep-settings, with which this server does not start; the way back is told', async () => {
+  it('is left as it is with --keep-settings, with which this server does not start; without a rehearsal the way back is told', async () => {
     await project.sql('create table before_this as select 1');
-    const { code, stderr } = await odo(restore('--keep-settings', '--keep-previous'));
+    const refused = await odo(restore('--keep-settings', '--discard'));
+    expect(refused.stderr).toContain('could not access file "pgaudit"');
+    expect(refused.code, refused.stderr).toBe(26);
+    expect(await project.sql('select count(*) from before_this')).toBe('1');
+    const { code, stderr } = await odo(restore('--keep-settings', '--keep-previous', '--no-rehearsal'));
     expect(stderr).toContain('could not access file "pgaudit"');
     expect(code).toBe(30);
     expect(stderr).toContain('odo rollback');
