@@ -131,9 +131,10 @@ export function fakeDocker(
   const docker = {
     docker: {
       getContainer,
-      async listContainers({ filters }: { filters: { label: string[] } }) {
-        const wanted = filters.label.map((label) => label.split('='));
+      async listContainers({ all = false, filters }: { all?: boolean; filters?: { label: string[] } } = {}) {
+        const wanted = (filters?.label ?? []).map((label) => label.split('='));
         return Object.entries(containers)
+          .filter(([, { running = true }]) => all || running)
           .filter(([, { labels }]) => wanted.every(([name, value]) => (labels?.[name ?? ''] ?? 'False') === value))
           .map(([Id]) => ({ Id }));
       },
