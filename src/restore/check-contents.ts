@@ -2,8 +2,11 @@ import { asOdoError } from '../errors.ts';
 import { DATABASE_NAMES_SQL } from '../postgres/collation-versions.ts';
 import type { ServiceDatabase } from './service-database.ts';
 
-/** What of the connected database needs something beside its data: `library` and a C function's file, `extension` and its name. */
-const NEEDS_SQL = `select 'library', probin from (select distinct probin from pg_proc where probin is not null) functions
+/**
+ * What of the connected database needs something beside its data: `library` and a C function's file, `extension` and its name.
+ * The server's own functions have numbers below 16384.
+ */
+const NEEDS_SQL = `select 'library', probin from (select distinct probin from pg_proc where probin is not null and oid >= 16384) functions
   union all select 'extension', extname from pg_extension where extname = 'pg_cron'`;
 
 /** Subscriptions that take changes from their publishers from now on; their database. A connection string may hold a password, so it is not asked for. */

@@ -34,9 +34,8 @@ describe('WAL that is fetched while the server recovers', () => {
       // What would wake up in a restored server, and what its image lacks.
       await source.sql("create subscription orders connection 'host=127.0.0.1 port=1' publication p with (connect = false)");
       await source.sql('alter subscription orders enable');
-      await source.sql(
-        "set check_function_bodies = off; create function area() returns int language c as '$libdir/postgis-9', 'area'",
-      );
+      await source.sql("create function area() returns int language c as '$libdir/plpgsql', 'plpgsql_call_handler'");
+      await source.sql("update pg_proc set probin = '$libdir/postgis-9' where proname = 'area'");
       id = await source.barmanBackup();
       await source.archiveFast(() =>
         source.sql('insert into things select n, repeat(md5(n::text), 8) from generate_series(1001, 60000) n'),
