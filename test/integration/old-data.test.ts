@@ -156,7 +156,7 @@ describe('the old data', () => {
       const confs = path.join(project.folder, 'confs');
       fs.mkdirSync(confs);
       fs.writeFileSync(path.join(confs, 'postgresql.auto.conf'), "shared_preload_libraries = 'nosuch'\n");
-      expect(await failWith(30, args('-c', confs, '--keep-settings'))).toContain('odo rollback -v db -n db -f');
+      expect(await failWith(30, args('-c', confs, '--keep-settings', '--no-rehearsal'))).toContain('odo rollback -v db -n db -f');
       expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
       expect(await failWith(24, ['clean', ...names()])).toContain('has not finished its recovery');
       expect(await succeed('rollback', ...names())).toContain('rolled back');

@@ -135,7 +135,7 @@ describe('commands one after the other', () => {
     running.signal('SIGINT');
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(130);
-    expect(stderr).toMatch(/could not be started again.*docker compose up -d db/s);
+    expect(stderr).toMatch(/could not be started again.*docker compose -f .* up -d db/s);
     expect(stderr).toContain('what was laid down is kept');
     await project.up();
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
