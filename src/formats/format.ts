@@ -26,6 +26,9 @@ export interface Tablespace {
   name?: string;
   /** The directory it had on the server that was backed up. */
   location: string;
+  /** What it takes after the restore, where the format tells. */
+  restoredBytes?: number;
+  restoredFiles?: number;
 }
 
 /**

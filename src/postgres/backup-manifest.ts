@@ -74,15 +74,32 @@ export function demandOwnChecksum(text: string, summary: ManifestSummary): void 
   if (actual !== summary.manifestChecksum) throw corrupt(`its SHA256 is ${actual}, not ${summary.manifestChecksum}`);
 }
 
+/** The files of a backup by their sizes: all of them, and those of each tablespace by its OID. */
+export interface ManifestSizes {
+  files: number;
+  sumBytes: number;
+  tablespaces: Map<number, { files: number; sumBytes: number }>;
+}
+
 /** How many files there are and the sum of their sizes, without making objects of the manifest; what a restore takes, except for pg_wal. */
-export function sumManifestSizes(text: string): { files: number; sumBytes: number } {
-  const sum = { files: 0, sumBytes: 0 };
-  // a quote within a path is escaped, so this key is only ever found as a key
-  for (const match of text.matchAll(/"Size":\s*(\d+)/g)) {
-    sum.files += 1;
-    sum.sumBytes += Number(match[1]);
+export function sumManifestSizes(text: string): ManifestSizes {
+  const whole = { files: 0, sumBytes: 0 };
+  const tablespaces = new Map<number, { files: number; sumBytes: number }>();
+  let oid: string | undefined;
+  // a quote within a path is escaped, so these keys are only ever found as keys
+  for (const [, size, of] of text.matchAll(/"(?:Size":\s*(\d+)|(?:Encoded-)?Path":\s*"(?:pg_tblspc\\?\/(\d+)\\?\/)?)/g)) {
+    if (size === undefined) {
+      oid = of;
+      continue;
+    }
+    const own = tablespaces.get(Number(oid)) ?? { files: 0, sumBytes: 0 };
+    if (oid !== undefined) tablespaces.set(Number(oid), own);
+    for (const sum of [whole, own]) {
+      sum.files += 1;
+      sum.sumBytes += Number(size);
+    }
   }
-  return sum;
+  return { ...whole, tablespaces };
 }
 
 /** Reads what a manifest says of one file: the JSON object of its line. Throws dataCorrupt, naming the line. */

@@ -64,6 +64,8 @@ export interface LayDownJob {
   stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
   /** The server is left waiting where it stops; `odo promote` finishes the restore. All WAL has to stay in the spool until then. */
   awaitsPromotion?: AwaitedPromotion;
+  /** A server may be writing to the same disk all the time. */
+  besideServer?: boolean;
   /** Flush to disk before the swap. */
   sync: boolean;
   /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */

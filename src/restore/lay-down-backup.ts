@@ -8,6 +8,7 @@ import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { isReadOnly, translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
 import { incomingDir, salvageDir, spoolDir } from '../target/place.ts';
+import { createRooms } from '../target/room.ts';
 import type { WriteBack } from '../target/write-back.ts';
 import { fillSpool } from '../wal/fill-spool.ts';
 import { withSalvage } from '../wal/salvage-archive.ts';
@@ -36,6 +37,7 @@ export async function layDownBackup(
   const { odoDir } = job.target.pgdata;
   let lock: Lock | undefined;
   let staging: Staging | undefined;
+  const roomOf = createRooms({ besideServer: job.besideServer === true });
   const fault = new AbortController();
   const signal = AbortSignal.any([cancelling, fault.signal]);
   try {
@@ -53,7 +55,7 @@ export async function layDownBackup(
     try {
       const { tally: parts, noted } = await inPhase(report, 'lay-down', async () => {
         const tally = createTally('lay-down', totalsOf(job.backup), report);
-        return { tally, ...(await layDownParts(job, store, prepared, tally, report, signal, writeBack)) };
+        return { tally, ...(await layDownParts(job, store, prepared, tally, report, signal, writeBack, roomOf)) };
       });
       feeding?.takeAllConnections();
       const wal = await inPhase(report, 'wal', () =>

@@ -26,6 +26,7 @@ export function makeJob(
     owner,
     postgresMajor: major,
     sync: request.sync,
+    besideServer: isBesideServer(request),
     ...meansOf(request),
     verify: request.verify,
     fresh: request.fresh,
@@ -68,4 +69,9 @@ function standbyUntilPromotion(
     ...(acceptLoss ? { acceptLoss } : {}),
     ...archivingOf(configuration),
   };
+}
+
+/** A copy's service goes on running, on the same disk as a rule. */
+function isBesideServer(request: RestoreRequest): boolean {
+  return 'copy' in request || ('online' in request && request.online === true);
 }

@@ -10,7 +10,7 @@ import { freeing } from '../stream/freeing.ts';
 import { untar } from '../stream/untar.ts';
 import type { TarEntry } from '../target/entry.ts';
 import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../target/place.ts';
-import { createRoomGuards } from '../target/room.ts';
+import type { RoomOf } from '../target/room.ts';
 import { createTreeWriter } from '../target/tree-writer.ts';
 import type { WriteBack } from '../target/write-back.ts';
 import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from './base-members.ts';
@@ -35,6 +35,7 @@ export async function layDownParts(
   report: Report,
   outerSignal: AbortSignal,
   writeBack: WriteBack,
+  roomOf: RoomOf,
 ): Promise<{ noted: Promise<unknown> }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([outerSignal, stop.signal]);
@@ -43,7 +44,7 @@ export async function layDownParts(
   const share = shareOut(job, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
-  const context = { ...common, guardRoom: createRoomGuards(), isSuperseded: createRepeats(parts, job.backup.format) };
+  const context = { ...common, roomOf, isSuperseded: createRepeats(parts, job.backup.format) };
   const finish = finishInOrder(parts, staging);
   const noting: Promise<void>[] = [];
   const waiting = parts.values();
@@ -110,7 +111,7 @@ interface Context {
   report: Report;
   signal: AbortSignal;
   resuming: boolean;
-  guardRoom: (directory: string) => (sizeBytes: number) => void;
+  roomOf: RoomOf;
   writeBack: WriteBack;
   isSuperseded: (entry: TarEntry, part: Part) => boolean;
 }
@@ -127,8 +128,10 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
     tally.files(writer.files - countedFiles);
     countedFiles = writer.files;
   };
+  const room = context.roomOf(root).claim();
   const writer = createTreeWriter({
     root,
+    room,
     owner: job.owner,
     reuse: resuming,
     place(entry) {
@@ -145,13 +148,10 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
   const flushAhead = context.writeBack.flushAhead(root);
   const name = `${store.url}/${part.key}`;
   const check = await manifest?.begin(part);
-  const demandRoom = context.guardRoom(root);
   const accept = (entry: TarEntry) => {
     refuseIncremental(entry, name);
     refuseImpossibleSize(entry, part, name);
     if (entry.type === 'symlink') judgeLink(entry, part, name, report);
-    // What an interrupted run has written takes no more room.
-    if (!resuming && entry.type === 'file') demandRoom(entry.sizeBytes);
     return check ? check.watch(entry, () => writer.accept(entry)) : writer.accept(entry);
   };
   const chunks = unpacker.unpack(part, { name, signal, onBytes: (bytes) => tally.read(bytes) });
@@ -160,6 +160,8 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
     check?.finish();
   } catch (error) {
     throw nameObject(error, name);
+  } finally {
+    room.release();
   }
   writer.finish();
   countFiles();

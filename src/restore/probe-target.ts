@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Place, previousDir } from '../target/place.ts';
-import { type OldData, probePlace } from '../target/probe.ts';
-import { usedBytes } from '../target/used-bytes.ts';
+import { type OldData, probePlace, type TargetProbe } from '../target/probe.ts';
+import { type Used, usedBy } from '../target/used-bytes.ts';
 import type { Engine, Target } from './engine.ts';
 import { isStartable, lookAtVolume, oldDataDirectory, type Seen } from './look-at-volume.ts';
 import { readOldCluster } from './old-cluster.ts';
@@ -10,52 +10,77 @@ import { systemIdentifierIn } from './read-control-file.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { usedSinceExchange, useSince } from './used-since.ts';
 
+const NOTHING: Used = { bytes: 0, files: 0 };
+
+type Counted = Pick<TargetProbe, 'stagedBytes' | 'stagedFiles' | 'usedBytes' | 'usedFiles'>;
+
 /** Looks at all places of a target. `measure` also counts what the old content takes, which means reading every directory. */
 export function probeTarget(target: Target, options: { measure?: boolean } = {}): Awaited<ReturnType<Engine['probe']>> {
   const { pgdata } = target;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   const usedSinceSwap = usedSinceExchange(pgdata, journal);
+  const count = (place: Place) => countRoom(place, pgdata, seen, options.measure === true);
   const probe = {
     ...probePlace(pgdata),
     situation,
-    old: oldDataOf(pgdata, seen, options.measure === true),
+    old: oldDataOf(pgdata, seen),
     startable: isStartable(pgdata, seen),
     usedSinceSwap,
     ...(usedSinceSwap && journal ? { use: useSince(pgdata, journal) } : {}),
-    ...(journal ? { stagedBytes: bytesToBeFreed(pgdata, seen) } : {}),
+    ...count(pgdata),
   };
   const oldCluster = readOldCluster(pgdata, probe);
   return {
     pgdata: probe,
     ...(oldCluster ? { oldCluster } : {}),
-    tablespaces: target.tablespaces.map(({ place }) => probePlace(place)),
+    tablespaces: target.tablespaces.map(({ place }) => ({ ...probePlace(place), ...count(place) })),
   };
 }
 
-/** What the next restore takes away before it lays anything down: staged files, and a restored server's content that it takes back. */
-function bytesToBeFreed(pgdata: Place, { situation }: Seen): number {
-  const staged = usedBytes(pgdata.odoDir) - usedBytes(previousDir(pgdata));
-  return TRANSITIONS[situation].restore === 'take-back' ? staged + contentBytes(pgdata) : staged;
+/**
+ * What the next restore takes away of a place before it lays anything down: staged files, and a restored server's content that it takes back; and what
+ * the old data takes, wherever it is.
+ */
+function countRoom(place: Place, pgdata: Place, seen: Seen, isMeasured: boolean): Counted {
+  if (!seen.journal && !isMeasured) return {};
+  const isTakenBack = TRANSITIONS[seen.situation].restore === 'take-back';
+  const content = isTakenBack || isMeasured ? contentOf(place) : NOTHING;
+  const previous = usedBy(previousDir(place));
+  const counted: Counted = {};
+  if (seen.journal) {
+    const staged = less(usedBy(place.odoDir), previous);
+    counted.stagedBytes = staged.bytes + (isTakenBack ? content.bytes : 0);
+    counted.stagedFiles = staged.files + (isTakenBack ? content.files : 0);
+  }
+  if (isMeasured) {
+    const directory = oldDataDirectory(pgdata, seen);
+    const used = directory === undefined ? NOTHING : directory === pgdata.root ? content : previous;
+    counted.usedBytes = used.bytes;
+    counted.usedFiles = used.files;
+  }
+  return counted;
 }
 
-function oldDataOf(pgdata: Place, seen: Seen, isMeasured: boolean): OldData {
+function oldDataOf(pgdata: Place, seen: Seen): OldData {
   const directory = oldDataDirectory(pgdata, seen);
   if (directory === undefined) return { where: seen.journal?.wiped ? 'gone' : 'nothing' };
-  const isInPlace = directory === pgdata.root;
   const version = fs.statSync(path.join(directory, 'PG_VERSION'), { throwIfNoEntry: false })?.isFile()
     ? fs.readFileSync(path.join(directory, 'PG_VERSION'), 'utf8').trim()
     : undefined;
   const systemIdentifier = systemIdentifierIn(directory);
   return {
-    where: isInPlace ? 'in place' : 'previous',
+    where: directory === pgdata.root ? 'in place' : 'previous',
     ...(version === undefined ? {} : { pgVersion: version }),
     ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
-    ...(isMeasured ? { usedBytes: isInPlace ? contentBytes(pgdata) : usedBytes(directory) } : {}),
   };
 }
 
-/** Of the data directory itself, without ODO's folder. */
-function contentBytes({ root, odoDir }: Place): number {
-  return usedBytes(root) - (odoDir.startsWith(root) ? usedBytes(odoDir) : 0);
+/** Of the directory itself, without ODO's folder. */
+function contentOf({ root, odoDir }: Place): Used {
+  return odoDir.startsWith(`${root}/`) ? less(usedBy(root), usedBy(odoDir)) : usedBy(root);
+}
+
+function less(one: Used, other: Used): Used {
+  return { bytes: one.bytes - other.bytes, files: one.files - other.files };
 }

@@ -18,11 +18,11 @@ import type { OldCluster } from './old-cluster.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Finding, type Proofs } from './proofs.ts';
-import { proveSpace } from './prove-place.ts';
 import { proveReach } from './prove-reach.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { proveOwner } from './prove-service-restore.ts';
+import { type ProbedPlace, probedPlaces, proveSpace } from './prove-space.ts';
 import type { CopyRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
 import { mountsOf, targetOf } from './service-target.ts';
@@ -140,6 +140,12 @@ async function provePlaces(
   });
 }
 
+interface LookedVolumes {
+  probe?: TargetProbe;
+  places?: ProbedPlace[];
+  left: LeftCopy;
+}
+
 /**
  * Volumes that are there already must be empty, or hold what an interrupted run of this laid down, and nobody may use them. What a killed run has
  * left of its trial goes, with its volumes, since nobody has had them in use yet.
@@ -151,9 +157,9 @@ async function proveVolumes(
   request: CopyRequest,
   context: { version: string; signal: AbortSignal },
   proofs: Proofs,
-): Promise<{ probe?: TargetProbe; left: LeftCopy } | undefined> {
+): Promise<LookedVolumes | undefined> {
   const { docker } = found;
-  const proven = await proofs.attempt<{ probe?: TargetProbe; left: LeftCopy }>('empty volumes', async () => {
+  const proven = await proofs.attempt<LookedVolumes>('empty volumes', async () => {
     const left = await findLeftCopy(docker, found.data.mount.source);
     for (const { source: name } of mounts) await refuseUsed(docker, name, left);
     const servers = { servers: left.servers, volumes: [] };
@@ -165,7 +171,7 @@ async function proveVolumes(
     const engine = await openServiceEngine(found, looked, request, context);
     try {
       await proveReach(engine, source, request, proofs, context.signal);
-      const { pgdata } = await engine.probe(target);
+      const { pgdata, tablespaces } = await engine.probe(target);
       const { journalState } = pgdata;
       const isResumable = journalState === 'laying-down' || journalState === 'staged';
       // As long as the trial's server is there, nobody has been given the volume.
@@ -179,16 +185,21 @@ async function proveVolumes(
       const there = looked.filter((mount) => mount.source !== '').map((mount) => mount.source);
       if (isTrial) {
         const evidence = `${there.join(', ')} holds the trial of a run that was killed, and is made anew`;
-        return { evidence, value: { probe: { ...pgdata, stagedBytes: 0 }, left } };
+        const { stagedBytes: _bytes, stagedFiles: _files, ...probe } = pgdata;
+        return { evidence, value: { probe, places: probedPlaces(target, probe, tablespaces), left } };
       }
+      const value = { probe: pgdata, places: probedPlaces(target, pgdata, tablespaces), left: servers };
       const rest = isResumable ? `${there.join(', ')} holds what an interrupted run laid down` : `${there.join(', ')} is empty`;
-      return { evidence: there.length === 0 ? 'will be created' : rest, value: { probe: pgdata, left: servers } };
+      return { evidence: there.length === 0 ? 'will be created' : rest, value };
     } finally {
       await engine.close();
     }
   });
-  const probe = proven?.probe;
-  if (probe) await proofs.attempt('free space', () => proveSpace(probe, source.backup, source.wal, { wipe: request.wipe }));
+  const places = proven?.places;
+  if (places) {
+    const wish = { wipe: request.wipe, besideServer: true };
+    await proofs.attempt('free space', () => proveSpace(places, source.backup, source.wal, wish));
+  }
   return proven;
 }
 

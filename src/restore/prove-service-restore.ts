@@ -5,7 +5,7 @@ import { withStandIns } from '../docker/volume.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import type { ServerFacts } from '../postgres/unfit-settings.ts';
-import type { Owner } from '../target/place.ts';
+import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, TablespacePlace, Target } from './engine.ts';
@@ -19,14 +19,15 @@ import { proveScripts, type SqlScript } from './post-sql.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { proveLayout, refuseLayout } from './prove-layout.ts';
 import { proveOldData, withRoomForSalvage } from './prove-old-data.ts';
-import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
+import { proveCluster, proveTargetSafe } from './prove-place.ts';
 import { proveReach } from './prove-reach.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
+import { probedPlaces, proveSpace, roomWish } from './prove-space.ts';
 import { raiseFactsOf } from './recovering-volume.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
-import { chooseOwner, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
+import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
 import { proveStandby } from './standby.ts';
 
 /** Everything that the proofs found out and the steps need. */
@@ -93,7 +94,8 @@ export async function proveServiceRestore(
     if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
     const oldData =
       found && engine && data && source && (await proveOld(engine, found, data.target, source, request, proofs, signal));
-    const probe = found && engine && data && (await proveVolume(engine, found, data.target, source, oldData, request, proofs));
+    const probe =
+      found && engine && data && (await proveVolume(engine, found, data.target, missing, source, oldData, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
@@ -223,28 +225,40 @@ async function proveVolume(
   engine: Engine,
   service: FoundService,
   target: Target,
+  missing: readonly Mount[],
   source: Source | undefined,
   oldData: OldDataJudgement | undefined,
   request: ServiceRequest,
   proofs: Proofs,
 ): Promise<TargetProbe | undefined> {
-  const probe = await proofs.attempt('volume content', async () => {
+  const found = await proofs.attempt('volume content', async () => {
     const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
     await refuseHostServer(service, pgdata);
     // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
     const { server: _server, ...rest } = withoutMountPoints(service.data, pgdata);
     const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);
     for (const [index, { place }] of target.tablespaces.entries()) {
-      const found = tablespaces[index];
-      refuseLayout(place, found?.layout);
-      if (found) proveTargetSafe(place, found, 'tablespace', request);
+      const there = tablespaces[index];
+      refuseLayout(place, there?.layout);
+      if (there) proveTargetSafe(place, there, 'tablespace', request);
     }
-    return { evidence, value: rest };
+    // A stand-in lies on the engine's own disk, as a new volume will.
+    const isElsewhere = ({ root }: Place) =>
+      missing.some((mount) => mount.type === 'bind' && (root === mount.destination || isBelow(root, mount.destination)));
+    const looked = tablespaces.map((there, index) => {
+      const { place } = target.tablespaces[index] as TablespacePlace;
+      return isElsewhere(place) ? undefined : there;
+    });
+    return { evidence, value: { probe: rest, places: probedPlaces(target, rest, looked) } };
   });
-  if (!probe || !source) return probe;
+  const probe = found?.probe;
+  if (!found || !probe || !source) return probe;
   await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
   await proofs.attempt('free space', () =>
-    proveSpace(probe, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), roomWish(request)),
+    proveSpace(found.places, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), {
+      ...roomWish(request),
+      besideServer: request.online,
+    }),
   );
   return probe;
 }
@@ -277,9 +291,4 @@ export async function proveOwner(request: RestoreRequest, found: FoundService, p
     const { owner, because } = chooseOwner(request.owner, found.service, probe, imageUser);
     return { evidence: `${owner.uid}:${owner.gid}, ${because}`, value: owner };
   });
-}
-
-/** A server that is left waiting at its target has all of its WAL beside it. */
-function roomWish({ wipe, spoolBytes, moment, standby }: ServiceRequest): Parameters<typeof proveSpace>[3] {
-  return standby !== undefined || (moment !== undefined && moment.action !== 'promote') ? { wipe } : { wipe, spoolBytes };
 }

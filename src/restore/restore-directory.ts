@@ -22,8 +22,9 @@ import type { OldCluster } from './old-cluster.ts';
 import { createProofs } from './proofs.ts';
 import { refuseLayout } from './prove-layout.ts';
 import { demandWipeLosesNothing, proveOldData, withRoomForSalvage } from './prove-old-data.ts';
-import { proveCluster, proveSpace, proveTargetSafe } from './prove-place.ts';
+import { proveCluster, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
+import { probedPlaces, proveSpace } from './prove-space.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
 import { salvagePlan } from './service-plan.ts';
@@ -66,7 +67,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
         refuseLayout(place, found?.layout);
         if (found) proveTargetSafe(place, found, 'tablespace', request);
       }
-      return { evidence, value: { ...value, probe: probe.pgdata } };
+      return { evidence, value: { ...value, probe: probe.pgdata, probed: probedPlaces(value, probe.pgdata, probe.tablespaces) } };
     });
     if (target) {
       await proofs.attempt('lock', async () => {
@@ -83,7 +84,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     if (source && target) {
       await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
       await proofs.attempt('free space', () =>
-        proveSpace(target.probe, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
+        proveSpace(target.probed, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
       );
     }
     proofs.demandAll();

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { areOfOneMount, mountsInside, realPath } from './mounts-inside.ts';
+import { areOfOneMount, fileSystemOf, mountsInside, realPath } from './mounts-inside.ts';
+import { nearestExisting } from './nearest-existing.ts';
 import type { Place } from './place.ts';
 
 /** How a place really lies, as plain JSON: its name may be a link, and what is in it may be elsewhere. */
@@ -31,16 +32,11 @@ export function layoutOf({ root, odoDir }: Place): Layout {
     ...(mounted.length > 0 ? { mounted } : {}),
     ...(areOfOneMount(root, odoDir) ? {} : { isApart: true }),
     ...(walLink === undefined ? {} : { walLink }),
-    fileSystem: String(fs.statSync(nearest(root)).dev),
+    fileSystem: fileSystemOf(nearestExisting(root)),
   };
 }
 
 function linkTarget(file: string): string | undefined {
   if (!fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
   return path.resolve(path.dirname(file), fs.readlinkSync(file));
-}
-
-function nearest(directory: string): string {
-  const parent = path.dirname(directory);
-  return fs.existsSync(directory) || parent === directory ? directory : nearest(parent);
 }

@@ -18,23 +18,53 @@ export function areOfOneMount(one: string, other: string, mountinfo = '/proc/sel
   return mountOf(realPath(one), points) === mountOf(realPath(other), points);
 }
 
+/** These give each of their parts a device number of its own, though all parts share the room. */
+const POOLED = new Set(['btrfs', 'zfs', 'bcachefs']);
+
+/** A name that directories have in common when they share the room of one file system. The directory exists. */
+export function fileSystemOf(directory: string, mountinfo = '/proc/self/mountinfo'): string {
+  const lines = mountLines(mountinfo);
+  const point = mountOf(
+    realPath(directory),
+    lines.map((line) => line.point),
+  );
+  // Of several mounts at one point the last is the one that is seen.
+  const mount = lines.findLast((line) => line.point === point);
+  if (!mount || !POOLED.has(mount.type)) return String(fs.statSync(directory).dev);
+  const pool = mount.type === 'zfs' ? mount.source.split('/')[0] : mount.source;
+  return `${mount.type} ${pool}`;
+}
+
 function mountOf(directory: string, points: readonly string[]): string | undefined {
   const holding = points.filter((point) => point === directory || isBelow(directory, point));
   return holding.sort((a, b) => b.length - a.length)[0];
 }
 
-/** The fifth field of each line; blanks, tabs, line feeds and backslashes stand there in octal. */
 function mountPoints(mountinfo: string): string[] {
+  return mountLines(mountinfo).map(({ point }) => point);
+}
+
+interface MountLine {
+  point: string;
+  type: string;
+  source: string;
+}
+
+/** The fifth field of each line, and those behind the dash; blanks, tabs, line feeds and backslashes stand there in octal. */
+function mountLines(mountinfo: string): MountLine[] {
   let text: string;
   try {
     text = fs.readFileSync(mountinfo, 'utf8');
   } catch {
     return [];
   }
-  return text
-    .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? [])
-    .map((point) => point.replace(/\\([0-7]{3})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 8))));
+  const plain = (word: string) =>
+    word.replace(/\\([0-7]{3})/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+  return text.split('\n').flatMap((line) => {
+    const fields = line.split(' ');
+    const [, type = '', source = ''] = fields.slice(fields.indexOf('-', 6));
+    return fields[4] === undefined ? [] : [{ point: plain(fields[4]), type, source: plain(source) }];
+  });
 }
 
 /** Of what is not there (yet), by its nearest parent. */

@@ -17,8 +17,6 @@ export interface OldData {
   pgVersion?: string;
   /** Of its pg_control; absent when that is not there or cannot be read. */
   systemIdentifier?: string;
-  /** Bytes that it takes, when that was asked for. */
-  usedBytes?: number;
 }
 
 /** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
@@ -43,10 +41,16 @@ export interface TargetProbe {
   startable?: boolean;
   /** Bytes of staged files, WAL and restored content that an earlier run left, and that the next one uses or removes. */
   stagedBytes?: number;
+  stagedFiles?: number;
+  /** What the old data takes, which is what --wipe deletes, when that was asked for. */
+  usedBytes?: number;
+  usedFiles?: number;
   /** How the directory really lies. */
   layout?: Layout;
   freeBytes: number;
   freeInodes: number;
+  /** Of the whole file system. */
+  totalBytes: number;
   /** A server runs on it, or may run: why we think so. */
   server?: string;
   journalState?: JournalState;
@@ -89,6 +93,7 @@ export function probePlace(place: Place): TargetProbe {
     layout: layoutOf(place),
     freeBytes: room.bavail * room.bsize,
     freeInodes: room.ffree,
+    totalBytes: room.blocks * room.bsize,
     hasPrevious: fs.existsSync(previousDir(place)) && fs.readdirSync(previousDir(place)).length > 0,
     usedSinceSwap: false,
   };

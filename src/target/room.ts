@@ -2,37 +2,95 @@ import fs from 'node:fs';
 import { OdoError } from '../errors.ts';
 import { perFileSystem } from './per-file-system.ts';
 
-/** Kept free beside what is laid down, so that a server that shares the file system does not stop over it. */
-const RESERVE_BYTES = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
 
-/**
- * Guards a file system against an archive that unpacks to more than there is room for: gives a function to ask before each file is written.
- * Archives without a manifest do not tell what they come to, and a compressed one can be a thousand times its size.
- * It throws noSpace. Space is looked at again now and then, as other writers and compressing file systems change it.
- */
-function createRoomGuard(directory: string): (sizeBytes: number) => void {
-  let leftBytes = 0;
-  return (sizeBytes) => {
-    if (sizeBytes > leftBytes) leftBytes = roomIn(directory);
-    if (sizeBytes > leftBytes) {
-      throw new OdoError(
-        'noSpace',
-        `${directory} has room for ${leftBytes} more bytes, and the next file of the backup has ${sizeBytes}`,
-        {
-          hint: 'free some space or restore to a larger volume, then run the same command again',
+/** Kept free beside what is laid down: journals, directories and the first steps of a server need some. */
+const RESERVE_BYTES = 64 * MIB;
+
+/** The same where a server is at work all the time, which stops for good when it cannot write its WAL. */
+const RESERVE_BESIDE_SERVER = { share: 0.05, mostBytes: 1024 * MIB };
+
+/** How much may be promised to files before the disk is looked at again, as others write to it, too. */
+const LOOK_EVERY_BYTES = 64 * MIB;
+
+/** What ODO leaves free of a file system. */
+export function reserveOf(totalBytes: number, besideServer: boolean): number {
+  const { share, mostBytes } = RESERVE_BESIDE_SERVER;
+  return besideServer ? Math.max(RESERVE_BYTES, Math.min(totalBytes * share, mostBytes)) : RESERVE_BYTES;
+}
+
+/** The room of one file system, for all who write to it at the same time. */
+export interface Room {
+  /** Whether so many bytes more would leave enough. */
+  fits(sizeBytes: number): boolean;
+  claim(): Claim;
+}
+
+/** What one writer, who writes one file after the other, has been promised of the room. */
+export interface Claim {
+  /**
+   * Asks for room for a file of which so many bytes are still to be written; what the former file did not need is given back. Throws noSpace.
+   * Archives without a manifest do not tell what they come to, and a compressed one can be a thousand times its size.
+   */
+  demand(sizeBytes: number): void;
+  /** Takes it without asking, whatever is left. */
+  take(sizeBytes: number): void;
+  /** So many bytes of it are written: they are missing on the disk by now. */
+  wrote(bytes: number): void;
+  release(): void;
+}
+
+export type RoomOf = (directory: string) => Room;
+
+/** Gives the room that a directory has; those on one file system share it. */
+export function createRooms(options: { besideServer: boolean }): RoomOf {
+  return perFileSystem((directory) => createRoom(directory, options.besideServer));
+}
+
+function createRoom(directory: string, besideServer: boolean): Room {
+  /** Promised, and not written yet. */
+  let promisedBytes = 0;
+  /** What may be promised without another look. */
+  let creditBytes = 0;
+
+  function leftBytes(): number {
+    const { bavail, bsize, blocks } = fs.statfsSync(directory);
+    return Math.max(0, bavail * bsize - reserveOf(blocks * bsize, besideServer) - promisedBytes);
+  }
+
+  return {
+    fits: (sizeBytes) => sizeBytes <= leftBytes(),
+    claim() {
+      let ownBytes = 0;
+      const give = (bytes: number) => {
+        ownBytes += bytes;
+        promisedBytes += bytes;
+      };
+      const release = () => give(-ownBytes);
+      return {
+        demand(sizeBytes) {
+          release();
+          if (sizeBytes > creditBytes) {
+            const left = leftBytes();
+            if (sizeBytes > left) throw full(directory, left, sizeBytes);
+            creditBytes = Math.min(left, sizeBytes + LOOK_EVERY_BYTES);
+          }
+          creditBytes -= sizeBytes;
+          give(sizeBytes);
         },
-      );
-    }
-    leftBytes -= sizeBytes;
+        take(sizeBytes) {
+          creditBytes -= sizeBytes;
+          give(sizeBytes);
+        },
+        wrote: (bytes) => give(-Math.min(bytes, ownBytes)),
+        release,
+      };
+    },
   };
 }
 
-/** A guard for each directory; those on one file system share it, as they share its room. */
-export function createRoomGuards(): (directory: string) => (sizeBytes: number) => void {
-  return perFileSystem(createRoomGuard);
-}
-
-function roomIn(directory: string): number {
-  const { bavail, bsize } = fs.statfsSync(directory);
-  return Math.max(0, bavail * bsize - RESERVE_BYTES);
+function full(directory: string, leftBytes: number, sizeBytes: number): OdoError {
+  return new OdoError('noSpace', `${directory} has room for ${leftBytes} more bytes, and the next file has ${sizeBytes}`, {
+    hint: 'free some space or restore to a larger volume, then run the same command again',
+  });
 }

@@ -6,6 +6,7 @@ import type { EntrySink, TarEntry } from './entry.ts';
 import { translateFsError } from './fs-errors.ts';
 import type { Owner } from './place.ts';
 import { writeAnew, writeWhatDiffers } from './reusing-file.ts';
+import type { Claim } from './room.ts';
 
 export interface TreeWriterOptions {
   /** The directory that the tree goes into; it exists. */
@@ -21,6 +22,8 @@ export interface TreeWriterOptions {
    * again. Directories always may.
    */
   mayRepeat?: (entry: TarEntry) => 'later' | 'same' | undefined;
+  /** Asked before each file. */
+  room?: Pick<Claim, 'demand' | 'wrote'>;
   /** Called with the bytes of each chunk. */
   onBytes?: (bytes: number) => void;
 }
@@ -93,6 +96,9 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
       broughtOnce.add(file);
     }
     makeWay(file, entry);
+    // What an interrupted run has written takes no more room.
+    const thereBytes = options.reuse ? (fs.lstatSync(file, { throwIfNoEntry: false })?.blocks ?? 0) * 512 : 0;
+    options.room?.demand(Math.max(0, entry.sizeBytes - thereBytes));
     const fd = openNoFollow(file, entry.mode & 0o777, options.reuse ?? false);
     const writer = options.reuse ? writeWhatDiffers(fd) : writeAnew(fd);
     const sizeBytes = entry.sizeBytes;
@@ -101,7 +107,9 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
     return {
       write(chunk) {
         try {
+          const reusedBefore = writer.reusedBytes;
           writer.write(chunk);
+          options.room?.wrote(chunk.length - (writer.reusedBytes - reusedBefore));
           position += chunk.length;
           options.onBytes?.(chunk.length);
         } catch (error) {

@@ -3,6 +3,7 @@ import {
   demandOwnChecksum,
   MANIFEST_HEAD_BYTES,
   MANIFEST_TAIL_BYTES,
+  type ManifestSizes,
   type ManifestSummary,
   readManifestSummary,
   sumManifestSizes,
@@ -60,7 +61,15 @@ export async function describe(
   };
   const content = manifest?.content;
   if (!content) return described;
-  return { ...described, restoredBytes: content.sumBytes + walBytes(described), restoredFiles: content.files };
+  return {
+    ...described,
+    tablespaces: described.tablespaces.map((tablespace) => {
+      const { sumBytes = 0, files = 0 } = content.tablespaces.get(tablespace.oid) ?? {};
+      return { ...tablespace, restoredBytes: sumBytes, restoredFiles: files };
+    }),
+    restoredBytes: content.sumBytes + walBytes(described),
+    restoredFiles: content.files,
+  };
 }
 
 /** The header of the first segment in pg_wal.tar; on a timeline above 1 a history file comes before it. */
@@ -80,7 +89,7 @@ async function readManifest(
   backup: Backup,
   maxSummedBytes: number,
   signal?: AbortSignal,
-): Promise<{ summary: ManifestSummary; content?: { files: number; sumBytes: number } } | undefined> {
+): Promise<{ summary: ManifestSummary; content?: ManifestSizes } | undefined> {
   if (backup.manifestKey === undefined) return undefined;
   const object = await store.head(backup.manifestKey, signal);
   if (!object)

@@ -8,6 +8,7 @@ import type { Part } from '../../../src/formats/format.ts';
 import type { LayDownJob } from '../../../src/restore/engine.ts';
 import { layDownParts } from '../../../src/restore/lay-down.ts';
 import { createTally } from '../../../src/restore/tally.ts';
+import { createRooms } from '../../../src/target/room.ts';
 import { NO_WRITE_BACK } from '../../../src/target/write-back.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
@@ -158,6 +159,7 @@ async function layDown(archive: Buffer, codec: Part['codec'] = 'none'): Promise<
     () => undefined,
     new AbortController().signal,
     NO_WRITE_BACK,
+    createRooms({ besideServer: false }),
   ).then(
     () => 'laid down',
     (error: unknown) => error,

@@ -41,7 +41,7 @@ describe.each([
     expect(files.find(({ path }) => path === 'global/pg_control')?.sizeBytes).toBe(8192);
     expect(files.length).toBeGreaterThan(900);
     const sumBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    expect(sumManifestSizes(text)).toEqual({ files: files.length, sumBytes });
+    expect(sumManifestSizes(text)).toMatchObject({ files: files.length, sumBytes });
   });
 
   it('is refused when a digit has changed, or its end is missing', () => {
@@ -69,5 +69,5 @@ it('takes a manifest without checksums, and paths given in hexadecimal', () => {
       { path: 'a "Size": 7', sizeBytes: 4 },
     ],
   });
-  expect(sumManifestSizes(text)).toEqual({ files: 2, sumBytes: 7 });
+  expect(sumManifestSizes(text)).toEqual({ files: 2, sumBytes: 7, tablespaces: new Map() });
 });

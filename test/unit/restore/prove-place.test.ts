@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Backup } from '../../../src/formats/format.ts';
-import { proveCluster, proveSpace, proveTargetSafe } from '../../../src/restore/prove-place.ts';
+import { proveCluster, proveTargetSafe } from '../../../src/restore/prove-place.ts';
 import type { TargetProbe } from '../../../src/target/probe.ts';
-import type { WalPlan } from '../../../src/wal/wal-plan.ts';
 
 const PLACE = { root: '/pg/data', odoDir: '/pg/.odo' };
 const GIB = 2 ** 30;
@@ -13,6 +12,7 @@ const EMPTY: TargetProbe = {
   sample: [],
   freeBytes: 100 * GIB,
   freeInodes: 1e6,
+  totalBytes: 200 * GIB,
   hasPrevious: false,
   usedSinceSwap: false,
 };
@@ -89,78 +89,6 @@ const BACKUP: Backup = {
   wal: 'archive',
   storedBytes: GIB,
 };
-const INCLUDED: WalPlan = { source: 'included' };
-
-function archived(segments: number): WalPlan {
-  return {
-    source: 'archive',
-    spans: [],
-    segmentSizeBytes: 16 * 2 ** 20,
-    recoveryTargetTimeline: 'latest',
-    histories: [],
-    segments,
-    storedBytes: 1,
-    endSegment: '',
-  };
-}
-
-describe('the space', () => {
-  const space = (freeBytes: number, wal: WalPlan, backup: Partial<Backup> = {}, wipe = false) =>
-    proveSpace({ ...OLD, freeBytes, old: { where: 'in place', usedBytes: 5 * GIB } }, { ...BACKUP, ...backup }, wal, { wipe });
-  const noSpace = expect.objectContaining({ code: 'noSpace' });
-
-  it('must hold the backup beside the old data, to the last byte', () => {
-    expect(() => space(GIB, INCLUDED)).not.toThrow();
-    expect(() => space(GIB - 1, INCLUDED)).toThrow(noSpace);
-  });
-
-  it('is reckoned by what the backup comes to when it is unpacked, where that is known', () => {
-    expect(() => space(2 * GIB, INCLUDED, { restoredBytes: 3 * GIB })).toThrow(noSpace);
-    expect(space(3 * GIB, INCLUDED, { restoredBytes: 3 * GIB }).evidence).toMatch(/3\.0 GiB free.*3\.0 GiB needed/);
-  });
-
-  const OWN = 4 * 16 * 2 ** 20;
-
-  it.each([
-    ['in the spool, and again as the server replays it', 64, undefined, 2 * GIB],
-    ['in the spool, and as much of it as a server keeps', 640, undefined, 12 * GIB],
-    ['once, where it is moved from the spool to the server', 64, GIB, GIB],
-    ['as much as the spool and a server hold, where it is fed', 640, GIB, 3 * GIB],
-  ])('must hold the unpacked WAL too: %s', (_where, segments, spoolBytes, walBytes) => {
-    const judge = (freeBytes: number) =>
-      proveSpace({ ...OLD, freeBytes }, BACKUP, archived(segments), { wipe: false, spoolBytes });
-    expect(() => judge(GIB + walBytes + OWN)).not.toThrow();
-    expect(() => judge(GIB + walBytes + OWN - 1)).toThrow(noSpace);
-  });
-
-  it('is warned of where packed data will hardly fit, since how much it grows is not known', () => {
-    const parts = [{ role: 'base', key: 'base.tar.gz', sizeBytes: GIB, codec: 'gzip' }] as const;
-    expect(space(3.9 * GIB, INCLUDED, { parts: [...parts] })).toMatchObject({
-      state: 'warning',
-      evidence: expect.stringMatching(/grows about 4 times, and 4\.0 GiB would be too much/),
-    });
-    expect(space(4 * GIB, INCLUDED, { parts: [...parts] }).state).toBeUndefined();
-    expect(space(1.1 * GIB, INCLUDED, { parts: [{ ...parts[0], codec: 'none' }] }).state).toBeUndefined();
-    expect(space(1.1 * GIB, INCLUDED, { parts: [...parts], restoredBytes: GIB }).state).toBeUndefined();
-  });
-
-  it('counts the old data as free only when it is deleted first', () => {
-    expect(() => space(GIB, INCLUDED, { restoredBytes: 6 * GIB })).toThrow(noSpace);
-    expect(space(GIB, INCLUDED, { restoredBytes: 6 * GIB }, true).evidence).toContain('to be deleted');
-    expect(() => space(GIB - 1, INCLUDED, { restoredBytes: 6 * GIB }, true)).toThrow(noSpace);
-  });
-
-  it('needs inodes as well, where a file system counts them', () => {
-    const probe = { ...EMPTY, freeInodes: 10 };
-    expect(() => proveSpace(probe, BACKUP, INCLUDED, { wipe: false })).toThrow(noSpace);
-    expect(() => proveSpace({ ...probe, freeInodes: 0 }, BACKUP, INCLUDED, { wipe: false })).not.toThrow();
-    const withMany = (freeInodes: number) =>
-      proveSpace({ ...EMPTY, freeInodes }, { ...BACKUP, restoredFiles: 50_000 }, INCLUDED, { wipe: false });
-    expect(() => withMany(49_999)).toThrow(noSpace);
-    expect(() => withMany(50_000)).not.toThrow();
-  });
-});
-
 describe('the cluster of the old data', () => {
   const NO = { wipe: false, allowDifferentCluster: false };
   const WIPE = { ...NO, wipe: true };

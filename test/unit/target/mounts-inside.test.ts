@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { areOfOneMount, mountsInside, realPath } from '../../../src/target/mounts-inside.ts';
+import { areOfOneMount, fileSystemOf, mountsInside, realPath } from '../../../src/target/mounts-inside.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
 function mountinfo(scratch: string, ...points: string[]): string {
@@ -38,5 +38,31 @@ describe('what is mounted inside a directory', () => {
     fs.mkdirSync(path.join(scratch, 'a'));
     fs.symlinkSync('a', path.join(scratch, 'link'));
     expect(realPath(path.join(scratch, 'link/x/y'))).toBe(path.join(scratch, 'a/x/y'));
+  });
+});
+
+describe('the room that directories share', () => {
+  it('is that of one device, or of one pool, whose parts have numbers of their own', () => {
+    const scratch = fs.realpathSync(scratchDirectory());
+    const lines = [
+      '20 1 8:1 / / rw - ext4 /dev/sda1 rw',
+      `21 1 0:40 / ${scratch}/a rw,relatime shared:1 - btrfs /dev/sdb rw,subvol=/a`,
+      `22 1 0:41 /b ${scratch}/b rw,relatime - btrfs /dev/sdb rw,subvol=/b`,
+      `23 1 0:42 / ${scratch}/c rw - zfs tank/pg/data rw`,
+      `24 1 0:43 / ${scratch}/d rw - zfs tank/pg/ts rw`,
+    ];
+    const file = path.join(scratch, 'mountinfo');
+    fs.writeFileSync(file, lines.join('\n'));
+    const directories = ['a', 'b/deeper', 'c', 'd', 'e'].map((name) => path.join(scratch, name));
+    for (const directory of directories) fs.mkdirSync(directory, { recursive: true });
+    const own = String(fs.statSync(scratch).dev);
+    expect(directories.map((directory) => fileSystemOf(directory, file))).toEqual([
+      'btrfs /dev/sdb',
+      'btrfs /dev/sdb',
+      'zfs tank',
+      'zfs tank',
+      own,
+    ]);
+    expect(fileSystemOf(scratch, `${scratch}/none`)).toBe(own);
   });
 });

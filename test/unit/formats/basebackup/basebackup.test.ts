@@ -68,6 +68,12 @@ describe('PostgreSQL 15, gzip, with tablespaces', () => {
     });
     expect(withManifest?.restoredBytes).toBeGreaterThan(36_000_000);
     expect(withManifest?.restoredFiles).toBeGreaterThan(900);
+    expect(withManifest?.tablespaces.map(({ oid, restoredBytes, restoredFiles }) => [oid, restoredBytes, restoredFiles])).toEqual(
+      [
+        [16384, 40960, 1],
+        [16385, 8192, 1],
+      ],
+    );
     // pg_basebackup --no-manifest: the WAL tells the version all the same
     expect(without).toMatchObject({ state: 'complete', postgresMajor: 15, systemIdentifier: withManifest?.systemIdentifier });
     expect(without?.endWal).toBeUndefined();
