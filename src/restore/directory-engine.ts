@@ -7,6 +7,7 @@ import { translateFsError } from '../target/fs-errors.ts';
 import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
 import type { Place } from '../target/place.ts';
+import { createRooms } from '../target/room.ts';
 import { NO_WRITE_BACK, openWriteBack, type WriteBack } from '../target/write-back.ts';
 import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
@@ -153,7 +154,8 @@ export function createDirectoryEngine(): Engine {
 function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feeding {
   const journal = readJournal(job.target.pgdata.odoDir);
   if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
-  return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report);
+  const roomOf = createRooms({ besideServer: job.besideServer === true });
+  return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report, roomOf);
 }
 
 /** After the exchange, fetching is a part of the recovery. */

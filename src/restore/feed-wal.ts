@@ -4,6 +4,7 @@ import { parseSegmentName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { salvageDir, spoolDir } from '../target/place.ts';
+import type { RoomOf } from '../target/room.ts';
 import { feedSpool } from '../wal/feed-spool.ts';
 import { withSalvage } from '../wal/salvage-archive.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
@@ -49,6 +50,7 @@ export function startFeeding(
   keys: RenewableKeys,
   spool: { reuse: boolean; inUse: boolean },
   report: Report,
+  roomOf: RoomOf,
 ): Feeding {
   let tell = report;
   const forward = (event: OdoEvent) => tell(event);
@@ -65,6 +67,7 @@ export function startFeeding(
     owner: job.owner,
     spool: spoolDir(job.target.pgdata),
     spoolBytes: job.spoolBytes,
+    room: roomOf(job.target.pgdata.odoDir),
     reuse: spool.reuse,
     onlyOnRequest: spool.inUse,
     endIsOpen: job.salvage?.isLater === true && !spool.inUse,

@@ -13,6 +13,7 @@ import { readJournal } from '../target/journal.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
 import { type Place, spoolDir } from '../target/place.ts';
 import { probePlace } from '../target/probe.ts';
+import { createRooms } from '../target/room.ts';
 import { topUpSpool } from '../wal/top-up-spool.ts';
 import type { FollowJob, FollowRound } from './engine.ts';
 import { readControlFile } from './read-control-file.ts';
@@ -96,6 +97,7 @@ async function bringUpToDate(job: FollowJob, keys: RenewableKeys, report: Report
       },
       ownHistories: namesIn(path.join(pgdata.root, 'pg_wal')),
       spoolBytes: job.spoolBytes,
+      room: createRooms({ besideServer: true })(pgdata.odoDir),
       isDurable: true,
       tally: { read: count, wrote: () => undefined },
       signal,

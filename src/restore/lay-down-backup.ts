@@ -8,7 +8,7 @@ import type { RenewableKeys } from '../store/renewable-keys.ts';
 import { isReadOnly, translateFsError } from '../target/fs-errors.ts';
 import { type Lock, takeLock } from '../target/lock.ts';
 import { incomingDir, salvageDir, spoolDir } from '../target/place.ts';
-import { createRooms } from '../target/room.ts';
+import { createRooms, type RoomOf } from '../target/room.ts';
 import type { WriteBack } from '../target/write-back.ts';
 import { fillSpool } from '../wal/fill-spool.ts';
 import { withSalvage } from '../wal/salvage-archive.ts';
@@ -47,7 +47,9 @@ export async function layDownBackup(
     if (job.salvage?.isLater) dropStaleSalvage(job.target.pgdata);
     const prepared = prepareStaging(job);
     staging = prepared;
-    const feeding = isFed(job) ? startFeeding(job, keys, { reuse: prepared.spoolReusable, inUse: false }, report) : undefined;
+    const feeding = isFed(job)
+      ? startFeeding(job, keys, { reuse: prepared.spoolReusable, inUse: false }, report, roomOf)
+      : undefined;
     if (feeding) onFeeding(feeding);
     feeding?.over.catch((error: unknown) => fault.abort(error));
     const { store } = openStore(job.store, keys);
@@ -59,7 +61,7 @@ export async function layDownBackup(
       });
       feeding?.takeAllConnections();
       const wal = await inPhase(report, 'wal', () =>
-        feeding ? untilFed(feeding, signal) : fetchWal(job, store, prepared, report, signal),
+        feeding ? untilFed(feeding, signal) : fetchWal(job, store, prepared, report, signal, roomOf),
       );
       // That phase is over, and who follows the recovery will ask.
       feeding?.tellTo((event) => event.type !== 'progress' && report(event));
@@ -117,10 +119,19 @@ async function fetchWal(
   staging: Staging,
   report: Report,
   signal: AbortSignal,
+  roomOf: RoomOf,
 ): Promise<Tally> {
   const totals = job.wal.source === 'archive' ? { totalBytes: job.wal.storedBytes, totalSegments: job.wal.segments } : {};
   const tally = createTally('wal', totals, report);
-  const common = { store, spool: spoolDir(job.target.pgdata), owner: job.owner, reuse: staging.spoolReusable, tally, signal };
+  const common = {
+    store,
+    spool: spoolDir(job.target.pgdata),
+    owner: job.owner,
+    reuse: staging.spoolReusable,
+    roomOf,
+    tally,
+    signal,
+  };
   if (job.wal.source === 'archive') {
     const { postgresMajor, systemIdentifier } = job.backup;
     const archive = openWalArchive(store, job.repository);

@@ -23,6 +23,8 @@ export function reserveOf(totalBytes: number, besideServer: boolean): number {
 export interface Room {
   /** Whether so many bytes more would leave enough. */
   fits(sizeBytes: number): boolean;
+  /** Throws noSpace when they would not. */
+  check(sizeBytes: number): void;
   claim(): Claim;
 }
 
@@ -58,8 +60,15 @@ function createRoom(directory: string, besideServer: boolean): Room {
     return Math.max(0, bavail * bsize - reserveOf(blocks * bsize, besideServer) - promisedBytes);
   }
 
+  function check(sizeBytes: number): number {
+    const left = leftBytes();
+    if (sizeBytes > left) throw full(directory, left, sizeBytes);
+    return left;
+  }
+
   return {
     fits: (sizeBytes) => sizeBytes <= leftBytes(),
+    check,
     claim() {
       let ownBytes = 0;
       const give = (bytes: number) => {
@@ -71,9 +80,7 @@ function createRoom(directory: string, besideServer: boolean): Room {
         demand(sizeBytes) {
           release();
           if (sizeBytes > creditBytes) {
-            const left = leftBytes();
-            if (sizeBytes > left) throw full(directory, left, sizeBytes);
-            creditBytes = Math.min(left, sizeBytes + LOOK_EVERY_BYTES);
+            creditBytes = Math.min(check(sizeBytes), sizeBytes + LOOK_EVERY_BYTES);
           }
           creditBytes -= sizeBytes;
           give(sizeBytes);

@@ -2,6 +2,7 @@ import { asOdoError, cancelled } from '../errors.ts';
 import type { WalArchive, WalFile } from '../formats/format.ts';
 import { nextSegmentName, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { translateFsError } from '../target/fs-errors.ts';
+import type { Room } from '../target/room.ts';
 import { answerWithoutAsking } from './answer-request.ts';
 import { fetchHistories } from './fetch-histories.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
@@ -13,13 +14,15 @@ import type { WalPlan } from './wal-plan.ts';
 const IN_FLIGHT_BESIDE_BASE = 2;
 const IN_FLIGHT = 6;
 
-export interface FeedJob extends WalSource {
+export interface FeedJob extends Omit<WalSource, 'roomOf'> {
   archive: WalArchive;
   plan: Extract<WalPlan, { source: 'archive' }>;
   /** The spool's directory; created here. */
   spool: string;
   /** How much of the WAL may wait there; two segments at least. */
   spoolBytes: number;
+  /** Of the disk, which others write to as well: only what the server waits for is fetched where there is none. */
+  room?: Room;
   /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
   reuse: boolean;
   /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
@@ -34,7 +37,7 @@ export interface FeedJob extends WalSource {
 
 /** Fetches WAL beside a recovering server. */
 export interface Feeder {
-  /** Resolves when the first `count` segments lie in the spool, or all that it holds or there are. */
+  /** Resolves when the first `count` segments lie in the spool, or all that it holds or there are. Errors: noSpace when the disk does not hold them. */
   fed(count: number): Promise<void>;
   /** The base backup is laid down: all connections are the feeder's now. */
   takeAllConnections(): void;
@@ -105,7 +108,9 @@ export function feedSpool(job: FeedJob): Feeder {
     changed = Promise.withResolvers();
   }
 
-  const hasRoom = () => ready.size + fetching.size < capacity;
+  const mayHoldMore = () => ready.size + fetching.size < capacity;
+  const fitsOnDisk = () => job.room?.fits(plan.segmentSizeBytes) ?? true;
+  const hasRoomFor = (name: string) => mayHoldMore() && (fitsOnDisk() || files.wanted().includes(name));
 
   /** What still fits when the segments from `first` on come next. */
   function isInWindow(name: string, first: string): boolean {
@@ -147,7 +152,7 @@ export function feedSpool(job: FeedJob): Feeder {
       }
       const answer = answerWithoutAsking(name, plan, { end, historiesKnown });
       if (answer === 'absent') sayAbsent(name);
-      else if (answer === 'fetch' && !fetching.has(name) && !(name === next && hasRoom())) jumpTo = name;
+      else if (answer === 'fetch' && !fetching.has(name) && !(name === next && mayHoldMore())) jumpTo = name;
     }
   }
 
@@ -184,12 +189,15 @@ export function feedSpool(job: FeedJob): Feeder {
     }
     if (fetching.has(name)) return;
     const stop = new AbortController();
+    const claim = job.room?.claim();
+    claim?.take(plan.segmentSizeBytes);
     let [readBytes, writtenBytes] = [0, 0];
     const tally: FetchTally = {
       read(bytes) {
         readBytes += bytes;
       },
       wrote(bytes) {
+        claim?.wrote(bytes);
         writtenBytes += bytes;
       },
     };
@@ -207,6 +215,7 @@ export function feedSpool(job: FeedJob): Feeder {
         else if (isNew) givenUp.add(name);
       })
       .finally(() => {
+        claim?.release();
         fetching.delete(name);
         onChange();
       });
@@ -241,7 +250,7 @@ export function feedSpool(job: FeedJob): Feeder {
     }
     isToListAnew = false;
     // Past what lies there already the walk goes without room.
-    if (next === undefined || (!hasRoom() && !files.has(next)) || fetching.size >= inFlight) {
+    if (next === undefined || (!files.has(next) && !hasRoomFor(next)) || fetching.size >= inFlight) {
       await changed.promise;
       return;
     }
@@ -300,6 +309,7 @@ export function feedSpool(job: FeedJob): Feeder {
           await over.promise;
           throw cancelled();
         }
+        if (next !== undefined && fetching.size === 0 && mayHoldMore()) job.room?.check(plan.segmentSizeBytes);
         await Promise.race([changed.promise, over.promise]);
       }
     },

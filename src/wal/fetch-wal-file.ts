@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { OdoError } from '../errors.ts';
 import type { WalFile } from '../formats/format.ts';
@@ -6,6 +7,7 @@ import { isSegmentName } from '../postgres/wal-names.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { freeing } from '../stream/freeing.ts';
 import type { Owner } from '../target/place.ts';
+import type { RoomOf } from '../target/room.ts';
 import { checkSegment, type SegmentCheck } from './check-segment.ts';
 import { eitherTwin } from './either-twin.ts';
 import { MAX_HISTORY_BYTES, streamWalFile } from './read-wal-file.ts';
@@ -18,6 +20,8 @@ export interface WalSource {
   /** What the backup says of its cluster; every segment must be of it. Without it, only sizes are checked. */
   cluster?: { postgresMajor?: number | undefined; systemIdentifier?: string | undefined };
   owner?: Owner | undefined;
+  /** Asked before each file; without it, files are written until the disk is full. */
+  roomOf?: RoomOf | undefined;
   /** A file is flushed before it gets its name: nobody flushes all of them later. */
   isDurable?: boolean;
 }
@@ -51,6 +55,8 @@ async function fetchObject(
   signal: AbortSignal,
   temporary: string,
 ): Promise<void> {
+  const room = source.roomOf?.(path.dirname(temporary)).claim();
+  room?.demand(isSegmentName(file.name) ? (source.plan?.segmentSizeBytes ?? file.sizeBytes) : file.sizeBytes);
   const fd = fs.openSync(temporary, 'w', 0o600);
   const check = checkOf(source, file);
   try {
@@ -60,12 +66,14 @@ async function fetchObject(
     for await (const chunk of freeing(chunks)) {
       check.update(chunk);
       for (let done = 0; done < chunk.length; ) done += fs.writeSync(fd, chunk, done, chunk.length - done);
+      room?.wrote(chunk.length);
       tally.wrote(chunk.length);
     }
     if (source.isDurable) await promisify(fs.fdatasync)(fd);
   } catch (error) {
     throw error instanceof OdoError && error.code === 'notFound' ? lost(source, file, error) : error;
   } finally {
+    room?.release();
     fs.closeSync(fd);
   }
   check.end();

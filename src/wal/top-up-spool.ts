@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { WalArchive, WalFile } from '../formats/format.ts';
 import { mapLimit } from '../formats/map-limit.ts';
 import { isHistoryName, isSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import type { Room } from '../target/room.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { spansFrom } from './follow-archive.ts';
 import { readHistories } from './read-histories.ts';
@@ -15,7 +16,7 @@ const IN_FLIGHT = 6;
 
 const UNFINISHED = '.incoming';
 
-export interface TopUpJob extends WalSource {
+export interface TopUpJob extends Omit<WalSource, 'roomOf'> {
   archive: WalArchive;
   /** The spool of a standby, whose restore_command copies what lies there and says of all else that there is none. */
   spool: string;
@@ -24,6 +25,8 @@ export interface TopUpJob extends WalSource {
   ownHistories: readonly string[];
   /** How much WAL may wait there ahead of the server; two segments at least. */
   spoolBytes: number;
+  /** Of the disk, which others write to as well: where there is none, only what comes next is fetched. */
+  room?: Room;
   tally: FetchTally;
   signal: AbortSignal;
 }
@@ -90,7 +93,7 @@ function isOn(spans: readonly TimelineSpan[], segment: string): boolean {
 
 /** What the archive has for the server, in its order, as far as there is room beside what waits already. */
 async function findWanted(
-  { archive, position, signal }: TopUpJob,
+  { archive, position, room, signal }: TopUpJob,
   spans: TimelineSpan[],
   waiting: ReadonlySet<string>,
   capacity: number,
@@ -98,7 +101,9 @@ async function findWanted(
   const wanted: WalFile[] = [];
   let last = [...waiting].sort().at(-1);
   const told = () => (last === undefined ? {} : { lastSegment: last });
-  const isFull = () => waiting.size + wanted.length >= capacity;
+  const fitsOnDisk = () => room?.fits((wanted.length + 1) * position.segmentSizeBytes) ?? true;
+  const held = () => waiting.size + wanted.length;
+  const isFull = () => held() >= capacity || (held() > 0 && !fitsOnDisk());
   // Asking the archive would be in vain.
   if (isFull()) return { wanted, isFull: true, ...told() };
   for await (const step of filesToReplay(archive, spans, position.segmentSizeBytes, signal)) {

@@ -10,6 +10,7 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../../../src/tar
 import { swap, swapBack } from '../../../src/target/swap.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { crashesAt, crashesLaterAt } from '../target/crash.ts';
+import { setFreeBytes } from '../target/free-bytes.ts';
 import { onFullDisk } from '../target/full-disk.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
 import { segment } from '../wal/named-archive.ts';
@@ -292,6 +293,25 @@ describe('a failure before the exchange', () => {
     expect(await layDown(bench)).toMatchObject({ reusedParts: 0, reusedBytes: 0 });
     await engine.swap(bench.target);
     expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');
+  });
+
+  it('is no reason not to look at the disk: the next run ends before it is full, and counts what is there as room', async () => {
+    const bench = setUpBench();
+    const { signal, report } = cancelAt('wal');
+    await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
+    const { odoDir } = bench.target.pgdata;
+    const forget = () => writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), finishedParts: [] });
+    forget();
+    fs.truncateSync(path.join(incomingDir(bench.target.pgdata), 'base/5/1259'), 0);
+    // Each look finds too little for WAL, and for any file that is not there.
+    setFreeBytes(() => 0);
+    await expect(layDown(bench)).rejects.toMatchObject({
+      code: 'noSpace',
+      message: expect.stringContaining('room for 0 more bytes'),
+    });
+    setFreeBytes(() => 3 * 2 ** 24);
+    expect(await layDown(bench)).toMatchObject({ walSegments: 3 });
+    vi.restoreAllMocks();
   });
 
   it('in an earlier boot of the machine counts nothing as whole, but compares what is there', async () => {

@@ -5,9 +5,11 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { ReadOptions } from '../../../src/store/object-store.ts';
+import { createRooms } from '../../../src/target/room.ts';
 import { type Feeder, type FeedJob, feedSpool } from '../../../src/wal/feed-spool.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
+import { setFreeBytes } from '../target/free-bytes.ts';
 import { archiveOf, segment } from './named-archive.ts';
 
 const SIZE_BYTES = 2 ** 20;
@@ -58,6 +60,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const feeder of feeders) await feeder.stop();
 });
 
@@ -125,6 +128,11 @@ function start(job: FeedJob): Feeder {
   return feeder;
 }
 
+const sizesIn = (directory: string) =>
+  fs.readdirSync(directory).reduce((sum, name) => {
+    const stat = fs.statSync(path.join(directory, name), { throwIfNoEntry: false });
+    return sum + (stat?.isFile() && /^[0-9A-F]{24}$/.test(name) ? stat.size : 0);
+  }, 0);
 const names = () => fs.readdirSync(spool).filter((name) => /^[0-9A-F]{24}$/.test(name));
 const isThere = (name: string) => fs.existsSync(path.join(spool, name)) || fs.existsSync(path.join(spool, 'kept', name));
 const isAbsent = (name: string) => fs.existsSync(path.join(spool, 'absent', name));
@@ -183,6 +191,32 @@ describe('a feeder', () => {
     }
     expect(most).toBeLessThanOrEqual(5);
     expect(most).toBeGreaterThanOrEqual(4);
+  });
+
+  it('stops before a disk is full that others write to as well, and goes on when there is room again', async () => {
+    let freeBytes = 3 * SIZE_BYTES;
+    setFreeBytes(() => freeBytes - sizesIn(spool) - sizesIn(path.join(spool, 'incoming')));
+    const job = jobFor(filesOf(12), { segments: 8 });
+    const feeder = start({ ...job, room: createRooms({ besideServer: false })(path.dirname(spool)) });
+    feeder.takeAllConnections();
+    await feeder.fed(3);
+    await expect(feeder.fed(5)).rejects.toMatchObject({ code: 'noSpace' });
+    expect(names()).toEqual([1, 2, 3].map((number) => segment(1, number)));
+    freeBytes = 5 * SIZE_BYTES;
+    await feeder.fed(5);
+    expect(names()).toHaveLength(5);
+  });
+
+  it('brings what the server waits for even so, one by one: it would never go on', async () => {
+    setFreeBytes(() => 0);
+    const job = jobFor(filesOf(4));
+    start({ ...job, room: createRooms({ besideServer: false })(path.dirname(spool)) });
+    await until(() => expect(fs.existsSync(path.join(spool, 'histories'))).toBe(true));
+    for (let number = 1; number <= 4; number++) {
+      expect(names()).toEqual([]);
+      expect(await take(segment(1, number))).toBe(`WAL ${number}`);
+    }
+    expect(await take(segment(1, 5))).toBe('absent');
   });
 
   it('takes few connections as long as the base backup needs them, and then more', async () => {

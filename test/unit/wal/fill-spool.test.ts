@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { ReadOptions } from '../../../src/store/object-store.ts';
+import { createRooms } from '../../../src/target/room.ts';
 import { fillSpool, type SpoolJob } from '../../../src/wal/fill-spool.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
+import { setFreeBytes } from '../target/free-bytes.ts';
 import { archiveOf, segment } from './named-archive.ts';
 
 const SIZE_BYTES = 2 ** 20;
@@ -46,6 +48,10 @@ let tally: { readBytes: number; writtenBytes: number; segments: number; reusedSe
 beforeEach(() => {
   spool = path.join(scratchDirectory(), 'spool');
   tally = { readBytes: 0, writtenBytes: 0, segments: 0, reusedSegments: 0 };
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 function count(what: keyof typeof tally, more: number): void {
@@ -301,4 +307,17 @@ it.each([
     code: 'dataCorrupt',
     message: expect.stringMatching(new RegExp(`${segment(1, 1)} holds ${bad.length} `)),
   });
+});
+
+it('ends before the disk is full, and keeps what it has', async () => {
+  const keys = [1, 2, 3, 4, 5].map((number) => `${segment(1, number)}.gz`);
+  const job = jobFor(namedFiles(...keys), { segments: 5, endSegment: segment(1, 5) });
+  const whole = () => held().filter((name) => !name.endsWith('.incoming'));
+  setFreeBytes(() => 3 * SIZE_BYTES - whole().length * SIZE_BYTES);
+  await expect(fillSpool({ ...job, roomOf: createRooms({ besideServer: false }) })).rejects.toMatchObject({ code: 'noSpace' });
+  expect(whole().length).toBeLessThanOrEqual(3);
+  expect(held()).not.toContain('complete');
+  vi.restoreAllMocks();
+  await fillSpool({ ...job, reuse: true, roomOf: createRooms({ besideServer: false }) });
+  expect(held()).toContain('complete');
 });

@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRooms } from '../../../src/target/room.ts';
 import { type TopUpJob, topUpSpool } from '../../../src/wal/top-up-spool.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
+import { setFreeBytes } from '../target/free-bytes.ts';
 import { plantTree } from '../tree-snapshot.ts';
 import { archiveOf, segment } from './named-archive.ts';
 
@@ -97,6 +99,16 @@ describe('topping up the spool of a standby', () => {
     // Two at the least: the one that is being replayed, and the next.
     expect(await topUp('0/300100', { spoolBytes: 1 })).toMatchObject({ segments: 1, isFull: false });
     expect(held()).toEqual(segments(3, 4));
+  });
+
+  it('holds no more than the disk does, yet always the one that comes next', async () => {
+    setFreeBytes(() => 2 * SIZE_BYTES - held().length * SIZE_BYTES);
+    const room = createRooms({ besideServer: false })(spool);
+    expect(await topUp('0/100100', { room })).toMatchObject({ segments: 2, isFull: true });
+    expect(await topUp('0/100100', { room })).toMatchObject({ segments: 0, isFull: true });
+    setFreeBytes(() => 0);
+    expect(await topUp('0/300100', { room })).toMatchObject({ segments: 1, isFull: true, lastSegment: segment(1, 3) });
+    vi.restoreAllMocks();
   });
 
   it('brings nothing from behind a hole, and names it', async () => {
