@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { afterTheProof, type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -60,7 +60,7 @@ describe('the old data', () => {
 
     it('is left alone when the store fails while the service goes on running, with --online', async () => {
       const before = await project.identity('db');
-      proxy.fault(IN_THE_BACKUP, { do: 'answer', status: 403, code: 'AccessDenied' });
+      proxy.fault(IN_THE_BACKUP, afterTheProof({ do: 'answer', status: 403, code: 'AccessDenied' }));
       await failWith(11, args('--online', '--discard'), throughProxy());
       expect(await project.identity('db')).toBe(before);
       expect(await oldRows()).toBe('as before');
@@ -68,7 +68,7 @@ describe('the old data', () => {
     });
 
     it('stays stopped with --leave-stopped after a failure', async () => {
-      proxy.fault(IN_THE_BACKUP, { do: 'answer', status: 403, code: 'AccessDenied' });
+      proxy.fault(IN_THE_BACKUP, afterTheProof({ do: 'answer', status: 403, code: 'AccessDenied' }));
       await failWith(11, args('--leave-stopped', '--discard'), throughProxy());
       expect(await project.compose('ps', '-q', 'db')).toBe('');
       await project.up();

@@ -42,6 +42,12 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+/** The first request goes right: it is a proof's, which would refuse a restore before anything is touched. */
+export function afterTheProof(fault: Fault): () => Fault | undefined {
+  let requests = 0;
+  return () => (requests++ === 0 ? undefined : fault);
+}
+
 const TICK_BYTES = 16 * 1024;
 
 /**
