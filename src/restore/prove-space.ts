@@ -55,7 +55,7 @@ export function probedPlaces(
 export function proveSpace(places: readonly ProbedPlace[], backup: Backup, wal: WalPlan, wish: Wish): Finding {
   const groups = [...Map.groupBy(places, ({ probe }) => probe.layout?.fileSystem ?? '').values()];
   const isOne = groups.length === 1;
-  const judged = groups.map((group) => judge(group, isOne, backup, walNeed(wal, wish.spoolBytes), wish));
+  const judged = groups.map((group) => judge(group, isOne, backup, wal, wish));
   const words = judged.map(({ where, evidence }) => (isOne ? evidence : `${where}: ${evidence}`)).join(' · ');
   const shares = places.map(({ share }) => share);
   if (isAll(backup, shares)) demandSum(judged, backup, words);
@@ -78,18 +78,20 @@ interface Judged {
   doubt: string;
 }
 
-function judge(group: readonly ProbedPlace[], isOne: boolean, backup: Backup, walBytes: number, wish: Wish): Judged {
+function judge(group: readonly ProbedPlace[], isOne: boolean, backup: Backup, wal: WalPlan, wish: Wish): Judged {
   const [first] = group as [ProbedPlace];
   const where = group.map(({ root }) => root).join(', ');
   const forWhere = isOne ? '' : ` for ${where}`;
   const shares = group.map(({ share }) => share);
   const need = needOf(backup, shares);
-  const ownWalBytes = shares.includes('pgdata') ? walBytes : 0;
-  const reserveBytes = reserveOf(first.probe.totalBytes, wish.besideServer === true);
+  const ownWal = shares.includes('pgdata') ? walNeed(wal, wish.spoolBytes) : undefined;
+  const ownWalBytes = ownWal?.bytes ?? 0;
+  // What stays free while all is laid down is there for the server afterwards.
+  const reserveBytes = Math.max(reserveOf(first.probe.totalBytes, wish.besideServer === true), ownWal?.afterwardsBytes ?? 0);
   const neededBytes = need.bytes + ownWalBytes + reserveBytes;
   const freed = freedBy(group, wish.wipe);
   const availableBytes = first.probe.freeBytes + freed.bytes;
-  const forWal = shares.includes('pgdata') ? `, ${formatBytes(ownWalBytes)} for WAL` : '';
+  const forWal = ownWal ? `, ${formatBytes(ownWalBytes)} for WAL` : '';
   const parts = `${formatBytes(need.bytes)} for the backup (${need.basis})${forWal}, ${formatBytes(reserveBytes)} to stay free`;
   const evidence = `${formatBytes(first.probe.freeBytes)} free${freed.words}, ${formatBytes(neededBytes)} needed: ${parts}`;
   if (availableBytes < neededBytes) {

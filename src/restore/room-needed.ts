@@ -98,12 +98,12 @@ const OWN_SEGMENTS = 4;
 
 /**
  * What WAL takes beside PGDATA, where the spool and pg_wal are. Fed WAL is moved from the spool to the server, so a segment is in one of them; WAL
- * that is fetched whole stays in the spool as well. Neither has more than there is.
+ * that is fetched whole stays in the spool as well. Neither has more than there is. `afterwardsBytes` is needed only when all is there.
  */
-export function walNeed(wal: WalPlan, spoolBytes: number | undefined): number {
-  if (wal.source !== 'archive') return 0;
+export function walNeed(wal: WalPlan, spoolBytes: number | undefined): { bytes: number; afterwardsBytes: number } {
+  if (wal.source !== 'archive') return { bytes: 0, afterwardsBytes: 0 };
   const allBytes = wal.segments * wal.segmentSizeBytes;
   const keptBytes = Math.min(allBytes, KEPT_BY_SERVER_BYTES);
-  const fedBytes = spoolBytes === undefined ? allBytes + keptBytes : Math.min(allBytes, spoolBytes + KEPT_BY_SERVER_BYTES);
-  return fedBytes + OWN_SEGMENTS * wal.segmentSizeBytes;
+  const bytes = spoolBytes === undefined ? allBytes + keptBytes : Math.min(allBytes, spoolBytes + KEPT_BY_SERVER_BYTES);
+  return { bytes, afterwardsBytes: OWN_SEGMENTS * wal.segmentSizeBytes };
 }
