@@ -15,6 +15,7 @@ import type { SuspectPage } from './verified-cluster.ts';
  */
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
+  | { id: number; do: 'tryWriting'; target: Target; owner?: Owner }
   | { id: number; do: 'status' | 'clean' | 'staged'; target: Target }
   | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
   | { id: number; do: 'amend'; target: Target; amendments: readonly Amendment[]; owner?: Owner }

@@ -57,6 +57,8 @@ function carryOut(
       return engine.probe(request.target, request.options);
     case 'reach':
       return engine.reach(request.job, signal);
+    case 'tryWriting':
+      return engine.tryWriting(request.target, request.owner);
     case 'status':
       return engine.status(request.target);
     case 'staged':

@@ -8,6 +8,7 @@ import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
 import type { Place } from '../target/place.ts';
 import { createRooms } from '../target/room.ts';
+import { tryWriting } from '../target/try-writing.ts';
 import { NO_WRITE_BACK, openWriteBack, type WriteBack } from '../target/write-back.ts';
 import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
 import type { Engine, LayDownJob, Target } from './engine.ts';
@@ -69,6 +70,9 @@ export function createDirectoryEngine(): Engine {
     async reach(job, signal) {
       takeKeys(job);
       return reachStore(job, keys, signal);
+    },
+    async tryWriting(target, owner) {
+      for (const place of placesOf(target)) tryWriting(place, owner);
     },
     status: async (target) => statusOf(target.pgdata),
     async layDown(job, report, signal) {

@@ -24,6 +24,7 @@ import { proveReach } from './prove-reach.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { probedPlaces, proveSpace, roomWish } from './prove-space.ts';
+import { proveWriting } from './prove-writing.ts';
 import { raiseFactsOf } from './recovering-volume.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
@@ -97,6 +98,7 @@ export async function proveServiceRestore(
     const probe =
       found && engine && data && (await proveVolume(engine, found, data.target, missing, source, oldData, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
+    if (engine && data && owner) await proveWriting(engine, data.target, owner, proofs);
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');

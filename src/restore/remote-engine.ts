@@ -122,6 +122,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async reach(job, signal) {
       return (await workUntil(signal, { do: 'reach', job }, () => undefined)) as Reached;
     },
+    async tryWriting(target, owner) {
+      await call({ do: 'tryWriting', target, ...(owner ? { owner } : {}) });
+    },
     async status(target) {
       return (await call({ do: 'status', target })) as VolumeStatus;
     },

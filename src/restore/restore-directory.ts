@@ -6,7 +6,7 @@ import type { Backup } from '../formats/format.ts';
 import { type Moment, targetWords } from '../postgres/recovery-target.ts';
 import { demandFree } from '../target/lock.ts';
 import { realPath } from '../target/mounts-inside.ts';
-import { ODO_DIR, previousDir } from '../target/place.ts';
+import { ODO_DIR, type Owner, previousDir } from '../target/place.ts';
 import { probePlace } from '../target/probe.ts';
 import { momentReport } from './at-target.ts';
 import { proveConfiguration } from './configuration.ts';
@@ -25,6 +25,7 @@ import { demandWipeLosesNothing, proveOldData, withRoomForSalvage } from './prov
 import { proveCluster, proveTargetSafe } from './prove-place.ts';
 import { proveRepository, type Source } from './prove-repository.ts';
 import { probedPlaces, proveSpace } from './prove-space.ts';
+import { proveWriting } from './prove-writing.ts';
 import { makePlan, type Plan, type Receipt } from './receipt.ts';
 import type { DirectoryRequest } from './request.ts';
 import { salvagePlan } from './service-plan.ts';
@@ -87,13 +88,14 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
         proveSpace(target.probed, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
       );
     }
+    if (target) await proveWriting(engine, target, ownerOf(request), proofs);
     proofs.demandAll();
     if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
     return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, configuration, oldData };
   });
 
   const { source, target, configuration, oldData } = proven;
-  const owner = request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
+  const owner = ownerOf(request);
   const plan = makePlan(source, target, {
     ...(owner ? { owner } : {}),
     steps: [
@@ -161,6 +163,11 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     phases,
     notes: [...laidDown.overridden, ...salvageNotes(salvage), ...notesFor(target, configuration.keepArchiving, request.moment)],
   };
+}
+
+/** Files of root's would be of no use to a server. */
+function ownerOf(request: DirectoryRequest): Owner | undefined {
+  return request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
 }
 
 /** Without a service, a tablespace goes where it was only if that directory is there; otherwise the user has to say where. */

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
-import { odo } from './parts/odo.ts';
+import { ODO, odo } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
+import { run } from './parts/run.ts';
 import { S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
 
 interface ToldProof {
@@ -160,6 +161,14 @@ describe('the checks', () => {
       code: 0,
       document: { kind: 'check', ok: true },
     });
+    expect(fs.existsSync(into)).toBe(false);
+    // As where root is nobody: on NFS with root_squash, on CIFS, on vfat.
+    const argv = ['--bounding-set', '-chown', process.execPath, ODO, '-u', url(), '--into', into];
+    const squashed = await run('setpriv', argv, { env: { ...process.env, ...S3_KEYS, S3_ENDPOINT } });
+    expect([squashed.code, squashed.stderr]).toEqual([
+      24,
+      expect.stringMatching(/could not give a file in it to 999:999 \(EPERM\)/),
+    ]);
     expect(fs.existsSync(into)).toBe(false);
     fs.mkdirSync(into);
     fs.writeFileSync(path.join(into, 'thesis.txt'), '');

@@ -34,6 +34,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     layDown: unexpected,
     feed: unexpected,
     follow: unexpected,
+    tryWriting: unexpected,
     swap: unexpected,
     takeBack: unexpected,
     rollback: unexpected,

@@ -1,0 +1,87 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Place } from '../../../src/target/place.ts';
+import { tryWriting } from '../../../src/target/try-writing.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
+import { plantTree, snapshotTree } from '../tree-snapshot.ts';
+
+const STAT = fs.statSync;
+const OWNER = { uid: 999, gid: 998 };
+
+let volume: string;
+let place: Place;
+
+beforeEach(() => {
+  volume = scratchDirectory();
+  place = { root: path.join(volume, 'pgdata'), odoDir: path.join(volume, '.odo') };
+  vi.spyOn(process, 'getuid').mockReturnValue(0);
+  chownGives(OWNER);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** What a file that is given away belongs to. */
+function chownGives({ uid, gid }: { uid: number; gid: number }): void {
+  vi.spyOn(fs, 'chownSync').mockImplementation(() => undefined);
+  vi.spyOn(fs, 'statSync').mockImplementation(((file: string, options?: fs.StatSyncOptions) =>
+    Object.assign(STAT(file, options) ?? {}, { uid, gid })) as never);
+}
+
+function failing(code: string) {
+  return () => {
+    throw Object.assign(new Error(`${code}: not permitted`), { code });
+  };
+}
+
+const refusal = (words: RegExp) =>
+  expect.objectContaining({
+    code: 'unsafeTarget',
+    message: expect.stringMatching(words),
+    hint: expect.stringContaining('root_squash'),
+  });
+
+it('leaves nothing behind where all is well, whatever is there', () => {
+  plantTree(volume, { 'pgdata/PG_VERSION': '15' });
+  const before = snapshotTree(volume);
+  tryWriting(place, OWNER);
+  expect(snapshotTree(volume)).toEqual(before);
+  plantTree(volume, { '.odo/journal.json': '{}', '.odo/try/file': 'of a killed run' });
+  tryWriting(place, OWNER);
+  expect(fs.readdirSync(place.odoDir)).toEqual(['journal.json']);
+});
+
+it('tries the nearest directory above one that is yet to be made', () => {
+  tryWriting({ root: path.join(volume, 'a/b'), odoDir: path.join(volume, 'a/b/.odo') }, OWNER);
+  expect(fs.readdirSync(volume)).toEqual([]);
+});
+
+it.each(['EPERM', 'EINVAL', 'EOVERFLOW'])('is refused where root may not give files away (%s)', (code) => {
+  vi.spyOn(fs, 'chownSync').mockImplementation(failing(code));
+  expect(() => tryWriting(place, OWNER)).toThrow(refusal(new RegExp(`could not give a file in it to 999:998 \\(${code}\\)`)));
+  expect(fs.readdirSync(volume)).toEqual([]);
+});
+
+it('is refused where files belong to somebody else all the same', () => {
+  chownGives({ uid: 65534, gid: 65534 });
+  expect(() => tryWriting(place, OWNER)).toThrow(refusal(/belongs to 65534:65534, also when it is given to 999:998/));
+});
+
+it('is refused where modes are not kept', () => {
+  const { chmodSync } = fs;
+  vi.spyOn(fs, 'chmodSync').mockImplementation((file) => chmodSync(file, 0o755));
+  expect(() => tryWriting(place, OWNER)).toThrow(refusal(/have the mode 0755, also when 0700 is set/));
+});
+
+it('does not give anything away for a user who may not', () => {
+  vi.mocked(process.getuid as () => number).mockReturnValue(1000);
+  vi.spyOn(fs, 'chownSync').mockImplementation(failing('EPERM'));
+  tryWriting(place, OWNER);
+});
+
+it('says what the disk says', () => {
+  vi.spyOn(fs, 'writeFileSync').mockImplementation(failing('ENOSPC'));
+  expect(() => tryWriting(place, OWNER)).toThrow(expect.objectContaining({ code: 'noSpace' }));
+});
