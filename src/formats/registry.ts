@@ -6,6 +6,7 @@ import { folderName, parentPrefix } from './folder-name.ts';
 import type { Format, FormatName, Repository, RepositoryRef, WalArchive } from './format.ts';
 import { folderOfKey, type Look, lookInto } from './look.ts';
 import { mapLimit } from './map-limit.ts';
+import { nothingFound } from './nothing-found.ts';
 import { isBarmanRoot, isSet, otherTool } from './recognise.ts';
 
 const FORMATS: Readonly<Record<FormatName, Format>> = { barman, basebackup };
@@ -14,8 +15,6 @@ const FORMATS: Readonly<Record<FormatName, Format>> = { barman, basebackup };
 const MAX_DEPTH = 4;
 const MAX_FOLDERS = 2000;
 const PARALLEL_LISTINGS = 16;
-/** How many names a message gives of what was seen. */
-const NAMED = 8;
 
 /** What lies under a URL. */
 export interface Found {
@@ -41,6 +40,20 @@ export function openWalArchive(store: ObjectStore, ref: RepositoryRef): WalArchi
  * Throws notFound when there is none, and usage when the URL stands above too much to look through.
  */
 export async function findRepositories(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
+  try {
+    return await findAt(store, key, signal);
+  } catch (error) {
+    const plain = key.replace(/^\/+/, '');
+    const isNowhere = error instanceof OdoError && error.code === 'notFound';
+    if (plain === key || !isNowhere) throw error;
+    // One slash too many is more frequent than a key that begins with one.
+    return findAt(store, plain, signal).catch((other: unknown) => {
+      throw other instanceof OdoError && other.code === 'notFound' ? error : other;
+    });
+  }
+}
+
+async function findAt(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
   const prefix = await folderOfKey(store, key.replace(/\/{2,}$/, '/'), signal);
   return (await findAround(store, prefix, signal)) ?? (await findBelow(store, prefix, signal));
 }
@@ -104,7 +117,7 @@ async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal
   if (found.size === 0) {
     if (others.size > 0) throw ofAnotherTool(store, start, [...others]);
     if (isInsideBarman) throw insideBarman(store, start);
-    throw await nothing(store, first ?? { prefix: start, objects: [], folders: [] }, signal);
+    throw await nothingFound(store, first ?? { prefix: start, objects: [], folders: [] }, signal);
   }
   return { repositories: [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, repository]) => repository) };
 }
@@ -146,22 +159,4 @@ function insideBarman(store: ObjectStore, start: string): OdoError {
       hint: 'point the URL at the folder that holds base/ and wals/',
     },
   );
-}
-
-async function nothing(store: ObjectStore, look: Look, signal?: AbortSignal): Promise<OdoError> {
-  const isEmpty = look.folders.length + look.objects.length === 0;
-  const above = isEmpty && look.prefix !== '' ? await lookInto(store, parentPrefix(look.prefix), signal) : undefined;
-  const seen = isEmpty ? 'there is nothing there' : `there is ${namesIn(look)}`;
-  const around =
-    above && above.folders.length + above.objects.length > 0
-      ? `; in ${store.url}/${above.prefix} there is ${namesIn(above)}`
-      : '';
-  return new OdoError('notFound', `no backup found under ${store.url}/${look.prefix}: ${seen}${around}`, {
-    hint: 'ODO looks for base/<id>/backup.info and wals/ (barman, CloudNativePG) and for base.tar[.gz] (pg_basebackup -Ft); check the URL',
-  });
-}
-
-function namesIn(look: Look): string {
-  const names = [...look.folders.map((name) => `${name}/`), ...look.objects.map(({ key }) => key.slice(look.prefix.length))];
-  return names.length > NAMED ? `${names.slice(0, NAMED).join(', ')} …` : names.join(', ');
 }

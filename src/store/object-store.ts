@@ -1,6 +1,6 @@
 import type { OdoError } from '../errors.ts';
 
-/** One object of a store as a listing or a HEAD tells it. `key` is relative to the store's root, without a leading slash. */
+/** One object of a store as a listing or a HEAD tells it. `key` is relative to the store's root. */
 export interface ObjectInfo {
   key: string;
   sizeBytes: number;
@@ -33,6 +33,13 @@ export interface ReadOptions {
   signal?: AbortSignal;
 }
 
+export interface Deleted {
+  objects: number;
+  isMore: boolean;
+  /** When the last of them was deleted. */
+  lastAt?: Date;
+}
+
 /**
  * Where objects lie: S3, a directory, or a folder of a web server. Implementations translate their own errors at this edge into OdoErrors:
  * storeUnreachable (network, timeouts, 5xx), accessDenied (401, 403, unknown key, bad signature, expired token),
@@ -58,6 +65,11 @@ export interface ObjectStore {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
   /** Opens the object for one sequential read. Chunks may be empty; each is the reader's own, its memory included. */
   read(key: string, options?: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * How many objects under a prefix were deleted and are kept all the same, since the store keeps versions; undefined where it does not, or where
+   * these keys may not ask. One request: where it says `isMore`, there are more of them.
+   */
+  countDeleted?(prefix: string, signal?: AbortSignal): Promise<Deleted | undefined>;
   /** Frees connections. */
   close(): void;
 }

@@ -108,11 +108,7 @@ export function translateS3Error(error: unknown, request: S3Request): OdoError {
       ),
     );
   }
-  if (
-    WRONG_REGION.has(code) ||
-    status === 301 ||
-    (status === 400 && symptom.region !== undefined && symptom.region !== request.region)
-  ) {
+  if (isWrongRegion(symptom, request.region)) {
     const where = symptom.region === undefined ? 'another region' : `region ${symptom.region}`;
     const asked = request.region === undefined ? '' : `, not in ${request.region}`;
     return fail(
@@ -162,6 +158,20 @@ export function translateS3Error(error: unknown, request: S3Request): OdoError {
     );
   }
   return fail('storeUnreachable', `cannot reach ${endpoint} (${describe(symptom)})`, hintForNetwork(symptom));
+}
+
+function isWrongRegion({ code, status, region }: Symptom, asked: string | undefined): boolean {
+  return (
+    WRONG_REGION.has(code) || status === 301 || status === 307 || (status === 400 && region !== undefined && region !== asked)
+  );
+}
+
+/** The region that an answer names as the bucket's, when it is another than was asked. It becomes part of a host name, so it has to look like one. */
+export function otherRegionIn(error: unknown, asked: string | undefined): string | undefined {
+  const symptom = readSymptom(error);
+  const { region } = symptom;
+  if (region === undefined || region === asked || !/^[a-z0-9-]{1,40}$/.test(region)) return undefined;
+  return isWrongRegion(symptom, asked) ? region : undefined;
 }
 
 /** True for an answer that only says that the range lies beyond the end of the object. */

@@ -1,14 +1,22 @@
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { compareKeys } from './key-order.ts';
-import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
+import type { Deleted, ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
 import { proxyTo } from './proxy-choice.ts';
 import type { RenewableKeys } from './renewable-keys.ts';
 import { retrying } from './retry.ts';
 import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
+import { followRegion } from './s3-region.ts';
 import { archiveOf } from './storage-class.ts';
 
 export interface S3Config extends Connection {
@@ -45,8 +53,12 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   const region = config.region ?? (endpoint ? 'us-east-1' : undefined);
   const url = endpoint ?? `https://s3.${region ?? 'us-east-1'}.amazonaws.com`;
   const proxy = proxyTo(url, config.proxies);
-  const client = createClient(config, endpoint, region, keys);
-  const skew = watchClock(client);
+  const skew: { ms: number | undefined } = { ms: undefined };
+  const clients = followRegion(region, (of) => {
+    const client = createClient(config, endpoint, of, keys);
+    watchClock(client, skew);
+    return client;
+  });
   const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
   const encryption =
     config.sseCustomerKey === undefined ? {} : { SSECustomerAlgorithm: 'AES256', SSECustomerKey: config.sseCustomerKey };
@@ -72,14 +84,16 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     // Some servers begin a page with what the one before ended with, or give a page's token again.
     let last = '';
     do {
-      const command = new ListObjectsV2Command({
+      const input = {
         Bucket: bucket,
         Prefix: prefix,
         Delimiter: delimiter,
         ...payer,
         ...(token === undefined ? { StartAfter: startAfter } : { ContinuationToken: token }),
-      });
-      const page = await ask(about(undefined, signal), () => client.send(command, withSignal(signal)));
+      };
+      const page = await ask(about(undefined, signal), () =>
+        clients.send((client) => client.send(new ListObjectsV2Command(input), withSignal(signal))),
+      );
       // A web page that happens to be well-formed reads as a listing without any field.
       if (page.Name === undefined && page.KeyCount === undefined && page.IsTruncated === undefined) {
         throw new OdoError('usage', `${endpoint ?? 'Amazon S3'} answers, but not as an S3 server`, {
@@ -112,10 +126,8 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   async function head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
     return ask(about(key, signal), async () => {
       try {
-        const found = await client.send(
-          new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer, ...encryption }),
-          withSignal(signal),
-        );
+        const input = { Bucket: bucket, Key: key, ...payer, ...encryption };
+        const found = await clients.send((client) => client.send(new HeadObjectCommand(input), withSignal(signal)));
         const archived = archiveOf(found.ArchiveStatus ?? found.StorageClass, found.Restore);
         return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified, archived);
       } catch (error) {
@@ -131,17 +143,15 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     const request = about(key, signal);
     const range = rangeHeader(offset, length);
     try {
-      const found = await client.send(
-        new GetObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Range: range,
-          IfMatch: etag === undefined ? undefined : `"${etag}"`,
-          ...payer,
-          ...encryption,
-        }),
-        withSignal(signal),
-      );
+      const input = {
+        Bucket: bucket,
+        Key: key,
+        Range: range,
+        IfMatch: etag === undefined ? undefined : `"${etag}"`,
+        ...payer,
+        ...encryption,
+      };
+      const found = await clients.send((client) => client.send(new GetObjectCommand(input), withSignal(signal)));
       const body = found.Body as AsyncIterable<Uint8Array>;
       if (range !== undefined && !found.ContentRange?.startsWith(`bytes ${offset}-`)) {
         throw new OdoError(
@@ -159,6 +169,22 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     }
   }
 
+  /** One page: it is asked for a message, by keys that often may not. */
+  async function countDeleted(prefix: string, signal?: AbortSignal): Promise<Deleted | undefined> {
+    try {
+      const input = { Bucket: bucket, Prefix: prefix, ...payer };
+      const page = await clients.send((client) => client.send(new ListObjectVersionsCommand(input), withSignal(signal)));
+      const markers = (page.DeleteMarkers ?? []).filter(({ IsLatest }) => IsLatest);
+      if (markers.length === 0) return undefined;
+      const times = markers.flatMap(({ LastModified }) => LastModified?.getTime() ?? []);
+      const lastAt = times.length === 0 ? {} : { lastAt: new Date(Math.max(...times)) };
+      return { objects: markers.length, isMore: page.IsTruncated === true, ...lastAt };
+    } catch (error) {
+      if (signal?.aborted) throw translateS3Error(error, about(undefined, signal));
+      return undefined;
+    }
+  }
+
   const patience = config.retryForMs === undefined ? {} : { retryForMs };
   return {
     url: `s3://${bucket}`,
@@ -170,13 +196,13 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     list,
     head,
     read,
-    close: () => client.destroy(),
+    countDeleted,
+    close: clients.close,
   };
 }
 
 /** Notes with each answer how far the server's clock is from ours; its Date has whole seconds. */
-function watchClock(client: S3Client): { ms: number | undefined } {
-  const skew: { ms: number | undefined } = { ms: undefined };
+function watchClock(client: S3Client, skew: { ms: number | undefined }): void {
   client.middlewareStack.add(
     (next) => async (args) => {
       const answer = await next(args);
@@ -187,7 +213,6 @@ function watchClock(client: S3Client): { ms: number | undefined } {
     },
     { step: 'deserialize', name: 'odoWatchClock', priority: 'low' },
   );
-  return skew;
 }
 
 function createClient(

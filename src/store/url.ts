@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OdoError } from '../errors.ts';
 
-/** Where a backup URL points. `key` is what follows the store's root, as it was written but without leading slashes. */
+/** Where a backup URL points. `key` is what follows the store's root, as it was written: a key of S3 may begin with a slash. */
 export type StoreLocation =
   | { kind: 's3'; bucket: string; key: string }
   /** `path` is absolute and is the store's root, so `key` is empty. */
@@ -45,7 +45,7 @@ function parseS3(url: string): StoreLocation {
   if (!/^[a-z0-9][a-z0-9._-]*$/i.test(bucket)) {
     throw new OdoError('usage', `the backup URL ${url} names no valid bucket`, { hint: EXAMPLE });
   }
-  return { kind: 's3', bucket, key: slash < 0 ? '' : rest.slice(slash).replace(/^\/+/, '') };
+  return { kind: 's3', bucket, key: slash < 0 ? '' : rest.slice(slash + 1) };
 }
 
 function parseFile(url: string): StoreLocation {

@@ -141,3 +141,47 @@ it('opens again what was found', async () => {
   expect(await openWalArchive(store, ref)?.histories()).toHaveLength(1);
   expect(openWalArchive(store, { format: 'basebackup', root: '' })).toBeUndefined();
 });
+
+describe('keys that begin with a slash', () => {
+  const files = { '/shop/base/20251024T000000/backup.info': '', '/shop/wals/00000002.history': '' };
+  const store = new MemoryStore(files);
+
+  it('are a repository of their own, which a URL with two slashes means', async () => {
+    expect(await found(store, '/shop')).toEqual(['barman /shop/ shop']);
+    expect(await found(store, '/shop/base/20251024T000000')).toEqual(['barman /shop/ shop', '20251024T000000']);
+    expect(await found(store, '')).toEqual(['barman /shop/ shop']);
+    const keys: string[] = [];
+    const archive = openWalArchive(store, { format: 'barman', root: '/shop/' });
+    for (const { key } of (await archive?.histories()) ?? []) keys.push(key);
+    expect(keys).toEqual(['/shop/wals/00000002.history']);
+  });
+
+  it('are not what is meant where there is nothing of that name', async () => {
+    const plain = new MemoryStore({ 'shop/base/20251024T000000/backup.info': '' });
+    expect(await found(plain, '/shop')).toEqual(['barman shop/ shop']);
+    await expect(findRepositories(plain, '/other')).rejects.toMatchObject({ message: expect.stringContaining('bucket//other') });
+  });
+
+  it('are told of where one is missing', async () => {
+    await expect(findRepositories(store, 'shop')).rejects.toMatchObject({
+      code: 'notFound',
+      hint: expect.stringContaining('try s3://bucket//shop/'),
+    });
+  });
+});
+
+it('tells of what was deleted and is still kept, where nothing else is there', async () => {
+  const asked: string[] = [];
+  class Versioned extends MemoryStore {
+    async countDeleted(prefix: string) {
+      asked.push(prefix);
+      return { objects: 1000, isMore: true, lastAt: new Date('2026-11-02T00:00:00Z') };
+    }
+  }
+  await expect(findRepositories(new Versioned({ 'shop/readme': '' }), 'shop')).rejects.toMatchObject({
+    code: 'notFound',
+    message: expect.stringContaining('more than 1000 objects there were deleted, the last of them at 2026-11-02T00:00:00.000Z'),
+    hint: expect.stringContaining("list-object-versions --bucket bucket --prefix 'shop/'"),
+  });
+  expect(asked).toEqual(['shop/']);
+});

@@ -64,6 +64,53 @@ test('names the region that the server names', async () => {
   });
 });
 
+/** A bucket that is in eu-west-3, as the signature of a request shows whom it is asked of. */
+const inParis =
+  (refuse: Answer): Answer =>
+  (request, response, count) => {
+    if (request.headers.authorization?.includes('/eu-west-3/s3/')) {
+      response.setHeader('etag', '"e1"');
+      response.end(request.method === 'GET' ? page([['a']]) : undefined);
+    } else refuse(request, response, count);
+  };
+
+test.each([
+  ['a 301', answerError(301, 'PermanentRedirect', '', { 'x-amz-bucket-region': 'eu-west-3' })],
+  ['a 307', answerError(307, 'TemporaryRedirect', '', { 'x-amz-bucket-region': 'eu-west-3' })],
+  ['a refused signature', answerError(400, 'AuthorizationHeaderMalformed', '<Region>eu-west-3</Region>')],
+])('goes to the region that %s names, once for all that is asked', async (_what, refuse) => {
+  const asked = await open(inParis(refuse), { region: 'us-east-1' });
+  expect(await Promise.all([list(asked), list(asked)])).toMatchObject([[{ key: 'a' }], [{ key: 'a' }]]);
+  const before = server?.requests.length ?? 0;
+  expect(before).toBeLessThanOrEqual(4);
+  expect(await asked.head('a')).toMatchObject({ key: 'a', etag: 'e1' });
+  expect(server?.requests.length).toBe(before + 1);
+});
+
+test('goes nowhere by a region that is none', async () => {
+  const asked = await open(answerError(301, 'PermanentRedirect', '', { 'x-amz-bucket-region': 'evil.example/x' }));
+  await expect(list(asked)).rejects.toMatchObject({ code: 'usage' });
+  expect(server?.requests).toHaveLength(1);
+});
+
+test('counts what was deleted and is kept, where it may ask', async () => {
+  const marker = (key: string, isLatest: boolean, at: string) =>
+    `<DeleteMarker><Key>${key}</Key><IsLatest>${isLatest}</IsLatest><LastModified>${at}</LastModified></DeleteMarker>`;
+  const markers = [marker('p/a', true, '2026-11-01T00:00:00.000Z'), marker('p/a', false, '2026-10-01T00:00:00.000Z')];
+  markers.push(marker('p/b', true, '2026-11-02T00:00:00.000Z'));
+  const answers = [`<ListVersionsResult><IsTruncated>true</IsTruncated>${markers.join('')}</ListVersionsResult>`, ''];
+  answers[1] = '<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>p/c</Key></Version></ListVersionsResult>';
+  const asked = await open((request, response, count) => {
+    if (count < 2) response.end(`<?xml version="1.0"?>${answers[count]}`);
+    else answerError(403, 'AccessDenied')(request, response, count);
+  });
+  const lastAt = new Date('2026-11-02T00:00:00.000Z');
+  expect(await asked.countDeleted?.('p/')).toEqual({ objects: 2, isMore: true, lastAt });
+  expect(await asked.countDeleted?.('p/')).toBeUndefined();
+  expect(await asked.countDeleted?.('p/')).toBeUndefined();
+  expect(server?.requests[0]).toMatch(/versions.*prefix=p%2F|prefix=p%2F.*versions/);
+});
+
 test('goes by the region in the header where an answer has no body', async () => {
   const asked = await open(answerError(301, '', '', { 'x-amz-bucket-region': 'eu-west-3' }));
   await expect(asked.head('key')).rejects.toMatchObject({ code: 'usage', hint: 'give -r eu-west-3' });
