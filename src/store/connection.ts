@@ -33,7 +33,7 @@ export function createAgents(connection: Connection, maxSockets: number): Agents
   checkProxies(proxies);
   const common = { keepAlive: true, maxSockets };
   const secure = {
-    // Made once: a hundred certificates are read in some milliseconds, and their text would be part of the name of each connection.
+    // As a context: the certificates' text would be part of the name of each connection.
     ...(caBundle === undefined ? {} : { secureContext: trusting(caBundle) }),
     ...(verifyTls === false ? { rejectUnauthorized: false } : {}),
   };
@@ -45,8 +45,14 @@ export function createAgents(connection: Connection, maxSockets: number): Agents
   return { httpAgent: new http.Agent({ ...common, proxyEnv }), httpsAgent: new https.Agent({ ...common, ...secure, proxyEnv }) };
 }
 
+/** Of the bundle that was asked for last: a command opens its store many times, and some 150 certificates take a tenth of a second. */
+let trusted: { caBundle: string; context: tls.SecureContext } | undefined;
+
 function trusting(caBundle: string): tls.SecureContext {
-  return tls.createSecureContext({ ca: [...tls.getCACertificates('default'), caBundle] });
+  if (trusted?.caBundle !== caBundle) {
+    trusted = { caBundle, context: tls.createSecureContext({ ca: [...tls.getCACertificates('default'), caBundle] }) };
+  }
+  return trusted.context;
 }
 
 /** The hosts of the proxies that are set, for telling whether they are this machine itself. */

@@ -14,14 +14,15 @@ export function readSegment(store: ObjectStore, file: WalFile, segmentSizeBytes:
 }
 
 async function readObject(store: ObjectStore, file: WalFile, segmentSizeBytes: number, signal?: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+  // Behind a switch a segment is zeros: memory that nobody has written to yet costs nothing, and reads as them.
+  const whole = Buffer.alloc(segmentSizeBytes);
   let sizeBytes = 0;
   for await (const chunk of streamWalFile(store, file, { signal })) {
+    if (sizeBytes + chunk.length <= segmentSizeBytes && !isZero(chunk)) chunk.copy(whole, sizeBytes);
     sizeBytes += chunk.length;
     if (sizeBytes > segmentSizeBytes) break;
-    chunks.push(chunk);
   }
-  const segment = Buffer.concat(chunks);
+  const segment = whole.subarray(0, sizeBytes);
   if (sizeBytes === segmentSizeBytes && readWalPageHeader(segment)) return segment;
   const encryption = encryptionOf(segment);
   const object = `${store.url}/${file.key}`;
@@ -32,4 +33,14 @@ async function readObject(store: ObjectStore, file: WalFile, segmentSizeBytes: n
   throw new OdoError('dataCorrupt', `${object} ${fault}`, {
     hint: 'see what has written to the archive; recovery cannot pass it',
   });
+}
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+function isZero(chunk: Buffer): boolean {
+  for (let at = 0; at < chunk.length; at += ZEROS.length) {
+    const piece = chunk.subarray(at, at + ZEROS.length);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+  }
+  return true;
 }

@@ -1,12 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
-import { mustRun } from './parts/run.ts';
+import { mustRun, until } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const PGDATA = '/var/lib/postgresql/data';
 const ROWS = "select count(*) || ' ' || max(id) from steps";
+
+/** Overwrites the end of the last commit's record on the volume at /v. */
+const TEAR_LAST_COMMIT = `
+set -e
+cd /v/pg_wal
+last=$(ls | grep -E '^[0-9A-F]{24}$' | tail -n 1)
+export PATH=$PATH:/usr/lib/postgresql/17/bin
+record=$(pg_waldump -p . "$last" 2>/dev/null | grep 'desc: COMMIT' | tail -n 1)
+lsn=$(echo "$record" | sed -E 's/.* lsn: ([0-9A-F]+\\/[0-9A-F]+),.*/\\1/')
+length=$(echo "$record" | sed -E 's|.* len \\(rec/tot\\): +[0-9]+/ *([0-9]+),.*|\\1|')
+low=$((0x\${lsn#*/}))
+printf TORN | dd of="$last" bs=1 seek=$((low % 16777216 + length - 4)) conv=notrunc status=none
+`;
 
 /** A server whose archiving had failed for three segments when it was killed: its own disk has what the archive lacks. */
 describe('old data that is the only copy', () => {
@@ -80,6 +93,39 @@ describe('old data that is the only copy', () => {
     await giveOldData();
     await odoReceipt(args('--wipe', '--yes'));
     expect(await project.sql(ROWS)).toBe('104 104');
+  });
+
+  it('gives it up to a last record that was torn, as the server itself would', async () => {
+    await giveOldData();
+    await mustRun('docker', ['run', '--rm', '-v', `${project.volume}:/v`, 'odo-parts/maker:17', 'sh', '-c', TEAR_LAST_COMMIT]);
+    const receipt = await odoReceipt(args());
+    expect(await project.sql(ROWS)).toBe('103 103');
+    expect(receipt.salvage).toMatchObject({ commits: 3 });
+  });
+
+  it('is not taken from another cluster', async () => {
+    await project.compose('stop', '-t', '5', 'db');
+    await project.inVolume('find /v -mindepth 1 -delete');
+    await project.up();
+    await project.sql('create table steps (id serial); insert into steps values (1000); checkpoint');
+    const receipt = await odoReceipt(args('--allow-different-cluster'));
+    expect(await project.sql(ROWS)).toBe('100 100');
+    expect(receipt.salvage).toBeUndefined();
+  });
+
+  it('is not taken along another timeline, and kept', async () => {
+    await giveOldData();
+    await project.inVolume('touch /v/standby.signal && chown 999:999 /v/standby.signal');
+    await project.up();
+    await until('the old server is promoted', async () => (await project.sql('select pg_promote()')) === 't');
+    await project.sql("insert into steps values (200, 'on the second timeline'); checkpoint");
+    const receipt = await odoReceipt(args());
+    expect(await project.sql(ROWS)).toBe('100 100');
+    expect(receipt.salvage).toBeUndefined();
+    expect(receipt.onlyCopy).toMatchObject({ because: expect.stringContaining('timeline 2') });
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql('select count(*), max(id) from steps')).toBe('105|200');
+    await odoReceipt(['clean', ...names()]);
   });
 
   it('is not deleted: --wipe is refused, and it is kept after the restore, with the reason', async () => {
