@@ -22,8 +22,11 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   let isBack = true;
   // The restore container may be the very thing that failed; the next run settles what it left.
   if (run.swapping) {
-    const undo = async (engine: Engine) =>
-      kept ? engine.takeBack(proven.target) : engine.rollback(proven.target).then(() => false);
+    const undo = async (engine: Engine) => {
+      const isStaged = await engine.takeBack(proven.target);
+      if (isStaged && !kept) await engine.discard(proven.target);
+      return isStaged && kept;
+    };
     const undone = onEngine(run, undo).then((isKept) => {
       kept = isKept;
     });
