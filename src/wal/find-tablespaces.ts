@@ -47,7 +47,7 @@ export async function findTablespacesInWal(
   const created: CreatedTablespace[] = [];
   const ahead = new Map<number, Promise<Buffer>>();
   const request = (index: number): Promise<Buffer> => {
-    const bytes = ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, signal);
+    const bytes = ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, { signal, untilZeros: true });
     // A failure is met when its turn comes.
     bytes.catch(() => undefined);
     ahead.set(index, bytes);

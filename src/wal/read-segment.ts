@@ -8,18 +8,43 @@ import { eitherTwin } from './either-twin.ts';
 import { encryptionOf } from './encryption.ts';
 import { streamWalFile } from './read-wal-file.ts';
 
-/** An archived segment whole, in memory; one that does not begin like a segment of that size, or has another size, is dataCorrupt. */
-export function readSegment(store: ObjectStore, file: WalFile, segmentSizeBytes: number, signal?: AbortSignal): Promise<Buffer> {
-  return eitherTwin(file, (object) => readObject(store, object, segmentSizeBytes, signal));
+export interface ReadSegmentOptions {
+  signal?: AbortSignal | undefined;
+  /** Takes zeros for the end of what was written, and the rest for zeros as well, unread: its size is then not checked. */
+  untilZeros?: boolean;
 }
 
-async function readObject(store: ObjectStore, file: WalFile, segmentSizeBytes: number, signal?: AbortSignal): Promise<Buffer> {
+/** An archived segment whole, in memory; one that does not begin like a segment of that size, or has another size, is dataCorrupt. */
+export function readSegment(
+  store: ObjectStore,
+  file: WalFile,
+  segmentSizeBytes: number,
+  options: ReadSegmentOptions = {},
+): Promise<Buffer> {
+  return eitherTwin(file, (object) => readObject(store, object, segmentSizeBytes, options));
+}
+
+/** The largest page that a server can be built with is half of it: so many zeros in a row hold a whole page without a header, which is none. */
+const ENOUGH_ZEROS_BYTES = 128 * 1024;
+
+async function readObject(
+  store: ObjectStore,
+  file: WalFile,
+  segmentSizeBytes: number,
+  { signal, untilZeros = false }: ReadSegmentOptions,
+): Promise<Buffer> {
   // Behind a switch a segment is zeros: memory that nobody has written to yet costs nothing, and reads as them.
   const whole = Buffer.alloc(segmentSizeBytes);
   let sizeBytes = 0;
+  let zeroBytes = 0;
   for await (const chunk of streamWalFile(store, file, { signal })) {
-    if (sizeBytes + chunk.length <= segmentSizeBytes && !isZero(chunk)) chunk.copy(whole, sizeBytes);
+    if (isZero(chunk)) zeroBytes += chunk.length;
+    else {
+      zeroBytes = 0;
+      if (sizeBytes + chunk.length <= segmentSizeBytes) chunk.copy(whole, sizeBytes);
+    }
     sizeBytes += chunk.length;
+    if (untilZeros && zeroBytes >= ENOUGH_ZEROS_BYTES && readWalPageHeader(whole)) return whole;
     if (sizeBytes > segmentSizeBytes) break;
   }
   const segment = whole.subarray(0, sizeBytes);

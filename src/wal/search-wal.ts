@@ -37,7 +37,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   const known = new Map<string, { marks: WalMark[]; whole: boolean }>();
   const parallel = Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes)));
 
-  const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, signal);
+  const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, { signal });
 
   async function* walk({ files, leftAt }: Stretch, together = parallel): AsyncGenerator<{ index: number; marks: WalMark[] }> {
     const finder = createMarkFinder();

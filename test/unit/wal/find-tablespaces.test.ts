@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../src/postgres/crc32c.ts';
 import { createTablespaceFinder } from '../../../src/postgres/tablespace-records.ts';
@@ -79,6 +80,17 @@ describe('tablespaces in WAL', () => {
       segments: 2,
     });
     expect(await findTablespacesInWal(store, wals, plan, { from: from(9), mostSegments: 10 })).toMatchObject({ segments: 3 });
+  });
+
+  it('are looked for up to the zeros behind a switch, and no further', async () => {
+    const written = segment(1, 1, record(5, '/a')).subarray(0, 8192);
+    // To its end it would be a segment of another size.
+    const cut = gzipSync(Buffer.concat([written, Buffer.alloc(SEGMENT_BYTES / 2)]));
+    const { store, archive: wals, plan } = archive({ 1: cut, 2: segment(1, 2, record(6, '/b')) });
+    expect(await findTablespacesInWal(store, wals, plan, { mostSegments: 10 })).toMatchObject({
+      created: [{ oid: 5 }, { oid: 6 }],
+      lookedThrough: 2,
+    });
   });
 
   it('are known in part only, when there is much WAL or some of it cannot be read; that is told', async () => {
