@@ -27,7 +27,7 @@ describe('a temporary server', () => {
       - sockets:/var/run/postgresql
     command: ["postgres", "-c", "config_file=/etc/server.conf", "-c", "archive_mode=on"]
     shm_size: 300mb
-    ulimits: { nofile: { soft: 20000, hard: 40000 } }
+    ulimits: { nofile: { soft: 2000, hard: 4000 } }
     secrets: [server.crt, server.key]`,
       volumes: ['sockets'],
     });
@@ -86,7 +86,7 @@ describe('a temporary server', () => {
     expect(ports).toEqual({ '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port) }] });
     // As the service has it: shared memory, limits, and the secrets that its configuration names.
     const of = '{{.HostConfig.ShmSize}} {{range .HostConfig.Ulimits}}{{.Name}} {{.Soft}} {{.Hard}}{{end}}';
-    expect(await mustRun('docker', ['inspect', '-f', of, name])).toBe(`${300 * 2 ** 20} nofile 20000 40000`);
+    expect(await mustRun('docker', ['inspect', '-f', of, name])).toBe(`${300 * 2 ** 20} nofile 2000 4000`);
     expect(await inServer(name, 'show ssl')).toBe('on');
     const inspected = await mustRun('docker', ['inspect', name]);
     for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, 'POSTGRES_PASSWORD']) expect(inspected).not.toContain(secret);
