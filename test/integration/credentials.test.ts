@@ -156,6 +156,8 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     expect(stderr).toContain(`the credentials for bucket ${ready.bucket} have expired`);
     expect(stderr).toContain('the same command goes on from there');
     expect(stderr).not.toMatch(/hush|given-token/);
+    // It was started again, which takes its time.
+    await project.up();
     expect(await project.sql('select count(*) from before_this')).toBe('1');
 
     // Keys for twelve seconds; each set is another one, and noted.
