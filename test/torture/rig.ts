@@ -7,8 +7,10 @@ import { DIGEST_SQL } from './repository.ts';
 export const POSTGRES = 'postgres:15';
 /** All of the volume; old and new data, WAL, and some room. */
 const VOLUME_MIB = 600;
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const WIDE_ENTRIES = 4000;
+/** Where the second container has the volume. */
+const HELD_AT = '/volume/_data';
 
 /** What a server says of itself; undefined when it does not answer. */
 export interface ServerWords {
@@ -67,7 +69,8 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
     return words?.inRecovery ? undefined : words;
   }
   async function onVolume(script: string): Promise<string> {
-    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', script], { user: 'root' });
+    const there = script.replaceAll(/(?<![\w/])\/v\b/g, HELD_AT);
+    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', there], { user: 'root' });
     if (code !== 0) throw new Error(`${script} ended with ${code}: ${stderr}${stdout}`);
     return stdout.trimEnd();
   }
@@ -83,11 +86,20 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
   );
   if (made.code !== 0) throw new Error(made.stderr);
   const oldDigest = (await ask())?.digest ?? '';
-  // Of two mounts of the same place, the engine knows the one that reads; of a volume's writer every restore would be refused.
+  // Of a container that has the volume itself to write to, every restore would be refused; whoever looks after the engine has what is above it.
   const { Mountpoint } = await engine().getVolume(volume).inspect();
   await mustRun('docker', [
     ...['run', '-d', '--name', keeper, '--network', 'none', '--init', '-v', '/golden'],
-    ...['-v', `${volume}:/held:ro`, '-v', `${Mountpoint}:/v`, '--entrypoint', 'sleep', POSTGRES, 'infinity'],
+    ...[
+      '-v',
+      `${volume}:/held:ro`,
+      '-v',
+      `${path.dirname(Mountpoint)}:${path.dirname(HELD_AT)}`,
+      '--entrypoint',
+      'sleep',
+      POSTGRES,
+      'infinity',
+    ],
   ]);
   await engine().getContainer(db).stop({ t: 30 });
   await onVolume("echo 'fsync = off' >>/v/pgdata/postgresql.conf; cp -a /v/. /golden/");
