@@ -175,7 +175,8 @@ printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken"
     const files = { config: `[profile short]\nregion = us-east-1\ncredential_process = sh ${script}\n`, credentials: '' };
     const running = startOdo([...command, '--profile', 'short'], { env: environmentOf(files) });
     try {
-      await until('the base backup is asked for', async () => server.count(BASE).requests > requests);
+      // The first request is a proof's.
+      await until('the base backup is laid down', async () => server.count(BASE).requests > requests + 1);
       const atFirst = tokensIssued().length;
       // When the second renewal is made, the first has long come.
       await until('keys were renewed twice', async () => tokensIssued().length >= atFirst + 2, 120_000);
