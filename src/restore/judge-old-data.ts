@@ -1,3 +1,4 @@
+import type { OdoError } from '../errors.ts';
 import { spellMoment } from '../postgres/target-time.ts';
 import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { OldDataSurvey } from './survey-old-data.ts';
@@ -9,6 +10,13 @@ export interface OnlyCopy {
   /** Commits that nothing else has; absent when they cannot be counted. */
   commits?: number;
   lastCommitTime?: string;
+  /** What it holds could not be told. */
+  isUnread?: true;
+}
+
+/** Of old data that could not be looked at: whatever it holds, it is taken for the only copy of it. */
+export function unreadCopy(error: OdoError): OnlyCopy {
+  return { because: `the old data could not be looked at: ${error.message}`, isUnread: true };
 }
 
 /** What is thought of old data; none of them where it has nothing of its own. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { CreatedTablespace } from '../postgres/tablespace-records.ts';
 import { type Place, previousDir } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
-import { readControlFile } from './read-control-file.ts';
+import { readControl } from './read-control-file.ts';
 
 /** What the old data tells of its cluster, as plain JSON. */
 export interface OldCluster {
@@ -27,14 +27,6 @@ export function readOldCluster(place: Place, probe: TargetProbe): OldCluster | u
   const { systemIdentifier, timeline, redoLsn } = control;
   const links = new Map(directories.flatMap(tablespacesIn).map((one) => [`${one.oid} ${one.location}`, one]));
   return { systemIdentifier, timeline, redoLsn, tablespaces: [...links.values()] };
-}
-
-function readControl(dataDirectory: string) {
-  try {
-    return readControlFile(dataDirectory);
-  } catch {
-    return undefined;
-  }
 }
 
 function tablespacesIn(dataDirectory: string): CreatedTablespace[] {

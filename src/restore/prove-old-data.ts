@@ -8,7 +8,7 @@ import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { Engine, RaiseFacts, Target } from './engine.ts';
-import { judgeOldData, type OldDataJudgement, type OnlyCopy } from './judge-old-data.ts';
+import { judgeOldData, type OldDataJudgement, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
 import type { Finding } from './proofs.ts';
 import { PATIENCE_MS, type Source } from './prove-repository.ts';
@@ -16,7 +16,7 @@ import type { RestoreRequest } from './request.ts';
 import type { Accounted, OldDataSurvey } from './survey-old-data.ts';
 
 type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
-type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'acceptLoss' | 'salvage' | 'standby'>;
+type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'allowDifferentCluster' | 'acceptLoss' | 'salvage' | 'standby'>;
 
 /** Where the old data is, and what is restored in its place. */
 export interface OldDataLook {
@@ -80,7 +80,7 @@ export async function findOnlyCopy(
     const survey = await engine.surveyOld(target, { accounted, isReplaced: true, facts });
     return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
   } catch (error) {
-    return { because: `the old data could not be looked at: ${asOdoError(error).message}` };
+    return unreadCopy(asOdoError(error));
   }
 }
 
@@ -98,7 +98,13 @@ async function judgeNow(
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
     );
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: false, facts });
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: false, facts }).catch((thrown: unknown) => {
+      const error = asOdoError(thrown, signal);
+      if (error.code === 'cancelled') throw error;
+      return error;
+    });
+    // Whose it is cannot be told either: proveCluster() has asked for a word on that.
+    if (survey instanceof OdoError) return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
     const judged = judgeOldData(survey, source.backup.systemIdentifier);
     return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
       ? { salvage: survey.beyond }

@@ -25,6 +25,15 @@ export function readControlFile(dataDirectory: string): PgControl {
   }
 }
 
+/** The same; undefined when there is no control file, or none that can be read: then nothing is known of the cluster. */
+export function readControl(dataDirectory: string): PgControl | undefined {
+  try {
+    return readControlFile(dataDirectory);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The system identifier of a data directory; undefined when there is no control file, or none that is whole: nothing is known of the cluster then. */
 export function systemIdentifierIn(dataDirectory: string): string | undefined {
   for (let look = 1; look <= LOOKS; look++) {

@@ -6,7 +6,7 @@ import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { CONTROL_FILE } from './base-members.ts';
-import { readControlFile } from './read-control-file.ts';
+import { readControl } from './read-control-file.ts';
 import { readServerLog } from './server-log-file.ts';
 
 /** How a server's recovery stands, judged from its files alone; plain JSON. */
@@ -51,14 +51,6 @@ export function readRecoveryState({ root }: Place, options: { log?: boolean } = 
     sign: signOf(root, wal, server),
     ...(log === undefined ? {} : { log }),
   };
-}
-
-function readControl(root: string): PgControl | undefined {
-  try {
-    return readControlFile(root);
-  } catch {
-    return undefined;
-  }
 }
 
 function pick({

@@ -18,9 +18,9 @@ import { clearAway, isOnlySalvage, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { lookAtVolume } from './look-at-volume.ts';
+import { readControl } from './read-control-file.ts';
 import { refusedRestore } from './refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from './transitions.ts';
-import { readControl } from './used-since.ts';
 import { digestBlock } from './written-settings.ts';
 
 /** The staging directories of one run, and what of an interrupted one they hold already. */

@@ -1,15 +1,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { asOdoError, OdoError } from '../errors.ts';
 import { isOff } from '../postgres/configuration-file.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { formatLsn, isHistoryName, parseLsn } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
+import { CONTROL_FILE } from './base-members.ts';
 import type { RaiseFacts } from './engine.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
 import { archivingConfigured } from './raise-settings.ts';
-import { readControl } from './used-since.ts';
+import { readControl, readControlFile } from './read-control-file.ts';
 
 /** Up to where the WAL of a timeline is to be had without the old data. */
 export interface Accounted {
@@ -38,15 +40,15 @@ export interface OldDataSurvey {
 }
 
 /**
- * Looks at the old data, where it is, for what nothing else has; undefined when there is none whose control file can be read, or it is of another
- * cluster than the restored server in its place. Nothing is changed.
+ * Looks at the old data, where it is, for what nothing else has; undefined when there is none, or it is of another cluster than the restored server
+ * in its place. Nothing is changed. Errors: dataCorrupt when there is some of which nothing can be told, since its control file cannot be read, or
+ * that of the restored server.
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
-  const found = findOldData(place, question.isReplaced);
-  if (!found || (question.isReplaced && readControl(place.root)?.systemIdentifier !== found.control.systemIdentifier)) {
-    return undefined;
-  }
-  const { directory, control } = found;
+  const directory = whereOldDataIs(place, question.isReplaced);
+  if (directory === undefined) return undefined;
+  const control = demandControl(directory);
+  if (question.isReplaced && demandControl(place.root).systemIdentifier !== control.systemIdentifier) return undefined;
   const { systemIdentifier, timeline, checkpointLsn } = control;
   const own = question.isReplaced ? ancestryOf(place) : [];
   const known = [...question.accounted, ...own].filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
@@ -58,12 +60,26 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   return { ...survey, fromLsn, beyond: await readBeyond(path.join(directory, 'pg_wal'), owner, fromLsn) };
 }
 
-/** What a restore has put in place, and what is being deleted, is no old data. */
+/** Old data, as far as anything can be told of it. */
 export function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
+  const directory = whereOldDataIs(place, isReplaced);
+  const control = directory === undefined ? undefined : readControl(directory);
+  return directory !== undefined && control ? { directory, control } : undefined;
+}
+
+/** What a restore has put in place, and what is being deleted, is no old data. */
+function whereOldDataIs(place: Place, isReplaced: boolean): string | undefined {
   const directory = oldDataDirectory(place, lookAtVolume(place));
-  if (directory === undefined || (isReplaced && directory === place.root)) return undefined;
-  const control = readControl(directory);
-  return control ? { directory, control } : undefined;
+  return isReplaced && directory === place.root ? undefined : directory;
+}
+
+function demandControl(dataDirectory: string): PgControl {
+  try {
+    return readControlFile(dataDirectory);
+  } catch (error) {
+    const file = path.join(dataDirectory, CONTROL_FILE);
+    throw new OdoError('dataCorrupt', `${file} cannot be read: ${asOdoError(error).message}`, { cause: error });
+  }
 }
 
 /** Where the restored server left the timelines that it came by. */

@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
 import { parseLsn } from '../postgres/wal-names.ts';
 import type { Journal } from '../target/journal.ts';
 import type { Place } from '../target/place.ts';
 import type { Use } from '../target/probe.ts';
 import { CONTROL_FILE } from './base-members.ts';
+import { readControl } from './read-control-file.ts';
 
 /** States of a server that is out of recovery; a backup of a running one has the first of them, until a server starts on it. */
 const OUT_OF_RECOVERY = new Set(['in production', 'shutting down', 'shut down']);
@@ -42,13 +42,4 @@ export function useSince({ root }: Place, { finished }: Journal): Use {
     ...(writtenBytes !== undefined && writtenBytes >= 0 ? { writtenBytes } : {}),
     ...(stat ? { lastCheckpointAt: stat.mtime.toISOString() } : {}),
   };
-}
-
-/** undefined when there is no control file, or none that can be read: then nothing is known of the cluster. */
-export function readControl(dataDirectory: string): PgControl | undefined {
-  try {
-    return parsePgControl(fs.readFileSync(path.join(dataDirectory, CONTROL_FILE)));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { OdoError } from '../../../src/errors.ts';
 import type { Engine, Target } from '../../../src/restore/engine.ts';
 import { findOnlyCopy, type OldDataLook, proveOldData, withRoomForSalvage } from '../../../src/restore/prove-old-data.ts';
 import type { Source } from '../../../src/restore/prove-repository.ts';
@@ -24,13 +25,14 @@ const LOST: OldDataSurvey = {
   fromLsn: '0/5000000',
   beyond: { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' },
 };
-const WISH = { wipe: false, acceptLoss: false, salvage: false };
+const WISH = { wipe: false, allowDifferentCluster: false, acceptLoss: false, salvage: false };
 
-function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey; isInUse?: boolean } = {}) {
+function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Error; isInUse?: boolean } = {}) {
   const asked: OldDataQuestion[] = [];
   const engine: Pick<Engine, 'surveyOld'> = {
     async surveyOld(_target, question) {
       asked.push(question);
+      if (more.survey instanceof Error) throw more.survey;
       return more.survey ?? LOST;
     },
   };
@@ -68,6 +70,20 @@ describe('old data, before a restore', () => {
     expect((await prove({ salvage: true }, { survey: { ...LOST, timeline: 2 } })).value).toMatchObject({ onlyCopy: {} });
   });
 
+  it('is kept, and not deleted, where nothing can be told of it', async () => {
+    const survey = new OdoError('dataCorrupt', '/data/global/pg_control cannot be read');
+    const { state, evidence } = await prove({ salvage: true }, { survey });
+    expect([state, evidence]).toEqual([
+      'warning',
+      'the old data could not be looked at: /data/global/pg_control cannot be read; so it is kept',
+    ]);
+    await expect(prove({ wipe: true }, { survey })).rejects.toMatchObject({ code: 'unsafeTarget' });
+    for (const words of [{ acceptLoss: true }, { allowDifferentCluster: true }])
+      await prove({ wipe: true, ...words }, { survey });
+    const cancelled = new OdoError('cancelled', 'cancelled');
+    await expect(prove({}, { survey: cancelled })).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
   it('needs room for that, too', () => {
     expect(withRoomForSalvage(wal, LOST.beyond)).toMatchObject({ segments: 6 });
     expect(withRoomForSalvage(wal, undefined)).toBe(wal);
@@ -81,6 +97,7 @@ describe('old data, after a restore', () => {
     };
     expect(await findOnlyCopy({ surveyOld }, target, wal, facts)).toEqual({
       because: expect.stringContaining('input/output error'),
+      isUnread: true,
     });
   });
 });
