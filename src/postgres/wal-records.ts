@@ -41,9 +41,12 @@ export interface Passing {
 /** CRC-32C of bytes after those that `before` is of. */
 export type Crc32c = (bytes: Uint8Array, from: number, to: number, before?: number) => number;
 
-const RECORD_HEADER_BYTES = 24;
+/** XLOG_BLCKSZ, as a server can be built. */
+export const WAL_PAGE_SIZES: readonly number[] = [1, 2, 4, 8, 16, 32, 64].map((size) => size * 1024);
+
+export const RECORD_HEADER_BYTES = 24;
 /** XLogRecordMaxSize. */
-const MAX_RECORD_BYTES = 1020 * 2 ** 20;
+export const MAX_RECORD_BYTES = 1020 * 2 ** 20;
 /** What is larger is no end of a transaction that anybody has. */
 const MAX_MARK_BYTES = 4 * 2 ** 20;
 const PAGE_HEADER_BYTES = 24;
@@ -106,7 +109,7 @@ export function createRecordWalker(origin: WalOrigin, passing: Passing = {}, che
     const isFirst = nextLsn === undefined;
     if (isFirst) {
       pageBytes = pages.length < LONG_PAGE_HEADER_BYTES ? 0 : view.getUint32(36, true);
-      if (![1, 2, 4, 8, 16, 32, 64].includes(pageBytes / 1024)) return over('it does not begin like a segment');
+      if (!WAL_PAGE_SIZES.includes(pageBytes)) return over('it does not begin like a segment');
     }
     const startLsn = nextLsn ?? view.getBigUint64(8, true);
     walker.endLsn ??= startLsn;

@@ -1,6 +1,7 @@
 import { asOdoError, OdoError } from '../errors.ts';
 import { openWalArchive } from '../formats/registry.ts';
 import { parseLsn, parseSegmentName, segmentOfLsn, timelineOfName } from '../postgres/wal-names.ts';
+import { MAX_RECORD_BYTES } from '../postgres/wal-records.ts';
 import { openStore } from '../store/open.ts';
 import { readSegmentEnd, type SegmentEnd } from '../wal/read-segment-end.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
@@ -8,6 +9,8 @@ import type { WalPlan } from '../wal/wal-plan.ts';
 import { PATIENCE_MS, type Source } from './prove-repository.ts';
 import type { Reached } from './receipt.ts';
 import type { RestoreRequest } from './request.ts';
+
+type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
 
 /** Reads how the records in a segment of the archive end; undefined when the archive has no such segment. */
 export type ReadEnd = (segment: string, segmentSizeBytes: number) => Promise<SegmentEnd | undefined>;
@@ -38,7 +41,12 @@ export async function demandReplayedToEnd(
   }
   const position = parseLsn(reached.lsn);
   const startOf = (name: string) => BigInt(parseSegmentName(name, segmentSizeBytes).segmentNumber) * BigInt(segmentSizeBytes);
-  if (position <= startOf(endSegment)) throw endedEarly(reached, `the archive goes on to ${endSegment}`);
+  if (position <= startOf(endSegment)) {
+    if (await isOneRecord(position, wal, readEnd)) {
+      return [`the archive ends within the record that begins at ${reached.lsn}: no record of ${endSegment} is whole`];
+    }
+    throw endedEarly(reached, `the archive goes on to ${endSegment}`);
+  }
   if (salvage) {
     if (position > parseLsn(salvage.lastLsn)) return [];
     throw endedEarly(reached, `the WAL of the old data goes on to ${salvage.lastLsn}`);
@@ -51,6 +59,11 @@ export async function demandReplayedToEnd(
     if (end.code === 'cancelled') throw end;
     return [`whether all of ${segment} was replayed could not be looked at, since it could not be read again: ${end.message}`];
   }
+  if (end?.isDamaged && position > parseLsn(end.endLsn)) {
+    return [
+      `the archive's ${segment} is damaged (${end.because}), and the server had it whole from elsewhere: it came to ${reached.lsn}. Whether that is the end cannot be told by the archive`,
+    ];
+  }
   if (end?.isDamaged)
     throw endedEarly(reached, `the archive's ${segment} goes on behind a place that is damaged: ${end.because}`);
   if (end?.lastLsn !== undefined && position <= parseLsn(end.lastLsn) && !waits) {
@@ -61,6 +74,29 @@ export async function demandReplayedToEnd(
     : [
         `the archive's last segment, ${segment}, is not whole, as an archiver leaves it: ${end.because}; if more was written once, it is not restored`,
       ];
+}
+
+/**
+ * Whether all that the archive has from that position on is the beginning of one record, which may be longer than a segment: then recovery could come
+ * no farther, and nothing is damaged.
+ */
+async function isOneRecord(position: bigint, { endSegment, segmentSizeBytes }: ArchivedWal, readEnd: ReadEnd): Promise<boolean> {
+  const segmentBytes = BigInt(segmentSizeBytes);
+  const last = BigInt(parseSegmentName(endSegment, segmentSizeBytes).segmentNumber);
+  const first = position / segmentBytes;
+  if (last - first > BigInt(MAX_RECORD_BYTES) / segmentBytes + 1n) return false;
+  for (let number = last; number >= first; number--) {
+    const segment = segmentOfLsn(number * segmentBytes, timelineOfName(endSegment), segmentSizeBytes);
+    const end = await readEnd(segment, segmentSizeBytes).catch(unlessCancelled);
+    if (!end || end.isDamaged || (number < last && end.because !== undefined)) return false;
+    if (end.lastLsn !== undefined && (number > first || parseLsn(end.lastLsn) >= position)) return false;
+  }
+  return true;
+}
+
+function unlessCancelled(error: unknown): undefined {
+  const known = asOdoError(error);
+  if (known.code === 'cancelled') throw known;
 }
 
 /** Reads from the repository that a restore is made of. */

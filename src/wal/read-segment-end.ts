@@ -3,7 +3,7 @@ import type { WalArchive, WalFile } from '../formats/format.ts';
 import { createWalBehind, type WalBehind } from '../postgres/wal-goes-on.ts';
 import { formatLsn, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { readWalPageHeader } from '../postgres/wal-page.ts';
-import { createRecordWalker, type RecordWalker } from '../postgres/wal-records.ts';
+import { createRecordWalker, type RecordWalker, WAL_PAGE_SIZES } from '../postgres/wal-records.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { eitherTwin } from './either-twin.ts';
 import { inPieces } from './in-pieces.ts';
@@ -14,6 +14,8 @@ import { streamWalFile } from './read-wal-file.ts';
 export interface SegmentEnd {
   /** Where the last whole record that begins in it begins; absent when none does. */
   lastLsn?: string;
+  /** Behind the last whole record that ends in it; its own beginning when none does. */
+  endLsn: string;
   /** Why they end before the segment does, with the position; absent when they do not, or when the server switched to the next. */
   because?: string;
   /** More was written behind that place, so it is damaged there. */
@@ -44,6 +46,8 @@ async function walk(store: ObjectStore, file: WalFile, segmentSizeBytes: number,
   let at = 0;
   let startLsn = 0n;
   let origin = { postgresMajor: 0, timeline: 0, pageBytes: 0 };
+  /** Of the piece before: what is wrong with a record may show in the page behind it. */
+  let lastPage: Buffer = Buffer.alloc(0);
   for await (const piece of inPieces(streamWalFile(store, file, { signal }), PIECE_BYTES)) {
     if (!walker) {
       const header = readWalPageHeader(piece);
@@ -56,20 +60,24 @@ async function walk(store: ObjectStore, file: WalFile, segmentSizeBytes: number,
         throw notSegment(store, file, 'is of another place in the WAL');
       }
       origin = { postgresMajor, timeline, pageBytes: header.blockSizeBytes };
+      if (!WAL_PAGE_SIZES.includes(origin.pageBytes)) throw notSegment(store, file, 'has pages of no size that there is');
       walker = createRecordWalker({ postgresMajor, systemIdentifier, segmentSizeBytes, timeline }, {}, fastCrc32c);
     }
     if (!walker.feed(piece)) {
-      const endLsn = walker.endLsn ?? startLsn;
-      const nextPage = endLsn - (endLsn % BigInt(origin.pageBytes)) + BigInt(origin.pageBytes);
-      behind ??= createWalBehind(origin, nextPage);
+      if (!behind) {
+        behind = createWalBehind(origin, walker.endLsn ?? startLsn, fastCrc32c);
+        behind.feed(lastPage, startLsn + BigInt(at - lastPage.length));
+      }
       behind.feed(piece, startLsn + BigInt(at));
     }
     at += piece.length;
+    lastPage = Buffer.from(piece.subarray(-origin.pageBytes));
   }
   if (!walker || at !== segmentSizeBytes) throw notSegment(store, file, `is not a WAL segment of ${segmentSizeBytes} bytes`);
-  const { lastLsn, end } = walker;
+  const { lastLsn, endLsn = startLsn, end } = walker;
   return {
     ...(lastLsn === undefined ? {} : { lastLsn: formatLsn(lastLsn) }),
+    endLsn: formatLsn(endLsn),
     ...(end === undefined ? {} : { because: end }),
     isDamaged: behind?.goesOn === true,
   };

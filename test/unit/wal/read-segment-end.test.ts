@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { formatSegmentName, parseLsn } from '../../../src/postgres/wal-names.ts';
+import { formatLsn, formatSegmentName, parseLsn } from '../../../src/postgres/wal-names.ts';
 import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
 import { readSegmentEnd } from '../../../src/wal/read-segment-end.ts';
 import { MemoryStore } from '../formats/memory-store.ts';
@@ -52,7 +52,8 @@ describe.each([15, 17, 18, 19])('a segment of PostgreSQL %i', (major) => {
   it('that was archived is whole', async () => {
     for (const segment of [first, last]) {
       const end = await endOf(segment);
-      expect(end).toEqual({ lastLsn: expect.stringMatching(/^0\/[0-9A-F]+$/), isDamaged: false });
+      const lsn = expect.stringMatching(/^0\/[0-9A-F]+$/);
+      expect(end).toEqual({ lastLsn: lsn, endLsn: lsn, isDamaged: false });
       expect(Number(parseLsn(end?.lastLsn as string) / BigInt(MIB))).toBe(
         Number(parseLsn(readWalPageHeader(segment)?.pageLsn as string) / BigInt(MIB)),
       );
@@ -66,6 +67,19 @@ describe.each([15, 17, 18, 19])('a segment of PostgreSQL %i', (major) => {
     }
     const header = await endOf(flipped(first, 9 * PAGE + 9));
     expect(header).toMatchObject({ because: expect.stringContaining('the page at'), isDamaged: true });
+  });
+
+  it('is damaged where whole records lie behind in the very last pages, and no page behind those', async () => {
+    // A segment that ends in the middle of a page, as the last of an archive does.
+    const lastLsn = parseLsn((await endOf(first))?.lastLsn as string);
+    const startLsn = parseLsn(readWalPageHeader(first)?.pageLsn as string);
+    const lastAt = Number(lastLsn - startLsn);
+    const previousAt = Number(first.readBigUInt64LE(lastAt + 8) - startLsn);
+    const end = await endOf(flipped(first, previousAt + 20));
+    const because = expect.stringContaining('is not whole');
+    expect(end).toMatchObject({ because, endLsn: formatLsn(startLsn + BigInt(previousAt)), isDamaged: true });
+    // Nothing shows that the last one was ever whole.
+    expect(await endOf(flipped(first, lastAt + 20))).toMatchObject({ because, isDamaged: false });
   });
 
   it('that was taken from a server before it was full just ends', async () => {
@@ -97,6 +111,8 @@ describe('a segment of the archive', () => {
       message: expect.stringContaining(`${name}.gz is not a WAL segment`),
     });
     expect(await endOf(short, name, first)).toMatchObject({ isDamaged: false });
+    const pageless = changed(first, (copy) => copy.writeUInt32LE(0, 36));
+    await expect(endOf(pageless)).rejects.toThrow(`${name}.gz has pages of no size that there is`);
     const none = Buffer.alloc(MIB, 'x');
     await expect(endOf(none, name)).rejects.toMatchObject({
       code: 'dataCorrupt',
