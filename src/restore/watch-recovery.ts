@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerState } from '../docker/container.ts';
 import { cancelled, OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
+import { withoutUndefined } from '../formats/without-undefined.ts';
 import { settleAtTarget } from './at-its-target.ts';
 import { createLifeSigns } from './life-signs.ts';
 import { notBack, promotionNotSeen, recoveryFailed, removedMeanwhile, restartedTooOften } from './recovery-errors.ts';
 import type { RecoveryState } from './recovery-state.ts';
 import { diedByItself, takenSegmentOf } from './server-log.ts';
+import type { ServerStatus } from './service-database.ts';
 import type { Clock, Look, Recovered, Watched } from './watched.ts';
 
 /** Between two looks at the server: at first, and when it takes longer. */
@@ -43,6 +45,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   let refusal: string | undefined;
   let isRestartDue = false;
   let isToAskAgain = false;
+  /** Not of one that was started again and is out of recovery: it has replayed anew, of its new timeline, or nothing. */
+  let isPositionItsOwn = true;
   let heardAt = beganAt;
   let goneSince: number | undefined;
   let endedSince: number | undefined;
@@ -144,6 +148,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     checkedSettings = '';
     if (await raiseSettings(seen)) return;
     if (hasDied) throw recoveryFailed(seen.state.exitCode, await lastWords(log));
+    isPositionItsOwn = false;
+    if (seen.volume?.ended) return;
     vainRestarts = farthest > farthestAtRestart ? 1 : vainRestarts + 1;
     farthestAtRestart = farthest;
     if (vainRestarts > MOST_VAIN_RESTARTS) throw restartedTooOften(vainRestarts);
@@ -185,7 +191,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
       await meetAgain(seen, before);
       return undefined;
     }
-    if (answer?.ready && !answer.value.inRecovery) return answer.value;
+    if (answer?.ready && !answer.value.inRecovery) return asItEnded(answer.value, files);
+    if (answer?.ready) isPositionItsOwn = true;
     if (files?.ended && files.serverStatus === 'ready') {
       const words = refusal ?? (answer && !answer.ready ? answer.reason : 'it could not be asked');
       if (endedSince !== undefined && (refusal !== undefined || clock.now() - endedSince > ANSWER_MS))
@@ -196,6 +203,20 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     }
     if (await raiseSettings(seen)) return undefined;
     return (await atItsTarget(seen, refusal)) ?? (await demandLife(seen));
+  }
+
+  /** What the files say stays true, whatever has become of the server since. */
+  function asItEnded(answered: ServerStatus, files: RecoveryState | undefined): Recovered {
+    const { inRecovery, replayPaused, replayLsn, timeline, lastCommitTime } = answered;
+    const known = files?.ended ? files : undefined;
+    const said = isPositionItsOwn ? replayLsn : undefined;
+    return withoutUndefined({
+      inRecovery,
+      replayPaused,
+      replayLsn: known?.endLsn ?? said,
+      lastCommitTime,
+      timeline: known?.timeline ?? timeline,
+    });
   }
 
   async function demandLife({ answer, volume: files, log = '' }: Look): Promise<undefined> {
@@ -211,13 +232,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
 }
 
 function byItsFiles({ timeline, endLsn }: RecoveryState, unasked: string): Recovered {
-  return {
-    inRecovery: false,
-    replayPaused: false,
-    ...(endLsn === undefined ? {} : { replayLsn: endLsn }),
-    ...(timeline === undefined ? {} : { timeline }),
-    unasked,
-  };
+  return withoutUndefined({ inRecovery: false, replayPaused: false, replayLsn: endLsn, timeline, unasked });
 }
 
 /** Between two looks the container may have ended, which the next look sees; an engine that is slow with one answer gives the next. */

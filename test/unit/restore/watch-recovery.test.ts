@@ -123,6 +123,29 @@ describe('a server that is restarted', () => {
     expect(notes()).toEqual([expect.stringContaining('was restarted by somebody else')]);
   });
 
+  it('when it was out of recovery already, has ended it where its files say, which is no vain restart', async () => {
+    const again = { restartCount: 1, startedAt: startedAt(1) };
+    // It has nothing to tell of a recovery, or what it replayed since, of its new timeline.
+    for (const replayLsn of [undefined, '0/7000100']) {
+      const { outcome, notes } = playRecovery([
+        { answer: answers({ replayLsn: '0/4000000' }) },
+        { state: again, volume: ENDED, answer: answers({ inRecovery: false, timeline: 2, ...(replayLsn ? { replayLsn } : {}) }) },
+      ]);
+      expect(await outcome).toEqual({ inRecovery: false, replayPaused: false, timeline: 2, replayLsn: '0/5000028' });
+      expect(notes()).toEqual([]);
+    }
+  });
+
+  it('and whose files cannot be seen, has ended its recovery at a place that is not known', async () => {
+    const promoted = { answer: answers({ inRecovery: false, timeline: 2, replayLsn: '0/7000100' }) };
+    const again = { state: { startedAt: startedAt(1) }, volume: unreachable() };
+    const unseen = playRecovery([{ answer: answers({ replayLsn: '0/4000000' }) }, { ...again, ...promoted }]);
+    expect(await unseen.outcome).not.toHaveProperty('replayLsn');
+    // Unless it was seen to go on recovering since.
+    const seen = playRecovery([{}, again, { answer: answers({ replayLsn: '0/4000000' }) }, promoted]);
+    expect(await seen.outcome).toMatchObject({ replayLsn: '0/7000100' });
+  });
+
   it('over and over by somebody else, so that it comes no farther, has failed', async () => {
     const moments = Array.from({ length: 20 }, (_, minute) => ({ state: { startedAt: startedAt(minute) }, forMs: 10_000 }));
     await expect(playRecovery(moments).outcome).rejects.toThrow(/was restarted 4 times by somebody else.*comes no farther/);
