@@ -110,7 +110,10 @@ describe('configuring the restored server', () => {
     script('only.sql', 'create database scripted;\n\\connect scripted\ncreate table here (a int);\n');
     const more = ['-c', '--pg-hba', 'hba.conf', '--set', 'work_mem=6MB', '--archive-mode', 'keep', '--post-sql', 'sql'];
     const receipt = await odoReceipt(args(...more), { cwd: project.folder });
-    expect(receipt.notes).toEqual([expect.stringMatching(/^archiving is on, as --archive-mode keep says/)]);
+    expect(receipt.notes).toEqual([
+      expect.stringMatching(/^archiving is on, as --archive-mode keep says/),
+      expect.stringMatching(/^take a new base backup now:/),
+    ]);
     expect(await hbaUsers()).toBe('all nobody');
     expect(await inForce('work_mem', 'hba_file')).toEqual(['6MB', `${DATA}/pg_hba.conf`]);
     expect(await project.sql('select count(*) from here', 'scripted')).toBe('0');

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import { madeOnce } from './made-once.ts';
 import { listKeys, readObject, s3 } from './s3.ts';
@@ -36,8 +35,8 @@ async function make(bucket: string): Promise<ReadyRepository> {
     // What does not compress makes a download that has a middle.
     const columns = Array.from({ length: 8 }, (_, at) => `gen_random_uuid() as c${at}`).join(', ');
     await source.sql(`create table noise as select ${columns} from generate_series(1, 70000)`);
-    const backup = source.barmanBackup();
-    const [barmanId] = await Promise.all([backup, keepBusy(source.sql, backup)]);
+    const before = await source.sql(REDO);
+    const [barmanId] = await Promise.all([source.barmanBackup(), source.sql(fillSegmentsSince(before))]);
     await source.sql("insert into things select n, 'after barman' from generate_series(5001, 5500) n");
     await source.baseBackup('sets/20251024T022608');
     await source.baseBackup('fetched/20251024T022608', ['-Ft', '-X', 'fetch']);
@@ -56,23 +55,20 @@ async function make(bucket: string): Promise<ReadyRepository> {
   }
 }
 
+/** Where the last checkpoint's replay would begin: another one each time a backup has begun. */
+const REDO = 'select redo_lsn from pg_control_checkpoint()';
+
 /**
- * Fills WAL segments for as long as a backup is being taken, as a real server does, and no more than the archiver keeps up with: how soon a
- * backup begins depends on how busy the machine is.
+ * Fills some WAL segments as soon as a backup has begun, as a busy server does, always the same number: more would need more
+ * room on a volume than a test has. It waits in the server, since a call from outside may come when a short backup is over.
  */
-async function keepBusy(sql: (text: string) => Promise<string>, backup: Promise<unknown>): Promise<void> {
-  let isTaken = false;
-  const note = () => {
-    isTaken = true;
-  };
-  backup.then(note, note);
-  const waiting = "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'";
-  while (!isTaken) {
-    await sleep(500);
-    await sql(`insert into things values (-1, 'meanwhile'); delete from things where id = -1;
-      select case when (${waiting}) < 3 then pg_switch_wal() end`);
-  }
-}
+const fillSegmentsSince = (redo: string) => `do $fill$ begin
+  for n in 1..3000 loop exit when (${REDO}) <> '${redo}'; perform pg_sleep(0.02); end loop;
+  for n in 1..4 loop
+    insert into things values (-1, 'meanwhile'); delete from things where id = -1;
+    perform pg_switch_wal();
+  end loop;
+end $fill$`;
 
 /** Copies the objects below a prefix to another bucket, so that a test may damage them there; keys for which `keep` is false stay behind. */
 export async function copyObjects(
