@@ -132,7 +132,7 @@ export async function startCloudNativeCluster(options: {
   // Where ALTER SYSTEM cannot be ruled out by a setting.
   if (major < 17) await source.exec(['chmod', '0400', `${pgdata}/postgresql.auto.conf`]);
   await mustRun('docker', ['restart', '-t', '60', name]);
-  await until(`${name} answers`, () => answersSoon(name));
+  await until(`${name} answers`, () => answersSoon(name, '/controller/run'));
   await sql("select 1 / (count(*) = 1)::int from pg_settings where name = 'ssl' and setting = 'on'");
 
   return {
