@@ -8,13 +8,13 @@ import { removeGuard } from '../target/guard.ts';
 import { type Finished, type Journal, readJournal, writeJournal } from '../target/journal.ts';
 import { type Place, previousDir, restoreCommandFile, salvageDir, spoolDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
-import { settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
+import { hasRestoredInPlace, settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
 import { usedBytes } from '../target/used-bytes.ts';
 import { clearAway, hasPrevious, isOnlySalvage, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
 import { leaveHistory } from './leave-history.ts';
-import { leftoversOf, lookAtVolume } from './look-at-volume.ts';
+import { journalAsItStands, leftoversOf, lookAtVolume } from './look-at-volume.ts';
 import { refusedRestore } from './refused-restore.ts';
 import { placesOf } from './staging.ts';
 import { TRANSITIONS } from './transitions.ts';
@@ -56,11 +56,11 @@ function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
  * run can go on from it.
  */
 export function undoExchange(target: Target): boolean {
-  const { odoDir, root } = target.pgdata;
-  const journal = readJournal(odoDir);
+  const { odoDir } = target.pgdata;
+  const journal = journalAsItStands(target.pgdata);
   if (!journal) return false;
   // What was all in place, if only for a moment, somebody may have started a server on.
-  const mayHaveRun = journal.state === 'swapped' || (journal.state === 'moving-in' && fs.existsSync(path.join(root, 'global')));
+  const mayHaveRun = journal.state === 'swapped' || hasRestoredInPlace(journal);
   if (mayHaveRun) {
     rollback(target);
     return false;
@@ -73,7 +73,7 @@ export function undoExchange(target: Target): boolean {
     fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
     takeBack(odoDir, journal);
   }
-  return journal.state === 'staged';
+  return journal.state === 'staged' && journal.fingerprint !== undefined;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   spoolDir,
 } from '../target/place.ts';
 import { type Situation, situationOf } from '../target/situation.ts';
+import { hasRestoredInPlace } from '../target/swap.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import { hasPrevious } from './clear-away.ts';
 import { isInRecovery, usedSinceExchange } from './used-since.ts';
@@ -23,7 +24,7 @@ export interface Seen {
 
 /** Reads the journal, and tells which of all situations the volume is in. Changes nothing. */
 export function lookAtVolume(pgdata: Place): Seen {
-  const journal = readJournal(pgdata.odoDir);
+  const journal = journalAsItStands(pgdata);
   const situation = situationOf({
     journal,
     isVacant: isVacant(pgdata.root),
@@ -32,6 +33,17 @@ export function lookAtVolume(pgdata: Place): Seen {
     isUsed: usedSinceExchange(pgdata, journal),
   });
   return { journal, situation };
+}
+
+/**
+ * The journal as what is in place bears it out. An exchange, or a way back, may have died where all of the restored content is in place: somebody may
+ * have started a server on that. What has been used since counts as exchanged, so that nothing is undone that holds data of its own.
+ */
+export function journalAsItStands(pgdata: Place): Journal | undefined {
+  const journal = readJournal(pgdata.odoDir);
+  if (!journal || journal.settingAside || (journal.state !== 'moving-in' && journal.state !== 'moving-back')) return journal;
+  const exchanged: Journal = { ...journal, state: 'swapped' };
+  return hasRestoredInPlace(journal) && usedSinceExchange(pgdata, exchanged) ? exchanged : journal;
 }
 
 /**

@@ -27,6 +27,7 @@ export function probeTarget(target: Target, options: { measure?: boolean } = {})
     old: oldDataOf(pgdata, seen),
     startable: isStartable(pgdata, seen),
     usedSinceSwap,
+    ...(journal ? { journalState: journal.state } : {}),
     ...(usedSinceSwap && journal ? { use: useSince(pgdata, journal) } : {}),
     ...count(pgdata),
   };

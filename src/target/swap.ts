@@ -36,6 +36,10 @@ export function swap(odoDir: string, journal: Journal): void {
  */
 export function settleSwap(odoDir: string, journal: Journal): void {
   if (journal.state === 'moving-back') {
+    if (hasRestoredInPlace(journal) && journal.fingerprint !== undefined) {
+      distrustStaged(journal);
+      recordWayBack(odoDir, journal, 'moving-back');
+    }
     for (const place of journal.places) moveBack(journal, place);
     recordWayBack(odoDir, journal, 'moving-out');
   }
@@ -64,10 +68,14 @@ export function settleSwap(odoDir: string, journal: Journal): void {
 
 /**
  * Undoes an exchange that has not come to its end, on a disk that may be full: the old content is in place again, and what was staged is in
- * `incoming` as it was, since no server has run on it. Does nothing where there is no such exchange.
+ * `incoming`. Where all of that was in place for a moment, a server may have run on it, and no later run builds on it. Does nothing where there is
+ * no such exchange.
  */
 export function takeBack(odoDir: string, journal: Journal): void {
-  if (journal.state === 'moving-in') recordWayBack(odoDir, journal, 'moving-back');
+  if (journal.state === 'moving-in') {
+    if (hasRestoredInPlace(journal)) distrustStaged(journal);
+    recordWayBack(odoDir, journal, 'moving-back');
+  }
   settleSwap(odoDir, journal);
 }
 
@@ -75,9 +83,7 @@ export function takeBack(odoDir: string, journal: Journal): void {
 export function swapBack(odoDir: string, journal: Journal): void {
   settleSwap(odoDir, journal);
   if (journal.state !== 'swapped') return;
-  // A server has changed what goes back to `incoming`: no later run may take it for staged files of its own.
-  delete journal.fingerprint;
-  delete journal.finishedParts;
+  distrustStaged(journal);
   recordWayBack(odoDir, journal, 'moving-back');
   settleSwap(odoDir, journal);
 }
@@ -95,6 +101,19 @@ export function swapAside(odoDir: string, journal: Journal): void {
   record(odoDir, begun, 'moving-back');
   Object.assign(journal, begun);
   settleSwap(odoDir, journal);
+}
+
+/** Whether all of the restored content is in place, although the exchange or the way back did not come to its end. */
+export function hasRestoredInPlace({ state, settingAside, places: [pgdata] }: Journal): boolean {
+  // It moves in last and out first, the tablespaces before and after it.
+  const isMoving = (state === 'moving-in' || state === 'moving-back') && !settingAside;
+  return isMoving && pgdata !== undefined && fs.existsSync(path.join(pgdata.root, LAST));
+}
+
+/** A server may have changed what goes back to `incoming`: no later run may take it for staged files of its own. */
+function distrustStaged(journal: Journal): void {
+  delete journal.fingerprint;
+  delete journal.finishedParts;
 }
 
 /** What could not be written has not come about: the journal is as the disk has it. */
