@@ -34,6 +34,7 @@ import type { LayDownJob } from './engine.ts';
 import { isFed } from './feed-wal.ts';
 import { addFitBlock, fitConfiguration, fitIdent, removeFitBlock } from './fit-configuration.ts';
 import { amendStaged, hasSubscriptions, readEffective } from './staged-configuration.ts';
+import { keepOriginal, putOriginalsBack } from './staged-originals.ts';
 import { asRoot, writeOwned } from './write-owned.ts';
 
 /**
@@ -42,6 +43,7 @@ import { asRoot, writeOwned } from './write-owned.ts';
  */
 export function completeStaging(job: LayDownJob): string[] {
   const incoming = incomingDir(job.target.pgdata);
+  putOriginalsBack(job.target.pgdata, job.owner);
   holdControlFileAgain(job, incoming);
   checkMajor(job, incoming);
   checkLabel(job, incoming);
@@ -231,6 +233,7 @@ function fitIdentFile(job: LayDownJob, incoming: string): string[] {
   const file = path.join(incoming, 'pg_ident.conf');
   const fit = fitIdent(readIfThere(path.join(incoming, 'pg_hba.conf')) ?? '', readIfThere(file) ?? '');
   if (!fit) return [];
+  keepOriginal(job.target.pgdata, 'pg_ident.conf');
   writeOwned(job.owner, file, fit.text);
   return [fit.note];
 }

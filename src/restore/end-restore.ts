@@ -6,7 +6,7 @@ import { writeFileDurably } from '../target/durable.ts';
 import { isFull, translateFsError } from '../target/fs-errors.ts';
 import { removeGuard } from '../target/guard.ts';
 import { type Finished, type Journal, readJournal, writeJournal } from '../target/journal.ts';
-import { type Place, previousDir, restoreCommandFile, salvageDir, spoolDir } from '../target/place.ts';
+import { originalsFile, type Place, previousDir, restoreCommandFile, salvageDir, spoolDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
 import { hasRestoredInPlace, settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
 import { usedBytes } from '../target/used-bytes.ts';
@@ -207,6 +207,7 @@ export function finish(options: FinishOptions): FinishedRestore {
   if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
   if (journal && keep && isSeen) writeJournal(pgdata.odoDir, { ...journal, finished: finishedNow(options) });
   let leftSettings: string[] = [];
+  fs.rmSync(originalsFile(pgdata), { force: true });
   if (isSeen) {
     const archiving = options.settings === 'remove-but-keep-archiving-off' ? 'off' : 'as-configured';
     leftSettings = takeOutSettings(pgdata, journal, archiving, options.hasPrepared);

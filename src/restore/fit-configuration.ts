@@ -121,13 +121,11 @@ export function removeFitBlock(conf: string): string {
 
 /** pg_ident.conf with what it lacks for the images of PostgreSQL to speak to their server, and the note on it; undefined when it lacks nothing. */
 export function fitIdent(hba: string, ident: string): { text: string; note: string } | undefined {
-  const earlier = ident.indexOf(`${IDENT_MARK}\n`);
-  const bare = earlier < 0 ? ident : ident.slice(0, earlier);
-  const maps = findMapsWithoutPostgres(hba, bare);
+  const maps = findMapsWithoutPostgres(hba, ident);
   if (maps.length === 0) return undefined;
   const lines = maps.map((map) => `${map} postgres postgres`);
   return {
-    text: `${bare === '' || bare.endsWith('\n') ? bare : `${bare}\n`}${[IDENT_MARK, ...lines].join('\n')}\n`,
+    text: `${ident === '' || ident.endsWith('\n') ? ident : `${ident}\n`}${[IDENT_MARK, ...lines].join('\n')}\n`,
     note: `pg_ident.conf got "${lines.join('", "')}": local connections are let in by a map that did not know this server's user`,
   };
 }

@@ -5,6 +5,7 @@ import { type Journal, readJournal } from '../target/journal.ts';
 import {
   heldControlFile,
   incomingDir,
+  originalsFile,
   type Place,
   previousDir,
   restoreCommandFile,
@@ -51,7 +52,7 @@ export function journalAsItStands(pgdata: Place): Journal | undefined {
  * journal where there is no old data.
  */
 export function leftoversOf(pgdata: Place): string[] {
-  const staged = [incomingDir(pgdata), heldControlFile(pgdata)];
+  const staged = [incomingDir(pgdata), heldControlFile(pgdata), originalsFile(pgdata)];
   const forRecovery = isInRecovery(pgdata.root) ? [] : [spoolDir(pgdata), restoreCommandFile(pgdata)];
   // Without data in place, what was set aside of the old data's WAL is all there is of it.
   const salvage = isInRecovery(pgdata.root) || isVacant(pgdata.root) ? [] : [salvageDir(pgdata)];

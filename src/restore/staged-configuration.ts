@@ -21,8 +21,9 @@ import { majorOfPgVersionFile } from '../postgres/versions.ts';
 import { incomingDir } from '../target/place.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import type { Target } from './engine.ts';
-import { addFitBlock, readFitBlock } from './fit-configuration.ts';
+import { addFitBlock, readFitBlock, removeFitBlock } from './fit-configuration.ts';
 import { collectMembers, readMember, type StagedMember } from './staged-members.ts';
+import { keepOriginal } from './staged-originals.ts';
 
 /** What a rehearsal puts into its scratch data directory, and what it goes by; plain JSON. Holds secrets: never print it. */
 export interface StagedConfiguration {
@@ -98,13 +99,20 @@ export function amendStaged(
   const { files = [] } = readEffective(incoming);
   const set = amendments.filter((amendment) => amendment.do === 'set');
   for (const amendment of amendments) {
-    if (amendment.do === 'make') write(path.join(incoming, amendment.file), amendment.content);
+    if (amendment.do === 'make') {
+      keepOriginal(pgdata, amendment.file);
+      write(path.join(incoming, amendment.file), amendment.content);
+    }
     if (amendment.do !== 'drop' && amendment.do !== 'exclude') continue;
     const isMeant = ([name, value]: Setting) =>
       amendment.do === 'drop' ? name === amendment.name : value === amendment.value && name.startsWith('include');
     for (const file of [...new Set([...files, AUTO_CONF])]) {
-      const text = commentOut(readText(incoming, file) ?? '', isMeant);
-      if (text !== undefined) write(path.join(incoming, file), text);
+      const before = readText(incoming, file) ?? '';
+      const text = commentOut(before, isMeant);
+      if (text === undefined) continue;
+      // What was added to postgresql.auto.conf is written anew each time, and may hold a password.
+      keepOriginal(pgdata, file, file === AUTO_CONF ? Buffer.from(removeFitBlock(removeBlock(before))) : undefined);
+      write(path.join(incoming, file), text);
     }
   }
   if (set.length === 0) return;

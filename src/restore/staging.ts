@@ -7,6 +7,7 @@ import {
   heldControlFile,
   incomingDir,
   type Owner,
+  originalsFile,
   type Place,
   previousDir,
   restoreCommandFile,
@@ -228,7 +229,6 @@ export function makeOwnedDirectory(directory: string, owner: Owner | undefined):
 }
 
 function removeStaged(place: Place): void {
-  for (const leftover of [incomingDir(place), heldControlFile(place), spoolDir(place), restoreCommandFile(place)]) {
-    fs.rmSync(leftover, { recursive: true, force: true });
-  }
+  const staged = [incomingDir(place), heldControlFile(place), originalsFile(place), spoolDir(place), restoreCommandFile(place)];
+  for (const leftover of staged) fs.rmSync(leftover, { recursive: true, force: true });
 }

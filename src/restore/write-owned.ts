@@ -6,7 +6,7 @@ import type { Owner } from '../target/place.ts';
  * Puts a new file there in one step: a run that resumes this one reads it again, and must not find it missing or torn. A link that the backup
  * has under that name is replaced, not followed.
  */
-export function writeOwned(owner: Owner | undefined, file: string, content: string): void {
+export function writeOwned(owner: Owner | undefined, file: string, content: string | Buffer): void {
   const temporary = `${file}.odo`;
   fs.rmSync(temporary, { force: true });
   fs.writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });

@@ -32,6 +32,11 @@ export function heldControlFile(place: Place): string {
   return path.join(place.odoDir, 'pg_control.held');
 }
 
+/** What the backup has in the place of configuration that was changed while it was staged. */
+export function originalsFile(place: Place): string {
+  return path.join(place.odoDir, 'originals.json');
+}
+
 export function spoolDir(place: Place): string {
   return path.join(place.odoDir, 'spool');
 }

@@ -1,11 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Amendment } from '../../../src/postgres/amendment.ts';
 import { parsePgControl } from '../../../src/postgres/pg-control.ts';
 import { blockTurnsArchivingOff, removeBlock } from '../../../src/postgres/recovery-settings.ts';
 import { completeStaging } from '../../../src/restore/complete-staging.ts';
+import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
 import type { LayDownJob, Target } from '../../../src/restore/engine.ts';
-import { heldControlFile, incomingDir } from '../../../src/target/place.ts';
+import { heldControlFile, incomingDir, originalsFile } from '../../../src/target/place.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { crashesAt } from '../target/crash.ts';
 import { plantTree, snapshotTree } from '../tree-snapshot.ts';
@@ -20,6 +22,7 @@ let incoming: string;
 function layDown(files: Record<string, string> = {}): void {
   plantTree(incoming, { PG_VERSION: '17\n', backup_label: 'x', 'postgresql.auto.conf': "work_mem = '8MB'\n", ...files });
   fs.writeFileSync(heldControlFile(target.pgdata), CONTROL);
+  fs.rmSync(originalsFile(target.pgdata), { force: true });
 }
 
 function jobWith(more: Partial<LayDownJob> = {}, backup: Partial<LayDownJob['backup']> = {}): LayDownJob {
@@ -197,7 +200,11 @@ describe('a complete staging directory', () => {
   });
 
   it('comes out the same after any interruption', () => {
-    const files = { tablespace_map: '16387 /where/it/was\n' };
+    const files = {
+      tablespace_map: '16387 /where/it/was\n',
+      'postgresql.conf': "data_directory = '/elsewhere'\ninclude 'gone.conf'\n",
+      'pg_hba.conf': 'local all all peer map=local\n',
+    };
     layDown(files);
     completeStaging(jobWith());
     const expected = snapshotTree(incoming);
@@ -346,5 +353,55 @@ describe('configuration that a backup lacks', () => {
     const mounts = ['postgresql.conf', 'pg_hba.conf'].map((name) => path.join(root, name));
     expect(completeStaging(jobWith({ server: { mounts, commandLine: {} } })).filter((note) => made.test(note))).toEqual([]);
     expect(completeStaging(jobWith({ configElsewhere: true })).filter((note) => made.test(note))).toEqual([]);
+  });
+});
+
+describe('a run that goes on from what another has changed', () => {
+  const CONF = "# Z\nport = 5432\ninclude '/etc/postgresql/site.conf'\nssl = on\n";
+  const amend = (...amendments: Amendment[]) => createDirectoryEngine().amend(target, amendments, OWNER);
+  const drop = (name: string): Amendment => ({ do: 'drop', name, was: 'x', why: 'y' });
+  const exclude: Amendment = { do: 'exclude', value: '/etc/postgresql/site.conf', why: 'it is not there' };
+
+  it('begins with what the backup has, whatever was taken out, left out or overridden', async () => {
+    layDown({ 'postgresql.conf': CONF, 'conf.d/': '', 'pg_hba.conf': '' });
+    fs.chmodSync(path.join(incoming, 'postgresql.conf'), 0o640);
+    fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
+    completeStaging(jobWith());
+    const before = snapshotTree(incoming);
+    await amend(drop('port'), exclude, { do: 'set', name: 'ssl', was: 'on', value: 'off', why: 'x' }, drop('work_mem'));
+    await amend(drop('ssl'));
+    expect(read('postgresql.conf').match(/taken out by odo/g)).toHaveLength(3);
+    expect(read('postgresql.auto.conf')).toMatch(/taken out by odo: work_mem[\s\S]*ssl = 'off'/);
+    completeStaging(jobWith());
+    expect(snapshotTree(incoming)).toEqual(before);
+    // And again: what it has changed itself is no original either.
+    await amend(drop('port'));
+    completeStaging(jobWith());
+    expect(snapshotTree(incoming)).toEqual(before);
+  });
+
+  it('has no file that was made, and the link in whose place one was', async () => {
+    layDown({ 'postgresql.conf': '-> /etc/postgresql/postgresql.conf', 'pg_hba.conf': '' });
+    fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
+    fs.rmSync(path.join(incoming, 'pg_hba.conf'));
+    const job = jobWith({ server: { mounts: [path.join(target.pgdata.root, 'pg_hba.conf')], commandLine: {} } });
+    completeStaging(job);
+    const before = snapshotTree(incoming);
+    await amend(
+      { do: 'make', file: 'postgresql.conf', content: 'made', why: 'x' },
+      { do: 'make', file: 'pg_hba.conf', content: 'made', why: 'x' },
+    );
+    expect([read('postgresql.conf'), read('pg_hba.conf')]).toEqual(['made', 'made']);
+    completeStaging(job);
+    expect(snapshotTree(incoming)).toEqual(before);
+  });
+
+  it('sets nothing aside of what ODO itself has written, which may be secret', async () => {
+    layDown({ 'postgresql.conf': '' });
+    completeStaging(jobWith({ standby: { primaryConninfo: 'password=secret' } }));
+    await amend(drop('work_mem'));
+    const { 'postgresql.auto.conf': kept } = JSON.parse(fs.readFileSync(originalsFile(target.pgdata), 'utf8'));
+    expect(Buffer.from(kept.content, 'base64').toString()).toBe("work_mem = '8MB'\n");
+    expect((fs.statSync(originalsFile(target.pgdata)).mode & 0o777).toString(8)).toBe('600');
   });
 });

@@ -74,7 +74,12 @@ describe('pg_ident.conf', () => {
   it("lets the image's user in, once", () => {
     const first = fitIdent(hba, 'local enterprise postgres');
     expect(first?.text).toMatch(/^local enterprise postgres\n#.*\nlocal postgres postgres\n$/);
-    expect(fitIdent(hba, first?.text ?? '')).toEqual(first);
+    expect(fitIdent(hba, first?.text ?? '')).toBeUndefined();
+    // What somebody has added since an earlier restore is theirs.
+    const other = `${first?.text}local smith app\n`;
+    expect(fitIdent(`${hba}\nlocal all all peer map=more`, other)?.text).toBe(
+      `${other}${first?.text.split('\n')[1]}\nmore postgres postgres\n`,
+    );
   });
 
   it('is left alone where it does so itself', () => {
