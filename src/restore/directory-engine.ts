@@ -15,6 +15,7 @@ import type { Engine, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { followRound } from './follow-round.ts';
 import { layDownBackup } from './lay-down-backup.ts';
+import { demandOwnRun } from './own-run.ts';
 import { probeTarget } from './probe-target.ts';
 import { archivingConfigured, raiseSettings } from './raise-settings.ts';
 import { reachStore } from './reach-store.ts';
@@ -111,13 +112,19 @@ export function createDirectoryEngine(): Engine {
     },
     async takeSalvage(job, _report, signal) {
       takeKeys(job);
-      const survey = await locked(job.target, () => takeSalvage(job, keys, signal));
+      const survey = await locked(job.target, () => {
+        if (job.salvage?.isLater) demandOwnRun(job.target, readJournal(job.target.pgdata.odoDir));
+        return takeSalvage(job, keys, signal);
+      });
       feedings.get(job.target.pgdata.odoDir)?.settleEnd();
       return survey;
     },
     staged: async (target) => readStaged(target),
     amend: (target, amendments, owner) =>
-      locked(target, () => amendStaged(target, amendments, (file, content) => writeAmended(file, content, owner))),
+      locked(target, () => {
+        demandOwnRun(target, readJournal(target.pgdata.odoDir));
+        amendStaged(target, amendments, (file, content) => writeAmended(file, content, owner));
+      }),
     renewKeys: keys.renew,
     swap: (target) =>
       locked(target, async () => {
@@ -157,6 +164,7 @@ export function createDirectoryEngine(): Engine {
 /** For a server in the middle of its recovery, whose feeder has died: what its spool holds is what that one has given it. */
 function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feeding {
   const journal = readJournal(job.target.pgdata.odoDir);
+  demandOwnRun(job.target, journal);
   if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
   const roomOf = createRooms({ besideServer: job.besideServer === true });
   return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report, roomOf);

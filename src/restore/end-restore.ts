@@ -15,6 +15,7 @@ import { demandNoServer } from './demand-no-server.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
 import { leaveHistory } from './leave-history.ts';
 import { journalAsItStands, leftoversOf, lookAtVolume } from './look-at-volume.ts';
+import { demandOwnRun, takenOver } from './own-run.ts';
 import { refusedRestore } from './refused-restore.ts';
 import { placesOf } from './staging.ts';
 import { TRANSITIONS } from './transitions.ts';
@@ -26,7 +27,10 @@ import { removeWritten, turnsArchivingOff } from './written-settings.ts';
 export function exchange(target: Target): void {
   const { odoDir } = target.pgdata;
   const journal = readJournal(odoDir);
+  demandOwnRun(target, journal);
   if (!journal) throw new OdoError('bug', `there is no journal in ${odoDir}`);
+  // What is not whole, or has been exchanged before, is not what the caller has laid down.
+  if (journal.state !== 'staged') throw takenOver(target.pgdata);
   demandNoServer(target.pgdata, { stopped: true });
   try {
     swap(odoDir, journal);
@@ -59,6 +63,7 @@ export function undoExchange(target: Target): boolean {
   const { odoDir } = target.pgdata;
   const journal = journalAsItStands(target.pgdata);
   if (!journal) return false;
+  demandOwnRun(target, journal);
   // What was all in place, if only for a moment, somebody may have started a server on.
   const mayHaveRun = journal.state === 'swapped' || hasRestoredInPlace(journal);
   if (mayHaveRun) {
@@ -196,12 +201,18 @@ function refusedClean(pgdata: Place, situation: Situation): OdoError {
   return new OdoError('unsafeTarget', `the server restored to ${pgdata.root} has not finished its recovery, so ${old}`, { hint });
 }
 
-/** Ends the restore: settings out, spool and old content away. */
+/**
+ * Ends the restore: settings out, spool and old content away. Only where that is what has come of it: `unsafeTarget` when another run has staged
+ * something there since, or somebody has gone back, or the server is to recover yet.
+ */
 export function finish(options: FinishOptions): FinishedRestore {
   const { pgdata } = options.target;
   const places = placesOf(options.target);
   const keep = options.keepPrevious && places.some(hasPrevious);
-  const journal = readJournal(pgdata.odoDir);
+  const { journal, situation } = lookAtVolume(pgdata);
+  // A finish that was broken off may have come to its end.
+  if (journal) demandOwnRun(options.target, journal);
+  if (!mayFinish(situation, options)) throw refusedFinish(pgdata, situation);
   const isSeen = options.settings !== 'leave';
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
@@ -224,6 +235,20 @@ export function finish(options: FinishOptions): FinishedRestore {
   for (const place of places.slice(1)) fs.rmSync(place.odoDir, { recursive: true, force: true });
   fs.rmSync(path.join(pgdata.odoDir, 'journal.json'), { force: true });
   return { leftSettings };
+}
+
+/** Where nobody watches, the recovery is still to come, and the old data stays for it. */
+function mayFinish(situation: Situation, { settings, keepPrevious }: FinishOptions): boolean {
+  const isToCome = settings === 'leave' && keepPrevious;
+  if (isToCome && ['recovering', 'recovering-alone'].includes(situation)) return true;
+  // Without a journal it has been finished before.
+  return TRANSITIONS[situation].clean === 'remove-old' || ['untouched', 'leftovers'].includes(situation);
+}
+
+function refusedFinish(pgdata: Place, situation: Situation): OdoError {
+  return new OdoError('unsafeTarget', `the restore to ${pgdata.root} is not finished, since ${TRANSITIONS[situation].about}`, {
+    hint: 'nothing was removed; see with odo status what is there by now, and who else works on it',
+  });
 }
 
 function finishedNow({ reached }: FinishOptions): Finished {

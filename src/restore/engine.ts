@@ -32,6 +32,11 @@ export interface TablespacePlace {
 export interface Target {
   pgdata: Place;
   tablespaces: TablespacePlace[];
+  /**
+   * The run that works on them, see own-run.ts: a step is `unsafeTarget` when another one has staged something there since. Commands that look after
+   * what any run has left have none.
+   */
+  runId?: string;
 }
 
 /** Everything that laying a backup down needs, as plain JSON: it is sent into the restore container. Holds secrets: never print it. */

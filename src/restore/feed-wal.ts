@@ -9,6 +9,7 @@ import { feedSpool } from '../wal/feed-spool.ts';
 import { withSalvage } from '../wal/salvage-archive.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { FedWal, LayDownJob } from './engine.ts';
+import { isTakenOver, takenOver } from './own-run.ts';
 import { createTally } from './tally.ts';
 import { tellRetries } from './tell-retries.ts';
 
@@ -17,6 +18,9 @@ import { tellRetries } from './tell-retries.ts';
  * old data is still in place, and the server does not begin by waiting.
  */
 const HEAD_START = 16;
+
+/** Between two looks whether the spool is still this run's. */
+const LOOK_EVERY_MS = 500;
 
 /** A job whose WAL is fed to the server while it recovers. */
 export type FedJob = LayDownJob & { spoolBytes: number; wal: Extract<WalPlan, { source: 'archive' }> };
@@ -75,9 +79,17 @@ export function startFeeding(
     warn: (message) => forward({ type: 'note', level: 'warning', message }),
   });
   let failure: unknown;
-  feeder.over.catch((error: unknown) => {
-    failure = error;
-  });
+  const looking = setInterval(() => {
+    if (isTakenOver(job.target)) feeder.fail(takenOver(job.target.pgdata));
+  }, LOOK_EVERY_MS).unref();
+  const over = feeder.over
+    .catch((error: unknown) => {
+      // Whatever it met first in a spool that is another's by now.
+      failure = isTakenOver(job.target) ? takenOver(job.target.pgdata) : error;
+      throw failure;
+    })
+    .finally(() => clearInterval(looking));
+  over.catch(() => undefined);
   const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
   const needed = beginWal === undefined || endWal === undefined ? 0 : numberOf(endWal) - numberOf(beginWal) + 1;
 
@@ -88,7 +100,7 @@ export function startFeeding(
     tellTo(report) {
       tell = report;
     },
-    over: feeder.over,
+    over,
     failure: () => failure,
     lastTaken: feeder.lastTaken,
     async stop() {

@@ -35,6 +35,7 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   const now = run.layingDown ? await lookAgain(run) : undefined;
   await run.engine?.close().catch(() => undefined);
   run.engine = undefined;
+  if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.
   if (!isBack) return withWayBack(error, request, proven.target);
   // What fails from here on is told besides: the first error is why all this is done.
@@ -63,6 +64,16 @@ function isStartable({ request, proven, layingDown }: ServiceRun, now: TargetPro
   if (now) return now.startable === true;
   const { startable = false, situation } = proven.probe ?? {};
   return startable && !request.wipe && !exchangesFirst(situation);
+}
+
+/** Whether another run has taken over what this one had laid down; then what is in place is that one's affair, and so is the service. */
+function isOthers({ proven, laidDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+  return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.target.runId;
+}
+
+function leftToTheOther({ proven }: ServiceRun): string {
+  const { odoDir } = proven.target.pgdata;
+  return `service ${proven.found.service.name} is left as it is, since another odo works in ${odoDir} by now`;
 }
 
 /** Removes what a failed run has made, as far as it can; gives what is left over, in words. */

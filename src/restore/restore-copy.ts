@@ -18,6 +18,7 @@ import { removeVolumes } from './leave-as-before.ts';
 import { removeLeftCopy } from './left-copy.ts';
 import { measureProgress } from './measure-progress.ts';
 import { openServiceEngine } from './open-service-engine.ts';
+import { forOwnRun } from './own-run.ts';
 import { runScripts } from './post-sql.ts';
 import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
 import { type ProvenCopy, proveCopy } from './prove-copy.ts';
@@ -61,7 +62,8 @@ export async function restoreCopy(request: CopyRequest, context: RunContext): Pr
   const { signal, version } = context;
   const name = nameOf(request);
 
-  const proven = await inPhase(report, 'prove', () => proveCopy(request, name, report, context));
+  const held = await inPhase(report, 'prove', () => proveCopy(request, name, report, context));
+  const proven = { ...held, target: forOwnRun(held.target) };
   const plan = planOf(request, name, proven);
   if (request.dryRun) return plan;
   if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was made');

@@ -19,6 +19,7 @@ import { mayHaveSalvage } from './may-have-salvage.ts';
 import { measureProgress } from './measure-progress.ts';
 import { newBackupDue } from './new-backup-due.ts';
 import type { OldCluster } from './old-cluster.ts';
+import { forOwnRun } from './own-run.ts';
 import { createProofs } from './proofs.ts';
 import { refuseLayout } from './prove-layout.ts';
 import { demandWipeLosesNothing, proveOldData, withRoomForSalvage } from './prove-old-data.ts';
@@ -91,7 +92,8 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     if (target) await proveWriting(engine, target, ownerOf(request), proofs);
     proofs.demandAll();
     if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
-    return { source, target: { pgdata: target.pgdata, tablespaces: target.tablespaces }, configuration, oldData };
+    const { pgdata, tablespaces } = target;
+    return { source, target: forOwnRun({ pgdata, tablespaces }), configuration, oldData };
   });
 
   const { source, target, configuration, oldData } = proven;

@@ -17,6 +17,7 @@ import { leaveAsBefore } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
+import { forOwnRun } from './own-run.ts';
 import { runScripts } from './post-sql.ts';
 import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
 import { demandWipeLosesNothing, findOnlyCopy } from './prove-old-data.ts';
@@ -47,7 +48,8 @@ export async function restoreService(request: ServiceRequest, context: RunContex
   const { report, phases } = timePhases(measureProgress(context.report));
   const { signal } = context;
 
-  const proven = await inPhase(report, 'prove', () => proveServiceRestore(request, report, context));
+  const held = await inPhase(report, 'prove', () => proveServiceRestore(request, report, context));
+  const proven = { ...held, target: forOwnRun(held.target) };
   const { found, target } = proven;
   const run: ServiceRun = {
     request,
@@ -61,6 +63,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     stoppedAt: performance.now(),
     made: [],
     layingDown: false,
+    laidDown: false,
     swapping: false,
   };
   try {
@@ -172,6 +175,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const laidDown = await engine
     .layDown(job, report, signal)
     .then(async (laid) => {
+      run.laidDown = true;
       if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
       signal.throwIfAborted();
       return { ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] };

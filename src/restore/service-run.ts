@@ -30,6 +30,7 @@ export interface ServiceRun {
   /** WAL of the old data that goes on where the archive ends. */
   salvage?: Salvage | undefined;
   layingDown: boolean;
+  laidDown: boolean;
   swapping: boolean;
 }
 

@@ -19,6 +19,7 @@ import { clearAway, isOnlySalvage, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { lookAtVolume } from './look-at-volume.ts';
+import { demandOwnRun } from './own-run.ts';
 import { readControl } from './read-control-file.ts';
 import { refusedRestore } from './refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from './transitions.ts';
@@ -51,6 +52,9 @@ export function prepareStaging(job: LayDownJob): Staging {
   const fingerprint = fingerprintOf(job);
   const old = settleOld(job);
   const resuming = !job.fresh && old?.fingerprint === fingerprint;
+  const { runId } = job.target;
+  // What an earlier run has left is this one's from now on, to remove or to go on from.
+  if (old && runId !== undefined) old.runId = runId;
   // Before the first file goes: what is half removed must not be taken for whole by a later run.
   if (old && !resuming) {
     noteDiscarding(pgdata.odoDir, old);
@@ -78,6 +82,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     backupId: job.backup.id,
     startedAt: new Date().toISOString(),
     places,
+    ...(runId === undefined ? {} : { runId }),
     fingerprint,
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
@@ -141,6 +146,7 @@ export function discardStaging(target: Target): void {
   const { pgdata } = target;
   const journal = readJournal(pgdata.odoDir);
   if (!journal) return;
+  demandOwnRun(target, journal);
   settleSwap(pgdata.odoDir, journal);
   if (journal.state !== 'staged' && journal.state !== 'laying-down') return;
   noteDiscarding(pgdata.odoDir, journal);
@@ -201,6 +207,9 @@ const DECISIVE = [
 
 function fingerprintOf(job: LayDownJob): string {
   const facts: Record<string, unknown> = Object.fromEntries(DECISIVE.map((name) => [name, job[name]]));
+  // Whoever asks for it.
+  const { runId: _own, ...places } = job.target;
+  facts.target = places;
   // How a standby reaches its primary is written anew, too; it may hold a password, of which not even a digest is left behind.
   facts.isStandby = job.standby !== undefined;
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');

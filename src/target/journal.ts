@@ -70,6 +70,8 @@ export interface Journal {
   startedAt: string;
   /** PGDATA first, then the tablespaces. */
   places: Place[];
+  /** The run that has staged it, by a random name: no other one exchanges it, or finishes or discards it as its own. */
+  runId?: string;
   /** Of what is being laid down, and how: only a run with the same one may build on it. */
   fingerprint?: string;
   /** Which boot of the machine wrote the staged files: after another one, what was not flushed may be gone. */

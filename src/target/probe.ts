@@ -55,6 +55,8 @@ export interface TargetProbe {
   server?: string;
   journalState?: JournalState;
   journalBackupId?: string;
+  /** The run that has staged it. */
+  journalRunId?: string;
   /** A restored server was left waiting at its target. */
   awaitsPromotion?: AwaitedPromotion;
   /** All places that the journal speaks of: PGDATA and the tablespaces. */
@@ -110,6 +112,7 @@ export function probePlace(place: Place): TargetProbe {
     probe.journalState = journal.state;
     probe.journalBackupId = journal.backupId;
     probe.journalPlaces = journal.places;
+    if (journal.runId !== undefined) probe.journalRunId = journal.runId;
     if (journal.awaitsPromotion) probe.awaitsPromotion = journal.awaitsPromotion;
   }
   return probe;

@@ -47,6 +47,8 @@ export interface Feeder {
   settleEnd(): void;
   /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
   readonly over: Promise<void>;
+  /** Ends it for good, for a reason that it cannot see itself. */
+  fail(error: unknown): void;
   /** Ends all work. A server that still recovers is stopped by its next request, with a fault. */
   stop(): Promise<void>;
 }
@@ -164,6 +166,7 @@ export function feedSpool(job: FeedJob): Feeder {
   function onChange(): void {
     if (signal.aborted) return;
     try {
+      files.demandOwn();
       noteTaken();
       answerRequests();
     } catch (error) {
@@ -300,6 +303,7 @@ export function feedSpool(job: FeedJob): Feeder {
   return {
     lastTaken: () => lastTaken,
     over: over.promise,
+    fail,
     async fed(count) {
       const wanted = Math.min(count, capacity);
       const isFed = () =>

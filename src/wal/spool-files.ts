@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { OdoError } from '../errors.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
 import type { Owner } from '../target/place.ts';
 import { ABSENT, FAILED, FEEDING, HISTORIES_KNOWN, INCOMING, KEPT, WANTED } from './spool-protocol.ts';
@@ -27,6 +28,8 @@ export interface SpoolFiles {
   /** Puts a small file there that the server may ask for more than once. */
   keep(name: string, text: string): void;
   markHistoriesKnown(): void;
+  /** Throws `unsafeTarget` for a spool that another feeder has made its own since, or that somebody has removed. */
+  demandOwn(): void;
   /** Calls back at every change, and now and then without one, until it is stopped; from now on the restore_command knows that somebody is there. */
   open(onChange: () => void): void;
   /** The server gets nothing more than lies there: its next request ends its recovery, by a fault. */
@@ -77,7 +80,16 @@ export function createSpoolFiles(
     }
   }
 
+  /** Nobody but its maker has this file open, so that its number is not given away meanwhile. */
+  function demandOwn(): void {
+    if (!isOpen || fs.statSync(feeding, { throwIfNoEntry: false })?.ino === fs.fstatSync(fd).ino) return;
+    throw new OdoError('unsafeTarget', `somebody else has taken over the spool ${spool}`, {
+      hint: 'nothing in it was touched; see with odo status what is there by now',
+    });
+  }
+
   function mark(file: string, text = ''): void {
+    demandOwn();
     fs.writeFileSync(file, text, { mode: 0o600 });
     own(file);
   }
@@ -101,6 +113,7 @@ export function createSpoolFiles(
     markAbsent: (name) => mark(path.join(spool, ABSENT, name)),
     keep: (name, text) => mark(path.join(spool, KEPT, name), text),
     markHistoriesKnown: () => mark(path.join(spool, HISTORIES_KNOWN)),
+    demandOwn,
     open(onChange) {
       timers = [setInterval(() => tell(String(++beat)), BEAT_MS), setInterval(onChange, LOOK_EVERY_MS)];
       for (const timer of timers) timer.unref();

@@ -60,6 +60,8 @@ interface Faults {
   /** What the server answers, where that is not what it should. */
   server?: (exec: FakeExec) => FakeOutcome | undefined;
   wal?: WalPlan;
+  /** The run that has staged what is there after a failure. */
+  journalRunId?: string;
   request?: Partial<ServiceRequest>;
   scripts?: ProvenService['scripts'];
   /** Is called by each step of the engine before it does its work. */
@@ -90,7 +92,8 @@ function restore(faults: Faults = {}) {
       if (!['probe', 'recoveryState', 'archivingConfigured'].includes(name)) did.push(name);
       return result;
     };
-  const probe = { pgdata: { exists: true, startable: true, journalState: 'staged' }, tablespaces: [] };
+  const named = faults.journalRunId === undefined ? {} : { journalRunId: faults.journalRunId };
+  const probe = { pgdata: { exists: true, startable: true, journalState: 'staged', ...named }, tablespaces: [] };
   const engine = {
     probe: step('probe', probe),
     layDown: step('layDown', LAID_DOWN),
@@ -247,6 +250,17 @@ describe('a failure before the exchange', () => {
 });
 
 describe('a failure of the exchange', () => {
+  it('over which another odo has taken over starts no service on what is that one’s', async () => {
+    const engine = { swap: failing('unsafeTarget', 'taken over'), takeBack: failing('unsafeTarget', 'taken over') };
+    const { outcome, did } = restore({ engine, journalRunId: 'of-another' });
+    await expect(outcome).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: 'taken over',
+      hint: 'first this\nservice db is left as it is, since another odo works in /data/.odo by now',
+    });
+    expect(did).toEqual(['stop shop-db-1 120', 'layDown', 'close']);
+  });
+
   it('is taken back, and then the service starts on what it had', async () => {
     const { outcome, did } = restore({ engine: { swap: failing('noSpace') } });
     await expect(outcome).rejects.toMatchObject({ code: 'noSpace', hint: expect.stringContaining('what was laid down is kept') });

@@ -33,6 +33,9 @@ function dataIn(contents: readonly TreeSnapshot[]): TreeSnapshot[] {
 
 const ALL = Object.entries(TRANSITIONS) as [Situation, Row][];
 
+/** Without a journal it may have been finished before. */
+const FINISHED: readonly Situation[] = ['untouched', 'leftovers', 'promoted', 'promoted-alone', 'used', 'used-alone', 'clearing'];
+
 /** The row that counts once an interrupted exchange has come to its end. */
 const settled = (situation: Situation): Row => TRANSITIONS[SETTLES_TO[situation] ?? situation];
 
@@ -138,6 +141,20 @@ describe.each(ALL)('in situation %s', (situation, row) => {
     expect(dataIn(contentOf(bench))).toEqual(row.clean === 'settle' ? dataIn(bench.old) : before);
     expect(await engine.clean(bench.target)).toMatchObject({ found: false, freedBytes: 0 });
     expect(await situationIn(bench)).toBe('untouched');
+  });
+
+  it('a run finishes only what has come to its end', async () => {
+    const bench = await MAKE[situation]();
+    const [before, previous] = [dataIn(contentOf(bench)), previousOf(bench)];
+    const finishing = engine.finish({ target: bench.target, keepPrevious: false, settings: 'remove' });
+    if (FINISHED.includes(situation)) {
+      await finishing;
+      expect(leftovers(bench)).toEqual([]);
+    } else {
+      await expect(finishing).rejects.toMatchObject({ code: 'unsafeTarget' });
+      expect(previousOf(bench)).toEqual(previous);
+    }
+    expect(dataIn(contentOf(bench))).toEqual(before);
   });
 
   it('a server is started only where there is whole data', async () => {
