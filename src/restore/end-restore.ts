@@ -38,7 +38,7 @@ export function exchange(target: Target): void {
     // As the disk has it: what failed may have been noted all the same.
     const now = readJournal(odoDir) ?? journal;
     if (carriesOn(odoDir, now, error)) return;
-    takeBack(odoDir, now);
+    takeBack(odoDir, now, { atOnce: true });
     throw translateFsError(error, odoDir);
   }
 }

@@ -33,10 +33,11 @@ export function swap(odoDir: string, journal: Journal): void {
 /**
  * Brings an interrupted swap or rollback to a definite end (state staged or swapped): undone when the old content was still
  * moving out, finished when the new was moving in, carried through when a rollback had begun. One that sets the new content aside ends swapped.
+ * @param how atOnce: the exchange failed in this very moment, so that no server can have been started since
  */
-export function settleSwap(odoDir: string, journal: Journal): void {
+export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
   if (journal.state === 'moving-back') {
-    if (hasRestoredInPlace(journal) && journal.fingerprint !== undefined) {
+    if (!how.atOnce && hasRestoredInPlace(journal) && journal.fingerprint !== undefined) {
       distrustStaged(journal);
       recordWayBack(odoDir, journal, 'moving-back');
     }
@@ -71,12 +72,12 @@ export function settleSwap(odoDir: string, journal: Journal): void {
  * `incoming`. Where all of that was in place for a moment, a server may have run on it, and no later run builds on it. Does nothing where there is
  * no such exchange.
  */
-export function takeBack(odoDir: string, journal: Journal): void {
+export function takeBack(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
   if (journal.state === 'moving-in') {
-    if (hasRestoredInPlace(journal)) distrustStaged(journal);
+    if (!how.atOnce && hasRestoredInPlace(journal)) distrustStaged(journal);
     recordWayBack(odoDir, journal, 'moving-back');
   }
-  settleSwap(odoDir, journal);
+  settleSwap(odoDir, journal, how);
 }
 
 /** Puts the old content back in place; what had replaced it is in `incoming` again, possibly changed by a server. */
