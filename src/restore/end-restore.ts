@@ -16,7 +16,7 @@ import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from
 import { leaveHistory } from './leave-history.ts';
 import { journalAsItStands, leftoversOf, lookAtVolume } from './look-at-volume.ts';
 import { demandOwnRun, takenOver } from './own-run.ts';
-import { refusedRestore } from './refused-restore.ts';
+import { refusedClean } from './refused-clean.ts';
 import { placesOf } from './staging.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { removeWritten, turnsArchivingOff } from './written-settings.ts';
@@ -157,11 +157,6 @@ function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Sit
     return [];
   }
   const { odoDir } = pgdata;
-  if (deed === 'settle') {
-    settleSwap(odoDir, journal);
-    const now = lookAtVolume(pgdata);
-    return cleanUpFrom(pgdata, now.journal, now.situation);
-  }
   if (deed === 'remove-staged') {
     noteDiscarding(odoDir, journal);
     clearAway(journal.places, { keepSalvage: isOnlySalvage(journal) });
@@ -191,14 +186,6 @@ function writeClearing(odoDir: string, journal: Journal): void {
 
 function odoBytes(places: readonly Place[]): number {
   return places.reduce((sum, { odoDir }) => sum + usedBytes(odoDir), 0);
-}
-
-function refusedClean(pgdata: Place, situation: Situation): OdoError {
-  if (situation === 'unexplained') return refusedRestore(pgdata, situation);
-  const [old, hint] = situation.endsWith('-alone')
-    ? ['what it needs for that is kept', 'see the recovery through, or run the restore again']
-    : ['the old data may still be needed', 'see the recovery through, or go back with odo rollback'];
-  return new OdoError('unsafeTarget', `the server restored to ${pgdata.root} has not finished its recovery, so ${old}`, { hint });
 }
 
 /**

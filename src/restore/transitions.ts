@@ -12,9 +12,9 @@ export type RollbackDeed = 'none' | 'undo' | 'exchange' | 'carry-through';
 
 /**
  * What a clean-up does. none: nothing · remove-staged: staged files and WAL go · remove-old: settings and old data go · remove-restored: what a
- * rollback has set aside goes · settle: brings an interrupted exchange to a definite end, and acts by what that is · refuse
+ * rollback has set aside goes · refuse: also where an exchange was interrupted, since it takes another command to say which data is to stay
  */
-export type CleanDeed = 'none' | 'remove-staged' | 'remove-old' | 'remove-restored' | 'settle' | 'refuse';
+export type CleanDeed = 'none' | 'remove-staged' | 'remove-old' | 'remove-restored' | 'refuse';
 
 /** What every command does in one situation. */
 export interface Row {
@@ -94,7 +94,7 @@ export const TRANSITIONS: Readonly<Record<Situation, Row>> = {
     wipes: 'the old data',
     promote: 'refuse',
     rollback: 'undo',
-    clean: 'settle',
+    clean: 'refuse',
     advice:
       'an exchange was interrupted: odo rollback brings the old data back, the same restore command settles it and starts over',
   },
@@ -104,7 +104,7 @@ export const TRANSITIONS: Readonly<Record<Situation, Row>> = {
     wipes: 'nothing',
     promote: 'refuse',
     rollback: 'none',
-    clean: 'settle',
+    clean: 'refuse',
     advice: 'an exchange was interrupted, and there is no old data to go back to: the same restore command settles it',
   },
   'setting-aside': {
@@ -113,7 +113,7 @@ export const TRANSITIONS: Readonly<Record<Situation, Row>> = {
     wipes: 'nothing',
     promote: 'refuse',
     rollback: 'carry-through',
-    clean: 'settle',
+    clean: 'refuse',
     advice: 'a rollback was interrupted: odo rollback carries it through',
   },
   waiting: {
