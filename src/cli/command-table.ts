@@ -66,6 +66,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'clean',
     describe: 'remove what restores have left: staged files, and old data that was kept',
     topics: ['service', 'output'],
+    also: ['accept-loss'],
     run: clean,
   },
   {

@@ -111,9 +111,9 @@ export const status: Command = async (args, { report, signal, show }) =>
   show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
 
 export const clean: Command = async (args, { report, signal, show, logFile }) => {
-  const target = serviceTarget(args);
+  const request = { target: serviceTarget(args), acceptLoss: args['accept-loss'] === true };
   tellLogFile('clean-up', { report, logFile });
-  show(await cleanVolume(target, { report: unlessHeld(report), signal, version: VERSION }));
+  show(await cleanVolume(request, { report: unlessHeld(report), signal, version: VERSION }));
 };
 
 export const temporary: Command = async (args, { report, signal, show, logFile }) => {

@@ -201,7 +201,8 @@ export const RESTORE_OPTIONS = {
   'accept-loss': {
     type: 'boolean',
     default: false,
-    describe: 'delete the old data even where it holds transactions that no archive has; without it, it is kept then',
+    describe:
+      'delete the old data even where it holds transactions that no archive has; without it, it is kept then, and --wipe and odo clean refuse',
   },
   'keep-previous': {
     type: 'boolean',

@@ -16,7 +16,8 @@ import type { SuspectPage } from './verified-cluster.ts';
 export type AgentRequest =
   | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
   | { id: number; do: 'tryWriting'; target: Target; owner?: Owner }
-  | { id: number; do: 'status' | 'clean' | 'staged'; target: Target }
+  | { id: number; do: 'status' | 'staged'; target: Target }
+  | { id: number; do: 'clean'; target: Target; options?: { acceptLoss?: boolean } }
   | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
   | { id: number; do: 'amend'; target: Target; amendments: readonly Amendment[]; owner?: Owner }
   | { id: number; do: 'follow'; job: FollowJob }

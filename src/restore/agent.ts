@@ -66,7 +66,7 @@ function carryOut(
     case 'amend':
       return engine.amend(request.target, request.amendments, request.owner);
     case 'clean':
-      return engine.clean(request.target);
+      return engine.clean(request.target, request.options);
     case 'layDown':
       return engine.layDown(request.job, report, signal);
     case 'feed':

@@ -142,10 +142,10 @@ export function createDirectoryEngine(): Engine {
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     surveyOld: ({ pgdata }, question) => surveyOldData(pgdata, question),
     recheckPages: async (target, suspects) => recheckPages(target, suspects),
-    clean: (target) =>
+    clean: (target, options) =>
       ending(target, async () => {
         await demandWritten(target);
-        return clean(target);
+        return clean(target, options);
       }),
     finish: (options) =>
       ending(options.target, async () => {

@@ -10,9 +10,10 @@ import { originalsFile, type Place, previousDir, restoreCommandFile, salvageDir,
 import type { Situation } from '../target/situation.ts';
 import { hasRestoredInPlace, settleSwap, swap, swapAside, swapBack, takeBack } from '../target/swap.ts';
 import { usedBytes } from '../target/used-bytes.ts';
-import { clearAway, hasPrevious, isOnlySalvage, noteDiscarding } from './clear-away.ts';
+import { clearAway, hasPrevious, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
+import { dropHeldSalvage } from './kept-salvage.ts';
 import { leaveHistory } from './leave-history.ts';
 import { journalAsItStands, leftoversOf, lookAtVolume } from './look-at-volume.ts';
 import { demandOwnRun, takenOver } from './own-run.ts';
@@ -133,17 +134,19 @@ function asItIs(journal: Journal | undefined): RolledBack {
 }
 
 /** Removes staged files and old content, and tells what is really gone. A restored server that has not recovered yet keeps its way back. */
-export function clean(target: Target): Cleaned {
+export function clean(target: Target, { acceptLoss = false } = {}): Cleaned {
   const { pgdata } = target;
   const { journal, situation } = lookAtVolume(pgdata);
   const places = journal?.places ?? [pgdata];
   const bytesBefore = odoBytes(places);
   const leftSettings = cleanUpFrom(pgdata, journal, situation);
+  const isKept = fs.existsSync(salvageDir(pgdata));
+  if (acceptLoss && isKept) fs.rmSync(salvageDir(pgdata), { recursive: true, force: true });
   return {
     freedBytes: Math.max(0, bytesBefore - odoBytes(places)),
-    found: TRANSITIONS[situation].clean !== 'none',
+    found: TRANSITIONS[situation].clean !== 'none' || (acceptLoss && isKept),
     leftSettings,
-    ...(fs.existsSync(salvageDir(pgdata)) ? { keptSalvage: true } : {}),
+    ...(isKept && !acceptLoss ? { keptSalvage: true } : {}),
   };
 }
 
@@ -159,7 +162,7 @@ function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Sit
   const { odoDir } = pgdata;
   if (deed === 'remove-staged') {
     noteDiscarding(odoDir, journal);
-    clearAway(journal.places, { keepSalvage: isOnlySalvage(journal) });
+    clearAway(journal.places);
     removeGuard(pgdata.root, { isKnown: journal.guarded === true });
     return [];
   }
@@ -213,11 +216,12 @@ export function finish(options: FinishOptions): FinishedRestore {
     fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }
-  if (keep) return { leftSettings };
   if (isSeen) {
-    clearAway(places);
-    return { leftSettings };
+    if (keep) dropHeldSalvage(pgdata);
+    else clearAway(places);
+    return { leftSettings, ...(fs.existsSync(salvageDir(pgdata)) ? { keptSalvage: true } : {}) };
   }
+  if (keep) return { leftSettings };
   for (const place of places) fs.rmSync(previousDir(place), { recursive: true, force: true });
   for (const place of places.slice(1)) fs.rmSync(place.odoDir, { recursive: true, force: true });
   fs.rmSync(path.join(pgdata.odoDir, 'journal.json'), { force: true });

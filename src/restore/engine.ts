@@ -167,6 +167,8 @@ export interface FinishOptions {
 export interface FinishedRestore {
   /** Of ODO's settings, those that somebody has given another value since: they stay. */
   leftSettings: string[];
+  /** What was set aside of old data's WAL stays, since it is all there is of it. */
+  keptSalvage?: boolean;
 }
 
 /** What a rollback did. */
@@ -185,8 +187,6 @@ export interface Cleaned extends FinishedRestore {
   freedBytes: number;
   /** There was something to remove. */
   found: boolean;
-  /** What was set aside of the old data's WAL stays, since it is all there is of it. */
-  keptSalvage?: boolean;
 }
 
 /** What is to be read of a store. */
@@ -267,8 +267,11 @@ export interface Engine {
   surveyOld(target: Target, question: OldDataQuestion): Promise<OldDataSurvey | undefined>;
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
   recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
-  /** Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered. */
-  clean(target: Target): Promise<Cleaned>;
+  /**
+   * Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered.
+   * @param options acceptLoss: also what nothing else has
+   */
+  clean(target: Target, options?: { acceptLoss?: boolean }): Promise<Cleaned>;
   /** Ends the restore: settings out, spool and old content away. */
   finish(options: FinishOptions): Promise<FinishedRestore>;
   /** Removes what a restore that did not reach the swap has written. */

@@ -1,6 +1,7 @@
 import { composeFlags } from '../docker/compose-call.ts';
 import { type ErrorCode, OdoError } from '../errors.ts';
 import { spellMoment } from '../postgres/target-time.ts';
+import { type Place, salvageDir } from '../target/place.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { LaidDown, Target } from './engine.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
@@ -76,6 +77,11 @@ export function salvageNotes(salvage: Salvage | undefined): string[] {
 /** What a receipt says of old data that was kept although that was not asked for. */
 export function keptNote({ because }: OnlyCopy, request: { target: ServiceTarget }): string {
   return `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back to it, ${commandFor('clean', request)} removes it`;
+}
+
+/** What is said of WAL that was set aside and that nothing else has. */
+export function keptSalvageNote(pgdata: Place, request: { target: ServiceTarget }): string {
+  return `WAL of old data, which nothing else has, is kept in ${salvageDir(pgdata)}: a restore to the end of the archive goes on with it; ${commandFor('clean', request)} --accept-loss removes it for good`;
 }
 
 /** What a receipt says of a server that could not be asked. */

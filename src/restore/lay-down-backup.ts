@@ -17,7 +17,7 @@ import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { layDownParts } from './lay-down.ts';
 import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from './staging.ts';
-import { dropStaleSalvage } from './take-salvage.ts';
+import { putStaleSalvageAway } from './take-salvage.ts';
 import { createTally, type Tally, type Totals } from './tally.ts';
 import { tellRetries } from './tell-retries.ts';
 import { verifyStaged } from './verify-cluster.ts';
@@ -44,7 +44,7 @@ export async function layDownBackup(
     makeOwnedDirectory(job.target.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
-    if (job.salvage?.isLater) dropStaleSalvage(job.target.pgdata);
+    if (job.salvage?.isLater !== false) putStaleSalvageAway(job.target.pgdata);
     const prepared = prepareStaging(job);
     staging = prepared;
     const feeding = isFed(job)

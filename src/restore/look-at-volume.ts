@@ -16,6 +16,7 @@ import { type Situation, situationOf } from '../target/situation.ts';
 import { hasRestoredInPlace } from '../target/swap.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import { hasPrevious } from './clear-away.ts';
+import { keepsSalvage } from './kept-salvage.ts';
 import { isInRecovery, usedSinceExchange } from './used-since.ts';
 
 export interface Seen {
@@ -54,8 +55,8 @@ export function journalAsItStands(pgdata: Place): Journal | undefined {
 export function leftoversOf(pgdata: Place): string[] {
   const staged = [incomingDir(pgdata), heldControlFile(pgdata), originalsFile(pgdata)];
   const forRecovery = isInRecovery(pgdata.root) ? [] : [spoolDir(pgdata), restoreCommandFile(pgdata)];
-  // Without data in place, what was set aside of the old data's WAL is all there is of it.
-  const salvage = isInRecovery(pgdata.root) || isVacant(pgdata.root) ? [] : [salvageDir(pgdata)];
+  // Where nothing else has it, what was set aside of old data's WAL is no left-over.
+  const salvage = keepsSalvage(pgdata) ? [] : [salvageDir(pgdata)];
   return [...staged, ...forRecovery, ...salvage].filter((file) => fs.existsSync(file));
 }
 

@@ -85,7 +85,7 @@ export async function promoteService(
       const keepPrevious = awaited.keepPrevious || onlyCopy !== undefined;
       const { service } = found;
       const target = targetOf(place, pgdata);
-      return cleanUp(engine, { target, archiving: awaited, keepPrevious, service, reached }, steady, report);
+      return cleanUp(engine, { target, archiving: awaited, keepPrevious, service, request, reached }, steady, report);
     };
     const notes = await finish().catch((thrown: unknown) => {
       throw withLeftovers(asOdoError(thrown), request);

@@ -150,8 +150,8 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async surveyOld(target, question) {
       return ((await call({ do: 'surveyOld', target, question })) as OldDataSurvey | null) ?? undefined;
     },
-    async clean(target) {
-      return (await call({ do: 'clean', target })) as Cleaned;
+    async clean(target, options) {
+      return (await call({ do: 'clean', target, ...(options ? { options } : {}) })) as Cleaned;
     },
     async layDown(job, tell, signal) {
       return (await workUntil(signal, { do: 'layDown', job }, tell)) as LaidDown;

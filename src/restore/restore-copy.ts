@@ -202,7 +202,7 @@ async function bringUpCopy(run: Run) {
   const { target } = proven;
   const archiving = archivingOf(proven.configuration);
   const { service } = proven.found;
-  const configured = await cleanUp(engineOf(run), { target, archiving, keepPrevious: false, service }, database, report);
+  const configured = await cleanUp(engineOf(run), { target, archiving, keepPrevious: false, service, request }, database, report);
   // Of archiving nothing is to be said: a temporary server cannot be brought to it.
   return { laidDown, address, reached, notes: request.copy.kind === 'temporary' ? checked : [...checked, ...configured] };
 }

@@ -126,6 +126,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
       archiving,
       keepPrevious: request.keepPrevious || onlyCopy !== undefined,
       service: found.service,
+      request,
       reached: { timeline: reached.timeline, ...(reached.lsn === undefined ? {} : { lsn: reached.lsn }) },
     };
     const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {

@@ -5,6 +5,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
 import type { Engine, FinishOptions, Target } from './engine.ts';
+import { keptSalvageNote } from './failure-hints.ts';
 import { newBackupDue } from './new-backup-due.ts';
 import { patiently } from './patiently.ts';
 import { askPrepared, preparedNotes } from './prepared-transactions.ts';
@@ -12,6 +13,7 @@ import type { FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import { openRecoveringServer } from './recovering-server.ts';
 import { raiseFactsOf } from './recovering-volume.ts';
+import type { ServiceTarget } from './request.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { watchRecovery } from './watch-recovery.ts';
 import type { Watched } from './watched.ts';
@@ -106,6 +108,7 @@ export async function cleanUp(
     archiving: Archiving;
     keepPrevious: boolean;
     service: Pick<Service, 'commandArgs'>;
+    request: { target: ServiceTarget };
     reached?: FinishOptions['reached'];
   },
   database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
@@ -132,6 +135,7 @@ export async function cleanUp(
     return [
       ...preparedNotes(prepared),
       ...leftSettingsNotes(finished.leftSettings),
+      ...(finished.keptSalvage ? [keptSalvageNote(target.pgdata, options.request)] : []),
       ...untold,
       ...archivingNotes({ configured, keepOff, ownWord, keepArchiving }),
     ];

@@ -15,7 +15,7 @@ import {
 } from '../target/place.ts';
 import { settleSwap, swapBack } from '../target/swap.ts';
 import { wipePlace } from '../target/wipe.ts';
-import { clearAway, isOnlySalvage, noteDiscarding } from './clear-away.ts';
+import { clearAway, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { lookAtVolume } from './look-at-volume.ts';
@@ -150,7 +150,7 @@ export function discardStaging(target: Target): void {
   settleSwap(pgdata.odoDir, journal);
   if (journal.state !== 'staged' && journal.state !== 'laying-down') return;
   noteDiscarding(pgdata.odoDir, journal);
-  clearAway(journal.places, { keepSalvage: isOnlySalvage(journal) });
+  clearAway(journal.places);
   if (!journal.wiped) removeGuard(pgdata.root, { isKnown: journal.guarded === true });
 }
 

@@ -3,8 +3,13 @@ import { TRANSITIONS } from './transitions.ts';
 
 /** What to do about what is on a volume; `isFollowed`: an odo follow is at work for the standby. */
 export function adviceOn(status: VolumeStatus & { isFollowed?: boolean }): string {
-  const { situation, waitsAt, wiped } = status;
-  if (status.isStandby) return adviceOnStandby(status);
+  const salvage = status.keptSalvage
+    ? '; WAL of old data, which nothing else has, is kept in .odo/salvage: a restore to the end of the archive goes on with it, odo clean --accept-loss removes it for good'
+    : '';
+  return (status.isStandby ? adviceOnStandby(status) : adviceOnSituation(status)) + salvage;
+}
+
+function adviceOnSituation({ situation, waitsAt, wiped }: VolumeStatus): string {
   const advice = TRANSITIONS[situation].advice.replace('{target}', waitsAt ?? 'its target');
   return wiped && situation !== 'clearing' ? `${advice} (the old data was deleted beforehand, --wipe)` : advice;
 }

@@ -3,8 +3,9 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../target/place.
 import { probePlace, type Use } from '../target/probe.ts';
 import type { Situation } from '../target/situation.ts';
 import { usedBytes } from '../target/used-bytes.ts';
+import { keepsSalvage } from './kept-salvage.ts';
 import { lookAtVolume } from './look-at-volume.ts';
-import { usedSinceExchange, useSince } from './used-since.ts';
+import { isInRecovery, usedSinceExchange, useSince } from './used-since.ts';
 
 /** What of ODO's is on a volume, as plain JSON. */
 export interface VolumeStatus {
@@ -24,6 +25,8 @@ export interface VolumeStatus {
   isStandby?: boolean;
   /** The old data was deleted beforehand (--wipe). */
   wiped?: boolean;
+  /** WAL was set aside of old data that nothing else has. */
+  keptSalvage?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
   incomingBytes: number;
   spoolBytes: number;
@@ -47,6 +50,7 @@ export function statusOf(pgdata: Place): VolumeStatus {
     ...(isSwapped && recovered ? { use: useSince(pgdata, journal) } : {}),
     ...(isSwapped && awaits && !recovered ? { waitsAt: awaits.target, ...(awaits.isStandby ? { isStandby: true } : {}) } : {}),
     ...(journal?.wiped ? { wiped: true } : {}),
+    ...(keepsSalvage(pgdata) && !isInRecovery(pgdata.root) ? { keptSalvage: true } : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),
     previousBytes: total(previousDir),

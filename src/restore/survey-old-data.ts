@@ -1,12 +1,11 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
 import { isOff } from '../postgres/configuration-file.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
-import { parseTimelineHistory } from '../postgres/timeline-history.ts';
-import { formatLsn, isHistoryName, parseLsn } from '../postgres/wal-names.ts';
+import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
+import { ancestryIn } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import type { RaiseFacts } from './engine.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
@@ -50,7 +49,7 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const control = demandControl(directory);
   if (question.isReplaced && demandControl(place.root).systemIdentifier !== control.systemIdentifier) return undefined;
   const { systemIdentifier, timeline, checkpointLsn } = control;
-  const own = question.isReplaced ? ancestryOf(place) : [];
+  const own = question.isReplaced ? ancestryIn(path.join(place.root, 'pg_wal')) : [];
   const known = [...question.accounted, ...own].filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
   const archives = archivesIn(directory, place, question.facts);
   const survey = { systemIdentifier, timeline, ...(archives === undefined ? {} : { archives }) };
@@ -80,15 +79,6 @@ function demandControl(dataDirectory: string): PgControl {
     const file = path.join(dataDirectory, CONTROL_FILE);
     throw new OdoError('dataCorrupt', `${file} cannot be read: ${asOdoError(error).message}`, { cause: error });
   }
-}
-
-/** Where the restored server left the timelines that it came by. */
-function ancestryOf({ root }: Place): Accounted[] {
-  const directory = path.join(root, 'pg_wal');
-  const newest = fs.readdirSync(directory).filter(isHistoryName).sort().at(-1);
-  if (newest === undefined) return [];
-  const entries = parseTimelineHistory(fs.readFileSync(path.join(directory, newest), 'utf8'), newest);
-  return entries.map(({ timeline, switchLsn }) => ({ timeline, lsn: switchLsn }));
 }
 
 function archivesIn(directory: string, { odoDir }: Place, facts: RaiseFacts): boolean | undefined {

@@ -1,7 +1,7 @@
 import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
-import { salvageDir } from '../target/place.ts';
 import type { Engine, Target } from './engine.ts';
+import { keptSalvageNote } from './failure-hints.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
@@ -50,15 +50,18 @@ export async function volumeStatus(target: ServiceTarget, context: Context): Pro
 }
 
 /** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
-export async function cleanVolume(target: ServiceTarget, context: Context): Promise<CleanReport> {
+export async function cleanVolume(
+  { target, acceptLoss }: { target: ServiceTarget; acceptLoss: boolean },
+  context: Context,
+): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
-    const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () => engine.clean(place));
+    const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>
+      engine.clean(place, { acceptLoss }),
+    );
     const { pgdata } = await engine.probe(place);
     const notes = [
       ...leftSettingsNotes(leftSettings),
-      ...(keptSalvage
-        ? [`WAL of the old data, which was deleted, is kept in ${salvageDir(data.place)} for the next restore: no archive has it`]
-        : []),
+      ...(keptSalvage ? [keptSalvageNote(data.place, { target })] : []),
       ...(pgdata.empty
         ? [
             `${pgdata.exists ? 'there is no data in' : 'there is no'} ${data.place.root}: a server that is started there begins a new, empty cluster`,

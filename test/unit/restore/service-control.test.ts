@@ -9,6 +9,7 @@ import type { Engine } from '../../../src/restore/engine.ts';
 import type { FoundService } from '../../../src/restore/prove-service.ts';
 import { bringUp, cleanUp, seeThroughRecovery, stopContainers } from '../../../src/restore/service-control.ts';
 import type { ServiceDatabase } from '../../../src/restore/service-database.ts';
+import { salvageDir } from '../../../src/target/place.ts';
 import {
   answered,
   type FakeContainer,
@@ -198,6 +199,7 @@ describe('clearing away after a promotion', () => {
       prepared?: string[][] | Error;
       reload?: Error;
       finish?: Error;
+      keptSalvage?: boolean;
     },
     archiving: Archiving = ARCHIVING,
   ) {
@@ -211,7 +213,7 @@ describe('clearing away after a promotion', () => {
       async finish(options: Parameters<Engine['finish']>[0]) {
         calls.push(`finish ${options.settings}${options.hasPrepared ? ' prepared' : ''}${options.keepPrevious ? ' keep' : ''}`);
         if (told.finish) throw told.finish;
-        return { leftSettings: [] };
+        return { leftSettings: [], ...(told.keptSalvage ? { keptSalvage: true } : {}) };
       },
     } as unknown as Engine;
     const database = {
@@ -223,7 +225,13 @@ describe('clearing away after a promotion', () => {
       },
     } as unknown as ServiceDatabase;
     const { report, phases } = service({});
-    const options = { target, archiving, keepPrevious: false, service: { commandArgs: [] } };
+    const options = {
+      target,
+      archiving,
+      keepPrevious: false,
+      service: { commandArgs: [] },
+      request: { target: { volume: 'pgdata', service: 'db', composeFiles: [], image: 'odo' } },
+    };
     return { notes: cleanUp(engine, options, database, report), calls, phases };
   }
 
@@ -265,6 +273,12 @@ describe('clearing away after a promotion', () => {
     const untold = clearing({ prepared: away });
     expect(await untold.notes).toEqual([]);
     expect(untold.calls).toEqual(['finish remove', 'reload']);
+  });
+
+  it('names WAL that stays, since it is all there is of old data, and what removes it for good', async () => {
+    const [note] = await clearing({ keptSalvage: true }).notes;
+    expect(note).toContain(`is kept in ${salvageDir(target.pgdata)}`);
+    expect(note).toContain('odo clean -v pgdata -n db --accept-loss removes it for good');
   });
 
   it('says that the server still has its settings when it could not be told', async () => {
