@@ -3,7 +3,7 @@ import { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import { createRenewableKeys, type RenewableKeys } from '../store/renewable-keys.ts';
 import { syncfs } from '../stream/native.ts';
-import { translateFsError } from '../target/fs-errors.ts';
+import { isFull, translateFsError } from '../target/fs-errors.ts';
 import { readJournal } from '../target/journal.ts';
 import { takeLock } from '../target/lock.ts';
 import type { Place } from '../target/place.ts';
@@ -180,7 +180,7 @@ async function locked<T>({ pgdata }: Target, work: () => T | Promise<T>): Promis
   if (!fs.existsSync(pgdata.odoDir)) return work();
   const lock = await takeLock(pgdata.odoDir).catch((error: unknown) => {
     // A full disk must not keep anything from being removed.
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return undefined;
+    if (isFull(error)) return undefined;
     throw error;
   });
   try {

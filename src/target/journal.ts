@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { writeFileDurably } from './durable.ts';
+import { demandHeld } from './lock.ts';
 import type { Place } from './place.ts';
 
 /**
@@ -128,7 +129,9 @@ export function readJournal(odoDir: string): Journal | undefined {
   });
 }
 
+/** Whatever is exchanged or deleted is noted first; so this is where a run hears that its lock is another's by now (`unsafeTarget`). */
 export function writeJournal(odoDir: string, journal: Journal): void {
+  demandHeld(odoDir);
   writeFileDurably(journalFile(odoDir), journalText(journal));
 }
 

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OdoError } from '../errors.ts';
-import { startBeating, UPTIME_DIGITS } from './heartbeat.ts';
+import { isFull } from './fs-errors.ts';
+import { type Beating, startBeating, UPTIME_DIGITS } from './heartbeat.ts';
 import { processSpace, startOfProcess } from './process-identity.ts';
 
 /** A holder on this machine that has been silent for so long has crashed. */
@@ -12,14 +14,16 @@ const SILENT_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 
 /**
- * Of a holder on another machine only its file can be watched, since nobody knows what is wrong with which clock: for so many looks, and for more
- * where it seems to have been touched a moment ago.
+ * Of a holder whose process cannot be seen only its file can be watched, since nobody knows what is wrong with which clock: for so many looks, and for
+ * more where it seems to have been touched a moment ago. One of this boot that has been silent by the machine's running time is watched for three beats
+ * all the same: the machine may have slept, and the holder go on a moment later than whoever looks.
  */
 const LOOKS = 20;
 const LOOKS_WHEN_RECENT = 40;
+const LOOKS_WHEN_SILENT = 14;
 
-/** The locks of this very process. */
-const held = new Set<string>();
+/** The locks of this very process: what their files begin with, and which files they were. */
+const held = new Map<string, { name: string; inode: number }>();
 
 export interface Lock {
   release(): void;
@@ -39,30 +43,79 @@ interface Sign {
  */
 export async function takeLock(odoDir: string): Promise<Lock> {
   const file = lockFile(odoDir);
+  const fd = await create(odoDir);
+  const name = `process ${process.pid} on ${os.hostname()} since ${new Date().toISOString()}\n${processSpace() ?? 'unknown'}\n`;
+  const before = `${name}${startOfProcess('self')} `;
+  let own = { name, inode: 0 };
+  try {
+    const isNamed = writeName(fd, `${before}${uptimeMs().padStart(UPTIME_DIGITS, '0')}\n`);
+    own = { name: isNamed ? name : '', inode: fs.fstatSync(fd).ino };
+    held.set(file, own);
+    const stopBeating = await beat({ file, name: own.name, at: isNamed ? Buffer.byteLength(before) : undefined });
+    return {
+      release() {
+        stopBeating();
+        release(file, own);
+      },
+    };
+  } catch (error) {
+    release(file, own);
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Gives the new file, open: whatever its path leads to later, this is the one. */
+async function create(odoDir: string): Promise<number> {
+  const file = lockFile(odoDir);
   for (;;) {
     try {
-      fs.closeSync(fs.openSync(file, 'wx', 0o600));
-      break;
+      return fs.openSync(file, 'wx', 0o600);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       const dead = await findDead(odoDir);
       if (dead) removeOfDead(file, dead);
     }
   }
-  held.add(file);
-  const name = `process ${process.pid} on ${os.hostname()} since ${new Date().toISOString()}\n${processSpace() ?? 'unknown'}\n`;
-  const before = `${name}${startOfProcess('self')} `;
-  const isNamed = writeName(file, `${before}${uptimeMs().padStart(UPTIME_DIGITS, '0')}\n`);
-  const stopBeating = startBeating(isNamed ? { file, name, at: Buffer.byteLength(before) } : { file, name: '', at: undefined });
-  return {
-    release() {
-      stopBeating();
-      held.delete(file);
-      // Another one may have taken it over, if this process was stopped for long.
-      const words = read(file);
-      if (words === '' || words.startsWith(name)) removeOwn(file);
-    },
-  };
+}
+
+/** Without a beat, everybody elsewhere would take this holder for dead. */
+async function beat(beating: Beating): Promise<() => void> {
+  return startBeating(beating).catch((cause: unknown) => {
+    throw new OdoError(
+      'unsafeTarget',
+      `no thread can be started that shows that this odo is at work: ${(cause as Error).message}`,
+      {
+        hint: 'nothing was touched; raise the limit of processes and threads (pids_limit, ulimit -u) or of memory',
+        cause,
+      },
+    );
+  });
+}
+
+/** Another one may have taken it over, if this process was stopped for long. */
+function release(file: string, own: { name: string; inode: number }): void {
+  held.delete(file);
+  if (isOwn(file, own)) removeOwn(file);
+}
+
+function isOwn(file: string, { name, inode }: { name: string; inode: number }): boolean {
+  return name === '' ? read(file) === '' && signOf(file)?.inode === inode : read(file).startsWith(name);
+}
+
+/**
+ * `unsafeTarget` when the lock that this process has taken is another one's by now, or gone: its process was stopped for long, and whoever took it for
+ * dead is at work. Says nothing where this process has taken none.
+ */
+export function demandHeld(odoDir: string): void {
+  const file = lockFile(odoDir);
+  const own = held.get(file);
+  if (!own || isOwn(file, own)) return;
+  const holder = read(file).split('\n')[0] || 'nobody says who';
+  throw new OdoError('unsafeTarget', `the lock of ${odoDir} was taken from this odo, which was silent for too long: ${holder}`, {
+    hint: 'nothing more was touched; see with odo status what is there by now, and run the same command again when nobody else is at work',
+  });
 }
 
 /** Resolves when nobody holds the lock, or whoever did is dead; `unsafeTarget` names a living holder. Changes nothing. */
@@ -77,16 +130,16 @@ async function findDead(odoDir: string): Promise<Sign | undefined> {
   if (!first) return undefined;
   const isRecent = Math.abs(Date.now() - first.touchedMs) < SILENT_MS;
   // Looks are counted, and not the time: where the whole machine was asleep meanwhile, none of that was silence.
-  for (let looks = isRecent ? LOOKS_WHEN_RECENT : LOOKS; looks > 0; looks--) {
+  for (let looked = 0; ; looked++) {
     const state = holderState(file, first);
     if (state === 'dead') return first;
     if (state === 'alive') throw heldBy(odoDir, file);
+    if (looked >= (state === 'silent' ? LOOKS_WHEN_SILENT : isRecent ? LOOKS_WHEN_RECENT : LOOKS)) return first;
     await sleep(LOOK_EVERY_MS);
     const last = signOf(file);
     if (!last) return undefined;
     if (!areSame(first, last)) throw heldBy(odoDir, file);
   }
-  return first;
 }
 
 function heldBy(odoDir: string, file: string): OdoError {
@@ -113,8 +166,8 @@ function areSame(one: Sign, other: Sign): boolean {
   return one.inode === other.inode && one.touchedMs === other.touchedMs;
 }
 
-/** `unknown`: its beat has to be watched. */
-function holderState(file: string, sign: Sign): 'alive' | 'dead' | 'unknown' {
+/** `unknown`: its beat has to be watched; `silent`: that, too, but not for so long. */
+function holderState(file: string, sign: Sign): 'alive' | 'dead' | 'unknown' | 'silent' {
   const [, pid, space = '', start, uptime] = /^process (\d+) on .*\n(.+)\n(?:(\S+) (\d+)\n)?/.exec(read(file)) ?? [];
   const here = processSpace();
   if (here === undefined || pid === undefined) return 'unknown';
@@ -128,8 +181,8 @@ function holderState(file: string, sign: Sign): 'alive' | 'dead' | 'unknown' {
 }
 
 /** The machine's running time is the same in all of its containers, and nobody sets it. */
-function bySilence(lastUptimeMs: number): 'dead' | 'unknown' {
-  return Number(uptimeMs()) - lastUptimeMs > SILENT_MS ? 'dead' : 'unknown';
+function bySilence(lastUptimeMs: number): 'silent' | 'unknown' {
+  return Number(uptimeMs()) - lastUptimeMs > SILENT_MS ? 'silent' : 'unknown';
 }
 
 function isOfThisBoot(space: string, here: string): boolean {
@@ -142,24 +195,38 @@ function uptimeMs(): string {
 
 /** Renamed before it is removed: of two that find it, one moves it away, and a lock that is new in the meantime comes back. */
 function removeOfDead(file: string, dead: Sign): void {
-  const aside = `${file}.${process.pid}`;
+  const aside = `${file}.${randomUUID()}`;
   try {
     fs.renameSync(file, aside);
     const moved = signOf(aside);
-    if (moved && !areSame(moved, dead)) fs.linkSync(aside, file);
+    if (moved && !areSame(moved, dead)) putBack(aside, file);
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
   fs.rmSync(aside, { force: true });
 }
 
-/** A lock without a name is a lock all the same: on a full disk there may be no room for more. False when it has none. */
-function writeName(file: string, holder: string): boolean {
+/** EEXIST when there is a new one by now, which is never overwritten. Not every file system has hard links; its holder goes by the words in it. */
+function putBack(aside: string, file: string): void {
   try {
-    fs.writeFileSync(file, holder);
+    fs.linkSync(aside, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    fs.copyFileSync(aside, file, fs.constants.COPYFILE_EXCL);
+    const { uid, gid } = fs.statSync(aside);
+    if (process.getuid?.() === 0) fs.chownSync(file, uid, gid);
+  }
+}
+
+/** A lock without a name is a lock all the same: on a full disk there may be no room for more. False when it has none. */
+function writeName(fd: number, holder: string): boolean {
+  try {
+    fs.writeFileSync(fd, holder);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    if (!isFull(error)) throw error;
+    // Half a name would be somebody else's.
+    fs.ftruncateSync(fd, 0);
     return false;
   }
 }

@@ -6,6 +6,7 @@ import { isFull } from './fs-errors.ts';
 import { GUARD, namesIn, putGuard } from './guard.ts';
 import { type Journal, type JournalState, writeJournal } from './journal.ts';
 import { makeSpares, removeSpares, writeJournalToSpare } from './journal-spares.ts';
+import { demandHeld } from './lock.ts';
 import { incomingDir, type Place, previousDir } from './place.ts';
 
 /** Moved in first and out last: where an image's entry point finds none, it takes the directory for new and makes an empty cluster in it. */
@@ -36,6 +37,7 @@ export function swap(odoDir: string, journal: Journal): void {
  * @param how atOnce: the exchange failed in this very moment, so that no server can have been started since
  */
 export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
+  demandHeld(odoDir);
   if (journal.state === 'moving-back') {
     if (!how.atOnce && hasRestoredInPlace(journal) && journal.fingerprint !== undefined) {
       distrustStaged(journal);

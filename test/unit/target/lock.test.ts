@@ -2,8 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { demandFree, takeLock } from '../../../src/target/lock.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { readJournal, writeJournal } from '../../../src/target/journal.ts';
+import { demandFree, demandHeld, takeLock } from '../../../src/target/lock.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
 let directory: string;
@@ -15,6 +16,7 @@ beforeEach(() => {
 });
 
 const BOOT = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const uptimeMs = (silentMs: number) => String(Math.round(os.uptime() * 1000 - silentMs)).padStart(15, '0');
 const HERE = `${BOOT} ${fs.readlinkSync('/proc/self/ns/pid')}`;
 
 function leave(holder: string, silentMs: number): void {
@@ -86,16 +88,29 @@ describe('a lock', () => {
     lock.release();
   });
 
-  it('of another container is that of a living one as long as it beats, whatever the clock says, and else ends after ten seconds', async () => {
-    const uptimeMs = (silentMs: number) => String(Math.round(os.uptime() * 1000 - silentMs)).padStart(15, '0');
-    leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(60_000)}\n`, 0);
-    const startedAt = performance.now();
-    (await takeLock(directory)).release();
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
-    leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(9_000)}\n`, 3_600_000);
-    const took = await secondsOf(takeLock(directory).then((lock) => lock.release()));
-    expect(took).toBeGreaterThan(0.5);
-    expect(took).toBeLessThan(4);
+  it('of another container is taken over when it has been silent for ten seconds, and does not move for three beats', async () => {
+    for (const [silentMs, touchedMs] of [
+      [60_000, 0],
+      [9_000, 3_600_000],
+    ] as const) {
+      leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(silentMs)}\n`, touchedMs);
+      const took = await secondsOf(takeLock(directory).then((lock) => lock.release()));
+      expect(took).toBeGreaterThan(3);
+      expect(took).toBeLessThan(20);
+    }
+  });
+
+  it('of another container is respected when it beats on, however long it was silent, as after a sleep of the machine', async () => {
+    const beat = (silentMs: number) =>
+      leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(silentMs)}\n`, silentMs);
+    beat(3_600_000);
+    const beating = setInterval(() => beat(0), 900);
+    await expect(takeLock(directory)).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining('process 1 on there'),
+    });
+    clearInterval(beating);
+    expect(fs.existsSync(file)).toBe(true);
   });
 
   it.each([
@@ -127,5 +142,72 @@ describe('a lock', () => {
     fs.writeFileSync(file, 'process 1 on there since then\n0-0-0 pid:[1]\n');
     lock.release();
     expect(fs.existsSync(file)).toBe(true);
+  });
+
+  it.each(['ENOSPC', 'EDQUOT'])('is one all the same where there is no room for its name (%s)', async (code) => {
+    const write = vi.spyOn(fs, 'writeFileSync').mockImplementationOnce(() => {
+      fs.appendFileSync(file, 'process');
+      throw Object.assign(new Error(code), { code });
+    });
+    const lock = await takeLock(directory);
+    write.mockRestore();
+    expect(fs.readFileSync(file, 'utf8')).toBe('');
+    demandHeld(directory);
+    lock.release();
+    expect(fs.existsSync(file)).toBe(false);
+  });
+
+  it('writes its name into its own file, never into one that has taken its place', async () => {
+    const theirs = 'process 1 on there since then\n0-0-0 pid:[1]\n';
+    const open = fs.openSync;
+    vi.spyOn(fs, 'openSync').mockImplementationOnce((...args) => {
+      const fd = open(...args);
+      fs.rmSync(file);
+      fs.writeFileSync(file, theirs);
+      return fd;
+    });
+    const lock = await takeLock(directory);
+    vi.restoreAllMocks();
+    expect(() => demandHeld(directory)).toThrow(/process 1 on there/);
+    lock.release();
+    expect(fs.readFileSync(file, 'utf8')).toBe(theirs);
+  });
+
+  it.each([
+    ['has taken it over', 'process 1 on there since then\n0-0-0 pid:[1]\n', 'process 1 on there since then'],
+    ['has removed it', undefined, 'nobody says who'],
+  ])('is demanded before a note of the journal: refused where somebody %s', async (_who, words, named) => {
+    const journal = { version: 1, state: 'laying-down', backupId: 'b', startedAt: 'now', places: [] } as const;
+    const lock = await takeLock(directory);
+    writeJournal(directory, { ...journal, places: [] });
+    fs.rmSync(file);
+    if (words !== undefined) fs.writeFileSync(file, words);
+    const staged = () => writeJournal(directory, { ...journal, state: 'staged', places: [] });
+    expect(staged).toThrow(expect.objectContaining({ code: 'unsafeTarget', message: expect.stringContaining(named) }));
+    expect(readJournal(directory)?.state).toBe('laying-down');
+    lock.release();
+    expect(fs.existsSync(file)).toBe(words !== undefined);
+  });
+
+  it('of the faster one of two comes back to it, also where there are no hard links', async () => {
+    const theirs = `process 9 on winner since now\n0-0-0 pid:[2]\n`;
+    leave(`process ${spawnSync('true').pid} on dead since then\n${HERE}\n`, 0);
+    const { renameSync } = fs;
+    const refused = () => {
+      throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' });
+    };
+    vi.spyOn(fs, 'linkSync').mockImplementation(refused);
+    let beating: NodeJS.Timeout | undefined;
+    vi.spyOn(fs, 'renameSync').mockImplementationOnce((from, to) => {
+      fs.rmSync(file);
+      leave(theirs, 0);
+      beating = setInterval(() => leave(theirs, 0), 300);
+      renameSync(from, to);
+    });
+    await expect(takeLock(directory)).rejects.toMatchObject({ message: expect.stringContaining('process 9 on winner') });
+    clearInterval(beating);
+    vi.restoreAllMocks();
+    expect(fs.readFileSync(file, 'utf8')).toBe(theirs);
+    expect(fs.readdirSync(directory)).toEqual(['lock']);
   });
 });
