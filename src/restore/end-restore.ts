@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { addArchiveOff, blockTurnsArchivingOff, keepRoomForPrepared } from '../postgres/recovery-settings.ts';
+import { demandPlaces, demandRoots } from '../target/demand-places.ts';
 import { writeFileDurably } from '../target/durable.ts';
 import { isFull, translateFsError } from '../target/fs-errors.ts';
 import { removeGuard } from '../target/guard.ts';
@@ -93,6 +94,7 @@ export function rollback(target: Target): RolledBack {
   const deed = TRANSITIONS[situation].rollback;
   if (!journal || deed === 'none') return asItIs(journal);
   demandNoServer(pgdata, { stopped: true });
+  demandPlaces(journal.places);
   const hasOld = journal.places.some(hasPrevious);
   // On a full disk the journal needs the room; what goes back needs no WAL of ours.
   if (hasOld) fs.rmSync(spoolDir(pgdata), { recursive: true, force: true });
@@ -166,6 +168,7 @@ function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Sit
     removeGuard(pgdata.root, { isKnown: journal.guarded === true });
     return [];
   }
+  demandRoots(journal.places);
   // From here on there is no way back, and half of what it would lead to must not look whole.
   writeClearing(odoDir, journal);
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about it.
@@ -203,6 +206,7 @@ export function finish(options: FinishOptions): FinishedRestore {
   // A finish that was broken off may have come to its end.
   if (journal) demandOwnRun(options.target, journal);
   if (!mayFinish(situation, options)) throw refusedFinish(pgdata, situation);
+  if (!keep) demandRoots(places);
   const isSeen = options.settings !== 'leave';
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });

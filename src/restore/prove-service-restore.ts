@@ -9,6 +9,7 @@ import type { Owner, Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import { type Configuration, proveConfiguration, proveSettings } from './configuration.ts';
 import type { Engine, TablespacePlace, Target } from './engine.ts';
+import { withMountsOf } from './journal-mounts.ts';
 import type { OldDataJudgement } from './judge-old-data.ts';
 import { findLaterTablespaces, locateLater } from './later-tablespaces.ts';
 import { withoutMountPoints } from './mounted-files.ts';
@@ -81,16 +82,14 @@ export async function proveServiceRestore(
     const first = byName && (await engine?.probe({ pgdata: byName.target.pgdata, tablespaces: [] }));
     const real = named && first && (await proofs.attempt('layout', () => proveLayout(named, first.pgdata)));
     const found = named && { ...named, data: real ?? named.data };
-    let data = found && tablespaces && placesOf(found, tablespaces);
+    const earlier = first?.pgdata.journalPlaces;
+    let data = found && tablespaces && placesOf(found, tablespaces, earlier);
     const later =
       found && data && source && (await proveLater(found, data.target, source, first?.oldCluster, request, proofs, signal));
-    if (found && data && tablespaces && later && later.length > 0) {
-      const before = data.mounts.length;
-      data = placesOf(found, [...tablespaces, ...later]);
-      if (engine && data.mounts.length > before) {
-        await engine.close();
-        ({ engine, missing } = await openWithStandIns(found, data.mounts, request, context));
-      }
+    if (found && tablespaces && later && later.length > 0) data = placesOf(found, [...tablespaces, ...later], earlier);
+    if (engine && found && byName && data && data.mounts.length > byName.mounts.length) {
+      await engine.close();
+      ({ engine, missing } = await openWithStandIns(found, data.mounts, request, context));
     }
     if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
     const oldData =
@@ -143,8 +142,10 @@ async function proveTablespaces(found: FoundService, source: Source | undefined,
   });
 }
 
-function placesOf(found: FoundService, tablespaces: readonly (TablespacePlace & { mount: Mount })[]) {
-  return { target: targetOf(found.data, tablespaces), mounts: mountsOf(found.data, tablespaces) };
+/** @param earlier places that an earlier restore has filled: what came of it is settled with the rest */
+function placesOf(found: FoundService, tablespaces: readonly (TablespacePlace & { mount: Mount })[], earlier?: readonly Place[]) {
+  const mounts = withMountsOf(found, mountsOf(found.data, tablespaces), earlier);
+  return { target: targetOf(found.data, tablespaces), mounts };
 }
 
 /** Tablespaces that the backup does not have, and that recovery will create. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { demandRoots } from '../target/demand-places.ts';
 import { isVacant, putGuard, removeGuard } from '../target/guard.ts';
 import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
 import {
@@ -178,6 +179,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
       // What came back from the swap has been changed by a server.
       return { ...journal, fingerprint: '' };
     case 'finish-clearing':
+      demandRoots(journal.places);
       // Not the whole folder: it holds the lock of this run.
       for (const place of journal.places) {
         fs.rmSync(previousDir(place), { recursive: true, force: true });

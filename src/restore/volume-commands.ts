@@ -1,7 +1,7 @@
-import { mountHolding } from '../docker/mount.ts';
 import { inPhase } from '../events.ts';
 import type { Engine, Target } from './engine.ts';
 import { keptSalvageNote } from './failure-hints.ts';
+import { withMountsOf } from './journal-mounts.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
@@ -94,14 +94,13 @@ export async function openOnJournal(
   version: string,
   role: Role = 'restore',
 ): Promise<{ engine: Engine; place: Target }> {
-  const { service, data } = found;
+  const { data } = found;
   const place: Target = { pgdata: data.place, tablespaces: [] };
   const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
   const { pgdata } = await engine.probe(place);
   // As the restore has it.
   place.pgdata = { ...place.pgdata, root: pgdata.layout?.realRoot ?? place.pgdata.root };
-  const mounts = (pgdata.journalPlaces ?? []).map(({ root }) => mountHolding(service.mounts, root)?.mount ?? data.mount);
-  const all = [...new Map([data.mount, ...mounts].map((mount) => [mount.destination, mount])).values()];
+  const all = withMountsOf(found, [data.mount], pgdata.journalPlaces);
   // What changes the places must not do so under a server; a look may.
   const users = role === 'restore' ? refuseOthersNow(found, all, pgdata) : undefined;
   await users?.catch(async (error: unknown) => {

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { demandPlaces } from './demand-places.ts';
 import { syncDirectory } from './durable.ts';
 import { isFull } from './fs-errors.ts';
 import { GUARD, namesIn, putGuard } from './guard.ts';
@@ -21,6 +22,7 @@ const LAST = 'global';
  */
 export function swap(odoDir: string, journal: Journal): void {
   if (journal.state !== 'staged') throw new OdoError('bug', `cannot swap in state ${journal.state}`);
+  demandPlaces(journal.places);
   for (const place of journal.places) makePrevious(place);
   makeSpares(odoDir, journal);
   record(odoDir, journal, 'moving-out');
@@ -38,6 +40,7 @@ export function swap(odoDir: string, journal: Journal): void {
  */
 export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
   demandHeld(odoDir);
+  if (isMidway(journal)) demandPlaces(journal.places);
   if (journal.state === 'moving-back') {
     if (!how.atOnce && hasRestoredInPlace(journal) && journal.fingerprint !== undefined) {
       distrustStaged(journal);
@@ -76,6 +79,7 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
  */
 export function takeBack(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
   if (journal.state === 'moving-in') {
+    demandPlaces(journal.places);
     if (!how.atOnce && hasRestoredInPlace(journal)) distrustStaged(journal);
     recordWayBack(odoDir, journal, 'moving-back');
   }
@@ -86,6 +90,7 @@ export function takeBack(odoDir: string, journal: Journal, how: { atOnce?: boole
 export function swapBack(odoDir: string, journal: Journal): void {
   settleSwap(odoDir, journal);
   if (journal.state !== 'swapped') return;
+  demandPlaces(journal.places);
   distrustStaged(journal);
   recordWayBack(odoDir, journal, 'moving-back');
   settleSwap(odoDir, journal);
@@ -97,6 +102,7 @@ export function swapBack(odoDir: string, journal: Journal): void {
  */
 export function swapAside(odoDir: string, journal: Journal): void {
   if (journal.state !== 'swapped') throw new OdoError('bug', `cannot set aside in state ${journal.state}`);
+  demandPlaces(journal.places);
   // Whatever is left there has no part in this.
   for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
   const begun: Journal = { ...journal, settingAside: true };
@@ -104,6 +110,10 @@ export function swapAside(odoDir: string, journal: Journal): void {
   record(odoDir, begun, 'moving-back');
   Object.assign(journal, begun);
   settleSwap(odoDir, journal);
+}
+
+function isMidway({ state }: Journal): boolean {
+  return ['moving-out', 'moving-in', 'moving-back', 'setting-aside'].includes(state);
 }
 
 /** Whether all of the restored content is in place, although the exchange or the way back did not come to its end. */
