@@ -2,13 +2,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readJournal, writeJournal } from '../../../src/target/journal.ts';
 import { demandFree, demandHeld, takeLock } from '../../../src/target/lock.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
 let directory: string;
 let file: string;
+
+afterEach(() => void vi.restoreAllMocks());
 
 beforeEach(() => {
   directory = scratchDirectory();
@@ -105,11 +107,11 @@ describe('a lock', () => {
       leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(silentMs)}\n`, silentMs);
     beat(3_600_000);
     const beating = setInterval(() => beat(0), 900);
+    onTestFinished(() => clearInterval(beating));
     await expect(takeLock(directory)).rejects.toMatchObject({
       code: 'unsafeTarget',
       message: expect.stringContaining('process 1 on there'),
     });
-    clearInterval(beating);
     expect(fs.existsSync(file)).toBe(true);
   });
 
@@ -145,12 +147,11 @@ describe('a lock', () => {
   });
 
   it.each(['ENOSPC', 'EDQUOT'])('is one all the same where there is no room for its name (%s)', async (code) => {
-    const write = vi.spyOn(fs, 'writeFileSync').mockImplementationOnce(() => {
+    vi.spyOn(fs, 'writeFileSync').mockImplementationOnce(() => {
       fs.appendFileSync(file, 'process');
       throw Object.assign(new Error(code), { code });
     });
     const lock = await takeLock(directory);
-    write.mockRestore();
     expect(fs.readFileSync(file, 'utf8')).toBe('');
     demandHeld(directory);
     lock.release();
@@ -167,7 +168,6 @@ describe('a lock', () => {
       return fd;
     });
     const lock = await takeLock(directory);
-    vi.restoreAllMocks();
     expect(() => demandHeld(directory)).toThrow(/process 1 on there/);
     lock.release();
     expect(fs.readFileSync(file, 'utf8')).toBe(theirs);
@@ -198,6 +198,7 @@ describe('a lock', () => {
     };
     vi.spyOn(fs, 'linkSync').mockImplementation(refused);
     let beating: NodeJS.Timeout | undefined;
+    onTestFinished(() => clearInterval(beating));
     vi.spyOn(fs, 'renameSync').mockImplementationOnce((from, to) => {
       fs.rmSync(file);
       leave(theirs, 0);
@@ -206,7 +207,6 @@ describe('a lock', () => {
     });
     await expect(takeLock(directory)).rejects.toMatchObject({ message: expect.stringContaining('process 9 on winner') });
     clearInterval(beating);
-    vi.restoreAllMocks();
     expect(fs.readFileSync(file, 'utf8')).toBe(theirs);
     expect(fs.readdirSync(directory)).toEqual(['lock']);
   });
