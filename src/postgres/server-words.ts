@@ -22,11 +22,14 @@ const LOCALE_SETTING = /^lc_(messages|monetary|numeric|time)$/;
 const RULES: readonly Rule[] = [
   [
     /^LOG: +unrecognized configuration parameter "([^"]+)" in file /,
-    ([, name = ''], { settings }) => [{ do: 'drop', name, was: settings.get(name) ?? '', why: 'this server does not know it' }],
+    ([, given = ''], { settings }) => {
+      const name = given.toLowerCase();
+      return [{ do: 'drop', name, was: settings.get(name) ?? '', why: 'this server does not know it' }];
+    },
   ],
   [
     /^LOG: +(?:invalid value for parameter "([^"]+)"|parameter "([^"]+)" requires a |[^"]* is outside the valid range for parameter "([^"]+)")/,
-    ([, ...names], context, why) => invalidValue(names.find(Boolean) ?? '', context, why),
+    ([, ...names], context, why) => invalidValue(names.find(Boolean)?.toLowerCase() ?? '', context, why),
   ],
   [
     /^(?:LOG|FATAL): +could not open configuration (?:file|directory) "([^"]+)": /,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type Amendment, amendmentNote } from '../postgres/amendment.ts';
 import { type EffectiveSettings, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
+import { decodeConfiguration } from '../postgres/configuration-text.ts';
 import { MADE_HBA, madeConfiguration, NO_CONFIGURATION, NO_HBA } from '../postgres/made-configuration.ts';
 import { setParameters } from '../postgres/own-settings.ts';
 import { type PgControl, parsePgControl } from '../postgres/pg-control.ts';
@@ -263,7 +264,7 @@ function ensureDirectory(job: LayDownJob, directory: string): void {
 }
 
 function readIfThere(file: string): string | undefined {
-  return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? fs.readFileSync(file, 'utf8') : undefined;
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? decodeConfiguration(fs.readFileSync(file)) : undefined;
 }
 
 function incomplete(job: LayDownJob, what: string): OdoError {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { checkSettings } from '../docker/check-settings.ts';
 import { inspectImage } from '../docker/image.ts';
 import { OdoError } from '../errors.ts';
+import { decodeConfiguration } from '../postgres/configuration-text.ts';
 import { refuseHbaFaults } from '../postgres/hba.ts';
 import { commandLineSettings, type Setting, setsParameter } from '../postgres/recovery-settings.ts';
 import type { Proofs } from './proofs.ts';
@@ -53,7 +54,7 @@ export async function proveConfiguration(request: RestoreRequest, proofs: Proofs
 function provenHba(file: string) {
   let content: string;
   try {
-    content = fs.readFileSync(file, 'utf8');
+    content = decodeConfiguration(fs.readFileSync(file));
   } catch (cause) {
     throw new OdoError('usage', `cannot read ${file}, which --pg-hba names (${(cause as NodeJS.ErrnoException).code})`, {
       hint: 'name a file that is there, or leave --pg-hba out to keep the one of the backup',

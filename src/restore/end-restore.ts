@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { decodeConfiguration, encodeConfiguration } from '../postgres/configuration-text.ts';
 import { addArchiveOff, blockTurnsArchivingOff, keepRoomForPrepared } from '../postgres/recovery-settings.ts';
 import { demandPlaces, demandRoots } from '../target/demand-places.ts';
 import { writeFileDurably } from '../target/durable.ts';
@@ -263,14 +264,15 @@ function takeOutSettings(
   const file = path.join(pgdata.root, 'postgresql.auto.conf');
   const stat = fs.statSync(file, { throwIfNoEntry: false });
   if (!stat) return [];
-  const text = fs.readFileSync(file, 'utf8');
+  const text = decodeConfiguration(fs.readFileSync(file));
   const written = journal?.recoverySettings ?? [];
   const { conf: bare, left } = removeWritten(text, written);
   if (bare === text) return left;
   const own = hasPrepared || arePrepared(pgdata) ? keepRoomForPrepared(text, bare) : bare;
   const wasOff = blockTurnsArchivingOff(text) || turnsArchivingOff(written);
   const keepOff = archiving === 'off' || (archiving === 'as-in-recovery' && wasOff);
-  writeFileDurably(file, keepOff ? addArchiveOff(own) : own, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+  const kept = encodeConfiguration(keepOff ? addArchiveOff(own) : own);
+  writeFileDurably(file, kept, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
   return left;
 }
 

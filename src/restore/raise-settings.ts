@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
 import { type EffectiveSettings, isOff, NO_FILES, readSettings } from '../postgres/configuration-file.ts';
+import { decodeConfiguration, encodeConfiguration } from '../postgres/configuration-text.ts';
 import { addToBlock, removeBlock } from '../postgres/recovery-settings.ts';
 import { findTooLow, type TooLow } from '../postgres/required-settings.ts';
 import { majorOfPgVersionFile } from '../postgres/versions.ts';
@@ -37,7 +38,7 @@ export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
     tooLow.map(({ name, needed }) => [name, String(needed)]),
   );
   try {
-    writeFileDurably(file, raised, stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
+    writeFileDurably(file, encodeConfiguration(raised), stat.mode & 0o7777, { uid: stat.uid, gid: stat.gid });
   } catch (error) {
     throw translateFsError(error, file);
   }
@@ -56,7 +57,7 @@ export function archivingConfigured({ root }: Place, facts: RaiseFacts): boolean
 }
 
 function mustRead(file: string): string {
-  return reading(file, () => fs.readFileSync(file, 'utf8'));
+  return reading(file, () => decodeConfiguration(fs.readFileSync(file)));
 }
 
 function reading<T>(file: string, read: () => T): T {

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../errors.ts';
+import { decodeConfiguration } from '../postgres/configuration-text.ts';
 
 const FILE = 'postgresql.auto.conf';
 
@@ -9,7 +10,7 @@ export function readReplacementConf(directory: string): { file: string; content:
   const candidates = [path.resolve(directory, FILE), path.resolve(directory, 'confs', FILE)];
   for (const file of candidates) {
     try {
-      return { file, content: fs.readFileSync(file, 'utf8') };
+      return { file, content: decodeConfiguration(fs.readFileSync(file)) };
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       if (code === 'ENOENT' || code === 'ENOTDIR') continue;

@@ -8,6 +8,7 @@ import {
   parseConfiguration,
   readSettings,
 } from '../postgres/configuration-file.ts';
+import { decodeConfiguration, encodeConfiguration } from '../postgres/configuration-text.ts';
 import {
   type CatalogDatabase,
   fileOfCatalog,
@@ -111,7 +112,7 @@ export function amendStaged(
       const text = commentOut(before, isMeant);
       if (text === undefined) continue;
       // What was added to postgresql.auto.conf is written anew each time, and may hold a password.
-      keepOriginal(pgdata, file, file === AUTO_CONF ? Buffer.from(removeFitBlock(removeBlock(before))) : undefined);
+      keepOriginal(pgdata, file, file === AUTO_CONF ? encodeConfiguration(removeFitBlock(removeBlock(before))) : undefined);
       write(path.join(incoming, file), text);
     }
   }
@@ -141,5 +142,6 @@ function readIfThere(incoming: string, relative: string): Buffer | undefined {
 /** Nothing is read through a link, nor outside of the directory. */
 function readText(incoming: string, relative: string): string | undefined {
   if (relative.split('/').includes('..')) return undefined;
-  return readIfThere(incoming, relative)?.toString('utf8');
+  const bytes = readIfThere(incoming, relative);
+  return bytes && decodeConfiguration(bytes);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { decodeConfiguration } from '../postgres/configuration-text.ts';
 import { demandRoots } from '../target/demand-places.ts';
 import { isVacant, putGuard, removeGuard } from '../target/guard.ts';
 import { type Journal, readJournal, writeJournal } from '../target/journal.ts';
@@ -132,7 +133,7 @@ function describeStaged(incoming: string): Pick<Journal, 'recoverySettings' | 's
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
   return {
     ...(control ? { stagedCheckpointLsn: control.checkpointLsn } : {}),
-    ...(fs.existsSync(autoConf) ? { recoverySettings: digestBlock(fs.readFileSync(autoConf, 'utf8')) } : {}),
+    ...(fs.existsSync(autoConf) ? { recoverySettings: digestBlock(decodeConfiguration(fs.readFileSync(autoConf))) } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { encodeConfiguration } from '../postgres/configuration-text.ts';
 import { writeFileDurably } from '../target/durable.ts';
 import type { Owner } from '../target/place.ts';
 
@@ -9,7 +10,7 @@ import type { Owner } from '../target/place.ts';
 export function writeOwned(owner: Owner | undefined, file: string, content: string | Buffer): void {
   const temporary = `${file}.odo`;
   fs.rmSync(temporary, { force: true });
-  fs.writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
+  fs.writeFileSync(temporary, typeof content === 'string' ? encodeConfiguration(content) : content, { mode: 0o600, flag: 'wx' });
   if (asRoot() && owner) fs.chownSync(temporary, owner.uid, owner.gid);
   fs.renameSync(temporary, file);
 }
@@ -18,7 +19,7 @@ export function writeOwned(owner: Owner | undefined, file: string, content: stri
 export function writeAmended(file: string, content: string, owner: Owner | undefined): void {
   // What the backup may have under that name is not written through.
   fs.rmSync(`${file}.new`, { force: true });
-  writeFileDurably(file, content, 0o600, owner);
+  writeFileDurably(file, encodeConfiguration(content), 0o600, owner);
 }
 
 /** Whether this process may give files to others. */

@@ -17,7 +17,7 @@ export function syncDirectory(directory: string): void {
 }
 
 /** Replaces a small file in one durable step: a crash leaves the old content or the new, never a mixture. */
-export function writeFileDurably(file: string, content: string, mode = 0o600, owner?: Owner): void {
+export function writeFileDurably(file: string, content: string | Uint8Array, mode = 0o600, owner?: Owner): void {
   const temporary = `${file}.new`;
   const fd = fs.openSync(temporary, 'w', mode);
   try {

@@ -35,8 +35,15 @@ it('makes a tar that others can read', () => {
   expect(execFileSync('tar', ['-xOf', '-', 'data/one'], { input: tar }).length).toBe(513);
 });
 
-it('leaves out what it has no room for', () => {
-  const members = ['c'.repeat(101), `${'d'.repeat(160)}/e`].map((path) => ({ path, type: 'file' as const, mode: 0o600 }));
+it('has room for names, link targets and ids of any length', () => {
+  const names = ['c'.repeat(101), `${'d'.repeat(160)}/e`, ...Array.from({ length: 12 }, (_, more) => 'ü'.repeat(41 + more))];
+  const deep = `${names.join('/')}.conf`;
+  const file = { path: deep, type: 'file' as const, mode: 0o600, content: Buffer.from('x') };
   const link = { path: 'l', type: 'symlink' as const, mode: 0o777, linkName: 'x'.repeat(101) };
-  expect(execFileSync('tar', ['-tf', '-'], { input: makeTar([...members, link], OWNER) }).toString()).toBe('');
+  const input = makeTar([...names.map((path) => ({ ...file, path })), file, link], { uid: 1000660000, gid: 5 });
+  const list = execFileSync('tar', ['-tvf', '-', '--numeric-owner', '--quoting-style=literal'], { input }).toString().trim();
+  const lines = list.split('\n').map((line) => line.split(/\s+/));
+  expect(lines.map((words) => words.slice(5).join(' '))).toEqual([...names, deep, `l -> ${link.linkName}`]);
+  expect(new Set(lines.map((words) => words[1]))).toEqual(new Set(['1000660000/5']));
+  expect(execFileSync('tar', ['-xOf', '-', deep], { input }).toString()).toBe('x');
 });

@@ -14,6 +14,16 @@ describe('what a server says when it does not start', () => {
       /^fork_only = 'on' was taken out of the configuration: this server does not know it$/,
     ],
     [
+      'LOG:  unrecognized configuration parameter "My.Fork_Only" in file "/data/postgresql.conf" line 1',
+      { 'my.fork_only': 'on' },
+      /^my\.fork_only = 'on' was taken out of the configuration: this server does not know it$/,
+    ],
+    [
+      'LOG:  invalid value for parameter "TimeZone": "Mars/Olympus"',
+      { timezone: 'Mars/Olympus' },
+      /^timezone = 'Mars\/Olympus' was taken out of the configuration/,
+    ],
+    [
       'LOG:  invalid value for parameter "lc_time": "de_DE"',
       { lc_time: 'de_DE' },
       /^lc_time is 'C' instead of 'de_DE': this image does not have the locale de_DE$/,

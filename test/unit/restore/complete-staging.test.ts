@@ -380,6 +380,23 @@ describe('a run that goes on from what another has changed', () => {
     expect(snapshotTree(incoming)).toEqual(before);
   });
 
+  it('keeps every byte of what it does not change, whatever it is encoded in', async () => {
+    const conf = Buffer.from("# f\xfcr Z\xfcrich\nport = 5432\ncluster_name = 'Z\xfcrich'\n", 'latin1');
+    const auto = Buffer.from("# f\xfcr\nwork_mem = '8MB'\nsearch_path = '\xe9'\n", 'latin1');
+    layDown({ 'pg_hba.conf': 'local all all peer map=local\n' });
+    for (const [name, bytes] of Object.entries({ 'postgresql.conf': conf, 'postgresql.auto.conf': auto, 'pg_ident.conf': conf }))
+      fs.writeFileSync(path.join(incoming, name), bytes);
+    completeStaging(jobWith());
+    await amend(drop('port'), drop('work_mem'), { do: 'set', name: 'cluster_name', was: 'x', value: 'y', why: 'z' });
+    const latin1 = (name: string) => fs.readFileSync(path.join(incoming, name), 'latin1');
+    expect(latin1('postgresql.conf')).toBe(conf.toString('latin1').replace('port', '# taken out by odo: port'));
+    expect(latin1('pg_ident.conf').startsWith(conf.toString('latin1'))).toBe(true);
+    expect(latin1('postgresql.auto.conf')).toMatch(/^# f\xfcr\n.*work_mem = '8MB'\nsearch_path = '\xe9'\n# >>> odo/);
+    completeStaging(jobWith());
+    expect(latin1('postgresql.conf')).toBe(conf.toString('latin1'));
+    expect(latin1('postgresql.auto.conf').startsWith(auto.toString('latin1'))).toBe(true);
+  });
+
   it('has no file that was made, and the link in whose place one was', async () => {
     layDown({ 'postgresql.conf': '-> /etc/postgresql/postgresql.conf', 'pg_hba.conf': '' });
     fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
