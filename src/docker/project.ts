@@ -42,6 +42,8 @@ export interface ComposeService {
   command?: string[];
   /** With real volume names and absolute paths. */
   mounts: Mount[];
+  /** Paths of secrets and configs that are no files of the host: compose writes them into each container that it makes. */
+  injectedFiles?: string[];
   stopGracePeriodSeconds?: number;
   /** How many containers compose makes of it; 1 when not given. */
   replicas?: number;
@@ -210,10 +212,12 @@ export function parseProject(output: string, files: string[]): ComposeProject {
     for (const entry of service.tmpfs ?? []) {
       mounts.push({ type: 'tmpfs', source: '', destination: entry.split(':')[0] ?? entry, readOnly: false });
     }
-    mounts.push(
-      ...fileMounts(service.secrets, config.secrets, '/run/secrets/'),
-      ...fileMounts(service.configs, config.configs, '/'),
-    );
+    const given = [
+      ...placeFiles(service.secrets, config.secrets, '/run/secrets/'),
+      ...placeFiles(service.configs, config.configs, '/'),
+    ];
+    mounts.push(...given.flatMap(({ mount }) => mount ?? []));
+    const injectedFiles = given.filter(({ mount }) => mount === undefined).map(({ destination }) => destination);
     const graceSeconds = service.stop_grace_period === undefined ? undefined : parseSeconds(service.stop_grace_period);
     const replicas = service.scale ?? service.deploy?.replicas;
     services[name] = {
@@ -223,6 +227,7 @@ export function parseProject(output: string, files: string[]): ComposeProject {
       ...(service.entrypoint && { entrypoint: service.entrypoint }),
       ...(service.command && { command: service.command }),
       mounts,
+      ...unlessEmpty('injectedFiles', injectedFiles),
       ...unlessEmpty('limits', limitsOfCompose(service)),
       ...(service.network_mode && { networkMode: service.network_mode }),
       ...unlessEmpty('addresses', addressesOf(service)),
@@ -247,12 +252,16 @@ function addressesOf({ hostname, container_name, networks }: ConfigService): str
   return [hostname, container_name, ...ofNetworks].filter((one) => one !== undefined);
 }
 
-/** Secrets and configs that are files of the host; others are no mounts. */
-function fileMounts(used: readonly ConfigFile[] = [], known: Config['secrets'] = {}, folder: string): Mount[] {
-  return used.flatMap(({ source, target = source }) => {
+/** Where secrets and configs go. Those that are files of the host are mounted, others are not. */
+function placeFiles(
+  used: readonly ConfigFile[] = [],
+  known: Config['secrets'] = {},
+  folder: string,
+): { destination: string; mount?: Mount }[] {
+  return used.map(({ source, target = source }) => {
     const file = known[source]?.file;
     const destination = target.startsWith('/') ? target : folder + target;
-    return file === undefined ? [] : [{ type: 'bind' as const, source: file, destination, readOnly: true }];
+    return { destination, ...(file !== undefined && { mount: { type: 'bind', source: file, destination, readOnly: true } }) };
   });
 }
 

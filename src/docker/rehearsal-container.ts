@@ -28,9 +28,9 @@ export interface RehearsalOptions {
 export interface RehearsalQuestion {
   /**
    * read: a file or directory can be read · write: a directory can be written to · make: the same, or it can be made · directory: it is there ·
-   * parent: the same, or its parent is · locale: the server knows it · huge: the host has huge pages
+   * parent: the same, or its parent is · there: there is something · locale: the server knows it · huge: the host has huge pages
    */
-  what: 'read' | 'write' | 'make' | 'directory' | 'parent' | 'locale' | 'huge';
+  what: 'read' | 'write' | 'make' | 'directory' | 'parent' | 'there' | 'locale' | 'huge';
   /** A path, the name of a locale, or anything. */
   of: string;
 }

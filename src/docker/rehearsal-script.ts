@@ -32,6 +32,7 @@ while IFS='	' read -r what of; do
     make) [ -w "$of" ] || { [ ! -e "$of" ] && [ -w "$(dirname "$of")" ]; } ;;
     directory) [ -d "$of" ] ;;
     parent) [ -d "$of" ] || [ -d "$(dirname "$of")" ] ;;
+    there) [ -e "$of" ] ;;
     locale) [ -z "$can_tell" ] || takes "$of" ;;
     huge) grep -q '^HugePages_Total: *[1-9]' /proc/meminfo ;;
   esac && echo yes || echo no

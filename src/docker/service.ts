@@ -42,6 +42,10 @@ export interface Service {
   /** The command line without its first word: the entry point's arguments and the command. */
   commandArgs: string[];
   mounts: Mount[];
+  /** Files that compose writes into each container that it makes. */
+  injectedFiles?: readonly string[];
+  /** The compose file has it start by an entry point or a shell's command of its own, which may make files first. */
+  startsByScript?: true;
   /** The labels that the engine's containers of this service carry. */
   labels: Record<string, string>;
   /** What its containers may use of their host. */
@@ -64,13 +68,21 @@ export async function resolveService(engine: DockerEngine, project: ComposeProje
   }
   const labels = { 'com.docker.compose.project': project.name, 'com.docker.compose.service': name };
   const infos = await inspectContainers(engine, { ...labels, 'com.docker.compose.oneoff': 'False' });
-  const known = { name, project: project.name, labels };
+  const known = {
+    ...{ name, project: project.name, labels },
+    ...(service.injectedFiles && { injectedFiles: service.injectedFiles }),
+    ...((service.entrypoint || isShell(service.command?.[0])) && { startsByScript: true as const }),
+  };
   const [first] = infos;
   if (first) {
     const image = await inspectImage(engine, first.Image);
     return { ...known, containers: infos.map(toContainer), ...ofContainer(first, image) };
   }
   return { ...known, containers: [], ...ofComposeFile(service, await inspectImage(engine, service.image)) };
+}
+
+function isShell(program = ''): boolean {
+  return /(^|\/)(ba|da|a)?sh$/.test(program);
 }
 
 async function inspectContainers(

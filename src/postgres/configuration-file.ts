@@ -17,6 +17,8 @@ export interface Include {
   directive: 'include' | 'include_if_exists' | 'include_dir';
   /** As it is written. */
   value: string;
+  /** Where that is: absolute, or relative to the data directory. */
+  path: string;
   /** It lies outside of the data directory: whether it is there depends on where the server runs. */
   isOutside: boolean;
 }
@@ -61,10 +63,10 @@ export function readSettings(look: ConfigurationReader, autoConf: string): Effec
   const unread: Include[] = [];
   let isWhole = true;
 
-  function miss(directive: Include['directive'], value: string): void {
+  function miss(directive: Include['directive'], value: string, path: string): void {
     const isOutside = value.startsWith('/') || value.split('/').includes('..');
     if (isOutside || directive !== 'include_if_exists') isWhole = false;
-    if (isOutside || directive !== 'include_if_exists') unread.push({ directive, value, isOutside });
+    if (isOutside || directive !== 'include_if_exists') unread.push({ directive, value, path, isOutside });
   }
 
   function take(file: string, depth: number): boolean {
@@ -75,8 +77,9 @@ export function readSettings(look: ConfigurationReader, autoConf: string): Effec
     const folder = file.replace(/[^/]*$/, '');
     for (const [name, value] of parseConfiguration(text)) {
       const directive = INCLUDES.find((one) => one === name);
+      const path = value.startsWith('/') ? value : folder + value;
       if (directive === undefined) settings.set(name, value);
-      else if (!include(directive, value.startsWith('/') ? value : folder + value, depth + 1)) miss(directive, value);
+      else if (!include(directive, path, depth + 1)) miss(directive, value, path);
     }
     return true;
   }

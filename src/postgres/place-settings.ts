@@ -48,8 +48,8 @@ export function judgePlaces(
   if (!ask('read', inData('postgresql.conf')) && !configElsewhere) {
     amendments.push({ do: 'make', file: 'postgresql.conf', content: made.conf, why: NO_CONFIGURATION });
   }
-  for (const { value, directive, isOutside } of effective.unread ?? []) {
-    const isThere = isOutside && ask('read', inData(value));
+  for (const { value, directive, path } of effective.unread ?? []) {
+    const isThere = ask('read', inData(path));
     if (!isThere && directive !== 'include_if_exists') {
       amendments.push({ do: 'exclude', value, why: 'it is not there' });
     }

@@ -178,8 +178,11 @@ function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amen
     const why = `the data directory is ${job.target.pgdata.root} here`;
     amendments.push({ do: 'drop', name: 'data_directory', was: dataDirectory, why });
   }
-  for (const { value, isOutside } of unread) {
-    if (!isOutside) amendments.push({ do: 'exclude', value, why: 'the backup does not hold it' });
+  for (const { value, path: file, isOutside } of unread) {
+    // A link, and what is mounted there, only the server itself can follow.
+    if (!isOutside && !isThere(job, incoming, file)) {
+      amendments.push({ do: 'exclude', value, why: 'the backup does not hold it' });
+    }
   }
   amendments.push(...makeWhatLacks(job, incoming, control, settings.get('hba_file')));
   const ofFiles = amendments.filter((amendment) => amendment.do !== 'set');
@@ -193,26 +196,32 @@ function majorIn(incoming: string): number {
 
 function makeWhatLacks(job: LayDownJob, incoming: string, control: PgControl, hbaFile: string | undefined): Amendment[] {
   const { root } = job.target.pgdata;
-  // What is mounted there is the server's.
-  const isThere = (name: string) =>
-    fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined ||
-    (job.server?.mounts ?? []).includes(path.join(root, name));
   const amendments: Amendment[] = [];
-  if (!isThere('postgresql.conf')) {
+  if (!isThere(job, incoming, 'postgresql.conf')) {
     const content = madeConfiguration(control.settings, majorIn(incoming));
     amendments.push({ do: 'make', file: 'postgresql.conf', content, why: NO_CONFIGURATION });
   }
   if (job.hbaConf !== undefined) return amendments;
-  if (hbaFile === undefined && !isThere('pg_hba.conf')) {
+  if (hbaFile === undefined && !isThere(job, incoming, 'pg_hba.conf')) {
     amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why: NO_HBA });
   }
   const isElsewhere = hbaFile !== undefined && path.resolve('/', hbaFile) !== path.join(root, 'pg_hba.conf');
   // Where a server in Docker will find it, only its rehearsal can tell.
-  if (isElsewhere && job.server === undefined && !fs.existsSync(hbaFile) && isThere('pg_hba.conf')) {
+  if (isElsewhere && job.server === undefined && !fs.existsSync(hbaFile) && isThere(job, incoming, 'pg_hba.conf')) {
     const value = path.join(root, 'pg_hba.conf');
     amendments.push({ do: 'set', name: 'hba_file', was: hbaFile, value, why: `${hbaFile} is not there` });
   }
   return amendments;
+}
+
+/** What is mounted there is the server's. */
+function isThere(job: LayDownJob, incoming: string, name: string): boolean {
+  const mounted = path.join(job.target.pgdata.root, name);
+  const { mounts = [] } = job.server ?? {};
+  const isMounted = mounts.some(
+    (mount) => mount === mounted || (mount.startsWith(`${job.target.pgdata.root}/`) && mounted.startsWith(`${mount}/`)),
+  );
+  return isMounted || fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** A server that is left waiting may be promoted by hand. */

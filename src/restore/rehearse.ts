@@ -2,14 +2,13 @@ import type { Rehearsal, RehearsalQuestion } from '../docker/rehearsal-container
 import type { RehearsalAnswers } from '../docker/rehearsal-script.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { type Amendment, amendedName, amendmentNote } from '../postgres/amendment.ts';
-import { MADE_HBA, madeConfiguration } from '../postgres/made-configuration.ts';
-import { type AskPlace, judgePlaces } from '../postgres/place-settings.ts';
 import { doubtWords, isOtherServers, judgeWords, MEMORY_REFUSED, wordsOfRefusal } from '../postgres/server-words.ts';
+import { type DoubtedPlaces, findDoubted, missedIn, missedLibrary, wordsOfDoubt } from './doubted-places.ts';
 import type { Engine } from './engine.ts';
-import { localesOf, unknownLocales } from './foreign-locales.ts';
-import { BARE_MEMBERS, placeQuestion, rehearsalArgs, rehearsalMembers } from './rehearsal-members.ts';
+import { unknownLocales } from './foreign-locales.ts';
+import { type Asked, absentIn, judgeStaged, questionsOn } from './judge-staged.ts';
+import { BARE_MEMBERS, rehearsalArgs, rehearsalMembers } from './rehearsal-members.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
-import { isBelow } from './service-target.ts';
 import { missesOf, type StagedConfiguration } from './staged-configuration.ts';
 
 /** What came of a rehearsal. */
@@ -19,9 +18,6 @@ export interface RehearsalOutcome {
   /** Why it is not known whether the server will start; not given when it is known to. */
   doubt?: string;
 }
-
-/** What was answered; what was not asked is taken to be true. */
-type Asked = (what: RehearsalQuestion['what'], of: string) => boolean;
 
 /** More faults than any cluster has. */
 const MOST_ROUNDS = 12;
@@ -45,6 +41,7 @@ export async function rehearse(
   });
   let isFaithful = false;
   let withoutHuge = false;
+  let doubted: DoubtedPlaces = new Map();
   let known: ReadonlyMap<string, boolean> = new Map();
   const isTrue: Asked = (what, of) => known.get(keyOf({ what, of })) ?? true;
   for (let round = 0; ; round++) {
@@ -59,15 +56,21 @@ export async function rehearse(
     let wanted: Amendment[] = [];
     if (round === 0) {
       unknownLocales(staged, (locale) => isTrue('locale', locale), found.service);
-      wanted = judge(staged, server, (what, of) => {
-        const question = placeQuestion(what, of, server);
-        return isHeld(question, staged, server) || isTrue(question.what, question.of);
-      }).filter(isWanted);
+      const late = await unlessFailed(() => findDoubted(absentIn(questions, isTrue), server), signal);
+      if (typeof late === 'string') return end(late);
+      const judged = judgeStaged(staged, server, isTrue, late);
+      doubted = judged.doubted;
+      wanted = judged.amendments.filter(isWanted);
     }
     // What the server says of a thing that is mended is no further fault.
     if (wanted.length === 0) {
-      if (told.started) return end();
+      if (told.started) return end(wordsOfDoubt(doubted));
       if (isOtherServers(told.log)) throw refusal(server, told.log);
+      const late = await unlessFailed(() => findDoubted(missedIn(told.log), server), signal);
+      if (typeof late === 'string') return end(late);
+      const library = missedLibrary(told.log, server);
+      if (library !== undefined) return end(`the service's container has the library ${library}, and its image does not`);
+      if (late.size > 0) return end(`${wordsOfDoubt(new Map([...doubted, ...late]))}; without it: ${wordsOfRefusal(told.log)}`);
       if (!withoutHuge && holdsHuge(told.log, staged, server, isTrue)) {
         withoutHuge = true;
         continue;
@@ -187,44 +190,6 @@ function isFree(amendment: Amendment, { keepSettings, ownSettings, commandLine }
 
 function isSame(one: Amendment, other: Amendment): boolean {
   return JSON.stringify({ ...one, why: '' }) === JSON.stringify({ ...other, why: '' });
-}
-
-function judge(staged: StagedConfiguration, server: RehearsedServer, ask: AskPlace): Amendment[] {
-  const { control, effective, major } = staged;
-  return judgePlaces(
-    {
-      effective: { ...effective, settings: new Map(effective.settings), unread: effective.unread ?? [] },
-      dataDirectory: server.target.pgdata.root,
-      configElsewhere: server.configElsewhere,
-      made: { conf: madeConfiguration(control, major), hba: MADE_HBA },
-    },
-    ask,
-  );
-}
-
-/** All that there is to ask, each thing once. */
-function questionsOn(staged: StagedConfiguration, server: RehearsedServer): RehearsalQuestion[] {
-  const { root } = server.target.pgdata;
-  const questions: RehearsalQuestion[] = [
-    { what: 'read', of: `${root}/PG_VERSION` },
-    { what: 'huge', of: '' },
-  ];
-  judge(staged, server, (what, of) => {
-    // A line of the script's input cannot hold any other.
-    if (!/[\t\n]/.test(of)) questions.push(placeQuestion(what, of, server));
-    return true;
-  });
-  return [...questions, ...localesOf(staged.databases, staged.major).map((of) => ({ what: 'locale' as const, of }))];
-}
-
-/** A file that the backup holds itself; whether the server may read it, it says itself. */
-function isHeld({ what, of }: RehearsalQuestion, { members }: StagedConfiguration, { target, mounts }: RehearsedServer): boolean {
-  const { root } = target.pgdata;
-  if (what !== 'read' || !isBelow(of, root)) return false;
-  const isMounted = mounts.some(
-    ({ destination }) => isBelow(destination, root) && (destination === of || isBelow(of, destination)),
-  );
-  return !isMounted && members.some(({ path, type }) => type === 'file' && `${root}/${path}` === of);
 }
 
 function contextOf({ effective }: StagedConfiguration, { target }: RehearsedServer) {

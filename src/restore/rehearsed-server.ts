@@ -4,6 +4,7 @@ import { commandLineSettings } from '../postgres/recovery-settings.ts';
 import type { Owner } from '../target/place.ts';
 import { copyServerArgs, sharedMounts } from './copy-places.ts';
 import type { Target } from './engine.ts';
+import { type MadeAtStart, madeAtStartOf } from './made-at-start.ts';
 import { configurationIsMounted } from './mounted-files.ts';
 import type { FoundService } from './prove-service.ts';
 import type { ProvenService } from './prove-service-restore.ts';
@@ -23,6 +24,10 @@ export interface RehearsedServer {
   /** Names that the user has given a value. */
   ownSettings: readonly string[];
   keepSettings: boolean;
+  /** What the start of the service makes; not given for a server that is started in another way. */
+  madeAtStart?: MadeAtStart;
+  /** The libraries that the service's own server has, as far as they are known. */
+  libraries?: readonly string[];
   /** The service's own server runs meanwhile, and holds memory that the restored one will have. */
   isBesideAnother: boolean;
 }
@@ -30,7 +35,7 @@ export interface RehearsedServer {
 /** The server that a restore will start, for its rehearsal. */
 export async function rehearsedServer(
   request: ServiceRequest | CopyRequest,
-  proven: Pick<ProvenService, 'found' | 'target' | 'owner' | 'mounts'> & { isThere?: boolean },
+  proven: Pick<ProvenService, 'found' | 'target' | 'owner' | 'mounts' | 'server'> & { isThere?: boolean },
 ): Promise<RehearsedServer> {
   const { found, target, owner, mounts, isThere = false } = proven;
   const { service } = found;
@@ -46,6 +51,9 @@ export async function rehearsedServer(
     configElsewhere: commandLineSettings(args).has('config_file') || configurationIsMounted(found.data),
     ownSettings: request.settings.map(([name]) => name),
     keepSettings: request.keepSettings,
+    // A copy's server is started without the service's entry point.
+    ...('copy' in request ? {} : { madeAtStart: madeAtStartOf(found) }),
+    ...('copy' in request || !proven.server.libraries ? {} : { libraries: proven.server.libraries }),
     isBesideAnother: 'online' in request && request.online,
   };
 }

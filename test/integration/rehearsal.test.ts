@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { type DebianCluster, startDebianCluster } from './parts/debian-cluster.ts';
+import { DEBIAN_DATA, type DebianCluster, startDebianCluster } from './parts/debian-cluster.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -28,11 +28,16 @@ huge_pages = on
 shared_buffers = '2000GB'
 max_stack_depth = '100MB'
 external_pid_file = '/nowhere/server.pid'
-some_fork_setting = 'on'
+Some_Fork_Setting = 'on'
 port = 6543
 `;
 
 const SOURCE = 'odo-test-rehearsed';
+/** More than the header of a tar has room for. */
+const LONG_NAME = `${'n'.repeat(120)}.conf`;
+
+/** Written into the service's container by compose, and by its entry point. */
+const LATE = ['/etc/postgresql/written.conf', '/etc/made.conf'] as const;
 
 /** Before the exchange, the service's own server is tried on what was laid down. */
 describe('the rehearsal', () => {
@@ -65,7 +70,12 @@ describe('the rehearsal', () => {
     await sqlOfSource('create table things as select generate_series(1, 100) as id');
     const keep = 'cd $PGDATA && cp postgresql.auto.conf pg_hba.conf /tmp/';
     const back = 'cd $PGDATA && cp /tmp/postgresql.auto.conf /tmp/pg_hba.conf .';
-    await backup('foreign', `${keep} && printf '%s' "${FOREIGN}" >> postgresql.auto.conf`, back);
+    // In Latin-1.
+    const old = 'printf "# f\\374r\\n" >> postgresql.auto.conf';
+    await backup('foreign', `${keep} && ${old} && printf '%s' "${FOREIGN}" >> postgresql.auto.conf`, back);
+    const includes = LATE.map((file) => `include '${file}'\n`).join('');
+    const late = `${keep} && cp postgresql.conf /tmp && printf "${includes}" >> postgresql.conf`;
+    await backup('late', late, `${back} && cp /tmp/postgresql.conf .`);
     await backup('hba', `${keep} && echo 'local all all no-such-method' > pg_hba.conf`, back);
     await sqlOfSource('create database shop');
     const collate = (locale: string) => sqlOfSource(`update pg_database set datcollate = '${locale}' where datname = 'shop'`);
@@ -76,12 +86,27 @@ describe('the rehearsal', () => {
 
   beforeAll(async () => {
     bucket = await createBucket();
-    project = writeProject({ image: 'postgres:15', mountAt: DATA });
+    project = writeProject({
+      image: 'postgres:15',
+      mountAt: DATA,
+      extra: `    entrypoint: ["/start.sh"]
+    command: ["postgres"]
+    configs: [{ source: written, target: ${LATE[0]} }]`,
+    });
+    fs.appendFileSync(project.file, '\nconfigs:\n  written:\n    content: work_mem = 5MB\n');
+    const file = path.join(project.folder, 'start.sh');
+    const start = ['#!/bin/sh', `echo maintenance_work_mem = 70MB > ${LATE[1]}`, 'exec docker-entrypoint.sh "$@"'];
+    fs.writeFileSync(file, `${start.join('\n')}\n`, { mode: 0o755 });
+    fs.writeFileSync(
+      project.file,
+      fs.readFileSync(project.file, 'utf8').replace(/( +)(- db:.*)/, `$1$2\n$1- ./start.sh:/start.sh:ro`),
+    );
     [debian] = await Promise.all([startDebianCluster(), makeSets(), project.up()]);
     await debian.sql('create table things as select generate_series(1, 100) as id');
     const set = path.join(folder, 'debian', '20260101T000000');
     fs.mkdirSync(set, { recursive: true });
     await pgBasebackup(debian.container, set, '-X', 'stream');
+    await mustRun('docker', ['exec', debian.container, 'touch', `${DEBIAN_DATA}/${LONG_NAME}`]);
     await debian.barmanBackup(bucket, 'debian');
     before = await rememberService(project, 'db', project.volume, DATA);
   });
@@ -143,6 +168,8 @@ describe('the rehearsal', () => {
       "select string_agg(current_setting(name), ' ') from unnest('{log_directory,lc_time,listen_addresses}'::text[]) name";
     expect(await asked(inForceNow)).toBe('log C *');
     expect(await run('docker', ['ps', '-aq', '--filter', 'label=odo.role=rehearsal'])).toMatchObject({ stdout: '' });
+    const isThere = "printf '# f\\374r' >/tmp/line; grep -caFf /tmp/line /v/postgresql.auto.conf";
+    expect((await project.inVolume(isThere)).trim()).toBe('1');
     await project.compose('restart', '-t', '30', 'db');
     await until('it starts again without ODO', () =>
       asked('select 1').then(
@@ -150,6 +177,14 @@ describe('the rehearsal', () => {
         () => false,
       ),
     );
+  });
+
+  it('leaves alone what compose and an entry point put into the container, and tells that it was not tried', async () => {
+    const notes = await notesOf(path.join(folder, 'late'));
+    const words =
+      /could not be tried beforehand: .*\/etc\/postgresql\/written\.conf \(compose puts it there.*\/etc\/made\.conf \(the service's container has it/;
+    expectNotes(notes, [words]);
+    expect(await inForce('work_mem', 'maintenance_work_mem')).toEqual(['5MB', '70MB']);
   });
 
   it("brings a packaged server's cluster up, whose configuration no backup has", async () => {

@@ -31,7 +31,7 @@ describe('parseProject', () => {
           { source: 'fromEnvironment' },
           { source: 'crt', target: '/tls/server.crt' },
         ],
-        configs: [{ source: 'hba' }],
+        configs: [{ source: 'hba' }, { source: 'written', target: '/etc/postgresql/extra.conf' }],
         volumes: [
           { type: 'volume', source: 'db', target: '/var/lib/postgresql/data', volume: {} },
           { type: 'bind', source: '/srv/conf', target: '/etc/conf', read_only: true, bind: { create_host_path: true } },
@@ -44,7 +44,7 @@ describe('parseProject', () => {
     },
     volumes: { db: { name: 'shop_db' }, ext: { name: 'my_ext', external: true } },
     secrets: { key: { name: 'shop_key', file: '/srv/k' }, crt: { file: '/srv/c' }, fromEnvironment: { environment: 'PASSWORD' } },
-    configs: { hba: { file: '/srv/hba' } },
+    configs: { hba: { file: '/srv/hba' }, written: { name: 'shop_written', content: 'work_mem = 8MB\n' } },
   };
   const project = parseProject(JSON.stringify(config), ['/srv/compose.yaml']);
 
@@ -65,6 +65,8 @@ describe('parseProject', () => {
         { type: 'bind', source: '/srv/c', destination: '/tls/server.crt', readOnly: true },
         { type: 'bind', source: '/srv/hba', destination: '/hba', readOnly: true },
       ],
+      // These are no mounts: compose writes them into the container.
+      injectedFiles: ['/run/secrets/fromEnvironment', '/etc/postgresql/extra.conf'],
       limits: {
         ShmSize: 2147483648,
         Ulimits: [

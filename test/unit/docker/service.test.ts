@@ -26,6 +26,19 @@ describe('the containers of a service', () => {
     expect((await resolveService(docker, project, 'db')).containers.map(({ id }) => id)).toEqual(['db']);
   });
 
+  it('may start by a script that the compose file has, and hold files that compose writes there', async () => {
+    const { docker } = fakeDocker({ db: { labels: serviceLabels('db') } });
+    const resolved = (more: object) =>
+      resolveService(docker, { ...project, services: { db: { ...project.services.db, ...more } } } as ComposeProject, 'db');
+    expect(await resolved({ injectedFiles: ['/run/secrets/key'] })).toMatchObject({ injectedFiles: ['/run/secrets/key'] });
+    for (const more of [{ entrypoint: ['/start.sh'] }, { command: ['/bin/bash', '-c', 'exec postgres'] }]) {
+      expect(await resolved(more)).toMatchObject({ startsByScript: true });
+    }
+    for (const more of [{}, { command: ['postgres', '-c', 'port=1'] }]) {
+      expect(await resolved(more)).not.toHaveProperty('startsByScript');
+    }
+  });
+
   it('are not taken for gone when the engine is', async () => {
     for (const [fault, code] of [
       [unanswered(), 'dockerUnreachable'],

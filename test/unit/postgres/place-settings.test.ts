@@ -50,8 +50,17 @@ describe('what settings name', () => {
   });
 
   it('takes out the line that includes what is not there', () => {
-    const include = (directive: 'include' | 'include_if_exists', value: string) => ({ directive, value, isOutside: true });
-    const unread = [include('include', '/etc/a.conf'), include('include', '/etc/b.conf'), include('include_if_exists', '/etc/c')];
+    const include = (directive: 'include' | 'include_if_exists', value: string, path = value) => ({
+      ...{ directive, value, path },
+      isOutside: value.startsWith('/'),
+    });
+    // The last is a link, or mounted: the server can follow it.
+    const unread = [
+      include('include', '/etc/a.conf'),
+      include('include', '/etc/b.conf'),
+      include('include_if_exists', '/etc/c'),
+      include('include', 'own.conf', 'conf.d/own.conf'),
+    ];
     const placed = {
       effective: { settings: new Map(), isWhole: false, unread },
       dataDirectory: '/data',

@@ -347,6 +347,19 @@ describe('configuration that a backup lacks', () => {
     expect(read('pg_hba.conf')).toContain('host all all all md5\n');
   });
 
+  it('is followed where the service mounts it, or a link leads to it; only the line that leads nowhere is taken out', () => {
+    const includes = ["include 'own.conf'", "include 'linked.conf'", "include 'gone.conf'", "include_dir 'conf.d'"];
+    layDown({ 'postgresql.conf': 'include more/a.conf\n', 'more/a.conf': includes.join('\n'), 'pg_hba.conf': '' });
+    fs.symlinkSync('/etc/postgresql/linked.conf', path.join(incoming, 'more/linked.conf'));
+    const mounts = ['more/own.conf', 'more/conf.d'].map((name) => path.join(target.pgdata.root, name));
+    completeStaging(jobWith({ server: { mounts, commandLine: {} } }));
+    expect(read('more/a.conf').split('\n')).toEqual([
+      ...includes.slice(0, 2),
+      "# taken out by odo: include 'gone.conf'",
+      ...includes.slice(3),
+    ]);
+  });
+
   it('is left to what the service mounts there, or names', () => {
     layDown({});
     const { root } = target.pgdata;

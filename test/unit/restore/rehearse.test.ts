@@ -139,6 +139,64 @@ describe('a rehearsal', () => {
     expect(notes).toEqual([expect.stringMatching(/^huge_pages is 'try' instead of 'on'/)]);
   });
 
+  it('leaves alone what names a place that only the start makes, and tells that it was not tried', async () => {
+    const conf = { hba_file: '/run/made/pg_hba.conf', ssl: 'on', ssl_key_file: '/gone/server.key', log_directory: '/made/log' };
+    const unread = ['/made/extra.conf', '/gone/extra.conf'].map((path) => ({
+      ...{ directive: 'include' as const, value: path, path },
+      isOutside: true,
+    }));
+    const effective = { settings: Object.entries(conf), isWhole: false, files: ['postgresql.conf'], unread };
+    const absent = ['/run/made/pg_hba.conf', '/gone/server.key', '/made/extra.conf', '/gone/extra.conf', '/made/unasked'];
+    const of = {
+      staged: staged({}, { effective }),
+      server: server({ madeAtStart: async (path) => (path.includes('made') ? 'it is made' : undefined) }),
+      no: absent.flatMap((path) => [`read ${path}`, `there ${path}`]),
+    };
+    const missing = said('FATAL:  could not open configuration file "/made/extra.conf": No such file or directory\n');
+    const { amended, doubt } = await play([missing, missing], of);
+    expect(amended.map((one) => ('name' in one ? one.name : 'value' in one && one.value)).sort()).toEqual([
+      '/gone/extra.conf',
+      'ssl',
+    ]);
+    expect(doubt).toMatch(
+      /only the start .*: \/made\/extra\.conf \(it is made\), \/run\/made\/pg_hba\.conf \(it is made\)\..*could not open/,
+    );
+    const { doubt: only } = await play([OK, OK], of);
+    expect(only).toMatch(/\/run\/made\/pg_hba\.conf/);
+    // What no setting that is in force needs is no matter.
+    const off = staged({ ssl: 'off', ssl_key_file: '/made/server.key' });
+    expect(
+      (await play([OK], { ...of, staged: off, no: ['read /made/server.key', 'there /made/server.key'] })).doubt,
+    ).toBeUndefined();
+    // What is there, and cannot be used, the start does not make.
+    const unusable = await play([OK, OK], { ...of, staged: staged(conf), no: ['read /run/made/pg_hba.conf'] });
+    expect(unusable.amended).toMatchObject([{ name: 'hba_file' }]);
+    // Other words are the server's last, whatever else was not there.
+    const bad = said('FATAL:  could not create any Unix-domain sockets\n');
+    await expect(play([bad, bad, OK], of)).rejects.toMatchObject({ code: 'wouldNotStart' });
+  });
+
+  it("is a doubt where a file that only the server's own words name is made by the start, or a library is the container's own", async () => {
+    const absent = (what: string) => said(`FATAL:  could not access file "${what}": No such file or directory\n`);
+    const libraries = { shared_preload_libraries: '/opt/made.so,installed,gone' };
+    const of = {
+      staged: staged(libraries),
+      server: server({
+        libraries: ['installed'],
+        madeAtStart: async (path) => (path === '/opt/made.so' ? 'it is made' : undefined),
+      }),
+    };
+    for (const [what, doubt] of [
+      ['/opt/made.so', /\/opt\/made\.so \(it is made\)/],
+      ['installed', /has the library installed, and its image does not/],
+    ] as const) {
+      const outcome = await play([absent(what)], of);
+      expect(outcome.amended).toEqual([]);
+      expect(outcome.doubt).toMatch(doubt);
+    }
+    expect((await play([absent('gone'), OK, OK], of)).amended).toMatchObject([{ value: '/opt/made.so,installed' }]);
+  });
+
   it('tries no certificate whose passphrase a command gives', async () => {
     const { calls } = await play([OK], { staged: staged({ ssl: 'on', ssl_passphrase_command: 'ask-vault' }) });
     expect(calls[0]).toContain('ssl=off');
