@@ -85,15 +85,19 @@ describe('WAL that is fetched while the server recovers', () => {
   const keyFromEnd = (n: number) => keys.at(-n) as string;
   const getOf = (key: string) => new RegExp(`^GET /[^?]*${key.slice(key.lastIndexOf('/') + 1)}`);
 
-  /** Starts a restore and comes back when the server has taken many segments, and has many to come. */
-  async function startRecovery(retryForS?: number): Promise<RunningOdo> {
+  /** Starts a restore; something happens when the server has taken many segments, and has many to come, which wait for it. */
+  async function startRecovery(happens: (running: RunningOdo) => unknown, retryForS?: number): Promise<RunningOdo> {
     const running = startOdo(args(retryForS), env());
     const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
     await Promise.race([until('the exchange', async () => running.stderr().includes('✓ exchanging old and new data')), ended]);
+    const held = Promise.withResolvers<void>();
+    for (let n = 1; n <= 10; n++) proxy.fault(getOf(keyFromEnd(n)), { do: 'withhold', fromByte: 0, until: held.promise });
     // The checks read WAL as well: only what is asked for from here on is asked for by a recovery.
     const before = proxy.count(getOf(keyFromEnd(12))).requests;
     const isAsked = async () => proxy.count(getOf(keyFromEnd(12))).requests > before;
     await Promise.race([until('segments are asked for', isAsked), ended]);
+    await happens(running);
+    held.resolve();
     return running;
   }
 
@@ -117,10 +121,11 @@ describe('WAL that is fetched while the server recovers', () => {
 
   it('makes the server wait for a store that is away for a while', async () => {
     expect(keys.length).toBeGreaterThan(FEWEST_SEGMENTS);
-    const running = await startRecovery(300);
     let isAway = true;
-    proxy.fault(/./, () => (isAway ? { do: 'answer', status: 503, code: 'SlowDown' } : undefined));
-    proxy.breakAll();
+    const running = await startRecovery(() => {
+      proxy.fault(/./, () => (isAway ? { do: 'answer', status: 503, code: 'SlowDown' } : undefined));
+      proxy.breakAll();
+    }, 300);
     const waits = 'test -n "$(ls /v/.odo/spool/wanted)" && ls /v/recovery.signal || echo none';
     await until('the server waits', async () => (await project.inVolume(waits)) === '/v/recovery.signal');
     expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
@@ -135,16 +140,14 @@ describe('WAL that is fetched while the server recovers', () => {
   });
 
   it('is 10 when the store stays away, and the old data comes back', async () => {
-    const running = await startRecovery();
-    await proxy.goAway();
+    const running = await startRecovery(() => proxy.goAway());
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(10);
     await expectWayBack(stderr);
   });
 
   it('is 11 when the keys expire', async () => {
-    const running = await startRecovery();
-    proxy.fault(/./, { do: 'answer', status: 403, code: 'ExpiredToken' });
+    const running = await startRecovery(() => proxy.fault(/./, { do: 'answer', status: 403, code: 'ExpiredToken' }));
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(11);
     await expectWayBack(stderr);
@@ -153,8 +156,7 @@ describe('WAL that is fetched while the server recovers', () => {
   it('is 13 when the archive loses a segment meanwhile', async () => {
     const key = keyFromEnd(5);
     const segment = await readObject(bucket, key);
-    const running = await startRecovery();
-    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    const running = await startRecovery(() => s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })));
     try {
       const { code, stderr } = await running.outcome;
       expect(code, stderr).toBe(13);
@@ -202,8 +204,7 @@ describe('WAL that is fetched while the server recovers', () => {
   });
 
   it('goes on when the restore container dies, and the server only has to wait', async () => {
-    const running = await startRecovery();
-    await mustRun('docker', ['kill', `odo-restore-${project.volume}`]);
+    const running = await startRecovery(() => mustRun('docker', ['kill', `odo-restore-${project.volume}`]));
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('another one goes on fetching WAL');
@@ -213,8 +214,8 @@ describe('WAL that is fetched while the server recovers', () => {
   });
 
   it('goes on when somebody else restarts the server, and says so', async () => {
-    const running = await startRecovery();
-    await mustRun('docker', ['restart', '-t', '60', await project.containerId('db')]);
+    const db = await project.containerId('db');
+    const running = await startRecovery(() => mustRun('docker', ['restart', '-t', '60', db]));
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('was restarted by somebody else in the middle of its recovery');
@@ -223,8 +224,7 @@ describe('WAL that is fetched while the server recovers', () => {
   });
 
   it('stops the server when odo is killed, and the next run begins anew', async () => {
-    const running = await startRecovery();
-    running.signal('SIGKILL');
+    const running = await startRecovery(({ signal }) => signal('SIGKILL'));
     await running.outcome;
     await until('the restore container is gone', async () => (await restoreContainers(project.volume)) === '');
     await until('the server is started over', async () => (await serverState()) > 0);
