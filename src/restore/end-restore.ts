@@ -17,9 +17,9 @@ import { demandNoServer } from './demand-no-server.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
 import { dropHeldSalvage } from './kept-salvage.ts';
 import { leaveHistory } from './leave-history.ts';
-import { journalAsItStands, leftoversOf, lookAtVolume } from './look-at-volume.ts';
+import { isStartable, journalAsItStands, leftoversOf, lookAtVolume, type Seen } from './look-at-volume.ts';
 import { demandOwnRun, takenOver } from './own-run.ts';
-import { refusedClean } from './refused-clean.ts';
+import { refusedAsLast, refusedClean } from './refused-clean.ts';
 import { placesOf } from './staging.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { removeWritten, turnsArchivingOff } from './written-settings.ts';
@@ -142,7 +142,7 @@ export function clean(target: Target, { acceptLoss = false } = {}): Cleaned {
   const { journal, situation } = lookAtVolume(pgdata);
   const places = journal?.places ?? [pgdata];
   const bytesBefore = odoBytes(places);
-  const leftSettings = cleanUpFrom(pgdata, journal, situation);
+  const leftSettings = cleanUpFrom(pgdata, { journal, situation });
   const isKept = fs.existsSync(salvageDir(pgdata));
   if (acceptLoss && isKept) fs.rmSync(salvageDir(pgdata), { recursive: true, force: true });
   return {
@@ -153,7 +153,8 @@ export function clean(target: Target, { acceptLoss = false } = {}): Cleaned {
   };
 }
 
-function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Situation): string[] {
+function cleanUpFrom(pgdata: Place, seen: Seen): string[] {
+  const { journal, situation } = seen;
   const deed = TRANSITIONS[situation].clean;
   if (deed === 'refuse') throw refusedClean(pgdata, situation);
   if (deed === 'none') return [];
@@ -169,6 +170,7 @@ function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Sit
     removeGuard(pgdata.root, { isKnown: journal.guarded === true });
     return [];
   }
+  demandOtherThanLast(pgdata, seen);
   demandRoots(journal.places);
   // From here on there is no way back, and half of what it would lead to must not look whole.
   writeClearing(odoDir, journal);
@@ -177,6 +179,13 @@ function cleanUpFrom(pgdata: Place, journal: Journal | undefined, situation: Sit
   if (!journal.rolledBack) leaveHistory(pgdata);
   clearAway(journal.places);
   return left;
+}
+
+/** What would be deleted may be all there is, if somebody has removed what is in place. What is half deleted already is nothing to go back to. */
+function demandOtherThanLast(pgdata: Place, seen: Seen): void {
+  const { journal } = seen;
+  if (journal?.state === 'clearing' || !journal?.places.some(hasPrevious) || isStartable(pgdata, seen)) return;
+  throw refusedAsLast(pgdata);
 }
 
 /** On a full disk, too: fetched WAL makes room for the note, as it goes anyway. */
@@ -203,11 +212,15 @@ export function finish(options: FinishOptions): FinishedRestore {
   const { pgdata } = options.target;
   const places = placesOf(options.target);
   const keep = options.keepPrevious && places.some(hasPrevious);
-  const { journal, situation } = lookAtVolume(pgdata);
+  const seen = lookAtVolume(pgdata);
+  const { journal, situation } = seen;
   // A finish that was broken off may have come to its end.
   if (journal) demandOwnRun(options.target, journal);
   if (!mayFinish(situation, options)) throw refusedFinish(pgdata, situation);
-  if (!keep) demandRoots(places);
+  if (!keep) {
+    demandOtherThanLast(pgdata, seen);
+    demandRoots(places);
+  }
   const isSeen = options.settings !== 'leave';
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
@@ -222,8 +235,14 @@ export function finish(options: FinishOptions): FinishedRestore {
     fs.rmSync(restoreCommandFile(pgdata), { force: true });
   }
   if (isSeen) {
-    if (keep) dropHeldSalvage(pgdata);
-    else clearAway(places);
+    if (keep) {
+      dropHeldSalvage(pgdata);
+      // Not before: until now the same promotion, given again, would have finished it.
+      const now = readJournal(pgdata.odoDir);
+      if (now) writeJournal(pgdata.odoDir, withoutPromotion(now));
+    } else {
+      clearAway(places);
+    }
     return { leftSettings, ...(fs.existsSync(salvageDir(pgdata)) ? { keptSalvage: true } : {}) };
   }
   if (keep) return { leftSettings };
@@ -245,6 +264,10 @@ function refusedFinish(pgdata: Place, situation: Situation): OdoError {
   return new OdoError('unsafeTarget', `the restore to ${pgdata.root} is not finished, since ${TRANSITIONS[situation].about}`, {
     hint: 'nothing was removed; see with odo status what is there by now, and who else works on it',
   });
+}
+
+function withoutPromotion({ awaitsPromotion: _done, ...journal }: Journal): Journal {
+  return journal;
 }
 
 function finishedNow({ reached }: FinishOptions): Finished {

@@ -30,7 +30,8 @@ export function lookAtVolume(pgdata: Place): Seen {
   const situation = situationOf({
     journal,
     isVacant: isVacant(pgdata.root),
-    hasPrevious: (journal?.places ?? [pgdata]).some(hasPrevious),
+    // Tablespaces without their data directory are nothing that a server could go back to.
+    hasPrevious: (journal?.state === 'swapped' ? journal.places.slice(0, 1) : (journal?.places ?? [pgdata])).some(hasPrevious),
     hasLeftovers: leftoversOf(pgdata).length > 0 || hasGuard(pgdata.root),
     isUsed: usedSinceExchange(pgdata, journal),
   });
@@ -42,10 +43,17 @@ export function lookAtVolume(pgdata: Place): Seen {
  * have started a server on that. What has been used since counts as exchanged, so that nothing is undone that holds data of its own.
  */
 export function journalAsItStands(pgdata: Place): Journal | undefined {
-  const journal = readJournal(pgdata.odoDir);
+  const journal = begunOf(pgdata, readJournal(pgdata.odoDir));
   if (!journal || journal.settingAside || (journal.state !== 'moving-in' && journal.state !== 'moving-back')) return journal;
   const exchanged: Journal = { ...journal, state: 'swapped' };
   return hasRestoredInPlace(journal) && usedSinceExchange(pgdata, exchanged) ? exchanged : journal;
+}
+
+/** A deletion that was noted begins with pg_control: as long as that is there, nothing was deleted, and a server may have been in use since. */
+function begunOf({ root }: Place, journal: Journal | undefined): Journal | undefined {
+  if (!journal?.wiping || !fs.existsSync(path.join(root, CONTROL_FILE))) return journal;
+  const { wiping: _wiping, wiped: _wiped, guarded: _guarded, ...noted } = journal;
+  return noted;
 }
 
 /**

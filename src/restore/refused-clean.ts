@@ -1,5 +1,5 @@
 import { OdoError } from '../errors.ts';
-import type { Place } from '../target/place.ts';
+import { type Place, previousDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
 import { refusedRestore } from './refused-restore.ts';
 
@@ -24,4 +24,13 @@ export function refusedClean(pgdata: Place, situation: Situation): OdoError {
     ? ['what it needs for that is kept', 'see the recovery through, or run the restore again']
     : ['the old data may still be needed', 'see the recovery through, or go back with odo rollback'];
   return new OdoError('unsafeTarget', `the server restored to ${pgdata.root} has not finished its recovery, so ${old}`, { hint });
+}
+
+/** Why old content stays that may be all there is. */
+export function refusedAsLast(pgdata: Place): OdoError {
+  return new OdoError(
+    'unsafeTarget',
+    `there is no whole data directory in ${pgdata.root}, so what ${previousDir(pgdata)} holds is not deleted`,
+    { hint: 'odo rollback puts that in place' },
+  );
 }

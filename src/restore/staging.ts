@@ -16,7 +16,7 @@ import {
   spoolDir,
 } from '../target/place.ts';
 import { settleSwap, swapBack } from '../target/swap.ts';
-import { wipePlace } from '../target/wipe.ts';
+import { makeUnstartable, wipePlace } from '../target/wipe.ts';
 import { clearAway, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { LaidDown, LayDownJob, Target } from './engine.ts';
@@ -95,6 +95,8 @@ export function prepareStaging(job: LayDownJob): Staging {
     ...(guarded ? { guarded: true } : {}),
   };
   writeJournal(pgdata.odoDir, journal);
+  // The guard takes the place of a file that the old server needs, so that one must not be able to start by then.
+  if (wipes) makeUnstartable(pgdata);
   if (guarded) putGuard(pgdata.root, job.postgresMajor ?? job.backup.postgresMajor, job.owner);
   if (wipes) {
     for (const place of places) wipePlace(place);

@@ -83,7 +83,7 @@ export interface Journal {
   awaitsPromotion?: AwaitedPromotion;
   /** The old content was deleted beforehand (--wipe): there is nothing to go back to. */
   wiped?: boolean;
-  /** That deletion has not come to its end. */
+  /** That deletion has not come to its end; it has not even begun as long as pg_control is in place. */
   wiping?: boolean;
   /** Nothing but a guard against initdb stood in PGDATA before, see guard.ts. */
   guarded?: boolean;

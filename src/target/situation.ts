@@ -27,7 +27,7 @@ export interface VolumeFacts {
   journal: Journal | undefined;
   /** There is no data in place. */
   isVacant: boolean;
-  /** There is old content in `previous`, of any place. */
+  /** There is old content in `previous`: of any place, or of the data directory once it has been exchanged. */
   hasPrevious: boolean;
   /** There are staged files, fetched WAL or a guard that nobody needs. */
   hasLeftovers: boolean;
@@ -56,7 +56,6 @@ export function situationOf({ journal, isVacant, hasPrevious, hasLeftovers, isUs
       return 'clearing';
     case 'swapped':
       if (journal.rolledBack) return 'set-aside';
-      // Old tablespaces without a data directory are nothing that a server could go back to.
       return withOld(
         isUsed ? (journal.awaitsPromotion ? 'promoted' : 'used') : waitingOrNot(journal),
         hasPrevious && !journal.guarded,

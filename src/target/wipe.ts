@@ -1,14 +1,24 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { syncDirectory } from './durable.ts';
 import { GUARD, namesIn } from './guard.ts';
 import { type Place, previousDir } from './place.ts';
 
+const CONTROL_DIRECTORY = 'global';
+
+/** Takes pg_control away, for good: only from then on the deletion has begun. */
+export function makeUnstartable({ root }: Place): void {
+  const directory = path.join(root, CONTROL_DIRECTORY);
+  if (!fs.existsSync(directory)) return;
+  fs.rmSync(path.join(directory, 'pg_control'), { force: true });
+  syncDirectory(directory);
+}
+
 /**
- * Deletes a place's old content, for volumes that cannot hold both. pg_control goes first: what is left cannot be started. PG_VERSION stays, since
- * without it an image's entry point would begin a new cluster in the empty directory.
+ * Deletes a place's old content, for volumes that cannot hold both, once it cannot be started any more. PG_VERSION stays, since without it an
+ * image's entry point would begin a new cluster in the empty directory.
  */
 export function wipePlace(place: Place): void {
-  fs.rmSync(path.join(place.root, 'global', 'pg_control'), { force: true });
   for (const name of namesIn(place.root)) {
     if (name !== GUARD) fs.rmSync(path.join(place.root, name), { recursive: true, force: true });
   }
