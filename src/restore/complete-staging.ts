@@ -36,6 +36,7 @@ import { isFed } from './feed-wal.ts';
 import { addFitBlock, fitConfiguration, fitIdent, removeFitBlock } from './fit-configuration.ts';
 import { amendStaged, hasSubscriptions, readEffective } from './staged-configuration.ts';
 import { keepOriginal, putOriginalsBack } from './staged-originals.ts';
+import { signalMark } from './used-since.ts';
 import { asRoot, writeOwned } from './write-owned.ts';
 
 /**
@@ -158,7 +159,7 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
   const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
   const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
   writeOwned(job.owner, autoConf, addBlock(conf, [...needful, ...fit.raised]));
-  writeOwned(job.owner, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), '');
+  writeOwned(job.owner, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), signalMark(job));
   writeOwned(job.owner, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
   return [...amended.map(amendmentNote), ...fit.notes, ...fitIdentFile(job, incoming)];
 }

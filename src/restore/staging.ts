@@ -25,6 +25,7 @@ import { demandOwnRun } from './own-run.ts';
 import { readControl } from './read-control-file.ts';
 import { refusedRestore } from './refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from './transitions.ts';
+import { readSignalMark } from './used-since.ts';
 import { digestBlock } from './written-settings.ts';
 
 /** The staging directories of one run, and what of an interrupted one they hold already. */
@@ -129,11 +130,13 @@ export function prepareStaging(job: LayDownJob): Staging {
   };
 }
 
-/** What tells the restored server's own doing later: its checkpoint, and the settings that ODO gave it. */
-function describeStaged(incoming: string): Pick<Journal, 'recoverySettings' | 'stagedCheckpointLsn'> {
+/** What tells the restored server's own doing later: the mark of its signal file, its checkpoint, and the settings that ODO gave it. */
+function describeStaged(incoming: string): Pick<Journal, 'recoverySettings' | 'signalMark' | 'stagedCheckpointLsn'> {
   const control = readControl(incoming);
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
+  const mark = readSignalMark(incoming);
   return {
+    ...(mark === undefined ? {} : { signalMark: mark }),
     ...(control ? { stagedCheckpointLsn: control.checkpointLsn } : {}),
     ...(fs.existsSync(autoConf) ? { recoverySettings: digestBlock(decodeConfiguration(fs.readFileSync(autoConf))) } : {}),
   };

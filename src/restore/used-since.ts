@@ -5,10 +5,33 @@ import type { Journal } from '../target/journal.ts';
 import type { Place } from '../target/place.ts';
 import type { Use } from '../target/probe.ts';
 import { CONTROL_FILE } from './base-members.ts';
+import type { LayDownJob } from './engine.ts';
 import { readControl } from './read-control-file.ts';
 
 /** States of a server that is out of recovery; a backup of a running one has the first of them, until a server starts on it. */
 const OUT_OF_RECOVERY = new Set(['in production', 'shutting down', 'shut down']);
+
+const SIGNAL_FILES = ['recovery.signal', 'standby.signal'];
+
+/**
+ * What stands in the signal file of a restored server. No server reads it, and the end of recovery removes the file; one that somebody puts there
+ * later, to make a standby of it, does not say the same.
+ */
+export function signalMark({ backup, target }: Pick<LayDownJob, 'backup' | 'target'>): string {
+  return `odo: restored from backup ${backup.id}${target.runId === undefined ? '' : ` by run ${target.runId}`}\n`;
+}
+
+/** The mark of what is staged; undefined where it has none. */
+export function readSignalMark(root: string): string | undefined {
+  return signalsIn(root).find((text) => text !== '');
+}
+
+function signalsIn(root: string): string[] {
+  const files = SIGNAL_FILES.map((name) => path.join(root, name));
+  return files
+    .filter((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile())
+    .map((file) => fs.readFileSync(file, 'utf8'));
+}
 
 /**
  * Whether the restored server has been out of recovery since the exchange, so that it may hold data of its own. A signal file alone does not tell
@@ -17,6 +40,8 @@ const OUT_OF_RECOVERY = new Set(['in production', 'shutting down', 'shut down'])
 export function usedSinceExchange({ root }: Place, journal: Journal | undefined): boolean {
   if (journal?.state !== 'swapped') return false;
   if (journal.finished || !isInRecovery(root)) return true;
+  if (journal.signalMark !== undefined) return !signalsIn(root).includes(journal.signalMark);
+  // Of an older ODO there is no mark, and pg_control has to tell.
   const control = readControl(root);
   if (!control) return false;
   const { stagedCheckpointLsn, lastTimeline, awaitsPromotion } = journal;
@@ -28,7 +53,7 @@ export function usedSinceExchange({ root }: Place, journal: Journal | undefined)
 
 /** Whether a server that is started on it would begin with recovery. */
 export function isInRecovery(root: string): boolean {
-  return ['recovery.signal', 'standby.signal'].some((name) => fs.existsSync(path.join(root, name)));
+  return SIGNAL_FILES.some((name) => fs.existsSync(path.join(root, name)));
 }
 
 /** What can be told of the use without asking the server. */

@@ -93,6 +93,8 @@ export interface Journal {
   recoverySettings?: WrittenSetting[];
   /** The checkpoint in pg_control when it was exchanged in: another one is a server's doing. */
   stagedCheckpointLsn?: string;
+  /** What stands in the signal file that was exchanged in: as long as one says so, no server has come out of recovery. */
+  signalMark?: string;
   /** The newest timeline that recovery can lead to: one above it begins with a promotion. */
   lastTimeline?: number;
   /** From then on the data of the restored server is its own, whichever signal files lie there later. */

@@ -77,7 +77,7 @@ describe('a complete staging directory', () => {
     for (const name of ['pg_wal/archive_status', 'pg_logical/snapshots', 'pg_multixact/members', 'pg_xact', 'pg_tblspc']) {
       expect([name, snapshotTree(incoming)[name]]).toEqual([name, 'directory 700 999:998']);
     }
-    expect(snapshotTree(incoming)['recovery.signal']).toBe('file 600 999:998 ');
+    expect(snapshotTree(incoming)['recovery.signal']).toBe('file 600 999:998 odo: restored from backup b1\n');
   });
 
   it('is refused with a pg_control that was torn while it was copied, or with files of a version newer than known', () => {

@@ -306,6 +306,17 @@ it('a signal file that is put there later does not make a server in use one that
   await expect(layDown(bench)).rejects.toMatchObject({ code: 'unsafeTarget' });
 });
 
+it('a promoted standby that somebody has made a standby again is kept by a rollback', async () => {
+  const waits = { target: 'x', isStandby: true, keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
+  const bench = await promoted(setUpBench(), { awaitsPromotion: waits });
+  const committed = path.join('base/5', '99999');
+  fs.writeFileSync(path.join(rootOf(bench), committed), 'committed');
+  fs.writeFileSync(path.join(rootOf(bench), 'standby.signal'), '');
+  expect(await situationIn(bench)).toBe('promoted');
+  expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, isKept: true });
+  expect(fs.readFileSync(path.join(previousDir(bench.target.pgdata), committed), 'utf8')).toBe('committed');
+});
+
 it('a journal of an older version, which knows nothing of all this, is understood', async () => {
   const bench = await promoted(setUpBench());
   const { odoDir } = bench.target.pgdata;

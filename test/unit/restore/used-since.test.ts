@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../src/postgres/crc32c.ts';
 import { parsePgControl } from '../../../src/postgres/pg-control.ts';
 import { usedSinceExchange, useSince } from '../../../src/restore/used-since.ts';
@@ -59,6 +59,35 @@ it('is used when it is on a timeline that its recovery could not lead to, unless
   expect(usedSinceExchange(recovering, journal({ lastTimeline: timeline }))).toBe(false);
   const follows = { lastTimeline: timeline - 1, awaitsPromotion: { ...waits, isStandby: true } };
   expect(usedSinceExchange(recovering, journal(follows))).toBe(false);
+});
+
+describe('with a mark in the signal file that was exchanged in', () => {
+  const mark = 'odo: restored from backup b by run 1\n';
+  const marked = journal({ signalMark: mark, lastTimeline: timeline - 1 });
+  const signal = ({ root }: Place, name: string, text: string) => fs.writeFileSync(path.join(root, name), text);
+
+  it('is not used as long as the mark is there, whatever else speaks for it', () => {
+    const recovering = place([], 'in production');
+    signal(recovering, 'recovery.signal', mark);
+    expect(usedSinceExchange(recovering, marked)).toBe(false);
+    signal(recovering, 'standby.signal', '');
+    expect(usedSinceExchange(recovering, marked)).toBe(false);
+  });
+
+  it('is used when a signal file lies there that is not the same, as after the promotion of what is a standby again', () => {
+    const again = place(['standby.signal'], 'in archive recovery');
+    const waits = { target: 'x', isStandby: true, keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
+    expect(usedSinceExchange(again, { ...marked, awaitsPromotion: waits })).toBe(true);
+    signal(again, 'standby.signal', mark.replace('run 1', 'run 2'));
+    expect(usedSinceExchange(again, marked)).toBe(true);
+  });
+
+  it('is used once there is none, or when that was seen', () => {
+    const finished = place([]);
+    expect(usedSinceExchange(finished, marked)).toBe(true);
+    signal(finished, 'standby.signal', mark);
+    expect(usedSinceExchange(finished, { ...marked, finished: { at: '' } })).toBe(true);
+  });
 });
 
 it('tells how much was written since it was finished', () => {
