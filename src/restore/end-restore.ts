@@ -15,6 +15,7 @@ import { usedBytes } from '../target/used-bytes.ts';
 import { clearAway, hasPrevious, noteDiscarding } from './clear-away.ts';
 import { demandNoServer } from './demand-no-server.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack, Target } from './engine.ts';
+import { isOldDataKept, refusedLoss } from './kept-old-data.ts';
 import { dropHeldSalvage } from './kept-salvage.ts';
 import { leaveHistory } from './leave-history.ts';
 import { isStartable, journalAsItStands, leftoversOf, lookAtVolume, type Seen } from './look-at-volume.ts';
@@ -142,6 +143,8 @@ export function clean(target: Target, { acceptLoss = false } = {}): Cleaned {
   const { journal, situation } = lookAtVolume(pgdata);
   const places = journal?.places ?? [pgdata];
   const bytesBefore = odoBytes(places);
+  if (journal?.keptBecause !== undefined && isOldDataKept(situation) && !acceptLoss)
+    throw refusedLoss(pgdata, journal.keptBecause);
   const leftSettings = cleanUpFrom(pgdata, { journal, situation });
   const isKept = fs.existsSync(salvageDir(pgdata));
   if (acceptLoss && isKept) fs.rmSync(salvageDir(pgdata), { recursive: true, force: true });
@@ -224,7 +227,11 @@ export function finish(options: FinishOptions): FinishedRestore {
   const isSeen = options.settings !== 'leave';
   // From here on there is no way back; a crash in the middle of deleting must not look like a restore to take back.
   if (journal && !keep) writeJournal(pgdata.odoDir, { ...journal, state: 'clearing' });
-  if (journal && keep && isSeen) writeJournal(pgdata.odoDir, { ...journal, finished: finishedNow(options) });
+  if (journal && keep && isSeen) {
+    const { keptBecause } = options;
+    const judged = { isOldDataJudged: true, ...(keptBecause === undefined ? {} : { keptBecause }) };
+    writeJournal(pgdata.odoDir, { ...journal, finished: finishedNow(options), ...judged });
+  }
   let leftSettings: string[] = [];
   fs.rmSync(originalsFile(pgdata), { force: true });
   if (isSeen) {

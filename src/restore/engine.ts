@@ -69,6 +69,8 @@ export interface LayDownJob {
   stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
   /** The server is left waiting where it stops; `odo promote` finishes the restore. All WAL has to stay in the spool until then. */
   awaitsPromotion?: AwaitedPromotion;
+  /** The old data is known to be the only copy of something, whatever is restored: of what. */
+  keptBecause?: string;
   /** A server may be writing to the same disk all the time. */
   besideServer?: boolean;
   /** Flush to disk before the swap. */
@@ -161,6 +163,8 @@ export interface FinishOptions {
   hasPrepared?: boolean;
   /** Where the server was when it was seen out of recovery. */
   reached?: { timeline?: number; lsn?: string };
+  /** Why the old data is kept although that was not asked for: of what it is the only copy. */
+  keptBecause?: string;
 }
 
 /** What a finish found. */
@@ -268,7 +272,8 @@ export interface Engine {
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
   recheckPages(target: Target, suspects: SuspectPage[]): Promise<void>;
   /**
-   * Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered.
+   * Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered, and where the old content was found to be the
+   * only copy of something.
    * @param options acceptLoss: also what nothing else has
    */
   clean(target: Target, options?: { acceptLoss?: boolean }): Promise<Cleaned>;

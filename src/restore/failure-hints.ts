@@ -51,7 +51,7 @@ export function withWayBack(
 }
 
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
-export function withLeftovers(error: OdoError, request: { target: ServiceTarget }): OdoError {
+export function withLeftovers(error: OdoError, request: { target: ServiceTarget }, onlyCopy?: OnlyCopy): OdoError {
   const command = commandFor('clean', request);
   if (error.code === 'writeFailed') {
     return withHints(error, [
@@ -59,6 +59,8 @@ export function withLeftovers(error: OdoError, request: { target: ServiceTarget 
         `back: ${commandFor('rollback', request)}. When the disk is well and the data is right, this removes what is left: ${command}`,
     ]);
   }
+  if (onlyCopy)
+    return withHints(error, [`the restore itself has succeeded, the server was promoted; ${keptNote(onlyCopy, request)}`]);
   return withHints(error, [
     `the restore itself has succeeded, the server was promoted; this removes what is left of it: ${command}`,
   ]);
@@ -76,7 +78,7 @@ export function salvageNotes(salvage: Salvage | undefined): string[] {
 
 /** What a receipt says of old data that was kept although that was not asked for. */
 export function keptNote({ because }: OnlyCopy, request: { target: ServiceTarget }): string {
-  return `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back to it, ${commandFor('clean', request)} removes it`;
+  return `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back to it, ${commandFor('clean', request)} --accept-loss removes it for good`;
 }
 
 /** What is said of WAL that was set aside and that nothing else has. */

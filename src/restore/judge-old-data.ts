@@ -12,6 +12,14 @@ export interface OnlyCopy {
   lastCommitTime?: string;
   /** What it holds could not be told. */
   isUnread?: true;
+  /** The archive has other WAL of the same names, so that what it replays does not tell what the old data has. */
+  hasDiverged?: true;
+}
+
+/** Of old data whose WAL is not the archive's, although it is called the same. */
+export function divergedCopy(segment: string): OnlyCopy {
+  const because = `the WAL of the old data has gone another way than the archive: its ${segment} is not the archive's`;
+  return { because, hasDiverged: true };
 }
 
 /** Of old data that could not be looked at: whatever it holds, it is taken for the only copy of it. */

@@ -28,6 +28,7 @@ export function probeTarget(target: Target, options: { measure?: boolean } = {})
     startable: isStartable(pgdata, seen),
     usedSinceSwap,
     ...(journal ? { journalState: journal.state } : {}),
+    ...(journal?.keptBecause === undefined ? {} : { keptBecause: journal.keptBecause }),
     ...(usedSinceSwap && journal ? { use: useSince(pgdata, journal) } : {}),
     ...count(pgdata),
   };

@@ -8,8 +8,8 @@ import { checkPromoted } from './check-promoted.ts';
 import type { Target } from './engine.ts';
 import { keptNote, unaskedNotes, withLeftovers } from './failure-hints.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
+import { findOnlyCopy } from './kept-old-data.ts';
 import { isFollowed } from './open-service-engine.ts';
-import { findOnlyCopy } from './prove-old-data.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
@@ -80,15 +80,16 @@ export async function promoteService(
         engine = (await openOnJournal(found, request.target, context.version)).engine;
       }
       // Who has restored to a target has said what is to be left out.
-      const isOpen = awaited.isStandby && !awaited.keepPrevious && !awaited.acceptLoss;
-      onlyCopy = isOpen ? await findOnlyCopy(engine, place, undefined, raiseFactsOf(found.service)) : undefined;
-      const keepPrevious = awaited.keepPrevious || onlyCopy !== undefined;
+      const isOpen = awaited.isStandby && !awaited.acceptLoss;
+      const known = pgdata.keptBecause === undefined ? undefined : { because: pgdata.keptBecause };
+      onlyCopy = known ?? (isOpen ? await findOnlyCopy(engine, place, [], raiseFactsOf(found.service)) : undefined);
+      const { keepPrevious } = awaited;
       const { service } = found;
       const target = targetOf(place, pgdata);
-      return cleanUp(engine, { target, archiving: awaited, keepPrevious, service, request, reached }, steady, report);
+      return cleanUp(engine, { target, archiving: awaited, keepPrevious, onlyCopy, service, request, reached }, steady, report);
     };
     const notes = await finish().catch((thrown: unknown) => {
-      throw withLeftovers(asOdoError(thrown), request);
+      throw withLeftovers(asOdoError(thrown), request, onlyCopy);
     });
     return {
       kind: 'promotion',

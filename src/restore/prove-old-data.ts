@@ -4,11 +4,12 @@ import { openWalArchive } from '../formats/registry.ts';
 import { spellMoment } from '../postgres/target-time.ts';
 import { formatLsn, nextSegmentName, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
+import { hasGoneAnotherWay } from '../wal/gone-another-way.ts';
 import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
 import type { Engine, RaiseFacts, Target } from './engine.ts';
-import { judgeOldData, type OldDataJudgement, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
+import { divergedCopy, judgeOldData, type OldDataJudgement, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
 import type { Finding } from './proofs.ts';
 import { PATIENCE_MS, type Source } from './prove-repository.ts';
@@ -65,25 +66,6 @@ export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish, salv
   if (onlyCopy) throw refusedWipe(onlyCopy);
 }
 
-/**
- * Says why the old data must not go although the restored server is up: by what that one really has. What cannot be looked at is not deleted.
- * @param wal what was replayed, where that is known
- */
-export async function findOnlyCopy(
-  engine: Pick<Engine, 'surveyOld'>,
-  target: Target,
-  wal: WalPlan | undefined,
-  facts: RaiseFacts,
-): Promise<OnlyCopy | undefined> {
-  const accounted = wal?.source === 'archive' ? accountedAfter(wal) : [];
-  try {
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, facts });
-    return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
-  } catch (error) {
-    return unreadCopy(asOdoError(error));
-  }
-}
-
 async function judgeNow(
   { engine, target, source, facts, signal }: OldDataLook,
   wish: Wish,
@@ -105,6 +87,9 @@ async function judgeNow(
     });
     // Whose it is cannot be told either: proveCluster() has asked for a word on that.
     if (survey instanceof OdoError) return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
+    const common = survey?.systemIdentifier === source.backup.systemIdentifier ? survey?.common : undefined;
+    if (archive && common && (await hasGoneAnotherWay(store, archive, common, signal)))
+      return { onlyCopy: divergedCopy(common.name) };
     const judged = judgeOldData(survey, source.backup.systemIdentifier);
     return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
       ? { salvage: survey.beyond }
@@ -140,7 +125,7 @@ function accountedBefore(wal: ArchivedWal, lastSegment: string): Accounted[] {
 }
 
 /** After it the server's own history tells the rest. */
-function accountedAfter(wal: ArchivedWal): Accounted[] {
+export function accountedAfter(wal: ArchivedWal): Accounted[] {
   return [endOf(wal.endSegment, wal), ...besides(wal)];
 }
 

@@ -19,7 +19,8 @@ export function proveTargetSafe(
     });
   }
   const { situation, old } = probe;
-  if (situation !== undefined && TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(place, situation);
+  if (situation !== undefined && TRANSITIONS[situation].restore === 'refuse')
+    throw refusedRestore(place, situation, probe.keptBecause);
   if (probe.empty) return { evidence: probe.exists ? `${place.root} is empty` : `${place.root} will be created` };
   if (kind === 'data directory' && probe.pgVersion === undefined && probe.journalState === undefined) {
     throw new OdoError(

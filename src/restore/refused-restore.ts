@@ -4,7 +4,7 @@ import type { Place } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
 
 /** Why a restore leaves a volume alone. */
-export function refusedRestore({ root, odoDir }: Place, situation: Situation): OdoError {
+export function refusedRestore({ root, odoDir }: Place, situation: Situation, keptBecause?: string): OdoError {
   const previous = path.join(odoDir, 'previous');
   const byHand = '(without a service: remove that folder)';
   switch (situation) {
@@ -17,6 +17,13 @@ export function refusedRestore({ root, odoDir }: Place, situation: Situation): O
         hint: `when it is not needed any more, odo clean removes it ${byHand}; odo rollback goes back to it`,
       });
     default:
+      if (keptBecause !== undefined) {
+        return new OdoError(
+          'unsafeTarget',
+          `${root} was restored and has been in use since; ${previous} still holds what was there before, and is the only copy of something: ${keptBecause}`,
+          { hint: `odo rollback goes back to it; odo clean --accept-loss removes it for good ${byHand}` },
+        );
+      }
       return new OdoError(
         'unsafeTarget',
         `${root} was restored and has been in use since; ${previous} still holds what was there before`,

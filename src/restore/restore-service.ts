@@ -12,6 +12,7 @@ import { keptNote, salvageNotes, unaskedNotes, withLeftovers, withWayBack } from
 import { isFed } from './feed-wal.ts';
 import { followFeeding } from './follow-feeding.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
+import { findOnlyCopy } from './kept-old-data.ts';
 import { makeJob } from './lay-down-job.ts';
 import { leaveAsBefore } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
@@ -20,7 +21,7 @@ import { openServiceEngine } from './open-service-engine.ts';
 import { forOwnRun } from './own-run.ts';
 import { runScripts } from './post-sql.ts';
 import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
-import { demandWipeLosesNothing, findOnlyCopy } from './prove-old-data.ts';
+import { accountedAfter, demandWipeLosesNothing } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
 import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
@@ -124,13 +125,14 @@ export async function restoreService(request: ServiceRequest, context: RunContex
     const options = {
       target,
       archiving,
-      keepPrevious: request.keepPrevious || onlyCopy !== undefined,
+      keepPrevious: request.keepPrevious,
+      onlyCopy,
       service: found.service,
       request,
       reached: { timeline: reached.timeline, ...(reached.lsn === undefined ? {} : { lsn: reached.lsn }) },
     };
     const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {
-      throw withLeftovers(asOdoError(thrown), request);
+      throw withLeftovers(asOdoError(thrown), request, onlyCopy);
     });
     if (restored.unasked !== undefined && request.verify === 'full') throw uncheckedByServer(restored.unasked);
     await runScripts(scripts, openServiceDatabase(address, signal), address.containerId, report, signal);
@@ -166,7 +168,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const engine = await openOnAll(run);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
-  const job = { ...makeJob(request, proven), ...fed, stopped: isStopped };
+  const job = { ...makeJob(request, proven), ...fed, ...keptFromTheBeginning(run), stopped: isStopped };
   if (!request.online) run.salvage = await takeSalvage(engine, job, report, signal);
   const facts = raiseFactsOf(found.service);
   const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
@@ -192,6 +194,12 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));
   return laidDown;
+}
+
+/** Somebody else may promote the server, or this run may be broken off: then the archive is not there to look into. */
+function keptFromTheBeginning({ request, proven }: ServiceRun): Pick<LayDownJob, 'keptBecause'> {
+  const { onlyCopy } = proven.oldData;
+  return onlyCopy?.hasDiverged && !request.acceptLoss ? { keptBecause: onlyCopy.because } : {};
 }
 
 /** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
@@ -257,16 +265,18 @@ async function takeSalvage(engine: Engine, job: LayDownJob, report: Report, sign
   return survey?.salvage;
 }
 
-/** Where the old data is kept although that was not asked for: why. */
+/** Whether the old data has to be kept, asked for or not: why. */
 async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
   const { source, target, found } = proven;
-  const isAsked = request.keepPrevious || request.wipe || request.acceptLoss || request.moment !== undefined;
-  if (isAsked || source.wal.source === 'included') return undefined;
+  const isGivenUp = request.wipe || request.acceptLoss || request.moment !== undefined;
+  if (isGivenUp || source.wal.source === 'included') return undefined;
+  // That stays as it is, and is not seen where the archive has been replayed.
+  if (proven.oldData.onlyCopy?.hasDiverged) return proven.oldData.onlyCopy;
   const engine = {
     surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
   };
-  return findOnlyCopy(engine, target, source.wal, raiseFactsOf(found.service));
+  return findOnlyCopy(engine, target, accountedAfter(source.wal), raiseFactsOf(found.service));
 }
 
 /** The restore is good, but not all that was asked for has been done. */

@@ -6,6 +6,7 @@ import { inPhase, type Report } from '../events.ts';
 import type { Archiving } from './configuration.ts';
 import type { Engine, FinishOptions, Target } from './engine.ts';
 import { keptSalvageNote } from './failure-hints.ts';
+import type { OnlyCopy } from './judge-old-data.ts';
 import { newBackupDue } from './new-backup-due.ts';
 import { patiently } from './patiently.ts';
 import { askPrepared, preparedNotes } from './prepared-transactions.ts';
@@ -107,6 +108,7 @@ export async function cleanUp(
     target: Target;
     archiving: Archiving;
     keepPrevious: boolean;
+    onlyCopy?: OnlyCopy | undefined;
     service: Pick<Service, 'commandArgs'>;
     request: { target: ServiceTarget };
     reached?: FinishOptions['reached'];
@@ -115,7 +117,8 @@ export async function cleanUp(
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
-    const { archiving, target, keepPrevious, reached } = options;
+    const { archiving, target, onlyCopy, reached } = options;
+    const keepPrevious = options.keepPrevious || onlyCopy !== undefined;
     const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
     const configured = await database
       .archivingConfigured()
@@ -125,7 +128,14 @@ export async function cleanUp(
     const keepOff = !ownWord && !keepArchiving && configured;
     const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
     const hasPrepared = prepared.length > 0 ? { hasPrepared: true } : {};
-    const finished = await engine.finish({ target, keepPrevious, settings, ...hasPrepared, ...(reached ? { reached } : {}) });
+    const finished = await engine.finish({
+      target,
+      keepPrevious,
+      settings,
+      ...hasPrepared,
+      ...(reached ? { reached } : {}),
+      ...(onlyCopy ? { keptBecause: onlyCopy.because } : {}),
+    });
     const untold = await database.reload().then(
       () => [],
       (error: unknown) => [

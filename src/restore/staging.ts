@@ -78,6 +78,7 @@ export function prepareStaging(job: LayDownJob): Staging {
   const intact = resuming && old !== undefined && isOfThisBoot(old);
   const wipes = job.wipe || old?.wiping === true;
   const guarded = wipes || isVacant(pgdata.root);
+  if (wipes) demandNoServer(pgdata, job);
   const lastTimeline = lastTimelineOf(job);
   const journal: Journal = {
     version: 1,
@@ -89,6 +90,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     fingerprint,
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
+    ...(job.keptBecause === undefined ? {} : { keptBecause: job.keptBecause }),
     ...(job.awaitsPromotion ? { awaitsPromotion: job.awaitsPromotion } : {}),
     ...(lastTimeline === undefined ? {} : { lastTimeline }),
     ...(wipes || (old?.wiped && guarded) ? { wiped: true } : {}),
@@ -170,7 +172,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
   const { pgdata } = job.target;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
-  if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation);
+  if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation, journal?.keptBecause);
   if (!journal) return undefined;
   if (exchangesFirst(situation)) demandNoServer(pgdata, job);
   switch (TRANSITIONS[situation].restore) {

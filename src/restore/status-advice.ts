@@ -9,8 +9,11 @@ export function adviceOn(status: VolumeStatus & { isFollowed?: boolean }): strin
   return (status.isStandby ? adviceOnStandby(status) : adviceOnSituation(status)) + salvage;
 }
 
-function adviceOnSituation({ situation, waitsAt, wiped }: VolumeStatus): string {
+function adviceOnSituation({ situation, waitsAt, wiped, keptBecause }: VolumeStatus): string {
   const advice = TRANSITIONS[situation].advice.replace('{target}', waitsAt ?? 'its target');
+  if (keptBecause !== undefined) {
+    return `${advice}; it is the only copy of something, so that odo clean asks for --accept-loss: ${keptBecause}`;
+  }
   return wiped && situation !== 'clearing' ? `${advice} (the old data was deleted beforehand, --wipe)` : advice;
 }
 

@@ -3,6 +3,7 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../target/place.
 import { probePlace, type Use } from '../target/probe.ts';
 import type { Situation } from '../target/situation.ts';
 import { usedBytes } from '../target/used-bytes.ts';
+import { isOldDataKept, isOldDataUnjudged } from './kept-old-data.ts';
 import { keepsSalvage } from './kept-salvage.ts';
 import { lookAtVolume } from './look-at-volume.ts';
 import { isInRecovery, usedSinceExchange, useSince } from './used-since.ts';
@@ -25,6 +26,10 @@ export interface VolumeStatus {
   isStandby?: boolean;
   /** The old data was deleted beforehand (--wipe). */
   wiped?: boolean;
+  /** The old data is kept, since it is the only copy of something: of what. */
+  keptBecause?: string;
+  /** Nobody has looked yet whether it is. */
+  isOldDataUnjudged?: boolean;
   /** WAL was set aside of old data that nothing else has. */
   keptSalvage?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
@@ -50,6 +55,8 @@ export function statusOf(pgdata: Place): VolumeStatus {
     ...(isSwapped && recovered ? { use: useSince(pgdata, journal) } : {}),
     ...(isSwapped && awaits && !recovered ? { waitsAt: awaits.target, ...(awaits.isStandby ? { isStandby: true } : {}) } : {}),
     ...(journal?.wiped ? { wiped: true } : {}),
+    ...(journal?.keptBecause !== undefined && isOldDataKept(situation) ? { keptBecause: journal.keptBecause } : {}),
+    ...(isOldDataUnjudged(situation, journal) ? { isOldDataUnjudged: true } : {}),
     ...(keepsSalvage(pgdata) && !isInRecovery(pgdata.root) ? { keptSalvage: true } : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),

@@ -4,6 +4,7 @@ import { isOff } from '../postgres/configuration-file.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
 import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
+import { lastWritten, type WrittenSegment } from '../wal/last-written.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
 import { ancestryIn } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
@@ -36,6 +37,8 @@ export interface OldDataSurvey {
   /** Absent when nothing is accounted for of its timeline. */
   fromLsn?: string;
   beyond?: WalBeyond;
+  /** Before the restore: its last segment that the archive may have as well. */
+  common?: WrittenSegment;
 }
 
 /**
@@ -56,7 +59,9 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   if (known.length === 0) return survey;
   const fromLsn = formatLsn(known.reduce((one, other) => (one > other ? one : other)));
   const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
-  return { ...survey, fromLsn, beyond: await readBeyond(path.join(directory, 'pg_wal'), owner, fromLsn) };
+  const wal = path.join(directory, 'pg_wal');
+  const common = question.isReplaced ? undefined : await lastWritten(wal, owner, fromLsn);
+  return { ...survey, fromLsn, beyond: await readBeyond(wal, owner, fromLsn), ...(common ? { common } : {}) };
 }
 
 /** Old data, as far as anything can be told of it. */

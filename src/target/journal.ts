@@ -99,6 +99,10 @@ export interface Journal {
   lastTimeline?: number;
   /** From then on the data of the restored server is its own, whichever signal files lie there later. */
   finished?: Finished;
+  /** At its end the old data was kept, and looked at for what nothing else has, unless that was given up. */
+  isOldDataJudged?: boolean;
+  /** It is the only copy of something, and of what. */
+  keptBecause?: string;
   /** A rollback is under way that keeps what is in place: it becomes `previous`. */
   settingAside?: boolean;
   /** A rollback has put the old content back, and `previous` holds what was restored. */

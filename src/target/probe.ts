@@ -67,6 +67,8 @@ export interface TargetProbe {
   usedSinceSwap: boolean;
   /** What is known of that. */
   use?: Use;
+  /** The old data that is kept is the only copy of something: of what. */
+  keptBecause?: string;
 }
 
 /** What is known of a server that is in use since its restore. */

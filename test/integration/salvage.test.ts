@@ -143,5 +143,38 @@ describe('old data that is the only copy', () => {
     expect(receipt.onlyCopy).toMatchObject({ commits: 4, because: expect.stringContaining('the old data holds 4 commits') });
     expect(receipt.notes.join('\n')).toMatch(/the old data is kept, since it is the only copy.*odo rollback .*odo clean/);
     expect(await project.inVolume('ls /v/.odo/previous/global/pg_control')).toContain('pg_control');
+
+    const { keptBecause, advice } = await odoReceipt(['status', ...names()]);
+    expect([keptBecause, advice]).toEqual([receipt.onlyCopy.because, expect.stringContaining('--accept-loss')]);
+    const again = await odo(args());
+    expect(again.code, again.stderr).toBe(24);
+    expect(again.stderr).toContain('the old data holds 4 commits');
+    const cleaning = await odo(['clean', ...names()]);
+    expect(cleaning.code, cleaning.stderr).toBe(24);
+    expect(cleaning.stderr).toContain('the old data holds 4 commits');
+    // As a run leaves it that is broken off before its end: the clean-up looks for itself.
+    await project.inVolume("sed -i 's/isOldDataJudged/unheard/; s/keptBecause/unsaid/' /v/.odo/journal.json");
+    const unjudged = await odo(['clean', ...names()]);
+    expect(unjudged.code, unjudged.stderr).toBe(24);
+    expect(unjudged.stderr).toContain('the old data holds 4 commits');
+    const { found } = await odoReceipt(['clean', ...names(), '--accept-loss']);
+    expect(found).toBe(true);
+    expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
+  });
+
+  it('is kept where the archive has gone another way on the same timeline, although nothing lies behind its end', async () => {
+    await giveOldData();
+    await project.up();
+    await project.sql("insert into steps values (300, 'here')");
+    await mustRun('docker', ['start', source.container]);
+    await until('the killed server answers again', async () => (await source.sql('select 1').catch(() => '')) === '1');
+    await source.archiveFast(() => source.sql("insert into steps values (400, 'there')"));
+    const receipt = await odoReceipt(args());
+    expect(await project.sql('select max(id) from steps')).toBe('400');
+    expect(receipt.onlyCopy).toMatchObject({ hasDiverged: true, because: expect.stringContaining('has gone another way') });
+    const { code, stderr } = await odo(['clean', ...names()]);
+    expect(code, stderr).toBe(24);
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql('select max(id) from steps')).toBe('300');
   });
 });

@@ -26,6 +26,13 @@ it('names the project and the image again where they were named', () => {
   expect(withLeftovers(failure(), request).hint).toMatch(/odo clean -v db -n db -f a\.yaml --project-name shop --image mine:2$/);
 });
 
+it('does not send anybody to delete old data that is the only copy without a word on that', () => {
+  const onlyCopy = { because: 'the old data holds 2 commits' };
+  const { hint } = withLeftovers(failure(), requestOf({ composeFiles: ['a.yaml'] }), onlyCopy);
+  expect(hint).toContain('the old data is kept, since it is the only copy: the old data holds 2 commits');
+  expect(hint).toMatch(/odo clean -v db -n db -f a\.yaml --accept-loss removes it for good$/);
+});
+
 it('names again all that compose has to be told', () => {
   const request = requestOf({ composeFiles: ['a.yaml'], projectDirectory: '..', envFiles: ['my prod.env', 'b.env'] });
   expect(withLeftovers(failure(), request).hint).toMatch(

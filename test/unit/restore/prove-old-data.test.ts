@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { Engine, Target } from '../../../src/restore/engine.ts';
-import { findOnlyCopy, type OldDataLook, proveOldData, withRoomForSalvage } from '../../../src/restore/prove-old-data.ts';
+import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../src/restore/prove-old-data.ts';
 import type { Source } from '../../../src/restore/prove-repository.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
 import type { WalPlan } from '../../../src/wal/wal-plan.ts';
@@ -27,7 +30,7 @@ const LOST: OldDataSurvey = {
 };
 const WISH = { wipe: false, allowDifferentCluster: false, acceptLoss: false, salvage: false };
 
-function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Error; isInUse?: boolean } = {}) {
+function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string } = {}) {
   const asked: OldDataQuestion[] = [];
   const engine: Pick<Engine, 'surveyOld'> = {
     async surveyOld(_target, question) {
@@ -46,7 +49,10 @@ function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Erro
     isInUse: more.isInUse ?? false,
     signal,
   };
-  return proveOldData(look, { ...WISH, ...wish, store: { url: scratchDirectory() } }).then((finding) => ({ ...finding, asked }));
+  return proveOldData(look, { ...WISH, ...wish, store: { url: more.url ?? scratchDirectory() } }).then((finding) => ({
+    ...finding,
+    asked,
+  }));
 }
 
 describe('old data, before a restore', () => {
@@ -84,20 +90,27 @@ describe('old data, before a restore', () => {
     await expect(prove({}, { survey: cancelled })).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  it('is kept, and not replayed nor deleted, where the archive has other WAL of the same name', async () => {
+    const url = scratchDirectory();
+    const folder = path.join(url, 'wals/0000000100000000');
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, wal.endSegment), 'that of somebody else');
+    const common = { name: wal.endSegment, bytes: 4, digest: createHash('sha256').update('this').digest('hex') };
+    const none = { commits: 0, prepared: 0, endLsn: '0/5000000', isWhole: true, because: 'nothing was written' };
+    for (const beyond of [none, LOST.beyond])
+      expect(await prove({ salvage: true }, { url, survey: { ...LOST, beyond, common } as OldDataSurvey })).toMatchObject({
+        state: 'warning',
+        evidence: expect.stringContaining(`its ${wal.endSegment} is not the archive's; so it is kept`),
+        value: { onlyCopy: { hasDiverged: true } },
+      });
+    const survey = { ...LOST, beyond: none, common };
+    await expect(prove({ wipe: true }, { url, survey })).rejects.toMatchObject({ code: 'unsafeTarget' });
+    const same = { ...common, digest: createHash('sha256').update('that').digest('hex') };
+    expect((await prove({ wipe: true }, { url, survey: { ...survey, common: same } })).value).toEqual({});
+  });
+
   it('needs room for that, too', () => {
     expect(withRoomForSalvage(wal, LOST.beyond)).toMatchObject({ segments: 6 });
     expect(withRoomForSalvage(wal, undefined)).toBe(wal);
-  });
-});
-
-describe('old data, after a restore', () => {
-  it('is not deleted when it cannot be looked at', async () => {
-    const surveyOld = async () => {
-      throw new Error('input/output error');
-    };
-    expect(await findOnlyCopy({ surveyOld }, target, wal, facts)).toEqual({
-      because: expect.stringContaining('input/output error'),
-      isUnread: true,
-    });
   });
 });

@@ -1,0 +1,139 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { OdoError } from '../../../src/errors.ts';
+import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
+import { findOnlyCopy } from '../../../src/restore/kept-old-data.ts';
+import { adviceOn } from '../../../src/restore/status-advice.ts';
+import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
+import { previousDir } from '../../../src/target/place.ts';
+import { type Bench, setUpBench } from './restore-bench.ts';
+import { journalOf, layDown, MAKE, promoted, restored, rewrite } from './situations.ts';
+
+const engine = createDirectoryEngine();
+const BECAUSE = 'the old data holds 2 commits behind 0/5000000, where the archive ends';
+
+beforeEach(() => {
+  const spy = vi.spyOn(fs, 'fsyncSync').mockReturnValue();
+  return () => spy.mockRestore();
+});
+
+async function finished(keptBecause?: string): Promise<Bench> {
+  const bench = await promoted(setUpBench());
+  const kept = keptBecause === undefined ? {} : { keptBecause };
+  await engine.finish({ target: bench.target, keepPrevious: true, settings: 'remove', ...kept });
+  return bench;
+}
+
+describe('old data that was kept as the only copy', () => {
+  it('is told of as that by status and by the next restore', async () => {
+    const bench = await finished(BECAUSE);
+    const status = await engine.status(bench.target);
+    expect(status).toMatchObject({ situation: 'used', keptBecause: BECAUSE });
+    expect(status).not.toHaveProperty('isOldDataUnjudged');
+    expect(adviceOn(status)).toContain(`so that odo clean asks for --accept-loss: ${BECAUSE}`);
+    const { pgdata } = await engine.probe(bench.target);
+    expect(pgdata).toMatchObject({ keptBecause: BECAUSE });
+    await expect(layDown(bench)).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining(BECAUSE),
+      hint: expect.stringContaining('odo clean --accept-loss removes it for good'),
+    });
+  });
+
+  it('is removed by a clean-up only where that is said', async () => {
+    const bench = await finished(BECAUSE);
+    const previous = previousDir(bench.target.pgdata);
+    await expect(engine.clean(bench.target)).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: `${previous} is the only copy of something: ${BECAUSE}`,
+      hint: expect.stringContaining('--accept-loss'),
+    });
+    expect(fs.existsSync(previous)).toBe(true);
+    expect(await engine.clean(bench.target, { acceptLoss: true })).toMatchObject({ found: true });
+    expect(fs.existsSync(previous)).toBe(false);
+  });
+
+  it('is no matter while a rollback has put it in place, and is again when that is undone', async () => {
+    const bench = await finished(BECAUSE);
+    await engine.rollback(bench.target);
+    expect(await engine.status(bench.target)).not.toHaveProperty('keptBecause');
+    await engine.rollback(bench.target);
+    expect(await engine.status(bench.target)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    await engine.rollback(bench.target);
+    expect(await engine.clean(bench.target)).toMatchObject({ found: true });
+  });
+
+  it('is known from the beginning where the archive has gone another way, whoever ends the recovery', async () => {
+    const bench = setUpBench();
+    bench.job = { ...bench.job, keptBecause: BECAUSE };
+    await promoted(bench);
+    expect(await engine.status(bench.target)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+  });
+
+  it('does not hold up a deletion that has begun', async () => {
+    const bench = await finished(BECAUSE);
+    rewrite(bench, { state: 'clearing' });
+    expect(await engine.clean(bench.target)).toMatchObject({ found: true });
+  });
+});
+
+describe('old data that --wipe is to delete', () => {
+  it('is left alone while a server may run on it', async () => {
+    const bench = setUpBench();
+    const { root } = bench.target.pgdata;
+    fs.writeFileSync(path.join(root, 'postmaster.pid'), '1\n');
+    bench.job = { ...bench.job, wipe: true };
+    await expect(layDown(bench)).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining(`a server may be running on ${root}`),
+    });
+    expect(fs.readdirSync(root)).toContain('PG_VERSION');
+    fs.rmSync(path.join(root, 'postmaster.pid'));
+    expect(await layDown(bench)).toMatchObject({ oldData: 'deleted' });
+  });
+});
+
+describe('old data that nobody has looked at', () => {
+  const isUnjudged = async ({ target }: Bench) => (await engine.status(target)).isOldDataUnjudged === true;
+
+  it('is that of a run that was broken off before its end, and of a standby that somebody else has promoted', async () => {
+    expect(await isUnjudged(await MAKE.used())).toBe(true);
+    const { awaitsPromotion: awaits } = journalOf(await MAKE.promoted());
+    const standby = { awaitsPromotion: { ...awaits, isStandby: true } } as Parameters<typeof promoted>[1];
+    expect(await isUnjudged(await promoted(setUpBench(), standby))).toBe(true);
+  });
+
+  it('is not that of which somebody has said what is to be left out, nor what is still needed or went', async () => {
+    expect(await isUnjudged(await finished())).toBe(false);
+    for (const make of [MAKE.promoted, MAKE['used-alone'], MAKE.recovering, MAKE['set-aside'], MAKE.clearing, MAKE.untouched])
+      expect(await isUnjudged(await make())).toBe(false);
+    const awaits = { target: 'rp1', isStandby: true, acceptLoss: true, keepPrevious: false };
+    const standby = { awaitsPromotion: { ...awaits, ownWordOnArchiving: false, keepArchiving: false } };
+    expect(await isUnjudged(await promoted(setUpBench(), standby))).toBe(false);
+    expect(await isUnjudged(await restored(setUpBench(), standby))).toBe(false);
+  });
+});
+
+describe('old data, after a restore', () => {
+  const facts = { commandLine: {}, configElsewhere: false };
+  const look = (survey: () => Promise<OldDataSurvey | undefined>) =>
+    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, [], facts);
+
+  it('is the only copy where it has more than the restored server', async () => {
+    const beyond = { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' };
+    const survey = { systemIdentifier: '7', timeline: 1, fromLsn: '0/5000000', beyond };
+    expect(await look(async () => survey)).toEqual({ because: BECAUSE, commits: 2 });
+    expect(await look(async () => ({ ...survey, beyond: { ...beyond, commits: 0 } }))).toBeUndefined();
+    expect(await look(async () => undefined)).toBeUndefined();
+  });
+
+  it('is not deleted when it cannot be looked at', async () => {
+    const unread = await look(async () => {
+      throw new OdoError('writeFailed', 'input/output error');
+    });
+    expect(unread).toEqual({ because: expect.stringContaining('input/output error'), isUnread: true });
+  });
+});
