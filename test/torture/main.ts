@@ -1,17 +1,24 @@
 /**
  * npm run torture -- [--runs 300] [--seed 1] [--jobs 2] [--only FAULT] [--run K] [--verbose] [--with-engine-restart] [--report FILE] [--bundle FILE]
+ * npm run torture -- --sequences [--runs 200] [--seed 1] [--jobs 2] [--run K [--steps 0,3,7]] [--report FILE] [--bundle FILE]
  *
- * Random faults against a real compose service, a real PostgreSQL and a real S3 server. After each run the promise is proven by asking: the
- * restored server is up, or the old one is. What does not hold is printed with everything that is known, and the exit code is 1.
+ * Random faults, or random sequences of commands and of what people do in between, against a real compose service, a real PostgreSQL and a real
+ * S3 server. The promise is proven by asking: the restored server is up, or the old one is, and every row is where it must be. What does not hold
+ * is printed with everything that is known, and the exit code is 1.
  */
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { verdictLine } from './report.ts';
+import { sequences } from './sequences/sequences.ts';
+import { sequenceLine } from './sequences/sequences-report.ts';
 import { FAULTS, torture } from './torture.ts';
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '300' },
+    sequences: { type: 'boolean', default: false },
+    steps: { type: 'string' },
+    'shrink-tries': { type: 'string', default: '12' },
+    runs: { type: 'string' },
     seed: { type: 'string' },
     jobs: { type: 'string', default: '2' },
     only: { type: 'string' },
@@ -36,23 +43,46 @@ process.once('SIGINT', () => {
   stop.abort();
 });
 say(`seed ${seed}`);
-const only = values.only === undefined ? '' : ` --only '${values.only}'`;
-const { verdicts, report } = await torture({
-  runs: Number(values.runs),
+const common = {
   seed,
   jobs: Number(values.jobs),
-  withEngineRestart: values['with-engine-restart'],
   signal: stop.signal,
-  ...(values.only === undefined ? {} : { only: values.only }),
   ...(values.run === undefined ? {} : { run: Number(values.run) }),
   ...(values.bundle === undefined ? {} : { bundle: values.bundle }),
-  onVerdict(verdict) {
-    say(verdictLine(verdict));
-    if (values.verbose) say(verdict.output);
-    if (verdict.evidence === undefined) return;
-    say(`=== DEFECT: npm run torture -- --seed ${seed}${only} --run ${verdict.planned.number}\n${verdict.evidence}\n===`);
-  },
-});
+};
+
+async function playSequences(): Promise<{ isWhole: boolean; report: string }> {
+  const { verdicts, report } = await sequences({
+    ...common,
+    sequences: Number(values.runs ?? 200),
+    shrinkTries: Number(values['shrink-tries']),
+    ...(values.steps === undefined ? {} : { steps: new Set(values.steps.split(',').map(Number)) }),
+    onVerdict(verdict) {
+      say(sequenceLine(verdict));
+      if (verdict.defect) say(`=== DEFECT: ${verdict.defect.evidence}\n===`);
+    },
+  });
+  return { isWhole: verdicts.every(({ defect }) => !defect), report };
+}
+
+async function strikeRuns(): Promise<{ isWhole: boolean; report: string }> {
+  const only = values.only === undefined ? '' : ` --only '${values.only}'`;
+  const { verdicts, report } = await torture({
+    ...common,
+    runs: Number(values.runs ?? 300),
+    withEngineRestart: values['with-engine-restart'],
+    ...(values.only === undefined ? {} : { only: values.only }),
+    onVerdict(verdict) {
+      say(verdictLine(verdict));
+      if (values.verbose) say(verdict.output);
+      if (verdict.evidence === undefined) return;
+      say(`=== DEFECT: npm run torture -- --seed ${seed}${only} --run ${verdict.planned.number}\n${verdict.evidence}\n===`);
+    },
+  });
+  return { isWhole: verdicts.every(({ outcome }) => outcome !== 'DEFECT'), report };
+}
+
+const { isWhole, report } = await (values.sequences ? playSequences() : strikeRuns());
 if (values.report === undefined) process.stdout.write(report);
 else fs.writeFileSync(values.report, report);
-process.exit(verdicts.some(({ outcome }) => outcome === 'DEFECT') ? 1 : 0);
+process.exit(isWhole ? 0 : 1);
