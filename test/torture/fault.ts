@@ -1,4 +1,5 @@
 import type { FaultProxy } from '../integration/parts/fault-proxy.ts';
+import type { EngineProxy } from './engine-proxy.ts';
 import type { CleanRun, Moment, OdoRun } from './odo-run.ts';
 import type { PrivateEngine } from './private-engine.ts';
 import type { Random } from './random.ts';
@@ -19,6 +20,8 @@ export interface Scene {
   startAnother(): OdoRun;
   /** There is one only when a private engine was asked for. */
   privateEngine: PrivateEngine | undefined;
+  /** There is one only for a fault that speaks of it. */
+  engineProxy: EngineProxy | undefined;
   /** Tells what was done, for the report of a defect. */
   note(text: string): void;
   /** Done after the run, whatever came of it. */
@@ -48,6 +51,8 @@ export interface Fault {
   fillsDisk?: boolean;
   /** All containers stop, and ODO can start none: only done to a private engine. */
   restartsEngine?: boolean;
+  /** The command reaches the engine through a proxy that can cut calls off. */
+  needsEngineProxy?: boolean;
   /** Before the command starts. */
   prepare?(scene: Omit<Scene, 'run'>): Promise<void>;
   /** At the moment. */

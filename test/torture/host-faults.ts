@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { engine, killContainer, lookAt, poll } from './engine.ts';
+import { engine, execIn, killContainer, lookAt, poll } from './engine.ts';
 import { BOTH, type Fault, type Scene } from './fault.ts';
 import type { Moment } from './odo-run.ts';
 
 const ANY: readonly Moment['at'][] = ['start', 'prove', 'stop', 'lay-down', 'wal', 'sync', 'swap', 'start', 'recover', 'clean'];
+
+const ALTER_SYSTEM = ['psql', '-XAtq', '-c', "alter system set work_mem = '5MB'"];
 
 /** kill -9 of the program in a container: straight, where its process can be seen from here, else through the engine. */
 export async function killInside(name: string, isOver: () => boolean): Promise<boolean> {
@@ -160,6 +162,32 @@ export const HOST_FAULTS: readonly Fault[] = [
         .getContainer(rig.db)
         .start()
         .catch(() => undefined);
+    },
+  },
+  {
+    name: 'engine away',
+    about: 'all calls to the Docker engine break, and new ones are refused for 0–3 s, or no byte of them passes for 0.5–8 s',
+    weight: 2,
+    moments: ['start', 'prove', 'stop', 'lay-down', 'wal', 'swap', 'start', 'recover', 'recover', 'recover', 'clean'],
+    repositories: BOTH,
+    codes: [20, 21],
+    needsEngineProxy: true,
+    async strike({ engineProxy, random, note }) {
+      const forMs = random.chance(0.5) ? random.int(0, 3000) : undefined;
+      if (forMs === undefined) engineProxy?.hangFor(random.int(500, 8000));
+      else engineProxy?.breakFor(forMs);
+      note(forMs === undefined ? 'calls hang' : `calls break, refused for ${forMs} ms`);
+    },
+  },
+  {
+    name: 'ALTER SYSTEM',
+    about: 'somebody writes postgresql.auto.conf anew, without comments, on the recovering server',
+    moments: ['recover', 'recover', 'clean'],
+    repositories: BOTH,
+    codes: [],
+    async strike({ rig, note }) {
+      const asked = await poll(async () => (await execIn(rig.db, ALTER_SYSTEM, { user: 'postgres' })).code === 0, 3000);
+      if (!asked) note('the server took it no more');
     },
   },
   {

@@ -40,6 +40,13 @@ export interface Case {
 /** What is not as it was promised. */
 export class Defect extends Error {}
 
+/** After any outcome the same command is right once more. */
+export async function restoreOnceMore(a: Case): Promise<void> {
+  await a.repair();
+  a.note('once more');
+  await again(a);
+}
+
 /** Sees the run to its end and proves by asking that the volume is in one of the promised states; anything else is a Defect. */
 export async function judge(a: Case): Promise<Outcome> {
   const endings = await Promise.all(a.runs.map((run) => end(run)));

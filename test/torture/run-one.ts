@@ -1,7 +1,9 @@
+import os from 'node:os';
 import { type FaultProxy, startFaultProxy } from '../integration/parts/fault-proxy.ts';
 import { run as runProgram } from '../integration/parts/run.ts';
+import { startEngineProxy } from './engine-proxy.ts';
 import type { Scene } from './fault.ts';
-import { Defect, judge, type Outcome } from './judge.ts';
+import { Defect, judge, type Outcome, restoreOnceMore } from './judge.ts';
 import { type CleanRun, type OdoRun, reach, startOdo, timingOf } from './odo-run.ts';
 import type { PrivateEngine } from './private-engine.ts';
 import type { Product } from './product.ts';
@@ -92,7 +94,8 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
   const proxy = await startLine();
   const calm = await startFaultProxy();
   const args = restoreArgs(bench, planned.repository, fault.retryForS);
-  const env = { S3_ENDPOINT: proxy.endpoint };
+  const engineProxy = fault.needsEngineProxy ? await startEngineProxy(os.tmpdir()) : undefined;
+  const env = { S3_ENDPOINT: proxy.endpoint, ...(engineProxy ? { DOCKER_HOST: engineProxy.host } : {}) };
   const start = () => {
     const run = startOdo(product, args, env);
     runs.push(run);
@@ -106,6 +109,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     random,
     clean,
     privateEngine: bench.privateEngine,
+    engineProxy,
     startAnother: start,
     note: (text: string) => void notes.push(text),
     repairLater: (repair: () => Promise<void>) => void repairs.unshift(repair),
@@ -133,15 +137,19 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     const run = start();
     struck = fault.strike === undefined || (await reach(moment, run, clean));
     if (struck) await fault.strike?.({ ...props, run } satisfies Scene);
-    const outcome = await judge({
+    const judged = {
       ...{ product, rig, fault, random, args, runs, holeDigests, repair },
       env: { S3_ENDPOINT: calm.endpoint },
       fullDigest: repository.digests[planned.repository],
       note: props.note,
-      alsoRan: (title, other) => void later.push({ title, run: other }),
-    });
+      alsoRan: (title: string, other: OdoRun) => void later.push({ title, run: other }),
+    };
+    const outcome = await judge(judged);
+    const isOnceMore = random.chance(0.15);
+    if (isOnceMore) await restoreOnceMore(judged);
     const { code } = await run.ended;
-    bench.isFresh = outcome === 'old kept' && !wide && (await rig.onVolume('rm -rf /v/.odo; ls -A /v')) === 'pgdata';
+    bench.isFresh =
+      outcome === 'old kept' && !isOnceMore && !wide && (await rig.onVolume('rm -rf /v/.odo; ls -A /v')) === 'pgdata';
     return verdict(outcome, struck, code);
   } catch (error) {
     const reason = error instanceof Defect ? error.message : `the harness failed: ${(error as Error).stack}`;
@@ -155,6 +163,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     await repair().catch((error: Error) => notes.push(`repair failed: ${error.message}`));
     await proxy.close();
     await calm.close();
+    await engineProxy?.close();
   }
 }
 

@@ -60,7 +60,8 @@ export function afterRestore(world: World, asked: Asked): Expected {
   else if (wiped) worlds.push({ ...base, place: made({}), previous: undefined });
   else {
     // Old data that holds what the restored server lacks stays, but for the one who has asked for a moment before it.
-    const mustKeep = asked.keepPrevious || isForeign || (loses && !isMoment);
+    // Another cluster's data goes with a warning, as ever.
+    const mustKeep = asked.keepPrevious || (loses && !isForeign && !isMoment);
     const mayKeep = mustKeep || loses;
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
@@ -94,7 +95,7 @@ export function afterPromote(world: World): Expected {
   const base = { ...world, isUp: true, mayBeStaged: false };
   const worlds: World[] = [];
   const loses = previous !== undefined && !isSubset(previous.rows, place.rows);
-  const mustKeep = previous !== undefined && (place.keepsPrevious || previous.cluster === 'other');
+  const mustKeep = previous !== undefined && place.keepsPrevious;
   if (mustKeep || loses) worlds.push({ ...base, place: with_(promoted, { isFinished: true }), previous });
   if (!mustKeep) worlds.push({ ...base, place: promoted, previous: undefined });
   return { worlds, refusals: [] };

@@ -1,5 +1,5 @@
 import { run } from '../../integration/parts/run.ts';
-import { listKeys, S3_ENDPOINT } from '../../integration/parts/s3.ts';
+import { deleteObjects, listKeys, S3_ENDPOINT } from '../../integration/parts/s3.ts';
 import { engine, execIn, poll } from '../engine.ts';
 import { Defect } from '../judge.ts';
 import { insertSql, PREFIX, SERVER } from './archive.ts';
@@ -68,6 +68,13 @@ async function turnOnArchiving(scene: Scene): Promise<void> {
     await must(scene, 'alter system set archive_mode = on');
     await restart(scene);
   }
+}
+
+/** What a recovery from an older backup meets in the WAL: the primary had room for more. */
+async function raiseParameters(scene: Scene): Promise<void> {
+  const now = Number(await must(scene, 'show max_connections'));
+  await must(scene, `alter system set max_connections = ${now + 20}`);
+  scene.note('max_connections is raised');
 }
 
 async function archiveAll(scene: Scene): Promise<void> {
@@ -153,6 +160,7 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
     applies: (world) => isOpen(world) && world.place?.cluster === 'shop',
     async play(world, scene) {
       const { stage, random } = scene;
+      if (random.chance(0.3)) await raiseParameters(scene);
       await turnOnArchiving(scene);
       const written = await write(world, scene);
       await archiveAll(scene);
@@ -176,6 +184,20 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
       if (!place) throw new Error('nothing is in place');
       const isForked = archive.isForked || place.line !== archive.line;
       return [{ ...written, archive: { end: place.rows, line: place.line, isForked } }];
+    },
+  },
+  {
+    name: 'a history is lost',
+    about: 'the newest history goes from the archive, by a retention or a filter',
+    weight: 0.2,
+    applies: ({ archive }) => archive.isForked,
+    async play(world, { stage, note }) {
+      const { bucket } = stage.archive;
+      const histories = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`)).filter((key) => /\.history/.test(key)).sort();
+      const newest = histories.at(-1);
+      note(`${newest ?? 'no history'} is deleted`);
+      if (newest) await deleteObjects(bucket, [newest]);
+      return [world];
     },
   },
   {
