@@ -12,6 +12,19 @@ const WIDE_ENTRIES = 4000;
 /** Where the second container has the volume. */
 const HELD_AT = '/volume/_data';
 
+/** A script over the volume at /v, as the second container has to run it. */
+export function asHeld(script: string): string {
+  return script.replaceAll(/(?<![\w/])\/v\b/g, HELD_AT);
+}
+
+/**
+ * Mounts of the second container, for a volume that lies at `mountpoint`. Of a container that has the volume itself to
+ * write to, every restore would be refused; whoever looks after the engine has what is above it.
+ */
+export function heldMounts(volume: string, mountpoint: string): string[] {
+  return ['-v', `${volume}:/held:ro`, '-v', `${path.dirname(mountpoint)}:${path.dirname(HELD_AT)}`];
+}
+
 /** What a server says of itself; undefined when it does not answer. */
 export interface ServerWords {
   inRecovery: boolean;
@@ -69,8 +82,7 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
     return words?.inRecovery ? undefined : words;
   }
   async function onVolume(script: string): Promise<string> {
-    const there = script.replaceAll(/(?<![\w/])\/v\b/g, HELD_AT);
-    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', there], { user: 'root' });
+    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', asHeld(script)], { user: 'root' });
     if (code !== 0) throw new Error(`${script} ended with ${code}: ${stderr}${stdout}`);
     return stdout.trimEnd();
   }
@@ -86,20 +98,10 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
   );
   if (made.code !== 0) throw new Error(made.stderr);
   const oldDigest = (await ask())?.digest ?? '';
-  // Of a container that has the volume itself to write to, every restore would be refused; whoever looks after the engine has what is above it.
   const { Mountpoint } = await engine().getVolume(volume).inspect();
   await mustRun('docker', [
     ...['run', '-d', '--name', keeper, '--network', 'none', '--init', '-v', '/golden'],
-    ...[
-      '-v',
-      `${volume}:/held:ro`,
-      '-v',
-      `${path.dirname(Mountpoint)}:${path.dirname(HELD_AT)}`,
-      '--entrypoint',
-      'sleep',
-      POSTGRES,
-      'infinity',
-    ],
+    ...[...heldMounts(volume, Mountpoint), '--entrypoint', 'sleep', POSTGRES, 'infinity'],
   ]);
   await engine().getContainer(db).stop({ t: 30 });
   await onVolume("echo 'fsync = off' >>/v/pgdata/postgresql.conf; cp -a /v/. /golden/");

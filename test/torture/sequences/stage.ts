@@ -3,6 +3,7 @@ import path from 'node:path';
 import { mustRun, run } from '../../integration/parts/run.ts';
 import { S3_ENDPOINT, S3_KEYS } from '../../integration/parts/s3.ts';
 import { type Answer, engine, execIn, lookAt, poll } from '../engine.ts';
+import { asHeld, heldMounts } from '../rig.ts';
 import { openStageArchive, PREFIX, SERVER, type StageArchive } from './archive.ts';
 import { ROWS_PER_TAG, type Rows } from './world.ts';
 
@@ -70,7 +71,7 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
     execIn(db, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-c', sql], { user: 'postgres' });
 
   async function onVolume(script: string): Promise<string> {
-    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', script], { user: 'root' });
+    const { code, stdout, stderr } = await execIn(keeper, ['sh', '-c', asHeld(script)], { user: 'root' });
     if (code !== 0) throw new Error(`${script} ended with ${code}: ${stderr}${stdout}`);
     return stdout.trimEnd();
   }
@@ -93,7 +94,7 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
   const { Mountpoint } = await engine().getVolume(volume).inspect();
   await mustRun('docker', [
     ...['run', '-d', '--name', keeper, '--network', 'none', '--init', '-v', '/golden'],
-    ...['-v', `${volume}:/held:ro`, '-v', `${Mountpoint}:/v`, '--entrypoint', 'sleep', IMAGE, 'infinity'],
+    ...[...heldMounts(volume, Mountpoint), '--entrypoint', 'sleep', IMAGE, 'infinity'],
   ]);
   await engine().getContainer(db).stop({ t: 30 });
   await onVolume(
@@ -149,10 +150,10 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
     async askCopy(directory) {
       const copy = '/golden/copy';
       // What belongs to a server that waits is of no matter here: all that it has replayed is in its files.
-      const prepare = `rm -rf ${copy}; cp -a ${directory} ${copy} && cd ${copy} && rm -f postmaster.pid *.signal`;
+      const prepare = asHeld(`rm -rf ${copy}; cp -a ${directory} ${copy} && cd ${copy} && rm -f postmaster.pid *.signal`);
       const settings = '-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=off -c port=5999 -c hot_standby=on';
       const start = `pg_ctl -D ${copy} -w -t 60 -s -l /tmp/copy.log -o "${settings}" start || { tail -n 8 /tmp/copy.log; exit 1; }`;
-      const started = await execIn(keeper, ['sh', '-c', `${prepare}`], { user: 'root' });
+      const started = await execIn(keeper, ['sh', '-c', prepare], { user: 'root' });
       if (started.code !== 0) return `there is no ${directory}: ${started.stderr.trim()}`;
       const begun = await execIn(keeper, ['sh', '-c', start], { user: 'postgres' });
       try {
