@@ -3,7 +3,7 @@ import type { Backup } from '../formats/format.ts';
 import type { Place } from '../target/place.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import type { Finding } from './proofs.ts';
-import { refusedRestore } from './refused-restore.ts';
+import { refusedRestore, refusedWipe } from './refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from './transitions.ts';
 
 /** A directory that is about to be filled may be empty or hold a data directory that no server uses; anything else is left alone. */
@@ -21,6 +21,7 @@ export function proveTargetSafe(
   const { situation, old } = probe;
   if (situation !== undefined && TRANSITIONS[situation].restore === 'refuse')
     throw refusedRestore(place, situation, probe.keptBecause);
+  if (situation !== undefined && wish.wipe && TRANSITIONS[situation].wipes === 'refuse') throw refusedWipe(place);
   if (probe.empty) return { evidence: probe.exists ? `${place.root} is empty` : `${place.root} will be created` };
   if (kind === 'data directory' && probe.pgVersion === undefined && probe.journalState === undefined) {
     throw new OdoError(

@@ -33,3 +33,10 @@ export function refusedRestore({ root, odoDir }: Place, situation: Situation, ke
       );
   }
 }
+
+/** Why a restore does not begin with a deletion. */
+export function refusedWipe({ root }: Place): OdoError {
+  return new OdoError('unsafeTarget', `an exchange on ${root} was interrupted, and what --wipe would delete is half moved`, {
+    hint: 'odo rollback brings the old data back, and the same command can be run then; or leave --wipe out',
+  });
+}

@@ -23,7 +23,7 @@ import type { LaidDown, LayDownJob, Target } from './engine.ts';
 import { lookAtVolume } from './look-at-volume.ts';
 import { demandOwnRun } from './own-run.ts';
 import { readControl } from './read-control-file.ts';
-import { refusedRestore } from './refused-restore.ts';
+import { refusedRestore, refusedWipe } from './refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from './transitions.ts';
 import { readSignalMark } from './used-since.ts';
 import { digestBlock } from './written-settings.ts';
@@ -173,6 +173,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation, journal?.keptBecause);
+  if (job.wipe && TRANSITIONS[situation].wipes === 'refuse') throw refusedWipe(pgdata);
   if (!journal) return undefined;
   if (exchangesFirst(situation)) demandNoServer(pgdata, job);
   switch (TRANSITIONS[situation].restore) {

@@ -21,8 +21,8 @@ export interface Row {
   /** The situation in words. */
   about: string;
   restore: RestoreDeed;
-  /** What `restore --wipe` deletes before it lays anything down. */
-  wipes: 'nothing' | 'what is in place' | 'the old data';
+  /** What `restore --wipe` deletes before it lays anything down. refuse: what may be deleted cannot be judged while it is half here, half there */
+  wipes: 'nothing' | 'what is in place' | 'the old data' | 'refuse';
   promote: 'promote' | 'refuse';
   rollback: RollbackDeed;
   clean: CleanDeed;
@@ -91,7 +91,7 @@ export const TRANSITIONS: Readonly<Record<Situation, Row>> = {
   exchanging: {
     about: 'an exchange, or a rollback, was interrupted',
     restore: 'settle',
-    wipes: 'the old data',
+    wipes: 'refuse',
     promote: 'refuse',
     rollback: 'undo',
     clean: 'refuse',

@@ -42,6 +42,11 @@ describe('a directory is safe to fill when it', () => {
     expect(judge({ ...halfMoved, journalState: 'moving-in', situation: 'exchanging', old }).evidence).toMatch(
       /previous holds .* 15, which is kept/,
     );
+    const halfWiped = () =>
+      proveTargetSafe(PLACE, { ...OLD, journalState: 'moving-out', situation: 'exchanging', old }, 'data directory', {
+        wipe: true,
+      });
+    expect(halfWiped).toThrow(unsafe('half moved'));
     const wiped = proveTargetSafe(PLACE, { ...OLD, pgVersion: '17', situation: 'waiting', old }, 'data directory', {
       wipe: true,
     });
