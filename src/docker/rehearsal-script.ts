@@ -23,6 +23,12 @@ for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do PATH="$PATH:$folder
 command -v postgres >/dev/null || exit 127
 export LC_ALL=C
 cd / || exit 1
+log="$PGDATA/odo-rehearsal.log"
+rm -f "$PGDATA/postmaster.pid"
+ulimit -c 0
+# The answers are found while it starts.
+postgres "$@" >"$log" 2>&1 </dev/null &
+server=$!
 takes() { postgres -C lc_monetary -c "lc_monetary=$1" -c config_file=/dev/null -D /tmp >/dev/null 2>&1; }
 takes C && can_tell=1 || can_tell=
 while IFS='	' read -r what of; do
@@ -38,11 +44,6 @@ while IFS='	' read -r what of; do
   esac && echo yes || echo no
 done
 echo '${END_OF_ANSWERS}'
-log="$PGDATA/odo-rehearsal.log"
-rm -f "$PGDATA/postmaster.pid"
-ulimit -c 0
-postgres "$@" >"$log" 2>&1 </dev/null &
-server=$!
 looks=0
 while kill -0 $server 2>/dev/null && [ $looks -lt 1200 ]; do
   status=$(sed -n 8p "$PGDATA/postmaster.pid" 2>/dev/null)

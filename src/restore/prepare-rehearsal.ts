@@ -9,7 +9,7 @@ import type { RehearsedServer } from './rehearsed-server.ts';
 export interface PreparedRehearsal {
   /** Tries the staged directory, see rehearse. What cannot be tried is told as a warning. Gives what was changed, for people. */
   hold(engine: Pick<Engine, 'staged' | 'amend'>, report: Report): Promise<string[]>;
-  /** Nothing of it is left when this resolves. */
+  /** Nothing of it is left when this resolves, which it always does; a second call waits for the first. */
   end(): Promise<void>;
 }
 

@@ -20,7 +20,7 @@ import { refuseOthersNow } from './nobody-else.ts';
 import { openServiceEngine } from './open-service-engine.ts';
 import { forOwnRun } from './own-run.ts';
 import { runScripts } from './post-sql.ts';
-import { NO_REHEARSAL, prepareRehearsal } from './prepare-rehearsal.ts';
+import { NO_REHEARSAL, type PreparedRehearsal, prepareRehearsal } from './prepare-rehearsal.ts';
 import { accountedAfter, demandWipeLosesNothing } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
@@ -160,6 +160,16 @@ export async function restoreService(request: ServiceRequest, context: RunContex
 
 /** From the running service to the new content in place and the service stopped. */
 async function replaceContent(run: ServiceRun): Promise<LaidDown> {
+  const { request, proven, signal } = run;
+  const rehearsal = request.rehearsal ? prepareRehearsal(() => rehearsedServer(request, proven), signal) : NO_REHEARSAL;
+  try {
+    return await layDownAndSwap(run, rehearsal);
+  } finally {
+    await rehearsal.end();
+  }
+}
+
+async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Promise<LaidDown> {
   const { request, proven, report, signal } = run;
   const { found, target } = proven;
   // A former restore that is taken back first exchanges content, and never below a server.
@@ -174,16 +184,12 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
-  const rehearsal = request.rehearsal ? prepareRehearsal(() => rehearsedServer(request, proven), signal) : NO_REHEARSAL;
-  const laidDown = await engine
-    .layDown(job, report, signal)
-    .then(async (laid) => {
-      run.laidDown = true;
-      if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
-      signal.throwIfAborted();
-      return { ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] };
-    })
-    .finally(() => rehearsal.end());
+  const laid = await engine.layDown(job, report, signal);
+  run.laidDown = true;
+  if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
+  signal.throwIfAborted();
+  const laidDown = { ...laid, overridden: [...laid.overridden, ...(await rehearsal.hold(engine, report))] };
+  const cleared = rehearsal.end();
   signal.throwIfAborted();
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stopService(run);
@@ -191,6 +197,7 @@ async function replaceContent(run: ServiceRun): Promise<LaidDown> {
   await refuseOthersNow(found, proven.mounts, (await engine.probe(target)).pgdata);
   if (request.online) run.salvage = await takeSalvage(engine, job, report, signal);
   run.feeding?.demandWell();
+  await cleared;
   run.swapping = true;
   await inPhase(report, 'swap', () => engine.swap(target));
   return laidDown;
