@@ -12,6 +12,7 @@ import { stopContainers } from './service-control.ts';
 import { startContainers } from './start-service.ts';
 import { forgetStrayed, ownMounts, switchBack } from './switch-service.ts';
 import { TRANSITIONS } from './transitions.ts';
+import { isUnstarted } from './unstarted-rollback.ts';
 import { openOnJournal } from './volume-commands.ts';
 
 /** What a rollback did, as plain JSON. */
@@ -70,10 +71,14 @@ export async function rollbackService(
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
     const deed = TRANSITIONS[situation].rollback;
-    if (deed === 'exchange' && probe.hasPrevious) {
+    const isUnfinished = deed === 'exchange' && (await isUnstarted(found, probe));
+    if (deed === 'exchange' && probe.hasPrevious && !isUnfinished) {
       await demandConsent(situation === 'set-aside' ? backToTheRestored(found) : outOfUse(found, probe), context);
     }
-    if (deed !== 'none') {
+    if (isUnfinished) {
+      Object.assign(result, { rolledBack: true, isKept: true, inPlace: situation === 'set-aside' ? 'before' : 'restored' });
+      result.notes.push('an earlier rollback had ended before it started the service; this one has finished it');
+    } else if (deed !== 'none') {
       await stopNow(found, request.stopTimeoutSeconds, context);
       Object.assign(result, await inPhase(report, 'swap', () => engine.rollback(place)));
       probe = (await engine.probe(place)).pgdata;

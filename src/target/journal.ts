@@ -105,6 +105,8 @@ export interface Journal {
   keptBecause?: string;
   /** A rollback is under way that keeps what is in place: it becomes `previous`. */
   settingAside?: boolean;
+  /** When a rollback has exchanged the two contents last (ISO 8601). */
+  setAsideAt?: string;
   /** A rollback has put the old content back, and `previous` holds what was restored. */
   rolledBack?: boolean;
 }

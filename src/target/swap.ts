@@ -56,7 +56,8 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
   if (journal.state === 'setting-aside') {
     for (const place of journal.places) setAside(place);
     const { settingAside: _done, rolledBack, ...rest } = journal;
-    const ended: Journal = rolledBack ? rest : { ...rest, rolledBack: true };
+    const setAsideAt = new Date().toISOString();
+    const ended: Journal = { ...rest, setAsideAt, ...(rolledBack ? {} : { rolledBack: true }) };
     recordWayBack(odoDir, ended, 'swapped');
     for (const key of ['settingAside', 'rolledBack'] as const) delete journal[key];
     Object.assign(journal, ended);
