@@ -17,8 +17,8 @@ const SIGNAL_FILES = ['recovery.signal', 'standby.signal'];
  * What stands in the signal file of a restored server. No server reads it, and the end of recovery removes the file; one that somebody puts there
  * later, to make a standby of it, does not say the same.
  */
-export function signalMark({ backup, target }: Pick<LayDownJob, 'backup' | 'target'>): string {
-  return `odo: restored from backup ${backup.id}${target.runId === undefined ? '' : ` by run ${target.runId}`}\n`;
+export function signalMark({ backup }: Pick<LayDownJob, 'backup'>): string {
+  return `odo: restored from backup ${backup.id}\n`;
 }
 
 /** The mark of what is staged; undefined where it has none. */

@@ -137,8 +137,8 @@ describe('backups and WAL packed by the real programs of every codec', () => {
   }
 
   const into = (name: string) => path.join(folder, name.replaceAll('/', '-'));
-  /** What has the directory's own path in it. */
-  const ITS_OWN = '-path ./.odo -prune -o ! -name postgresql.auto.conf';
+  /** What has the directory's own path, or the name of the backup, in it. */
+  const ITS_OWN = '-path ./.odo -prune -o ! -name postgresql.auto.conf ! -name recovery.signal';
   /** Every file of a tree with its content, mode and owner. */
   const treeOf = (directory: string) =>
     mustRun('sh', [

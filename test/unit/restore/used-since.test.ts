@@ -62,7 +62,7 @@ it('is used when it is on a timeline that its recovery could not lead to, unless
 });
 
 describe('with a mark in the signal file that was exchanged in', () => {
-  const mark = 'odo: restored from backup b by run 1\n';
+  const mark = 'odo: restored from backup b\n';
   const marked = journal({ signalMark: mark, lastTimeline: timeline - 1 });
   const signal = ({ root }: Place, name: string, text: string) => fs.writeFileSync(path.join(root, name), text);
 
