@@ -78,7 +78,7 @@ describe('with a mark in the signal file that was exchanged in', () => {
     const again = place(['standby.signal'], 'in archive recovery');
     const waits = { target: 'x', isStandby: true, keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
     expect(usedSinceExchange(again, { ...marked, awaitsPromotion: waits })).toBe(true);
-    signal(again, 'standby.signal', mark.replace('run 1', 'run 2'));
+    signal(again, 'standby.signal', mark.replace('backup b', 'backup c'));
     expect(usedSinceExchange(again, marked)).toBe(true);
   });
 
