@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'torture',
           include: ['test/integration/torture.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 600_000,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },

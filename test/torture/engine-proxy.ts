@@ -24,7 +24,7 @@ export async function startEngineProxy(folder: string): Promise<EngineProxy> {
   let timer: NodeJS.Timeout | undefined;
   const server = net.createServer({ allowHalfOpen: true }, (call) => {
     call.on('error', () => undefined);
-    if (performance.now() < refusesUntil) return void call.resetAndDestroy();
+    if (performance.now() < refusesUntil) return void call.destroy();
     const onward = net.connect({ path: ENGINE_SOCKET, allowHalfOpen: true });
     for (const end of [call, onward]) {
       calls.add(end);
