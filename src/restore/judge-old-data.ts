@@ -32,23 +32,20 @@ export interface OldDataJudgement {
   onlyCopy?: OnlyCopy;
   /** What of its WAL can be replayed behind the end of the archive. */
   salvage?: WalBeyond | undefined;
-  /** What goes with it although nobody else has it. */
-  goes?: string;
 }
 
 /**
- * Judges whether old data of the backup's own cluster is the only copy of anything. A timeline that the archive has nothing of is one that a restore
- * has made and that was never to be archived, as long as archiving is off there: a copy that is restored again and again would otherwise
- * be kept each time.
+ * Judges whether old data of the backup's own cluster is the only copy of anything. On a timeline that the archive has nothing
+ * of, such as a restore has made, that is what was committed since it began.
  */
 export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier: string | undefined): OldDataJudgement {
   if (!survey || survey.systemIdentifier !== systemIdentifier) return {};
-  const { timeline, beyond, fromLsn, archives } = survey;
+  const { timeline, beyond, fromLsn, began } = survey;
   if (!beyond) {
-    const words = `the old data is on timeline ${timeline}, of which the archive has nothing`;
-    if (archives === false) return { goes: `${words}; archiving is off there, so what was committed on it goes with it` };
-    return { onlyCopy: { because: words } };
+    const where = began ? ` and which began at ${began.lsn} of timeline ${began.timeline}, farther than the archive goes` : '';
+    return { onlyCopy: { because: `the old data is on timeline ${timeline}, of which the archive has nothing${where}` } };
   }
+  const place = began ? `where its timeline ${timeline} begins, of which the archive has nothing` : 'where the archive ends';
   const { commits, prepared, lastCommitTime, isWhole, because } = beyond;
   const countedWords = [
     ...(commits > 0 ? [`${commits} ${commits === 1 ? 'commit' : 'commits'}`] : []),
@@ -57,9 +54,9 @@ export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier
   const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)},`;
   if (!isWhole) {
     const seen = countedWords.length > 0 ? `${countedWords.join(' and ')} at least${last}` : 'more than can be read';
-    return { onlyCopy: { because: `the old data holds ${seen} behind ${fromLsn}, where the archive ends (${because})` } };
+    return { onlyCopy: { because: `the old data holds ${seen} behind ${fromLsn}, ${place} (${because})` } };
   }
   if (countedWords.length === 0) return {};
-  const words = `the old data holds ${countedWords.join(' and ')}${last} behind ${fromLsn}, where the archive ends`;
+  const words = `the old data holds ${countedWords.join(' and ')}${last} behind ${fromLsn}, ${place}`;
   return { onlyCopy: { because: words, commits, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
 }

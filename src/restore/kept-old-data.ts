@@ -2,7 +2,7 @@ import { asOdoError, OdoError } from '../errors.ts';
 import type { Journal } from '../target/journal.ts';
 import { type Place, previousDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
-import type { Engine, RaiseFacts, Target } from './engine.ts';
+import type { Engine, Target } from './engine.ts';
 import { judgeOldData, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 
 /** Whether a restored server is out of recovery, and what was there before lies in `previous`. */
@@ -25,10 +25,9 @@ export async function findOnlyCopy(
   engine: Pick<Engine, 'surveyOld'>,
   target: Target,
   accounted: { timeline: number; lsn: string }[],
-  facts: RaiseFacts,
 ): Promise<OnlyCopy | undefined> {
   try {
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, facts });
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: true });
     return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
   } catch (error) {
     return unreadCopy(asOdoError(error));

@@ -12,7 +12,7 @@ import { findOnlyCopy } from './kept-old-data.ts';
 import { isFollowed } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
-import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
+import { openRecoveringVolume } from './recovering-volume.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { findServerFacts } from './server-facts.ts';
@@ -82,7 +82,7 @@ export async function promoteService(
       // Who has restored to a target has said what is to be left out.
       const isOpen = awaited.isStandby && !awaited.acceptLoss;
       const known = pgdata.keptBecause === undefined ? undefined : { because: pgdata.keptBecause };
-      onlyCopy = known ?? (isOpen ? await findOnlyCopy(engine, place, [], raiseFactsOf(found.service)) : undefined);
+      onlyCopy = known ?? (isOpen ? await findOnlyCopy(engine, place, []) : undefined);
       const { keepPrevious } = awaited;
       const { service } = found;
       const target = targetOf(place, pgdata);

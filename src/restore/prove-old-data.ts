@@ -8,7 +8,7 @@ import { hasGoneAnotherWay } from '../wal/gone-another-way.ts';
 import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
-import type { Engine, RaiseFacts, Target } from './engine.ts';
+import type { Engine, Target } from './engine.ts';
 import { divergedCopy, judgeOldData, type OldDataJudgement, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
 import type { Finding } from './proofs.ts';
@@ -24,7 +24,6 @@ export interface OldDataLook {
   engine: Pick<Engine, 'surveyOld'>;
   target: Target;
   source: Source;
-  facts: RaiseFacts;
   /** A server runs on it: what it has not archived yet, it may archive when it stops. */
   isInUse: boolean;
   signal: AbortSignal;
@@ -39,8 +38,7 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
   if (wish.moment || source.wal.source === 'included')
     return { evidence: 'what came later is left out, as asked for', value: {} };
   const value = await judgeNow(look, wish);
-  const { onlyCopy, salvage, goes } = value;
-  if (goes !== undefined) return { state: 'warning', evidence: goes, value };
+  const { onlyCopy, salvage } = value;
   if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
   if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
   if (isInUse) {
@@ -66,11 +64,7 @@ export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish, salv
   if (onlyCopy) throw refusedWipe(onlyCopy);
 }
 
-async function judgeNow(
-  { engine, target, source, facts, signal }: OldDataLook,
-  wish: Wish,
-  taken?: Salvage,
-): Promise<OldDataJudgement> {
+async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: Wish, taken?: Salvage): Promise<OldDataJudgement> {
   const wal = source.wal as ArchivedWal;
   const { store } = openStore({ ...wish.store, retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
   try {
@@ -80,7 +74,7 @@ async function judgeNow(
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
     );
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: false, facts }).catch((thrown: unknown) => {
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: false }).catch((thrown: unknown) => {
       const error = asOdoError(thrown, signal);
       if (error.code === 'cancelled') throw error;
       return error;

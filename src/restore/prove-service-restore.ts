@@ -26,7 +26,6 @@ import { proveRepository, type Source } from './prove-repository.ts';
 import { type FoundService, proveFit, proveService } from './prove-service.ts';
 import { probedPlaces, proveSpace, roomWish } from './prove-space.ts';
 import { proveWriting } from './prove-writing.ts';
-import { raiseFactsOf } from './recovering-volume.ts';
 import type { RestoreRequest, ServiceRequest } from './request.ts';
 import { findServerFacts } from './server-facts.ts';
 import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from './service-target.ts';
@@ -277,8 +276,7 @@ async function proveOld(
   signal: AbortSignal,
 ) {
   const isInUse = found.service.containers.some(({ running }) => running);
-  const facts = raiseFactsOf(found.service);
-  return proofs.attempt('old data', () => proveOldData({ engine, target, source, facts, isInUse, signal }, request));
+  return proofs.attempt('old data', () => proveOldData({ engine, target, source, isInUse, signal }, request));
 }
 
 /** Who is to own the files of the restored cluster. */

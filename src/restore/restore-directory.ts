@@ -79,8 +79,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     }
     let oldData: OldDataJudgement | undefined;
     if (source && target) {
-      const facts = { commandLine: {}, configElsewhere: false };
-      const look = { engine, target, source, facts, isInUse: false, signal };
+      const look = { engine, target, source, isInUse: false, signal };
       oldData = await proofs.attempt('old data', () => proveOldData(look, request));
     }
     if (source && target) {
@@ -140,8 +139,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
   const takeAlong = async () => {
     const survey = job.salvage && (await engine.takeSalvage(job, report, signal));
     tellSalvage(survey, report);
-    const facts = { commandLine: {}, configElsewhere: false };
-    await demandWipeLosesNothing({ engine, target, source, facts, isInUse: false, signal }, request, survey?.salvage);
+    await demandWipeLosesNothing({ engine, target, source, isInUse: false, signal }, request, survey?.salvage);
     return survey?.salvage;
   };
   const salvage = await takeAlong();

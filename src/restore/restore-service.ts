@@ -24,7 +24,7 @@ import { NO_REHEARSAL, type PreparedRehearsal, prepareRehearsal } from './prepar
 import { accountedAfter, demandWipeLosesNothing } from './prove-old-data.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import type { Plan, Receipt } from './receipt.ts';
-import { openRecoveringVolume, raiseFactsOf } from './recovering-volume.ts';
+import { openRecoveringVolume } from './recovering-volume.ts';
 import { rehearsedServer } from './rehearsed-server.ts';
 import { tellLag, wayToReplay } from './replay-lag.ts';
 import { demandReplayedToEnd, readEndOf } from './replayed-to-end.ts';
@@ -180,8 +180,7 @@ async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Pr
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
   const job = { ...makeJob(request, proven), ...fed, ...keptFromTheBeginning(run), stopped: isStopped };
   if (!request.online) run.salvage = await takeSalvage(engine, job, report, signal);
-  const facts = raiseFactsOf(found.service);
-  const look = { engine, target, source: proven.source, facts, isInUse: false, signal };
+  const look = { engine, target, source: proven.source, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
   const laid = await engine.layDown(job, report, signal);
@@ -275,7 +274,7 @@ async function takeSalvage(engine: Engine, job: LayDownJob, report: Report, sign
 /** Whether the old data has to be kept, asked for or not: why. */
 async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
-  const { source, target, found } = proven;
+  const { source, target } = proven;
   const isGivenUp = request.wipe || request.acceptLoss || request.moment !== undefined;
   if (isGivenUp || source.wal.source === 'included') return undefined;
   // That stays as it is, and is not seen where the archive has been replayed.
@@ -283,7 +282,7 @@ async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const engine = {
     surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
   };
-  return findOnlyCopy(engine, target, accountedAfter(source.wal), raiseFactsOf(found.service));
+  return findOnlyCopy(engine, target, accountedAfter(source.wal));
 }
 
 /** The restore is good, but not all that was asked for has been done. */

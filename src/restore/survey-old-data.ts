@@ -1,16 +1,13 @@
 import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
-import { isOff } from '../postgres/configuration-file.ts';
 import type { PgControl } from '../postgres/pg-control.ts';
 import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { lastWritten, type WrittenSegment } from '../wal/last-written.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
-import { ancestryIn } from './ancestry.ts';
+import { type Ancestor, ancestryIn, parentIn } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
-import type { RaiseFacts } from './engine.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
-import { archivingConfigured } from './raise-settings.ts';
 import { readControl, readControlFile } from './read-control-file.ts';
 
 /** Up to where the WAL of a timeline is to be had without the old data. */
@@ -25,17 +22,16 @@ export interface OldDataQuestion {
   accounted: Accounted[];
   /** The restored server is in place and out of recovery: its own history tells what it has, and the old data is in `previous`. */
   isReplaced: boolean;
-  facts: RaiseFacts;
 }
 
 /** What the old data holds beyond that, as plain JSON. */
 export interface OldDataSurvey {
   systemIdentifier: string;
   timeline: number;
-  /** Its configuration turns archiving on; undefined when not all of it can be seen. */
-  archives?: boolean;
-  /** Absent when nothing is accounted for of its timeline. */
+  /** Up to where it has nothing of its own; absent when that cannot be told. */
   fromLsn?: string;
+  /** Where its timeline began, when nothing is accounted for of that one. */
+  began?: Ancestor;
   beyond?: WalBeyond;
   /** Before the restore: its last segment that the archive may have as well. */
   common?: WrittenSegment;
@@ -53,15 +49,24 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   if (question.isReplaced && demandControl(place.root).systemIdentifier !== control.systemIdentifier) return undefined;
   const { systemIdentifier, timeline, checkpointLsn } = control;
   const own = question.isReplaced ? ancestryIn(path.join(place.root, 'pg_wal')) : [];
-  const known = [...question.accounted, ...own].filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
-  const archives = archivesIn(directory, place, question.facts);
-  const survey = { systemIdentifier, timeline, ...(archives === undefined ? {} : { archives }) };
-  if (known.length === 0) return survey;
-  const fromLsn = formatLsn(known.reduce((one, other) => (one > other ? one : other)));
-  const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
   const wal = path.join(directory, 'pg_wal');
-  const common = question.isReplaced ? undefined : await lastWritten(wal, owner, fromLsn);
+  const knownEnd = endOf([...question.accounted, ...own], timeline);
+  const began = knownEnd === undefined ? parentIn(wal, timeline) : undefined;
+  const survey = { systemIdentifier, timeline, ...(began ? { began } : {}) };
+  // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
+  const reaches = began && (endOf([...question.accounted, ...own], began.timeline) ?? 0n) >= parseLsn(began.lsn);
+  const from = reaches ? parseLsn(began.lsn) : knownEnd;
+  if (from === undefined) return survey;
+  const fromLsn = formatLsn(from);
+  const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
+  const common = question.isReplaced || began ? undefined : await lastWritten(wal, owner, fromLsn);
   return { ...survey, fromLsn, beyond: await readBeyond(wal, owner, fromLsn), ...(common ? { common } : {}) };
+}
+
+/** Up to where a timeline is accounted for. */
+function endOf(accounted: readonly Accounted[], timeline: number): bigint | undefined {
+  const ends = accounted.filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
+  return ends.length === 0 ? undefined : ends.reduce((one, other) => (one > other ? one : other));
 }
 
 /** Old data, as far as anything can be told of it. */
@@ -83,15 +88,5 @@ function demandControl(dataDirectory: string): PgControl {
   } catch (error) {
     const file = path.join(dataDirectory, CONTROL_FILE);
     throw new OdoError('dataCorrupt', `${file} cannot be read: ${asOdoError(error).message}`, { cause: error });
-  }
-}
-
-function archivesIn(directory: string, { odoDir }: Place, facts: RaiseFacts): boolean | undefined {
-  const told = facts.commandLine.archive_mode;
-  if (told !== undefined) return !isOff(told);
-  try {
-    return archivingConfigured({ root: directory, odoDir }, facts);
-  } catch {
-    return undefined;
   }
 }

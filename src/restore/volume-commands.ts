@@ -6,7 +6,6 @@ import { findOnlyCopy, refusedLoss } from './kept-old-data.ts';
 import { refuseOthersNow } from './nobody-else.ts';
 import { isFollowed, openServiceEngine, type Role } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
-import { raiseFactsOf } from './recovering-volume.ts';
 import type { ServiceTarget } from './request.ts';
 import type { RunContext } from './restore-directory.ts';
 import { leftSettingsNotes } from './service-control.ts';
@@ -58,7 +57,7 @@ export async function cleanVolume(
 ): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
     if (!acceptLoss && (await engine.status(place)).isOldDataUnjudged) {
-      const onlyCopy = await findOnlyCopy(engine, place, [], raiseFactsOf(service));
+      const onlyCopy = await findOnlyCopy(engine, place, []);
       if (onlyCopy) throw refusedLoss(place.pgdata, onlyCopy.because);
     }
     const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>

@@ -34,9 +34,19 @@ describe('whether old data is the only copy', () => {
     expect(judge({ beyond: { ...NOTHING, commits: 1 } }, '8')).toEqual({});
   });
 
-  it('is of a timeline that the archive has nothing of, unless that was never to be archived', () => {
-    expect(judge({ timeline: 2, archives: true }).onlyCopy?.because).toContain('on timeline 2, of which the archive has nothing');
-    expect(judge({ timeline: 2 }).onlyCopy).toBeDefined();
-    expect(judge({ timeline: 2, archives: false })).toEqual({ goes: expect.stringContaining('archiving is off there') });
+  it('is of a timeline that the archive has nothing of, where anything was committed since that began', () => {
+    expect(judge({ timeline: 2 }).onlyCopy?.because).toContain('on timeline 2, of which the archive has nothing');
+    const began = { timeline: 1, lsn: '0/3000000' };
+    expect(judge({ timeline: 2, began }).onlyCopy?.because).toMatch(
+      /began at 0\/3000000 of timeline 1, farther than the archive/,
+    );
+    expect(judge({ timeline: 2, began, beyond: NOTHING })).toEqual({});
+    expect(judge({ timeline: 2, began, beyond: { ...NOTHING, commits: 2 } }).onlyCopy).toEqual({
+      because: 'the old data holds 2 commits behind 0/3000000, where its timeline 2 begins, of which the archive has nothing',
+      commits: 2,
+    });
+    expect(judge({ timeline: 2, began, beyond: { ...NOTHING, isWhole: false } }).onlyCopy?.because).toContain(
+      'timeline 2 begins',
+    );
   });
 });

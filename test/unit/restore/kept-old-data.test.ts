@@ -118,9 +118,8 @@ describe('old data that nobody has looked at', () => {
 });
 
 describe('old data, after a restore', () => {
-  const facts = { commandLine: {}, configElsewhere: false };
   const look = (survey: () => Promise<OldDataSurvey | undefined>) =>
-    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, [], facts);
+    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, []);
 
   it('is the only copy where it has more than the restored server', async () => {
     const beyond = { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' };

@@ -20,7 +20,6 @@ const wal: WalPlan = {
   storedBytes: 1,
   endSegment: '000000010000000000000004',
 };
-const facts = { commandLine: {}, configElsewhere: false };
 const target = {} as Target;
 const LOST: OldDataSurvey = {
   systemIdentifier: '7',
@@ -45,7 +44,6 @@ function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Erro
     engine,
     target,
     source: source as unknown as Source,
-    facts,
     isInUse: more.isInUse ?? false,
     signal,
   };

@@ -1,20 +1,34 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { crc32c } from '../../../src/postgres/crc32c.ts';
+import { nextSegmentName, parseLsn, segmentOfLsn } from '../../../src/postgres/wal-names.ts';
+import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
 import { type OldDataQuestion, surveyOldData } from '../../../src/restore/survey-old-data.ts';
 import { type JournalState, writeJournal } from '../../../src/target/journal.ts';
 import { type Place, previousDir } from '../../../src/target/place.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
-const control = fs.readFileSync(new URL('../../fixtures/postgres/wal_records.16.control', import.meta.url));
-const facts = { commandLine: {}, configElsewhere: false };
+const fixture = (name: string) => fs.readFileSync(new URL(`../../fixtures/postgres/${name}`, import.meta.url));
+const control = fixture('wal_records.16.control');
+const MIB = 2 ** 20;
+/** Where the control file has the timeline of the last checkpoint, and its own checksum. */
+const TIMELINE_AT = 48;
+const CRC_AT = 288;
+
+function onTimeline(timeline: number): Buffer {
+  const bytes = Buffer.from(control);
+  bytes.writeUInt32LE(timeline, TIMELINE_AT);
+  bytes.writeUInt32LE(crc32c(bytes, 0, CRC_AT), CRC_AT);
+  return bytes;
+}
 let place: Place;
 
-function dataDirectory(root: string, conf = ''): void {
+function dataDirectory(root: string): void {
   for (const name of ['global', 'pg_wal']) fs.mkdirSync(path.join(root, name), { recursive: true });
   fs.writeFileSync(path.join(root, 'global/pg_control'), control);
-  fs.writeFileSync(path.join(root, 'postgresql.conf'), conf);
+  fs.writeFileSync(path.join(root, 'postgresql.conf'), '');
   fs.writeFileSync(path.join(root, 'postgresql.auto.conf'), '');
 }
 
@@ -23,7 +37,7 @@ function isIn(state: JournalState): void {
 }
 
 const survey = (more: Partial<OldDataQuestion> = {}) =>
-  surveyOldData(place, { accounted: [{ timeline: 1, lsn: '0/100000' }], isReplaced: false, facts, ...more });
+  surveyOldData(place, { accounted: [{ timeline: 1, lsn: '0/100000' }], isReplaced: false, ...more });
 
 beforeEach(() => {
   const root = path.join(scratchDirectory(), 'data');
@@ -33,14 +47,37 @@ beforeEach(() => {
 
 describe('the old data', () => {
   it('is held against what is accounted for of its timeline, and is not where that is none', async () => {
-    expect(await survey()).toMatchObject({ timeline: 1, fromLsn: '0/100000', archives: false, beyond: { isWhole: false } });
+    expect(await survey()).toMatchObject({ timeline: 1, fromLsn: '0/100000', beyond: { isWhole: false } });
     expect(await survey({ accounted: [{ timeline: 2, lsn: '0/1' }] })).not.toHaveProperty('beyond');
   });
 
-  it('tells whether it archives, by its files and by the command line, which beats them', async () => {
-    dataDirectory(place.root, 'archive_mode = on\n');
-    expect(await survey()).toMatchObject({ archives: true });
-    expect(await survey({ facts: { ...facts, commandLine: { archive_mode: 'off' } } })).toMatchObject({ archives: false });
+  it('is held against where its timeline began, when nothing is accounted for of that one', async () => {
+    const wal = path.join(place.root, 'pg_wal');
+    const bytes = gunzipSync(fixture('wal_records.16.gz'));
+    const begin = readWalPageHeader(bytes)?.pageLsn as string;
+    let name = segmentOfLsn(parseLsn(begin), 2, MIB);
+    for (let at = 0; at < bytes.length; at += MIB) {
+      fs.writeFileSync(path.join(wal, name), bytes.subarray(at, at + MIB));
+      name = nextSegmentName(name, MIB);
+    }
+    fs.writeFileSync(path.join(place.root, 'global/pg_control'), onTimeline(2));
+    fs.writeFileSync(path.join(wal, '00000002.history'), `1\t${begin}\tno recovery target specified\n`);
+    const began = { timeline: 1, lsn: begin };
+    const all = await survey({ accounted: [{ timeline: 1, lsn: begin }] });
+    expect(all).toMatchObject({ timeline: 2, began, fromLsn: begin, beyond: { isWhole: true, commits: expect.any(Number) } });
+    expect(all?.beyond?.commits).toBeGreaterThan(0);
+    // The server had WAL that never came into the archive, before it began another timeline.
+    const short = await survey({ accounted: [{ timeline: 1, lsn: '0/1' }] });
+    expect(short).toMatchObject({ began });
+    expect(short).not.toHaveProperty('beyond');
+    // The restored server may have come the same way.
+    dataDirectory(previousDir(place));
+    for (const file of [...fs.readdirSync(wal)])
+      fs.renameSync(path.join(wal, file), path.join(previousDir(place), 'pg_wal', file));
+    fs.writeFileSync(path.join(previousDir(place), 'global/pg_control'), onTimeline(2));
+    isIn('swapped');
+    fs.writeFileSync(path.join(wal, '00000002.history'), `1\t${begin}\tno recovery target specified\n`);
+    expect(await survey({ accounted: [], isReplaced: true })).toEqual(all && { ...all, common: undefined });
   });
 
   it('is in `previous` when it was replaced, where the history of the restored server tells what that one has', async () => {
@@ -92,11 +129,12 @@ describe('the old data', () => {
   });
 
   it('is not what is being cleared away in `previous`', async () => {
-    dataDirectory(previousDir(place), 'archive_mode = on\n');
+    dataDirectory(previousDir(place));
+    fs.writeFileSync(path.join(previousDir(place), 'global/pg_control'), onTimeline(2));
     isIn('swapped');
-    expect(await survey()).toMatchObject({ archives: true });
+    expect(await survey()).toMatchObject({ timeline: 2 });
     isIn('clearing');
-    expect(await survey()).toMatchObject({ archives: false });
+    expect(await survey()).toMatchObject({ timeline: 1 });
     fs.rmSync(place.root, { recursive: true });
     expect(await survey()).toBeUndefined();
   });
