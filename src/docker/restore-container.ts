@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { cancelled, OdoError } from '../errors.ts';
+import { attach } from './attach.ts';
 import { removeContainer } from './container.ts';
 import type { ContainerLimits } from './container-limits.ts';
 import { converse } from './conversation.ts';
@@ -84,7 +85,7 @@ export async function openRestoreContainer(
   let socket: Duplex | undefined;
   try {
     const exited = await watchExit(container);
-    socket = (await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })) as Duplex;
+    socket = await attach(engine, container.id);
     const opened = handle(engine, container.id, socket, exited, signal);
     if (!signal.aborted) await container.start();
     if (signal.aborted) throw cancelled(signal.reason);
