@@ -59,6 +59,7 @@ describe('a backup of CloudNativePG', () => {
     'db',
     '-f',
     project.file,
+    '--accept-loss',
     ...more,
   ];
   const inForce = async (...names: string[]) => Promise.all(names.map((name) => project.sql(`show ${name}`)));

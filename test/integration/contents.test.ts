@@ -110,7 +110,7 @@ describe('everything that a cluster may hold', () => {
     if (bucket) await emptyBucket(bucket);
   });
 
-  const argumentsOf = (url: string) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file];
+  const argumentsOf = (url: string) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file, '--accept-loss'];
   const inService = (script: string) => project.compose('exec', '-T', 'db', 'sh', '-c', script);
 
   async function expectEverything(filesBefore: string): Promise<void> {

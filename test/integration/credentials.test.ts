@@ -62,7 +62,7 @@ describe('a service restored with keys', () => {
   async function restore(...how: Parameters<typeof odoWith>) {
     const [files, flags, env] = how;
     await project.sql('drop table if exists things');
-    const service = ['-v', 'db', '-n', 'db', '-f', project.file, '--wipe', '--yes', '--allow-different-cluster'];
+    const service = ['-v', 'db', '-n', 'db', '-f', project.file, '--wipe', '--yes', '--accept-loss', '--allow-different-cluster'];
     const outcome = await odoWith(files, ['-u', `s3://${ready.bucket}/backups`, ...service, ...flags], env);
     for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, KEY_SECRET, ...server.seen]) {
       expect(outcome.stdout + outcome.stderr).not.toContain(secret);

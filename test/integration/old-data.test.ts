@@ -164,8 +164,12 @@ describe('the old data', () => {
       expect(await project.sql('select what from since')).toBe('the restore');
     });
 
-    it('goes with --wipe where it is of the same cluster', async () => {
-      await odoReceipt(args('--wipe', '--yes'));
+    it('goes with --wipe where it is of the same cluster, and not what was committed since the restore', async () => {
+      expect(await failWith(24, args('--wipe', '--yes'))).toMatch(
+        /the old data holds \d+ commits?.* where its timeline \d+ begins, of which the archive has nothing, and --wipe would delete it/,
+      );
+      expect(await project.sql('select what from since')).toBe('the restore');
+      await odoReceipt(args('--wipe', '--yes', '--accept-loss'));
       expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
       expect(await project.sql("select to_regclass('since') is null")).toBe('t');
     });

@@ -90,6 +90,17 @@ describe('old data that is the only copy', () => {
     const { salvage } = await odoReceipt(args('--online'));
     expect(salvage.commits).toBeGreaterThanOrEqual(5);
     expect(await project.sql(ROWS)).toBe('105 105');
+
+    // From then on the restored server alone has it, on a timeline that no archive knows.
+    const wipe = await odo(args('--wipe', '--yes'));
+    expect(wipe.code, wipe.stderr).toBe(24);
+    expect(wipe.stderr).toMatch(/on timeline 2, of which the archive has nothing .*farther than the archive goes, and --wipe/);
+    const { onlyCopy } = await odoReceipt(args());
+    expect(onlyCopy.because).toContain('farther than the archive goes');
+    expect(await project.sql(ROWS)).toBe('100 100');
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql(ROWS)).toBe('105 105');
+
     await giveOldData();
     await odoReceipt(args('--wipe', '--yes'));
     expect(await project.sql(ROWS)).toBe('104 104');

@@ -120,7 +120,7 @@ describe('commands one after the other', () => {
   });
 
   it('a service whose container compose makes anew while the backup is laid down comes up on it', async () => {
-    const running = await startHeld();
+    const running = await startHeld('--accept-loss');
     await project.compose('up', '-d', '--force-recreate', 'db');
     laidDown.resolve();
     const { code, stderr } = await running.outcome;

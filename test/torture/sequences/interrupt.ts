@@ -27,14 +27,17 @@ interface Aim {
 
 const AIMED: readonly JournalState[] = ['laying-down', 'staged', 'moving-out', 'moving-in', 'swapped', 'moving-back', 'clearing'];
 
+/** A command that is struck, and what it would make of the world. */
+export interface Interrupted {
+  args: readonly string[];
+  expected: Expected;
+  /** Which service it is of. */
+  serviceArgs: readonly string[];
+}
+
 /** Starts a command, strikes it at a moment that is aimed at, and goes on in one of the ways that people have then. */
-export async function interrupt(
-  world: World,
-  scene: Scene,
-  args: readonly string[],
-  expected: Expected,
-  serviceArgs: readonly string[],
-): Promise<readonly World[]> {
+export async function interrupt(world: World, scene: Scene, command: Interrupted): Promise<readonly World[]> {
+  const { args, expected } = command;
   const { random, stage, product } = scene;
   const aim: Aim = {
     state: random.pick(AIMED),
@@ -49,7 +52,7 @@ export async function interrupt(
   if (code === 0 && expected.mustRefuse) throw new Defect('it has done what it must refuse');
   if (code === 0) return expected.worlds;
   if (!struck && expected.refusals.includes(code ?? -1)) return [world];
-  return goOn(world, scene, args, expected, serviceArgs);
+  return goOn(world, scene, command);
 }
 
 /** The server was stopped, or not; what was laid down waits, or not. */
@@ -65,13 +68,8 @@ function unfinished(world: World, expected: Expected): World[] {
 }
 
 /** What people do when a command was cut off: the same again, back, clean, or simply start the service. */
-async function goOn(
-  world: World,
-  scene: Scene,
-  args: readonly string[],
-  expected: Expected,
-  serviceArgs: readonly string[],
-): Promise<readonly World[]> {
+async function goOn(world: World, scene: Scene, command: Interrupted): Promise<readonly World[]> {
+  const { args, expected, serviceArgs } = command;
   const { random, stage } = scene;
   const state = journalState(stage);
   const isStill = state === undefined || state === 'laying-down' || state === 'staged';

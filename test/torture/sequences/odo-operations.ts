@@ -70,7 +70,12 @@ function restore(name: string, leave: Asked['leave'], pick: (scene: Scene) => As
       applies: isSound,
       play(world, scene) {
         const asked = draw(scene, leave, pick(scene));
-        return interrupt(world, scene, restoreArgs(scene, asked), afterRestore(world, asked), serviceArgs(scene));
+        const command = {
+          args: restoreArgs(scene, asked),
+          expected: afterRestore(world, asked),
+          serviceArgs: serviceArgs(scene),
+        };
+        return interrupt(world, scene, command);
       },
     },
   ];
@@ -92,7 +97,8 @@ function simple(
       about: 'the same, interrupted',
       weight: weight / 2,
       applies: (world) => world.previous !== undefined,
-      play: (world, scene) => interrupt(world, scene, args(scene), expect(world), serviceArgs(scene)),
+      play: (world, scene) =>
+        interrupt(world, scene, { args: args(scene), expected: expect(world), serviceArgs: serviceArgs(scene) }),
     },
   ];
 }
