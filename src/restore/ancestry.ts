@@ -12,14 +12,19 @@ export interface Ancestor {
 /** Where a server left the timelines that it came by, from the newest history in its pg_wal. */
 export function ancestryIn(wal: string): Ancestor[] {
   const newest = fs.existsSync(wal) ? fs.readdirSync(wal).filter(isHistoryName).sort().at(-1) : undefined;
-  return newest === undefined ? [] : readHistory(path.join(wal, newest)).map(toAncestor);
+  return newest === undefined ? [] : withoutOvertaken(readHistory(path.join(wal, newest))).map(toAncestor);
 }
 
-/** The one that a timeline began on, and where; undefined when the pg_wal does not tell. */
-export function parentIn(wal: string, timeline: number): Ancestor | undefined {
+/** Whether two timelines of the same number began at the same place; each number can be given twice. */
+export function isSamePath(one: readonly Ancestor[], other: readonly Ancestor[]): boolean {
+  const [mine, theirs] = [one.at(-1), other.at(-1)];
+  return mine?.timeline === theirs?.timeline && mine?.lsn === theirs?.lsn;
+}
+
+/** The timelines that one began on, the nearest last, and where each was left; empty when the pg_wal does not tell. */
+export function pathTo(wal: string, timeline: number): Ancestor[] {
   const history = path.join(wal, historyName(timeline));
-  const last = fs.existsSync(history) ? withoutOvertaken(readHistory(history)).at(-1) : undefined;
-  return last && toAncestor(last);
+  return fs.existsSync(history) ? withoutOvertaken(readHistory(history)).map(toAncestor) : [];
 }
 
 function readHistory(file: string): HistoryEntry[] {

@@ -2,12 +2,15 @@ import { asOdoError, OdoError } from '../errors.ts';
 import type { WalArchive } from '../formats/format.ts';
 import { openWalArchive } from '../formats/registry.ts';
 import { spellMoment } from '../postgres/target-time.ts';
-import { formatLsn, nextSegmentName, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import { formatLsn, historyName, nextSegmentName, parseLsn, parseSegmentName, timelineOfName } from '../postgres/wal-names.ts';
+import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open.ts';
+import { archivedPath } from '../wal/archived-path.ts';
 import { hasGoneAnotherWay } from '../wal/gone-another-way.ts';
 import type { WalBeyond } from '../wal/read-beyond.ts';
 import type { Salvage } from '../wal/salvage-survey.ts';
 import type { WalPlan } from '../wal/wal-plan.ts';
+import { isSamePath } from './ancestry.ts';
 import type { Engine, Target } from './engine.ts';
 import { divergedCopy, judgeOldData, type OldDataJudgement, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
@@ -81,9 +84,9 @@ async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: W
     });
     // Whose it is cannot be told either: proveCluster() has asked for a word on that.
     if (survey instanceof OdoError) return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
-    const common = survey?.systemIdentifier === source.backup.systemIdentifier ? survey?.common : undefined;
-    if (archive && common && (await hasGoneAnotherWay(store, archive, common, signal)))
-      return { onlyCopy: divergedCopy(common.name) };
+    const isOfIt = survey?.systemIdentifier === source.backup.systemIdentifier;
+    const differs = archive && survey && isOfIt ? await differingFile(store, archive, survey, signal) : undefined;
+    if (differs !== undefined) return { onlyCopy: divergedCopy(differs) };
     const judged = judgeOldData(survey, source.backup.systemIdentifier);
     return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
       ? { salvage: survey.beyond }
@@ -91,6 +94,19 @@ async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: W
   } finally {
     store.close();
   }
+}
+
+/** A file of the archive that is not the old data's of the same name, so that the two have gone different ways. */
+async function differingFile(
+  store: ObjectStore,
+  archive: WalArchive,
+  { common, path, timeline }: OldDataSurvey,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (common && (await hasGoneAnotherWay(store, archive, common, signal))) return common.name;
+  const archived = path && (await archivedPath(store, archive, timeline, signal));
+  const toThere = archived?.map((left) => ({ timeline: left.timeline, lsn: left.switchLsn }));
+  return path && toThere && !isSamePath(path, toThere) ? historyName(timeline) : undefined;
 }
 
 /** The same plan with as many more segments as the old data has: they need room as well. */

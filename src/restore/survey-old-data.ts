@@ -5,7 +5,7 @@ import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
 import type { Place } from '../target/place.ts';
 import { lastWritten, type WrittenSegment } from '../wal/last-written.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
-import { type Ancestor, ancestryIn, parentIn } from './ancestry.ts';
+import { type Ancestor, ancestryIn, isSamePath, pathTo } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
 import { readControl, readControlFile } from './read-control-file.ts';
@@ -32,6 +32,8 @@ export interface OldDataSurvey {
   fromLsn?: string;
   /** Where its timeline began, when nothing is accounted for of that one. */
   began?: Ancestor;
+  /** How it came to its timeline, when something is: the archive's of that number may be another one. */
+  path?: Ancestor[];
   beyond?: WalBeyond;
   /** Before the restore: its last segment that the archive may have as well. */
   common?: WrittenSegment;
@@ -48,19 +50,28 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const control = demandControl(directory);
   if (question.isReplaced && demandControl(place.root).systemIdentifier !== control.systemIdentifier) return undefined;
   const { systemIdentifier, timeline, checkpointLsn } = control;
-  const own = question.isReplaced ? ancestryIn(path.join(place.root, 'pg_wal')) : [];
   const wal = path.join(directory, 'pg_wal');
-  const knownEnd = endOf([...question.accounted, ...own], timeline);
-  const began = knownEnd === undefined ? parentIn(wal, timeline) : undefined;
-  const survey = { systemIdentifier, timeline, ...(began ? { began } : {}) };
+  const ancestors = pathTo(wal, timeline);
+  const accounted = [...question.accounted, ...(question.isReplaced ? ownPast(place, timeline, ancestors) : [])];
+  const knownEnd = endOf(accounted, timeline);
+  const began = knownEnd === undefined ? ancestors.at(-1) : undefined;
+  const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
+  const survey = { systemIdentifier, timeline, ...way };
   // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
-  const reaches = began && (endOf([...question.accounted, ...own], began.timeline) ?? 0n) >= parseLsn(began.lsn);
+  const reaches = began && (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn);
   const from = reaches ? parseLsn(began.lsn) : knownEnd;
   if (from === undefined) return survey;
   const fromLsn = formatLsn(from);
   const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
   const common = question.isReplaced || began ? undefined : await lastWritten(wal, owner, fromLsn);
   return { ...survey, fromLsn, beyond: await readBeyond(wal, owner, fromLsn), ...(common ? { common } : {}) };
+}
+
+/** What the restored server has come by, without a timeline that only has the number of the old data's. */
+function ownPast(place: Place, timeline: number, ancestors: readonly Ancestor[]): Ancestor[] {
+  const own = ancestryIn(path.join(place.root, 'pg_wal'));
+  const at = own.findIndex((one) => one.timeline === timeline);
+  return at < 0 || isSamePath(own.slice(0, at), ancestors) ? own : own.filter((one) => one.timeline !== timeline);
 }
 
 /** Up to where a timeline is accounted for. */

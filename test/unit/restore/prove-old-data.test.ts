@@ -107,6 +107,22 @@ describe('old data, before a restore', () => {
     expect((await prove({ wipe: true }, { url, survey: { ...survey, common: same } })).value).toEqual({});
   });
 
+  it('is kept where the archive has another timeline of the same number, whatever lies behind its end', async () => {
+    const url = scratchDirectory();
+    const folder = path.join(url, 'wals');
+    fs.mkdirSync(folder, { recursive: true });
+    const archived = (lsn: string) => fs.writeFileSync(path.join(folder, '00000002.history'), `1\t${lsn}\tno target\n`);
+    const none = { commits: 0, prepared: 0, endLsn: '0/5000000', isWhole: true, because: 'nothing was written' };
+    const survey = { ...LOST, timeline: 2, beyond: none, path: [{ timeline: 1, lsn: '0/3000000' }] };
+    archived('0/4000000');
+    await expect(prove({ wipe: true }, { url, survey })).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining("its 00000002.history is not the archive's"),
+    });
+    archived('0/3000000');
+    expect((await prove({ wipe: true }, { url, survey })).value).toEqual({});
+  });
+
   it('needs room for that, too', () => {
     expect(withRoomForSalvage(wal, LOST.beyond)).toMatchObject({ segments: 6 });
     expect(withRoomForSalvage(wal, undefined)).toBe(wal);

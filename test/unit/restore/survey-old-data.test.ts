@@ -78,6 +78,11 @@ describe('the old data', () => {
     isIn('swapped');
     fs.writeFileSync(path.join(wal, '00000002.history'), `1\t${begin}\tno recovery target specified\n`);
     expect(await survey({ accounted: [], isReplaced: true })).toEqual(all && { ...all, common: undefined });
+    // It may have come by another timeline of that number, which does not account for this one.
+    fs.writeFileSync(path.join(wal, '00000003.history'), `1\t${begin}\tx\n2\t0/F000000\tx\n`);
+    expect((await survey({ accounted: [], isReplaced: true }))?.fromLsn).toBe('0/F000000');
+    fs.writeFileSync(path.join(wal, '00000003.history'), '1\t0/E000000\tx\n2\t0/F000000\tx\n');
+    expect(await survey({ accounted: [], isReplaced: true })).toMatchObject({ began, fromLsn: begin });
   });
 
   it('is in `previous` when it was replaced, where the history of the restored server tells what that one has', async () => {
