@@ -8,22 +8,23 @@ import { ODO_DIR, type Owner, type Place } from './place.ts';
 /** What no server takes of its data directory: that the group may write to it, or others do anything. */
 const REFUSED_MODE = 0o027;
 
+const PREFIX = 'try-';
+const MOVED = '-moved';
+/** Far more than a try takes, also over a network. */
+const STALE_MS = 3_600_000;
+const ATTEMPTS = 5;
+
 /**
  * Does in small what a restore will do: makes a directory and a file, gives them to their owner, renames and removes them. There are file systems on
  * which not even root may do that. Nothing stays. Errors: unsafeTarget, or what the disk says.
  * @param owner undefined: the user's own
  */
 export function tryWriting(place: Place, owner: Owner | undefined): void {
-  const home = homeOf(place);
-  const isNew = !fs.existsSync(home);
-  const tried = path.join(home, 'try');
-  const file = path.join(tried, 'file');
-  const moved = path.join(home, 'try-moved');
+  let tried: string | undefined;
   let step = 'make a directory in it';
   try {
-    if (isNew) fs.mkdirSync(home, { mode: 0o700 });
-    for (const left of [tried, moved]) fs.rmSync(left, { recursive: true, force: true });
-    fs.mkdirSync(tried, { mode: 0o700 });
+    tried = makeOwn(place);
+    const file = path.join(tried, 'file');
     step = 'write a file in it';
     fs.writeFileSync(file, 'a file of a restore\n', { mode: 0o600 });
     if (owner && process.getuid?.() === 0) {
@@ -36,20 +37,42 @@ export function tryWriting(place: Place, owner: Owner | undefined): void {
     demandMode(tried, place);
     step = 'rename in it';
     fs.renameSync(file, `${file}-moved`);
-    fs.renameSync(tried, moved);
+    fs.renameSync(tried, `${tried}${MOVED}`);
     step = 'remove a file in it';
-    fs.rmSync(moved, { recursive: true });
+    fs.rmSync(`${tried}${MOVED}`, { recursive: true });
   } catch (error) {
     throw refused(error, place, step);
   } finally {
-    cleanUp([tried, moved], isNew ? home : undefined);
+    if (tried !== undefined) cleanUp(place, tried);
   }
 }
 
-/** ODO's folder, which is no stranger to a place when it is left there; of a place that is yet to be made, in the nearest directory above. */
-function homeOf({ odoDir }: Place): string {
+/**
+ * A directory of this run alone: others may try the same place, or one beside it, at the same moment. It lies in ODO's folder, which is no stranger
+ * to a place when it is left there; of a place that is yet to be made, in the nearest directory above.
+ */
+function makeOwn({ odoDir }: Place): string {
   const above = path.dirname(odoDir);
-  return fs.existsSync(above) ? odoDir : path.join(nearestExisting(above), ODO_DIR);
+  if (!fs.existsSync(above)) return fs.mkdtempSync(path.join(nearestExisting(above), `${ODO_DIR}-${PREFIX}`));
+  for (let attempt = 1; ; attempt++) {
+    fs.mkdirSync(odoDir, { recursive: true, mode: 0o700 });
+    removeStale(odoDir);
+    try {
+      return fs.mkdtempSync(path.join(odoDir, PREFIX));
+    } catch (error) {
+      // Another run has just removed the folder, which was empty.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** What a run has left that was killed in the middle. */
+function removeStale(odoDir: string): void {
+  for (const name of fs.readdirSync(odoDir)) {
+    const file = path.join(odoDir, name);
+    const left = name.startsWith(PREFIX) ? fs.statSync(file, { throwIfNoEntry: false }) : undefined;
+    if (left && Date.now() - left.mtimeMs > STALE_MS) fs.rmSync(file, { recursive: true, force: true });
+  }
 }
 
 function demandOwner(file: string, owner: Owner, { root }: Place): void {
@@ -85,11 +108,11 @@ const HINT =
   "server's user as the owner of all; or take another volume; --owner UID:GID names another owner";
 
 /** What it could not remove it cannot help: the reason is told already. */
-function cleanUp(tried: readonly string[], home: string | undefined): void {
+function cleanUp({ odoDir }: Place, tried: string): void {
   try {
-    for (const left of tried) fs.rmSync(left, { recursive: true, force: true });
-    if (home !== undefined) fs.rmdirSync(home);
+    for (const left of [tried, `${tried}${MOVED}`]) fs.rmSync(left, { recursive: true, force: true });
+    if (path.dirname(tried) === odoDir) fs.rmdirSync(odoDir);
   } catch {
-    // Another run may have begun to use the folder.
+    // The folder is in use.
   }
 }

@@ -48,7 +48,8 @@ it('leaves nothing behind where all is well, whatever is there', () => {
   const before = snapshotTree(volume);
   tryWriting(place, OWNER);
   expect(snapshotTree(volume)).toEqual(before);
-  plantTree(volume, { '.odo/journal.json': '{}', '.odo/try/file': 'of a killed run' });
+  plantTree(volume, { '.odo/journal.json': '{}', '.odo/try-killed/file': 'of a killed run' });
+  fs.utimesSync(path.join(place.odoDir, 'try-killed'), 0, 0);
   tryWriting(place, OWNER);
   expect(fs.readdirSync(place.odoDir)).toEqual(['journal.json']);
 });
@@ -56,6 +57,33 @@ it('leaves nothing behind where all is well, whatever is there', () => {
 it('tries the nearest directory above one that is yet to be made', () => {
   tryWriting({ root: path.join(volume, 'a/b'), odoDir: path.join(volume, 'a/b/.odo') }, OWNER);
   expect(fs.readdirSync(volume)).toEqual([]);
+});
+
+it.each([
+  ['the same place', 'pgdata'],
+  ['one beside it, with neither there yet', 'a/b'],
+])('leaves alone what another run tries in %s, and is left alone', (_what, root) => {
+  const other = { root: path.join(volume, root), odoDir: path.join(volume, root === 'pgdata' ? '.odo' : 'a/b/.odo') };
+  const beside = root === 'pgdata' ? place : { root: path.join(volume, 'a/c'), odoDir: path.join(volume, 'a/c/.odo') };
+  let tries = 0;
+  vi.mocked(fs.chownSync).mockImplementation((file) => {
+    if (++tries === 1) tryWriting(other, OWNER);
+    STAT(file);
+  });
+  tryWriting(beside, OWNER);
+  expect(tries).toBe(4);
+  expect(fs.readdirSync(volume)).toEqual([]);
+});
+
+it('makes the folder again where another run has just removed it', () => {
+  const { mkdtempSync } = fs;
+  let attempts = 0;
+  vi.spyOn(fs, 'mkdtempSync').mockImplementation(((prefix: string) => {
+    if (++attempts === 1) fs.rmdirSync(place.odoDir);
+    return mkdtempSync(prefix);
+  }) as never);
+  tryWriting(place, OWNER);
+  expect(attempts).toBe(2);
 });
 
 it.each(['EPERM', 'EINVAL', 'EOVERFLOW'])('is refused where root may not give files away (%s)', (code) => {
