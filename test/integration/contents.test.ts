@@ -110,7 +110,8 @@ describe('everything that a cluster may hold', () => {
     if (bucket) await emptyBucket(bucket);
   });
 
-  const argumentsOf = (url: string) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file, '--accept-loss'];
+  const namesOf = (url: string) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file];
+  const argumentsOf = (url: string) => [...namesOf(url), '--accept-loss'];
   const inService = (script: string) => project.compose('exec', '-T', 'db', 'sh', '-c', script);
 
   async function expectEverything(filesBefore: string): Promise<void> {
@@ -158,7 +159,7 @@ describe('everything that a cluster may hold', () => {
 
   it('comes up in a temporary server, with volumes of its own for the tablespaces, and is listed with them', async () => {
     const volumes = () => mustRun('docker', ['volume', 'ls', '-q', '--filter', `label=odo.service=${project.name}/db`]);
-    const { temporary } = await odoReceipt([...argumentsOf(`s3://${bucket}/backups/shop`), '--temporary']);
+    const { temporary } = await odoReceipt([...namesOf(`s3://${bucket}/backups/shop`), '--temporary']);
     try {
       const ask = (text: string, database: string) =>
         mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-d', database, '-c', text]);
