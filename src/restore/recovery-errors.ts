@@ -1,6 +1,6 @@
 import type { ContainerState } from '../docker/container.ts';
 import { OdoError } from '../errors.ts';
-import { reasonIn } from './server-log.ts';
+import { reasonIn, toldToStop } from './server-log.ts';
 
 const SILENT = 'it wrote nothing to its log';
 
@@ -12,7 +12,7 @@ export function recoveryFailed(exitCode: number, log: string): OdoError {
 export function notBack({ exitCode, oomKilled }: ContainerState, log: string): OdoError {
   const how = oomKilled
     ? 'was killed for want of memory'
-    : exitCode === 0
+    : exitCode === 0 || toldToStop(log)
       ? 'was stopped by somebody else'
       : 'was killed by somebody else';
   return new OdoError('recoveryFailed', `the server ${how} during recovery (status ${exitCode}):\n  ${reasonIn(log) || SILENT}`, {

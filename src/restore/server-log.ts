@@ -11,6 +11,9 @@ const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
 /** The last lines of a server that ends because its recovery cannot go on. */
 const DEATH = /startup process \(PID \d+\) (exited with|was terminated)|aborting startup|\bPANIC:/;
 
+/** What a server writes when it is told to stop. How it ends is another matter: a login that was cut off in the middle makes it end as after a crash. */
+const TOLD_TO_STOP = /\bLOG[:,].*received (smart|fast|immediate) shutdown request/;
+
 const PAUSE_OR_START =
   /\bLOG[:,].*(pausing at the end of recovery|recovery has paused|starting (PostgreSQL|archive recovery|point-in-time recovery))/;
 
@@ -27,6 +30,11 @@ export function lastWordsOf(log: string): string {
 /** Whether the server has ended by itself, rather than been stopped or killed. */
 export function diedByItself(log: string): boolean {
   return DEATH.test(log) || linesOf(log).some((line) => /\bFATAL:/.test(line));
+}
+
+/** Whether it says that it was told to stop, and nothing of an end of its own. */
+export function toldToStop(log: string): boolean {
+  return TOLD_TO_STOP.test(log) && !diedByItself(log);
 }
 
 /** Where a server has paused since its last start, as it says: at its recovery target, or before it. */

@@ -7,7 +7,7 @@ import { settleAtTarget } from './at-its-target.ts';
 import { createLifeSigns } from './life-signs.ts';
 import { notBack, promotionNotSeen, recoveryFailed, removedMeanwhile, restartedTooOften } from './recovery-errors.ts';
 import type { RecoveryState } from './recovery-state.ts';
-import { diedByItself, takenSegmentOf } from './server-log.ts';
+import { diedByItself, takenSegmentOf, toldToStop } from './server-log.ts';
 import type { ServerStatus } from './service-database.ts';
 import type { Clock, Look, Recovered, Watched } from './watched.ts';
 
@@ -23,8 +23,8 @@ const RETURN_MS = 20_000;
 /** Restarts by others that bring the recovery no farther than it was. */
 const MOST_VAIN_RESTARTS = 3;
 
-/** By 0 it was told to stop, by 128 + 9 or + 15 it was killed; everything else is an end of its own. */
-const TOLD_TO_STOP: ReadonlySet<number> = new Set([0, 137, 143]);
+/** By 0 it was told to stop, by 128 + 9 or + 15 it was killed; everything else is an end of its own, unless its log says that it was told to. */
+const ENDED_BY_OTHERS: ReadonlySet<number> = new Set([0, 137, 143]);
 
 const CLOCK: Clock = {
   now: () => performance.now(),
@@ -136,7 +136,10 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     const { exitCode } = seen.state;
     if (await raiseSettings(seen)) return;
     const log = await server.log(first?.startedAt ?? new Date(0));
-    if (!TOLD_TO_STOP.has(exitCode)) throw recoveryFailed(exitCode, await lastWords(log));
+    if (!ENDED_BY_OTHERS.has(exitCode)) {
+      const words = await lastWords(log);
+      if (!toldToStop(words)) throw recoveryFailed(exitCode, words);
+    }
     goneSince ??= clock.now();
     if (clock.now() - goneSince > RETURN_MS) throw notBack(seen.state, await lastWords(log));
   }

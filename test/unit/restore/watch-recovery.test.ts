@@ -109,6 +109,32 @@ describe('a server that stops', () => {
   });
 });
 
+describe('a server that says it was told to stop, and ends as after a crash', () => {
+  const told = [
+    'LOG:  received fast shutdown request',
+    'LOG:  aborting any active transactions',
+    'LOG:  server process (PID 75) was terminated by signal 15: Terminated',
+    'LOG:  terminating any other active server processes',
+    'LOG:  abnormal database system shutdown',
+  ].join('\n');
+  const down = { state: { running: false, exitCode: 1 }, log: told };
+
+  it('is waited for, and named when it does not come back', async () => {
+    const back = playRecovery([{}, { ...down, forMs: 5000 }, { state: RUNNING, answer: PROMOTED }]);
+    expect(await back.outcome).toMatchObject({ inRecovery: false });
+    const { outcome } = playRecovery([{}, down]);
+    await expect(outcome).rejects.toThrow(/was stopped by somebody else during recovery \(status 1\)/);
+  });
+
+  it('has failed when it says of an end of its own besides', async () => {
+    const { outcome } = playRecovery([
+      {},
+      { ...down, log: `LOG:  startup process (PID 27) was terminated by signal 11\n${told}` },
+    ]);
+    await expect(outcome).rejects.toThrow(/the server stopped during recovery \(status 1\)/);
+  });
+});
+
 describe('a server that is restarted', () => {
   const startedAt = (minute: number) => new Date(Date.UTC(2026, 10, 21, 10, minute));
 
