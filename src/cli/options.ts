@@ -186,7 +186,7 @@ export const RESTORE_OPTIONS = {
   'allow-different-cluster': {
     type: 'boolean',
     default: false,
-    describe: "with --wipe: even the data of another cluster than the backup's",
+    describe: "delete even the data of another cluster than the backup's: with --wipe, or after the restore",
   },
   salvage: {
     type: 'boolean',

@@ -14,12 +14,21 @@ export interface OnlyCopy {
   isUnread?: true;
   /** The archive has other WAL of the same names, so that what it replays does not tell what the old data has. */
   hasDiverged?: true;
+  /** It is of another cluster than the one that takes its place. */
+  isOfAnother?: true;
 }
 
 /** Of old data whose WAL is not the archive's, although it is called the same. */
 export function divergedCopy(segment: string): OnlyCopy {
   const because = `the WAL of the old data has gone another way than the archive: its ${segment} is not the archive's`;
   return { because, hasDiverged: true };
+}
+
+/** Of old data of which the one that takes its place has nothing. Where initdb has just made it, nothing is lost with it. */
+function anothers({ systemIdentifier, hasTables }: OldDataSurvey): OnlyCopy | undefined {
+  if (!hasTables) return undefined;
+  const because = `the old data is of another cluster (${systemIdentifier}), and holds more than an empty one`;
+  return { because, isOfAnother: true };
 }
 
 /** Of old data that could not be looked at: whatever it holds, it is taken for the only copy of it. */
@@ -35,11 +44,16 @@ export interface OldDataJudgement {
 }
 
 /**
- * Judges whether old data of the backup's own cluster is the only copy of anything. On a timeline that the archive has nothing
- * of, such as a restore has made, that is what was committed since it began.
+ * Judges whether old data is the only copy of anything: that of another cluster, of all it holds; that of the backup's own, of what
+ * the archive lacks. On a timeline that the archive has nothing of, such as a restore has made, that is what was committed since it began.
+ * @param systemIdentifier of the backup; undefined when it does not say, so that nothing can be judged
  */
 export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier: string | undefined): OldDataJudgement {
-  if (!survey || survey.systemIdentifier !== systemIdentifier) return {};
+  if (!survey || systemIdentifier === undefined) return {};
+  if (survey.isOfAnother || survey.systemIdentifier !== systemIdentifier) {
+    const onlyCopy = anothers(survey);
+    return onlyCopy ? { onlyCopy } : {};
+  }
   const { timeline, beyond, fromLsn, began } = survey;
   if (!beyond) {
     const where = began ? ` and which began at ${began.lsn} of timeline ${began.timeline}, farther than the archive goes` : '';

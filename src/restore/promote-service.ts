@@ -79,10 +79,10 @@ export async function promoteService(
         await untilUnfollowed(found);
         engine = (await openOnJournal(found, request.target, context.version)).engine;
       }
-      // Who has restored to a target has said what is to be left out.
-      const isOpen = awaited.isStandby && !awaited.acceptLoss;
       const known = pgdata.keptBecause === undefined ? undefined : { because: pgdata.keptBecause };
-      onlyCopy = known ?? (isOpen ? await findOnlyCopy(engine, place, []) : undefined);
+      // Who has restored to a target has said what is to be left out, but of that very cluster only.
+      const question = awaited.isStandby ? { accounted: [] } : { whoseOnly: true as const };
+      onlyCopy = known ?? (awaited.acceptLoss ? undefined : await findOnlyCopy(engine, place, question));
       const { keepPrevious } = awaited;
       const { service } = found;
       const target = targetOf(place, pgdata);

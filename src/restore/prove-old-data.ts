@@ -17,7 +17,7 @@ import { mayHaveSalvage } from './may-have-salvage.ts';
 import type { Finding } from './proofs.ts';
 import { PATIENCE_MS, type Source } from './prove-repository.ts';
 import type { RestoreRequest } from './request.ts';
-import type { Accounted, OldDataSurvey } from './survey-old-data.ts';
+import type { Accounted, OldDataQuestion, OldDataSurvey } from './survey-old-data.ts';
 
 type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
 type Wish = Pick<RestoreRequest, 'store' | 'moment' | 'wipe' | 'allowDifferentCluster' | 'acceptLoss' | 'salvage' | 'standby'>;
@@ -34,17 +34,17 @@ export interface OldDataLook {
 
 /**
  * Tells whether the old data has anything that no archive has, and refuses (unsafeTarget) that --wipe deletes it. Who restores to a certain moment,
- * or from a backup without an archive, has said what is to be left out.
+ * or from a backup without an archive, has said what is to be left out, but of that very cluster only.
  */
 export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Finding<OldDataJudgement>> {
   const { source, isInUse } = look;
-  if (wish.moment || source.wal.source === 'included')
-    return { evidence: 'what came later is left out, as asked for', value: {} };
-  const value = await judgeNow(look, wish);
+  const isOwnLeftOut = wish.moment !== undefined || source.wal.source === 'included';
+  const value = isOwnLeftOut ? await judgeWhose(look, wish) : await judgeNow(look, wish);
   const { onlyCopy, salvage } = value;
   if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
+  if (!onlyCopy && isOwnLeftOut) return { evidence: 'what came later is left out, as asked for', value };
   if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
-  if (isInUse) {
+  if (isInUse && !onlyCopy.isOfAnother) {
     const then = wish.wipe && !wish.acceptLoss ? 'refuses --wipe' : 'is looked at again';
     return {
       state: 'warning',
@@ -67,6 +67,27 @@ export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish, salv
   if (onlyCopy) throw refusedWipe(onlyCopy);
 }
 
+/** Only whether it is of another cluster. */
+async function judgeWhose({ engine, target, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+  const survey = await lookAtOld({ engine, target, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
+  if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
+  const { systemIdentifier } = source.backup;
+  const isItsOwn = survey?.systemIdentifier === systemIdentifier;
+  return isItsOwn || wish.allowDifferentCluster ? {} : judgeOldData(survey, systemIdentifier);
+}
+
+/** What cannot be looked at is told by the error. */
+async function lookAtOld(
+  { engine, target, signal }: Pick<OldDataLook, 'engine' | 'target' | 'signal'>,
+  question: OldDataQuestion,
+): Promise<OldDataSurvey | OdoError | undefined> {
+  return engine.surveyOld(target, question).catch((thrown: unknown) => {
+    const error = asOdoError(thrown, signal);
+    if (error.code === 'cancelled') throw error;
+    return error;
+  });
+}
+
 async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: Wish, taken?: Salvage): Promise<OldDataJudgement> {
   const wal = source.wal as ArchivedWal;
   const { store } = openStore({ ...wish.store, retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
@@ -77,16 +98,13 @@ async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: W
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
     );
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: false }).catch((thrown: unknown) => {
-      const error = asOdoError(thrown, signal);
-      if (error.code === 'cancelled') throw error;
-      return error;
-    });
+    const survey = await lookAtOld({ engine, target, signal }, { accounted, isReplaced: false });
     // Whose it is cannot be told either: proveCluster() has asked for a word on that.
     if (survey instanceof OdoError) return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
     const isOfIt = survey?.systemIdentifier === source.backup.systemIdentifier;
     const differs = archive && survey && isOfIt ? await differingFile(store, archive, survey, signal) : undefined;
     if (differs !== undefined) return { onlyCopy: divergedCopy(differs) };
+    if (!isOfIt && wish.allowDifferentCluster) return {};
     const judged = judgeOldData(survey, source.backup.systemIdentifier);
     return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
       ? { salvage: survey.beyond }

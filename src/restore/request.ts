@@ -42,7 +42,7 @@ export interface RestoreRequest extends RepositoryRequest {
   fresh: boolean;
   /** Delete the old data first, for volumes that cannot hold both. */
   wipe: boolean;
-  /** Wipe even the data of another cluster than the backup's. */
+  /** Delete even the data of another cluster than the backup's: with `wipe`, or after the restore. */
   allowDifferentCluster: boolean;
   /** Feed the server what the old data has of the WAL behind the end of the archive. */
   salvage: boolean;

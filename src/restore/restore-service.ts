@@ -205,7 +205,7 @@ async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Pr
 /** Somebody else may promote the server, or this run may be broken off: then the archive is not there to look into. */
 function keptFromTheBeginning({ request, proven }: ServiceRun): Pick<LayDownJob, 'keptBecause'> {
   const { onlyCopy } = proven.oldData;
-  return onlyCopy?.hasDiverged && !request.acceptLoss ? { keptBecause: onlyCopy.because } : {};
+  return staysSo(onlyCopy) && !request.acceptLoss ? { keptBecause: onlyCopy.because } : {};
 }
 
 /** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
@@ -275,14 +275,20 @@ async function takeSalvage(engine: Engine, job: LayDownJob, report: Report, sign
 async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
   const { source, target } = proven;
-  const isGivenUp = request.wipe || request.acceptLoss || request.moment !== undefined;
-  if (isGivenUp || source.wal.source === 'included') return undefined;
-  // That stays as it is, and is not seen where the archive has been replayed.
-  if (proven.oldData.onlyCopy?.hasDiverged) return proven.oldData.onlyCopy;
+  if (request.wipe || request.acceptLoss) return undefined;
+  if (staysSo(proven.oldData.onlyCopy)) return proven.oldData.onlyCopy;
   const engine = {
     surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
   };
-  return findOnlyCopy(engine, target, accountedAfter(source.wal));
+  const { wal } = source;
+  const isOwnLeftOut = request.moment !== undefined || wal.source === 'included';
+  const found = await findOnlyCopy(engine, target, isOwnLeftOut ? { whoseOnly: true } : { accounted: accountedAfter(wal) });
+  return found?.isOfAnother && request.allowDifferentCluster ? undefined : found;
+}
+
+/** Whose it is, and that it has gone another way than the archive, is not seen otherwise after the restore, or by others. */
+function staysSo(onlyCopy: OnlyCopy | undefined): onlyCopy is OnlyCopy {
+  return onlyCopy?.hasDiverged === true || onlyCopy?.isOfAnother === true;
 }
 
 /** The restore is good, but not all that was asked for has been done. */

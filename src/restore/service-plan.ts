@@ -55,6 +55,7 @@ export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage
 
 function whatBecomesOfIt(request: ServiceRequest, onlyCopy: OnlyCopy | undefined, previous: string): string {
   if (request.keepPrevious || isLeftWaiting(request)) return `keep the old data in ${previous}`;
+  if (onlyCopy?.isOfAnother) return `keep the old data in ${previous}, since ${onlyCopy.because}`;
   if (onlyCopy) return `keep the old data in ${previous}, if by then ${onlyCopy.because}`;
   return 'remove the old data';
 }

@@ -3,7 +3,7 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../target/place.
 import { probePlace, type Use } from '../target/probe.ts';
 import type { Situation } from '../target/situation.ts';
 import { usedBytes } from '../target/used-bytes.ts';
-import { isOldDataKept, isOldDataUnjudged } from './kept-old-data.ts';
+import { isOldDataKept, unjudgedOf } from './kept-old-data.ts';
 import { keepsSalvage } from './kept-salvage.ts';
 import { lookAtVolume } from './look-at-volume.ts';
 import { isInRecovery, usedSinceExchange, useSince } from './used-since.ts';
@@ -29,7 +29,7 @@ export interface VolumeStatus {
   /** The old data is kept, since it is the only copy of something: of what. */
   keptBecause?: string;
   /** Nobody has looked yet whether it is. */
-  isOldDataUnjudged?: boolean;
+  oldDataUnjudged?: 'all' | 'whose';
   /** WAL was set aside of old data that nothing else has. */
   keptSalvage?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */
@@ -46,6 +46,7 @@ export function statusOf(pgdata: Place): VolumeStatus {
     places.map(directory).reduce((sum, directory) => sum + usedBytes(directory), 0);
   const recovered = usedSinceExchange(pgdata, journal);
   const isSwapped = journal?.state === 'swapped';
+  const unjudged = unjudgedOf(situation, journal);
   const awaits = journal?.awaitsPromotion;
   return {
     state: journal?.state ?? 'none',
@@ -56,7 +57,7 @@ export function statusOf(pgdata: Place): VolumeStatus {
     ...(isSwapped && awaits && !recovered ? { waitsAt: awaits.target, ...(awaits.isStandby ? { isStandby: true } : {}) } : {}),
     ...(journal?.wiped ? { wiped: true } : {}),
     ...(journal?.keptBecause !== undefined && isOldDataKept(situation) ? { keptBecause: journal.keptBecause } : {}),
-    ...(isOldDataUnjudged(situation, journal) ? { isOldDataUnjudged: true } : {}),
+    ...(unjudged === undefined ? {} : { oldDataUnjudged: unjudged }),
     ...(keepsSalvage(pgdata) && !isInRecovery(pgdata.root) ? { keptSalvage: true } : {}),
     incomingBytes: total(incomingDir),
     spoolBytes: total(spoolDir),

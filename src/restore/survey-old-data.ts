@@ -8,6 +8,7 @@ import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
 import { type Ancestor, ancestryIn, isSamePath, pathTo } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
+import { hasOwnTables } from './own-tables.ts';
 import { readControl, readControlFile } from './read-control-file.ts';
 
 /** Up to where the WAL of a timeline is to be had without the old data. */
@@ -18,15 +19,21 @@ export interface Accounted {
 
 /** What is asked of the old data. */
 export interface OldDataQuestion {
-  /** Of all timelines that the archive has anything of. */
+  /** Of all timelines that the archive has anything of; none where it is only asked whose the old data is. */
   accounted: Accounted[];
   /** The restored server is in place and out of recovery: its own history tells what it has, and the old data is in `previous`. */
   isReplaced: boolean;
+  /** Only whose it is, and whether it holds anything: what it has beyond the archive is left out anyhow. */
+  whoseOnly?: boolean;
 }
 
 /** What the old data holds beyond that, as plain JSON. */
 export interface OldDataSurvey {
   systemIdentifier: string;
+  /** It is of another cluster than the restored server in its place; then nothing is told of its WAL. */
+  isOfAnother?: true;
+  /** It holds more than what initdb makes. */
+  hasTables: boolean;
   timeline: number;
   /** Up to where it has nothing of its own; absent when that cannot be told. */
   fromLsn?: string;
@@ -40,23 +47,25 @@ export interface OldDataSurvey {
 }
 
 /**
- * Looks at the old data, where it is, for what nothing else has; undefined when there is none, or it is of another cluster than the restored server
- * in its place. Nothing is changed. Errors: dataCorrupt when there is some of which nothing can be told, since its control file cannot be read, or
+ * Looks at the old data, where it is, for what nothing else has; undefined when there is none. Nothing is changed. Errors: dataCorrupt when there is some of which nothing can be told, since its control file cannot be read, or
  * that of the restored server.
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
   const directory = whereOldDataIs(place, question.isReplaced);
   if (directory === undefined) return undefined;
   const control = demandControl(directory);
-  if (question.isReplaced && demandControl(place.root).systemIdentifier !== control.systemIdentifier) return undefined;
   const { systemIdentifier, timeline, checkpointLsn } = control;
+  const whose = { systemIdentifier, timeline, hasTables: hasOwnTables(directory) };
+  if (question.isReplaced && demandControl(place.root).systemIdentifier !== systemIdentifier)
+    return { ...whose, isOfAnother: true };
+  if (question.whoseOnly) return whose;
   const wal = path.join(directory, 'pg_wal');
   const ancestors = pathTo(wal, timeline);
   const accounted = [...question.accounted, ...(question.isReplaced ? ownPast(place, timeline, ancestors) : [])];
   const knownEnd = endOf(accounted, timeline);
   const began = knownEnd === undefined ? ancestors.at(-1) : undefined;
   const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
-  const survey = { systemIdentifier, timeline, ...way };
+  const survey = { ...whose, ...way };
   // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
   const reaches = began && (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn);
   const from = reaches ? parseLsn(began.lsn) : knownEnd;

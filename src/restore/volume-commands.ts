@@ -56,8 +56,9 @@ export async function cleanVolume(
   context: Context,
 ): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
-    if (!acceptLoss && (await engine.status(place)).isOldDataUnjudged) {
-      const onlyCopy = await findOnlyCopy(engine, place, []);
+    const unjudged = acceptLoss ? undefined : (await engine.status(place)).oldDataUnjudged;
+    if (unjudged !== undefined) {
+      const onlyCopy = await findOnlyCopy(engine, place, unjudged === 'whose' ? { whoseOnly: true } : { accounted: [] });
       if (onlyCopy) throw refusedLoss(place.pgdata, onlyCopy.because);
     }
     const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>

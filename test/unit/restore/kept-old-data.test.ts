@@ -30,7 +30,7 @@ describe('old data that was kept as the only copy', () => {
     const bench = await finished(BECAUSE);
     const status = await engine.status(bench.target);
     expect(status).toMatchObject({ situation: 'used', keptBecause: BECAUSE });
-    expect(status).not.toHaveProperty('isOldDataUnjudged');
+    expect(status).not.toHaveProperty('oldDataUnjudged');
     expect(adviceOn(status)).toContain(`so that odo clean asks for --accept-loss: ${BECAUSE}`);
     const { pgdata } = await engine.probe(bench.target);
     expect(pgdata).toMatchObject({ keptBecause: BECAUSE });
@@ -97,33 +97,37 @@ describe('old data that --wipe is to delete', () => {
 });
 
 describe('old data that nobody has looked at', () => {
-  const isUnjudged = async ({ target }: Bench) => (await engine.status(target)).isOldDataUnjudged === true;
+  const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
 
   it('is that of a run that was broken off before its end, and of a standby that somebody else has promoted', async () => {
-    expect(await isUnjudged(await MAKE.used())).toBe(true);
+    expect(await unjudged(await MAKE.used())).toBe('all');
     const { awaitsPromotion: awaits } = journalOf(await MAKE.promoted());
     const standby = { awaitsPromotion: { ...awaits, isStandby: true } } as Parameters<typeof promoted>[1];
-    expect(await isUnjudged(await promoted(setUpBench(), standby))).toBe(true);
+    expect(await unjudged(await promoted(setUpBench(), standby))).toBe('all');
   });
 
-  it('is not that of which somebody has said what is to be left out, nor what is still needed or went', async () => {
-    expect(await isUnjudged(await finished())).toBe(false);
-    for (const make of [MAKE.promoted, MAKE['used-alone'], MAKE.recovering, MAKE['set-aside'], MAKE.clearing, MAKE.untouched])
-      expect(await isUnjudged(await make())).toBe(false);
+  it('is looked at for whose it is alone, where somebody has said what of it is to be left out', async () => {
+    expect(await unjudged(await MAKE.promoted())).toBe('whose');
+  });
+
+  it('is not what somebody has given up, nor what is still needed or went', async () => {
+    expect(await unjudged(await finished())).toBeUndefined();
+    for (const make of [MAKE['used-alone'], MAKE.recovering, MAKE['set-aside'], MAKE.clearing, MAKE.untouched])
+      expect(await unjudged(await make())).toBeUndefined();
     const awaits = { target: 'rp1', isStandby: true, acceptLoss: true, keepPrevious: false };
     const standby = { awaitsPromotion: { ...awaits, ownWordOnArchiving: false, keepArchiving: false } };
-    expect(await isUnjudged(await promoted(setUpBench(), standby))).toBe(false);
-    expect(await isUnjudged(await restored(setUpBench(), standby))).toBe(false);
+    expect(await unjudged(await promoted(setUpBench(), standby))).toBeUndefined();
+    expect(await unjudged(await restored(setUpBench(), standby))).toBeUndefined();
   });
 });
 
 describe('old data, after a restore', () => {
   const look = (survey: () => Promise<OldDataSurvey | undefined>) =>
-    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, []);
+    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, { accounted: [] });
 
   it('is the only copy where it has more than the restored server', async () => {
     const beyond = { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' };
-    const survey = { systemIdentifier: '7', timeline: 1, fromLsn: '0/5000000', beyond };
+    const survey = { systemIdentifier: '7', hasTables: true, timeline: 1, fromLsn: '0/5000000', beyond };
     expect(await look(async () => survey)).toEqual({ because: BECAUSE, commits: 2 });
     expect(await look(async () => ({ ...survey, beyond: { ...beyond, commits: 0 } }))).toBeUndefined();
     expect(await look(async () => undefined)).toBeUndefined();

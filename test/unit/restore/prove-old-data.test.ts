@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
+import { withoutUndefined } from '../../../src/formats/without-undefined.ts';
 import type { Engine, Target } from '../../../src/restore/engine.ts';
 import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../src/restore/prove-old-data.ts';
 import type { Source } from '../../../src/restore/prove-repository.ts';
+import type { RestoreRequest } from '../../../src/restore/request.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
 import type { WalPlan } from '../../../src/wal/wal-plan.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
@@ -23,13 +25,17 @@ const wal: WalPlan = {
 const target = {} as Target;
 const LOST: OldDataSurvey = {
   systemIdentifier: '7',
+  hasTables: true,
   timeline: 1,
   fromLsn: '0/5000000',
   beyond: { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' },
 };
 const WISH = { wipe: false, allowDifferentCluster: false, acceptLoss: false, salvage: false };
 
-function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string } = {}) {
+function prove(
+  wish: Partial<typeof WISH & { moment: RestoreRequest['moment'] | undefined }>,
+  more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string } = {},
+) {
   const asked: OldDataQuestion[] = [];
   const engine: Pick<Engine, 'surveyOld'> = {
     async surveyOld(_target, question) {
@@ -47,10 +53,12 @@ function prove(wish: Partial<typeof WISH>, more: { survey?: OldDataSurvey | Erro
     isInUse: more.isInUse ?? false,
     signal,
   };
-  return proveOldData(look, { ...WISH, ...wish, store: { url: more.url ?? scratchDirectory() } }).then((finding) => ({
-    ...finding,
-    asked,
-  }));
+  return proveOldData(look, { ...WISH, ...withoutUndefined(wish), store: { url: more.url ?? scratchDirectory() } }).then(
+    (finding) => ({
+      ...finding,
+      asked,
+    }),
+  );
 }
 
 describe('old data, before a restore', () => {
@@ -86,6 +94,29 @@ describe('old data, before a restore', () => {
       await prove({ wipe: true, ...words }, { survey });
     const cancelled = new OdoError('cancelled', 'cancelled');
     await expect(prove({}, { survey: cancelled })).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it.each([
+    ['to the end', undefined],
+    ['to a moment, which only says what is left out of its own cluster', { stop: { kind: 'immediate' } }],
+  ])('is kept where it is of another cluster, for a restore %s', async (_what, given) => {
+    const moment = given as unknown as RestoreRequest['moment'];
+    const survey = { systemIdentifier: '8', hasTables: true, timeline: 1 };
+    const { state, evidence, value, asked } = await prove({ moment }, { survey, isInUse: true });
+    expect([state, evidence]).toEqual(['warning', expect.stringMatching(/of another cluster \(8\).*; so it is kept/)]);
+    expect(value).toMatchObject({ onlyCopy: { isOfAnother: true } });
+    expect(asked).toMatchObject([moment ? { whoseOnly: true } : { accounted: [{ timeline: 1 }] }]);
+    expect((await prove({ moment }, { survey: { ...survey, hasTables: false } })).value).toEqual({});
+    if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
+    expect((await prove({ moment, allowDifferentCluster: true }, { survey })).value).toEqual({});
+    expect((await prove({ moment, acceptLoss: true }, { survey })).evidence).toContain('it goes all the same');
+  });
+
+  it('is kept where it cannot be looked at, also for a restore to a moment', async () => {
+    const moment = { stop: { kind: 'immediate' } } as unknown as RestoreRequest['moment'];
+    const survey = new OdoError('dataCorrupt', '/data/global/pg_control cannot be read');
+    expect((await prove({ moment }, { survey })).value).toMatchObject({ onlyCopy: { isUnread: true } });
+    expect((await prove({ moment, wipe: true }, { survey })).value).toEqual({});
   });
 
   it('is kept, and not replayed nor deleted, where the archive has other WAL of the same name', async () => {
