@@ -37,7 +37,8 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
     });
 
     const service = () => ['-v', 'db', '-n', 'db', '-f', project.file];
-    const restore = (...target: string[]) => odoReceipt(['-u', moments.url, ...service(), '--no-sync', ...target]);
+    const restore = (...target: string[]) =>
+      odoReceipt(['-u', moments.url, ...service(), '--no-sync', '--allow-different-cluster', ...target]);
     const refusal = async (...target: string[]) => {
       const { code, stderr } = await odo(['-u', moments.url, '--into', path.join(project.folder, 'nowhere'), ...target]);
       return { code, stderr };

@@ -143,9 +143,16 @@ describe('the old data', () => {
       expect(await oldRows()).toBe('as before');
     });
 
-    it('goes with odo clean', async () => {
-      await odoReceipt(args('--keep-previous'));
-      expect(await succeed('clean', ...names())).toMatch(/^cleaned: [\d.]+ MiB /);
+    it('is kept where it is of another cluster, and goes only when it is given up', async () => {
+      const receipt = await odoReceipt(args());
+      const because = expect.stringMatching(/^the old data is of another cluster \(\d+\), and holds more than an empty one$/);
+      expect(receipt.onlyCopy).toEqual({ because, isOfAnother: true });
+      expect(receipt.notes).toContainEqual(expect.stringMatching(/odo clean .* --accept-loss removes it/));
+      expect(await status()).toMatchObject({ state: 'swapped', situation: 'used', keptBecause: because });
+      expect(await failWith(24, args())).toContain('is the only copy of something: the old data is of another cluster');
+      const refused = await failWith(24, ['clean', ...names()]);
+      expect(refused).toContain('odo rollback goes back to it; --accept-loss removes it for good');
+      expect(await succeed('clean', ...names(), '--accept-loss')).toMatch(/^cleaned: [\d.]+ MiB /);
       expect(await status()).toMatchObject({ state: 'none', previousBytes: 0 });
       expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
       expect(await succeed('rollback', ...names())).toContain('nothing to roll back');

@@ -66,6 +66,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, isSlim = fals
         'db',
         '-f',
         project.file,
+        '--allow-different-cluster',
         ...more,
         '--json',
       ]);

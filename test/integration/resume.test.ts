@@ -48,7 +48,7 @@ describe('a restore of a service that is interrupted', () => {
   afterAll(() => project?.down());
 
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
-  const args = () => ['-u', repository.url, ...names(), '--retry-for', '1'];
+  const args = () => ['-u', repository.url, ...names(), '--retry-for', '1', '--allow-different-cluster'];
   const start = (...more: string[]) => startOdo([...args(), ...more], { env: { S3_ENDPOINT: proxy.endpoint } });
   const container = () => `odo-restore-${project.volume}`;
 

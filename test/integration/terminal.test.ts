@@ -54,7 +54,7 @@ describe('a restore on a terminal', () => {
 
   const url = () => `s3://${repository.bucket}/backups/shop`;
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
-  const service = () => ['-u', url(), ...names()];
+  const service = () => ['-u', url(), ...names(), '--allow-different-cluster'];
   const into = () => ['-u', url(), '--into', path.join(env.TMPDIR ?? '', 'pgdata')];
 
   /** Runs it on a terminal of its own, which is gone when `hangUp` is called. */

@@ -73,6 +73,7 @@ describe('WAL that is fetched while the server recovers', () => {
     '-u',
     `s3://${bucket}/backups/shop`,
     ...names(),
+    '--allow-different-cluster',
     '--retry-for',
     `${retryForS}`,
     '--spool',
