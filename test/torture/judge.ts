@@ -212,7 +212,7 @@ async function afterKill(a: Case): Promise<Outcome> {
   const words = await a.rig.askWhenUp();
   if (words?.digest === a.rig.oldDigest) return again(a);
   const [, ...rest] = rollbackCommand(a);
-  if (words?.digest === a.fullDigest) return cleanUp(a, ['clean', ...rest]);
+  if (words?.digest === a.fullDigest) return cleanUp(a, ['clean', '--accept-loss', ...rest]);
   throw new Defect(`after a kill and "nothing to roll back" the server holds ${describe(a.rig, words, a.fullDigest)}`);
 }
 
@@ -258,7 +258,7 @@ async function usedSince(a: Case, run: OdoRun): Promise<Outcome> {
   if (!/odo rollback/.test(run.lines.map(({ text }) => text).join())) throw new Defect('24 without a word on the way back');
   a.note('the restored server had recovered before the kill');
   const [, ...rest] = rollbackCommand(a);
-  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest]) : cleanUp(a, ['clean', ...rest]);
+  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest]) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
 }
 
 async function follow(a: Case, title: string, args: readonly string[]): Promise<Ending> {

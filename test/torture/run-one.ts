@@ -53,7 +53,21 @@ async function startLine(): Promise<FaultProxy> {
 function restoreArgs({ product, rig, repository }: Bench, name: RepositoryName, retryForS = RETRY_FOR_S): string[] {
   const url = `s3://${repository.bucket}/${repository.prefixes[name]}`;
   const patience = ['--retry-for', String(retryForS), '--stall-timeout', '30', '--stop-timeout', '20'];
-  return ['-u', url, '-v', 'db', '-n', 'db', '-f', rig.composeFile, '--image', product.image, '--yes', ...patience];
+  return [
+    '-u',
+    url,
+    '-v',
+    'db',
+    '-n',
+    'db',
+    '-f',
+    rig.composeFile,
+    '--image',
+    product.image,
+    '--yes',
+    '--allow-different-cluster',
+    ...patience,
+  ];
 }
 
 /** An undisturbed run, which must succeed; its times are what moments are drawn from. */

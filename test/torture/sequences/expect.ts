@@ -60,8 +60,7 @@ export function afterRestore(world: World, asked: Asked): Expected {
   else if (wiped) worlds.push({ ...base, place: made({}), previous: undefined });
   else {
     // Old data that holds what the restored server lacks stays, but for the one who has asked for a moment before it.
-    // Another cluster's data goes with a warning, as ever.
-    const mustKeep = asked.keepPrevious || (loses && !isForeign && !isMoment);
+    const mustKeep = asked.keepPrevious || (loses && (isForeign || !isMoment));
     const mayKeep = mustKeep || loses;
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
@@ -95,7 +94,7 @@ export function afterPromote(world: World): Expected {
   const base = { ...world, isUp: true, mayBeStaged: false };
   const worlds: World[] = [];
   const loses = previous !== undefined && !isSubset(previous.rows, place.rows);
-  const mustKeep = previous !== undefined && place.keepsPrevious;
+  const mustKeep = previous !== undefined && (place.keepsPrevious || previous.cluster === 'other');
   if (mustKeep || loses) worlds.push({ ...base, place: with_(promoted, { isFinished: true }), previous });
   if (!mustKeep) worlds.push({ ...base, place: promoted, previous: undefined });
   return { worlds, refusals: [] };
@@ -115,7 +114,8 @@ export function afterRollback(world: World): Expected {
 
 export function afterClean(world: World): Expected {
   const { place, previous } = world;
-  if (place && place.role !== 'primary' && previous) return { worlds: [], refusals: [24], mustRefuse: true };
+  const isOnlyCopy = place?.cluster === 'shop' && previous?.cluster === 'other';
+  if (place && previous && (place.role !== 'primary' || isOnlyCopy)) return { worlds: [], refusals: [24], mustRefuse: true };
   const cleaned: World = { ...world, previous: undefined, mayBeStaged: false };
   return { worlds: [place ? { ...cleaned, place: with_(place, { isFinished: false }) } : cleaned], refusals: [24] };
 }

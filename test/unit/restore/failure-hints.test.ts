@@ -33,6 +33,11 @@ it('does not send anybody to delete old data that is the only copy without a wor
   expect(hint).toMatch(/odo clean -v db -n db -f a\.yaml --accept-loss removes it for good$/);
 });
 
+it.each(['acceptLoss', 'allowDifferentCluster'])('gives the old data up again for whoever has given it up (%s)', (said) => {
+  const request = { ...requestOf({ composeFiles: ['a.yaml'] }), [said]: true };
+  expect(withLeftovers(failure(), request).hint).toMatch(/odo clean -v db -n db -f a\.yaml --accept-loss$/);
+});
+
 it('names again all that compose has to be told', () => {
   const request = requestOf({ composeFiles: ['a.yaml'], projectDirectory: '..', envFiles: ['my prod.env', 'b.env'] });
   expect(withLeftovers(failure(), request).hint).toMatch(
