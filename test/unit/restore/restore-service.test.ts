@@ -346,7 +346,7 @@ describe('a failure after the promotion', () => {
     const { outcome } = restore({ engine: { finish: failing('noSpace') } });
     await expect(outcome).rejects.toMatchObject({
       code: 'noSpace',
-      hint: expect.stringMatching(/the restore itself has succeeded.*: odo clean -v db -n db -f compose\.yaml$/s),
+      hint: expect.stringMatching(/the restore itself has succeeded.*: odo clean -v db -n db -f compose\.yaml --accept-loss$/s),
     });
   });
 
