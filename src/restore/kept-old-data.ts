@@ -33,6 +33,7 @@ export async function findOnlyCopy(
 ): Promise<OnlyCopy | undefined> {
   try {
     const survey = await engine.surveyOld(target, { accounted: [], ...question, isReplaced: true });
+    if ('whoseOnly' in question && !survey?.isOfAnother) return undefined;
     return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
   } catch (error) {
     return unreadCopy(asOdoError(error));

@@ -133,6 +133,19 @@ describe('old data, after a restore', () => {
     expect(await look(async () => undefined)).toBeUndefined();
   });
 
+  it('is asked whose it is alone, where what it has is left out as its cluster’s own', async () => {
+    const whose = (survey: OldDataSurvey) =>
+      findOnlyCopy(
+        { surveyOld: async () => survey },
+        { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] },
+        { whoseOnly: true },
+      );
+    const survey = { systemIdentifier: '7', hasTables: true, timeline: 3 };
+    expect(await whose(survey)).toBeUndefined();
+    expect(await whose({ ...survey, isOfAnother: true })).toMatchObject({ isOfAnother: true });
+    expect(await whose({ ...survey, isOfAnother: true, hasTables: false })).toBeUndefined();
+  });
+
   it('is not deleted when it cannot be looked at', async () => {
     const unread = await look(async () => {
       throw new OdoError('writeFailed', 'input/output error');
