@@ -53,6 +53,8 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
     };
   }
   if (wish.acceptLoss) return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--accept-loss)`, value };
+  // Whether --wipe may delete another cluster, proveCluster() says.
+  if (wish.wipe && onlyCopy.isOfAnother) return { state: 'warning', evidence: onlyCopy.because, value };
   if (wish.wipe) throw refusedWipe(onlyCopy);
   return { state: 'warning', evidence: `${onlyCopy.because}; so it is kept`, value };
 }

@@ -37,8 +37,8 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
     });
 
     const service = () => ['-v', 'db', '-n', 'db', '-f', project.file];
-    const restore = (...target: string[]) =>
-      odoReceipt(['-u', moments.url, ...service(), '--no-sync', '--allow-different-cluster', ...target]);
+    const receive = (...args: string[]) => odoReceipt(['-u', moments.url, ...service(), '--no-sync', ...args]);
+    const restore = (...target: string[]) => receive('--allow-different-cluster', ...target);
     const refusal = async (...target: string[]) => {
       const { code, stderr } = await odo(['-u', moments.url, '--into', path.join(project.folder, 'nowhere'), ...target]);
       return { code, stderr };
@@ -279,7 +279,7 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
 
     it('can be looked up in a temporary server', async () => {
       const { accident } = moments.steps;
-      const { temporary, moment } = await restore('--temporary', '--target-time', shiftTime(accident.time, -1));
+      const { temporary, moment } = await receive('--temporary', '--target-time', shiftTime(accident.time, -1));
       try {
         expect(moment.outcome).toBe('promoted');
         expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtqc', ROWS, 'postgres'])).toBe('zero one two');

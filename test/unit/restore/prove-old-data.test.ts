@@ -110,6 +110,10 @@ describe('old data, before a restore', () => {
     if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
     expect((await prove({ moment, allowDifferentCluster: true }, { survey })).value).toEqual({});
     expect((await prove({ moment, acceptLoss: true }, { survey })).evidence).toContain('it goes all the same');
+    expect(await prove({ moment, wipe: true }, { survey })).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringMatching(/one$/),
+    });
   });
 
   it('is kept where it cannot be looked at, also for a restore to a moment', async () => {
