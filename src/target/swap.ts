@@ -196,6 +196,8 @@ function makePrevious(place: Place): void {
  */
 function moveAll(from: string, to: string, order: { globalFirst: boolean; overGuard?: boolean }): void {
   if (!fs.existsSync(from)) return;
+  // Somebody may have removed the directory itself; ODO's folder, which tells that its volume is mounted, is there.
+  fs.mkdirSync(to, { recursive: true, mode: 0o700 });
   takeOver(from, to);
   const names = namesIn(from);
   names.sort((a, b) => rank(a) - rank(b));

@@ -8,7 +8,7 @@ import type { FoundService } from '../../../src/restore/prove-service.ts';
 import type { Place } from '../../../src/target/place.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 import { snapshotTree } from '../tree-snapshot.ts';
-import { type Bench, setUpBench } from './restore-bench.ts';
+import { type Bench, contentOf, setUpBench } from './restore-bench.ts';
 import { journalOf, layDown, MAKE, placesOf, promoted, restored, rewrite } from './situations.ts';
 
 const engine = createDirectoryEngine();
@@ -111,4 +111,25 @@ it('the mounts of the places that an earlier restore has filled are opened as we
   const places = [at('/data/pg'), at('/fast/space'), at('/fast/second'), at('/gone'), at('/run/space')];
   expect(withMountsOf(found, [data], places)).toEqual([data, fast]);
   expect(withMountsOf(found, [data, fast], places)).toEqual([data, fast]);
+});
+
+describe('where somebody has removed the data directory itself', () => {
+  const AWAY = ['waiting', 'recovering', 'promoted', 'used', 'exchanging'] as const;
+
+  it.each(AWAY)('a rollback brings the old data back all the same (%s)', async (situation) => {
+    const bench = await MAKE[situation]();
+    const { target } = bench;
+    fs.rmSync(target.pgdata.root, { recursive: true });
+    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true });
+    expect(contentOf(bench)).toEqual(bench.old);
+  });
+
+  it.each(['set-aside', 'setting-aside'] as const)('what a rollback has set aside comes back (%s)', async (situation) => {
+    const bench = await MAKE[situation]();
+    const { target } = bench;
+    if (situation === 'setting-aside') await engine.rollback(target);
+    fs.rmSync(target.pgdata.root, { recursive: true });
+    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true, inPlace: 'restored' });
+    expect(fs.existsSync(`${target.pgdata.root}/global/pg_control`)).toBe(true);
+  });
 });
