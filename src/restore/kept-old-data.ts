@@ -1,5 +1,5 @@
 import { asOdoError, OdoError } from '../errors.ts';
-import type { Journal } from '../target/journal.ts';
+import type { AwaitedPromotion, Journal } from '../target/journal.ts';
 import { type Place, previousDir } from '../target/place.ts';
 import type { Situation } from '../target/situation.ts';
 import type { Engine, Target } from './engine.ts';
@@ -12,28 +12,49 @@ export function isOldDataKept(situation: Situation): boolean {
 }
 
 /**
- * What of it nobody has looked at yet, as to whether it is the only copy of anything: the run was broken off before its end, or somebody else has
- * promoted the server. Who restores to a moment has said what is to be left out, but of that very cluster only.
+ * What of old data is asked, before it goes. own: what that of the backup's own cluster has beyond the archive · whose: whether it is of another
+ * cluster · all: both.
  */
-export function unjudgedOf(situation: Situation, journal: Journal | undefined): 'all' | 'whose' | undefined {
+export type AskedOfOld = 'all' | 'own' | 'whose';
+
+/** Who restores to a moment has said what is to be left out, but of that very cluster only. undefined: nothing is to be asked any more. */
+export function askOfOld(given: { isOwnLeftOut: boolean; allowDifferentCluster: boolean }): AskedOfOld | undefined {
+  if (given.isOwnLeftOut) return given.allowDifferentCluster ? undefined : 'whose';
+  return given.allowDifferentCluster ? 'own' : 'all';
+}
+
+/** The same, of a restore that waits, or was broken off before its end. */
+export function leftToAsk(awaited: AwaitedPromotion | undefined): AskedOfOld | undefined {
+  if (awaited?.acceptLoss) return undefined;
+  const isOwnLeftOut = awaited !== undefined && awaited.isStandby !== true;
+  return askOfOld({ isOwnLeftOut, allowDifferentCluster: awaited?.allowDifferentCluster === true });
+}
+
+/**
+ * What nobody has looked at yet, as to whether it is the only copy of anything: the run was broken off before its end, or somebody else has
+ * promoted the server.
+ */
+export function unjudgedOf(situation: Situation, journal: Journal | undefined): AskedOfOld | undefined {
   if (!journal || !isOldDataKept(situation) || journal.isOldDataJudged) return undefined;
-  const { awaitsPromotion } = journal;
-  if (awaitsPromotion?.acceptLoss) return undefined;
-  return !awaitsPromotion || awaitsPromotion.isStandby ? 'all' : 'whose';
+  return leftToAsk(journal.awaitsPromotion);
 }
 
 /**
  * Why the old data must not go although the restored server is up, by what that one has. What cannot be looked at is not deleted.
- * @param question whoseOnly: only whether it is of another cluster
+ * @param accounted as of surveyOldData()
  */
 export async function findOnlyCopy(
   engine: Pick<Engine, 'surveyOld'>,
   target: Target,
-  question: { accounted: Accounted[] } | { whoseOnly: true },
+  asked: AskedOfOld | undefined,
+  accounted: Accounted[] = [],
 ): Promise<OnlyCopy | undefined> {
+  if (asked === undefined) return undefined;
+  const whose = asked === 'whose' ? { whoseOnly: true } : {};
   try {
-    const survey = await engine.surveyOld(target, { accounted: [], ...question, isReplaced: true });
-    if ('whoseOnly' in question && !survey?.isOfAnother) return undefined;
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, ...whose });
+    const isOfAnother = survey?.isOfAnother === true;
+    if (asked === (isOfAnother ? 'own' : 'whose')) return undefined;
     return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
   } catch (error) {
     return unreadCopy(asOdoError(error));

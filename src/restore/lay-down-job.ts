@@ -52,22 +52,25 @@ function stopOf({ target, exclusive, action }: Moment): NonNullable<LayDownJob['
 
 function promotionLater(
   moment: Moment,
-  { keepPrevious }: RestoreRequest,
+  request: RestoreRequest,
   configuration: Configuration,
 ): NonNullable<LayDownJob['awaitsPromotion']> {
-  return { target: targetWords(moment), keepPrevious, ...archivingOf(configuration) };
+  return { target: targetWords(moment), ...ofOldData(request), ...archivingOf(configuration) };
 }
 
 function standbyUntilPromotion(
-  { keepPrevious, acceptLoss }: RestoreRequest,
+  request: RestoreRequest,
   configuration: Configuration,
 ): NonNullable<LayDownJob['awaitsPromotion']> {
+  return { target: STANDBY_TARGET, isStandby: true, ...ofOldData(request), ...archivingOf(configuration) };
+}
+
+/** What becomes of the old data in the end. */
+function ofOldData({ keepPrevious, acceptLoss, allowDifferentCluster }: RestoreRequest) {
   return {
-    target: STANDBY_TARGET,
-    isStandby: true,
     keepPrevious,
     ...(acceptLoss ? { acceptLoss } : {}),
-    ...archivingOf(configuration),
+    ...(allowDifferentCluster ? { allowDifferentCluster } : {}),
   };
 }
 

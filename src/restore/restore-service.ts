@@ -12,7 +12,7 @@ import { keptNote, salvageNotes, unaskedNotes, withLeftovers, withWayBack } from
 import { isFed } from './feed-wal.ts';
 import { followFeeding } from './follow-feeding.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
-import { findOnlyCopy } from './kept-old-data.ts';
+import { askOfOld, findOnlyCopy } from './kept-old-data.ts';
 import { makeJob } from './lay-down-job.ts';
 import { leaveAsBefore } from './leave-as-before.ts';
 import { measureProgress } from './measure-progress.ts';
@@ -282,8 +282,8 @@ async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   };
   const { wal } = source;
   const isOwnLeftOut = request.moment !== undefined || wal.source === 'included';
-  const found = await findOnlyCopy(engine, target, isOwnLeftOut ? { whoseOnly: true } : { accounted: accountedAfter(wal) });
-  return found?.isOfAnother && request.allowDifferentCluster ? undefined : found;
+  const asked = askOfOld({ isOwnLeftOut, allowDifferentCluster: request.allowDifferentCluster });
+  return findOnlyCopy(engine, target, asked, wal.source === 'included' ? [] : accountedAfter(wal));
 }
 
 /** Whose it is, and that it has gone another way than the archive, is not seen otherwise after the restore, or by others. */

@@ -3,7 +3,7 @@ import { incomingDir, type Place, previousDir, spoolDir } from '../target/place.
 import { probePlace, type Use } from '../target/probe.ts';
 import type { Situation } from '../target/situation.ts';
 import { usedBytes } from '../target/used-bytes.ts';
-import { isOldDataKept, unjudgedOf } from './kept-old-data.ts';
+import { type AskedOfOld, isOldDataKept, unjudgedOf } from './kept-old-data.ts';
 import { keepsSalvage } from './kept-salvage.ts';
 import { lookAtVolume } from './look-at-volume.ts';
 import { isInRecovery, usedSinceExchange, useSince } from './used-since.ts';
@@ -29,7 +29,7 @@ export interface VolumeStatus {
   /** The old data is kept, since it is the only copy of something: of what. */
   keptBecause?: string;
   /** Nobody has looked yet whether it is. */
-  oldDataUnjudged?: 'all' | 'whose';
+  oldDataUnjudged?: AskedOfOld;
   /** WAL was set aside of old data that nothing else has. */
   keptSalvage?: boolean;
   /** Bytes of the staged files, of the fetched WAL, and of the old content that is kept. */

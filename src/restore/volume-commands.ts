@@ -58,7 +58,7 @@ export async function cleanVolume(
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
     const unjudged = acceptLoss ? undefined : (await engine.status(place)).oldDataUnjudged;
     if (unjudged !== undefined) {
-      const onlyCopy = await findOnlyCopy(engine, place, unjudged === 'whose' ? { whoseOnly: true } : { accounted: [] });
+      const onlyCopy = await findOnlyCopy(engine, place, unjudged);
       if (onlyCopy) throw refusedLoss(place.pgdata, onlyCopy.because);
     }
     const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>

@@ -43,6 +43,8 @@ export interface AwaitedPromotion {
   keepPrevious: boolean;
   /** The old data goes even where it holds what no archive has. */
   acceptLoss?: boolean;
+  /** It goes also where it is of another cluster. */
+  allowDifferentCluster?: boolean;
   /** What becomes of archiving is settled by the user's own configuration. */
   ownWordOnArchiving: boolean;
   keepArchiving: boolean;

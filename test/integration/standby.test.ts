@@ -55,7 +55,10 @@ describe('a standby', () => {
   });
 
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
-  const args = (...more: string[]) => ['-u', `s3://${bucket}/backups`, ...names(), '--standby', ...more];
+  const args = (...more: string[]) => [
+    ...['-u', `s3://${bucket}/backups`, ...names(), '--standby', '--allow-different-cluster'],
+    ...more,
+  ];
   const rows = () => project.sql("select string_agg(what, ', ' order by what) from rows");
   const inRecovery = () => project.sql('select pg_is_in_recovery()');
   const ownWords = () => project.inVolume('cat /v/postgresql.auto.conf');

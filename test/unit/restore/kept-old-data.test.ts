@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
-import { findOnlyCopy } from '../../../src/restore/kept-old-data.ts';
+import { type AskedOfOld, findOnlyCopy, leftToAsk } from '../../../src/restore/kept-old-data.ts';
 import { adviceOn } from '../../../src/restore/status-advice.ts';
 import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
 import { previousDir } from '../../../src/target/place.ts';
@@ -122,8 +122,8 @@ describe('old data that nobody has looked at', () => {
 });
 
 describe('old data, after a restore', () => {
-  const look = (survey: () => Promise<OldDataSurvey | undefined>) =>
-    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, { accounted: [] });
+  const look = (survey: () => Promise<OldDataSurvey | undefined>, asked: AskedOfOld | undefined = 'all') =>
+    findOnlyCopy({ surveyOld: survey }, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, asked);
 
   it('is the only copy where it has more than the restored server', async () => {
     const beyond = { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' };
@@ -134,16 +134,31 @@ describe('old data, after a restore', () => {
   });
 
   it('is asked whose it is alone, where what it has is left out as its cluster’s own', async () => {
-    const whose = (survey: OldDataSurvey) =>
-      findOnlyCopy(
-        { surveyOld: async () => survey },
-        { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] },
-        { whoseOnly: true },
-      );
     const survey = { systemIdentifier: '7', hasTables: true, timeline: 3 };
-    expect(await whose(survey)).toBeUndefined();
-    expect(await whose({ ...survey, isOfAnother: true })).toMatchObject({ isOfAnother: true });
-    expect(await whose({ ...survey, isOfAnother: true, hasTables: false })).toBeUndefined();
+    const anothers = { ...survey, isOfAnother: true as const };
+    expect(await look(async () => survey, 'whose')).toBeUndefined();
+    expect(await look(async () => anothers, 'whose')).toMatchObject({ isOfAnother: true });
+    expect(await look(async () => ({ ...anothers, hasTables: false }), 'whose')).toBeUndefined();
+  });
+
+  it('is not asked whose it is where another cluster’s has been given up', async () => {
+    const survey = { systemIdentifier: '7', hasTables: true, timeline: 3 };
+    expect(await look(async () => ({ ...survey, isOfAnother: true }), 'own')).toBeUndefined();
+    expect(await look(async () => survey, 'own')).toMatchObject({ because: expect.stringContaining('on timeline 3') });
+    const mute = { surveyOld: () => Promise.reject(new Error('it is not to be asked')) };
+    expect(await findOnlyCopy(mute, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, undefined)).toBeUndefined();
+  });
+
+  it('is asked at the promotion what was not given up with the restore', () => {
+    const awaited = { target: 'rp1', keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
+    expect([leftToAsk(undefined), leftToAsk(awaited), leftToAsk({ ...awaited, isStandby: true })]).toEqual([
+      'all',
+      'whose',
+      'all',
+    ]);
+    const allowed = { ...awaited, allowDifferentCluster: true };
+    expect([leftToAsk(allowed), leftToAsk({ ...allowed, isStandby: true })]).toEqual([undefined, 'own']);
+    expect(leftToAsk({ ...awaited, acceptLoss: true })).toBeUndefined();
   });
 
   it('is not deleted when it cannot be looked at', async () => {
