@@ -186,3 +186,11 @@ function foreign(why: string): OdoError {
     hint: `ODO reads those of PostgreSQL 12 to ${NEWEST_MAJOR} from 64-bit little-endian machines; is there a newer ODO?`,
   });
 }
+
+/**
+ * The timeline that the server was on. One that has just been promoted has its last checkpoint on the timeline before, for minutes as a rule.
+ * Source: PostgreSQL, src/backend/access/transam/xlog.c (CreateEndOfRecoveryRecord).
+ */
+export function currentTimeline({ timeline, minRecoveryTimeline = 0 }: PgControl): number {
+  return Math.max(timeline, minRecoveryTimeline);
+}

@@ -71,6 +71,8 @@ export interface LayDownJob {
   awaitsPromotion?: AwaitedPromotion;
   /** The old data is known to be the only copy of something, whatever is restored: of what. */
   keptBecause?: string;
+  /** It goes in the end also where it is of another cluster. */
+  allowDifferentCluster?: boolean;
   /** A server may be writing to the same disk all the time. */
   besideServer?: boolean;
   /** Flush to disk before the swap. */

@@ -53,12 +53,11 @@ export function withWayBack(
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
 export function withLeftovers(
   error: OdoError,
-  request: { target: ServiceTarget; acceptLoss?: boolean; allowDifferentCluster?: boolean },
+  request: { target: ServiceTarget; acceptLoss?: boolean },
   onlyCopy?: OnlyCopy,
 ): OdoError {
   // Whoever gave the old data up has said so to this run alone.
-  const isGivenUp = request.acceptLoss || request.allowDifferentCluster;
-  const command = `${commandFor('clean', request)}${isGivenUp ? ' --accept-loss' : ''}`;
+  const command = `${commandFor('clean', request)}${request.acceptLoss ? ' --accept-loss' : ''}`;
   if (error.code === 'writeFailed') {
     return withHints(error, [
       'the server was promoted, but what it runs on may be gone at its next start: where there was old data, it is kept, and this brings it ' +

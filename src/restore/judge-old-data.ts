@@ -60,6 +60,19 @@ export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier
     return { onlyCopy: { because: `the old data is on timeline ${timeline}, of which the archive has nothing${where}` } };
   }
   const place = began ? `where its timeline ${timeline} begins, of which the archive has nothing` : 'where the archive ends';
+  const onlyCopy = countedCopy('the old data', beyond, `behind ${fromLsn}, ${place}`);
+  return onlyCopy ? { onlyCopy } : {};
+}
+
+/** Judges content that a rollback has set aside: of what a restored server was promoted with, all is to be had elsewhere, and of the rest it is not known. */
+export function judgeSetAside({ timeline, beyond, fromLsn }: OldDataSurvey): OnlyCopy | undefined {
+  const what = 'what a rollback has set aside';
+  if (!beyond) return { because: `${what} is on timeline ${timeline}, and where that began is not known` };
+  return countedCopy(what, beyond, `behind ${fromLsn}, where its timeline ${timeline} begins`);
+}
+
+/** Of content that has commits of its own, or whose WAL cannot be read. */
+function countedCopy(what: string, beyond: WalBeyond, where: string): OnlyCopy | undefined {
   const { commits, prepared, lastCommitTime, isWhole, because } = beyond;
   const countedWords = [
     ...(commits > 0 ? [`${commits} ${commits === 1 ? 'commit' : 'commits'}`] : []),
@@ -68,9 +81,9 @@ export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier
   const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)},`;
   if (!isWhole) {
     const seen = countedWords.length > 0 ? `${countedWords.join(' and ')} at least${last}` : 'more than can be read';
-    return { onlyCopy: { because: `the old data holds ${seen} behind ${fromLsn}, ${place} (${because})` } };
+    return { because: `${what} holds ${seen} ${where} (${because})` };
   }
-  if (countedWords.length === 0) return {};
-  const words = `the old data holds ${countedWords.join(' and ')}${last} behind ${fromLsn}, ${place}`;
-  return { onlyCopy: { because: words, commits, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
+  if (countedWords.length === 0) return undefined;
+  const words = `${what} holds ${countedWords.join(' and ')}${last} ${where}`;
+  return { because: words, commits, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) };
 }

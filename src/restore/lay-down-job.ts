@@ -66,12 +66,8 @@ function standbyUntilPromotion(
 }
 
 /** What becomes of the old data in the end. */
-function ofOldData({ keepPrevious, acceptLoss, allowDifferentCluster }: RestoreRequest) {
-  return {
-    keepPrevious,
-    ...(acceptLoss ? { acceptLoss } : {}),
-    ...(allowDifferentCluster ? { allowDifferentCluster } : {}),
-  };
+function ofOldData({ keepPrevious, acceptLoss }: RestoreRequest) {
+  return { keepPrevious, ...(acceptLoss ? { acceptLoss } : {}) };
 }
 
 /** A copy's service goes on running, on the same disk as a rule. */

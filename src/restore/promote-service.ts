@@ -8,7 +8,7 @@ import { checkPromoted } from './check-promoted.ts';
 import type { Target } from './engine.ts';
 import { keptNote, unaskedNotes, withLeftovers } from './failure-hints.ts';
 import type { OnlyCopy } from './judge-old-data.ts';
-import { findOnlyCopy, leftToAsk } from './kept-old-data.ts';
+import { findOnlyCopy } from './kept-old-data.ts';
 import { isFollowed } from './open-service-engine.ts';
 import { demandService, type FoundService } from './prove-service.ts';
 import type { Reached } from './receipt.ts';
@@ -80,7 +80,7 @@ export async function promoteService(
         engine = (await openOnJournal(found, request.target, context.version)).engine;
       }
       const known = pgdata.keptBecause === undefined ? undefined : { because: pgdata.keptBecause };
-      onlyCopy = known ?? (await findOnlyCopy(engine, place, leftToAsk(awaited)));
+      onlyCopy = known ?? (await findOnlyCopy(engine, place, (await engine.status(place)).oldDataUnjudged));
       const { keepPrevious } = awaited;
       const { service } = found;
       const target = targetOf(place, pgdata);

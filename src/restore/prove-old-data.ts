@@ -42,6 +42,8 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
   const value = isOwnLeftOut ? await judgeWhose(look, wish) : await judgeNow(look, wish);
   const { onlyCopy, salvage } = value;
   if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
+  if (onlyCopy?.isOfAnother && wish.allowDifferentCluster)
+    return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--allow-different-cluster)`, value: {} };
   if (!onlyCopy && isOwnLeftOut) return { evidence: 'what came later is left out, as asked for', value };
   if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
   if (isInUse && !onlyCopy.isOfAnother) {
@@ -52,7 +54,8 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
       value,
     };
   }
-  if (wish.acceptLoss) return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--accept-loss)`, value };
+  if (wish.acceptLoss && !onlyCopy.isOfAnother)
+    return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--accept-loss)`, value };
   // Whether --wipe may delete another cluster, proveCluster() says.
   if (wish.wipe && onlyCopy.isOfAnother) return { state: 'warning', evidence: onlyCopy.because, value };
   if (wish.wipe) throw refusedWipe(onlyCopy);
@@ -66,7 +69,7 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
 export async function demandWipeLosesNothing(look: OldDataLook, wish: Wish, salvage: Salvage | undefined): Promise<void> {
   if (!wish.wipe || wish.acceptLoss || wish.moment || look.source.wal.source === 'included') return;
   const { onlyCopy } = await judgeNow(look, { ...wish, salvage: false }, salvage);
-  if (onlyCopy) throw refusedWipe(onlyCopy);
+  if (onlyCopy && !(onlyCopy.isOfAnother && wish.allowDifferentCluster)) throw refusedWipe(onlyCopy);
 }
 
 /** Only whether it is of another cluster. */
@@ -74,8 +77,7 @@ async function judgeWhose({ engine, target, source, signal }: OldDataLook, wish:
   const survey = await lookAtOld({ engine, target, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
   if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
   const { systemIdentifier } = source.backup;
-  const isItsOwn = survey?.systemIdentifier === systemIdentifier;
-  return isItsOwn || wish.allowDifferentCluster ? {} : judgeOldData(survey, systemIdentifier);
+  return survey?.systemIdentifier === systemIdentifier ? {} : judgeOldData(survey, systemIdentifier);
 }
 
 /** What cannot be looked at is told by the error. */
@@ -106,9 +108,8 @@ async function judgeNow({ engine, target, source, signal }: OldDataLook, wish: W
     const isOfIt = survey?.systemIdentifier === source.backup.systemIdentifier;
     const differs = archive && survey && isOfIt ? await differingFile(store, archive, survey, signal) : undefined;
     if (differs !== undefined) return { onlyCopy: divergedCopy(differs) };
-    if (!isOfIt && wish.allowDifferentCluster) return {};
     const judged = judgeOldData(survey, source.backup.systemIdentifier);
-    return mayHaveSalvage(wish, source) && survey && isSalvageable(wal, survey) && judged.onlyCopy
+    return mayHaveSalvage(wish, source) && isOfIt && survey && isSalvageable(wal, survey) && judged.onlyCopy
       ? { salvage: survey.beyond }
       : judged;
   } finally {

@@ -76,7 +76,7 @@ export function proveCluster(probe: TargetProbe, backup: Backup, wish: Wish): Fi
   }
   if (old === wanted) return { evidence: `the old data is of the backup's own cluster, ${old}` };
   const evidence = `the old data is of another cluster (${old}) than the backup (${wanted})`;
-  if (!wish.wipe) return { state: 'warning', evidence: `${evidence}; it is kept until the restored one is proven` };
+  if (!wish.wipe) return { state: 'warning', evidence };
   if (wish.allowDifferentCluster) return { state: 'warning', evidence: `${evidence}, and will be deleted` };
   throw new OdoError('unsafeTarget', `${evidence}, and --wipe would delete it`, {
     hint: 'is it the right volume? --allow-different-cluster deletes it all the same',

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import type { PgControl } from '../postgres/pg-control.ts';
+import { currentTimeline, type PgControl } from '../postgres/pg-control.ts';
 import { type PostmasterPid, parsePostmasterPid } from '../postgres/postmaster-pid.ts';
 import { parseTimelineHistory } from '../postgres/timeline-history.ts';
 import { isSegmentName } from '../postgres/wal-names.ts';
@@ -66,7 +66,7 @@ function pick({
 
 /** A server that was promoted notes its new timeline at once, but not always in the checkpoint's place. */
 function endOf(wal: string, control: PgControl): Pick<RecoveryState, 'timeline' | 'endLsn'> {
-  const timeline = Math.max(control.timeline, control.minRecoveryTimeline ?? 0);
+  const timeline = currentTimeline(control);
   const history = textOf(path.join(wal, `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`));
   if (history === undefined) return { timeline };
   try {

@@ -203,9 +203,10 @@ async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Pr
 }
 
 /** Somebody else may promote the server, or this run may be broken off: then the archive is not there to look into. */
-function keptFromTheBeginning({ request, proven }: ServiceRun): Pick<LayDownJob, 'keptBecause'> {
+function keptFromTheBeginning({ request, proven }: ServiceRun): Pick<LayDownJob, 'keptBecause' | 'allowDifferentCluster'> {
   const { onlyCopy } = proven.oldData;
-  return staysSo(onlyCopy) && !request.acceptLoss ? { keptBecause: onlyCopy.because } : {};
+  const allowed = request.allowDifferentCluster ? { allowDifferentCluster: true } : {};
+  return staysSo(onlyCopy, request) ? { keptBecause: onlyCopy.because } : allowed;
 }
 
 /** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
@@ -275,20 +276,22 @@ async function takeSalvage(engine: Engine, job: LayDownJob, report: Report, sign
 async function onlyCopyOf(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
   const { source, target } = proven;
-  if (request.wipe || request.acceptLoss) return undefined;
-  if (staysSo(proven.oldData.onlyCopy)) return proven.oldData.onlyCopy;
+  if (request.wipe) return undefined;
+  if (staysSo(proven.oldData.onlyCopy, request)) return proven.oldData.onlyCopy;
   const engine = {
     surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
   };
   const { wal } = source;
-  const isOwnLeftOut = request.moment !== undefined || wal.source === 'included';
-  const asked = askOfOld({ isOwnLeftOut, allowDifferentCluster: request.allowDifferentCluster });
-  return findOnlyCopy(engine, target, asked, wal.source === 'included' ? [] : accountedAfter(wal));
+  const { acceptLoss, allowDifferentCluster } = request;
+  const isOwnLeftOut = acceptLoss || request.moment !== undefined || wal.source === 'included';
+  const asked = askOfOld({ isOwnLeftOut, allowDifferentCluster });
+  const found = await findOnlyCopy(engine, target, asked, wal.source === 'included' ? [] : accountedAfter(wal));
+  return found?.isUnread && acceptLoss ? undefined : found;
 }
 
 /** Whose it is, and that it has gone another way than the archive, is not seen otherwise after the restore, or by others. */
-function staysSo(onlyCopy: OnlyCopy | undefined): onlyCopy is OnlyCopy {
-  return onlyCopy?.hasDiverged === true || onlyCopy?.isOfAnother === true;
+function staysSo(onlyCopy: OnlyCopy | undefined, { acceptLoss }: ServiceRequest): onlyCopy is OnlyCopy {
+  return onlyCopy?.isOfAnother === true || (onlyCopy?.hasDiverged === true && !acceptLoss);
 }
 
 /** The restore is good, but not all that was asked for has been done. */

@@ -10,7 +10,8 @@ import { exchangesFirst } from './transitions.ts';
 export function planOfService(request: ServiceRequest, proven: ProvenService): Plan {
   const { found, source, target, owner, oldData, proofs, probe } = proven;
   const { service, data } = found;
-  const onlyCopy = request.acceptLoss || request.wipe ? undefined : oldData.onlyCopy;
+  const isGivenUp = request.wipe || (request.acceptLoss && !oldData.onlyCopy?.isOfAnother);
+  const onlyCopy = isGivenUp ? undefined : oldData.onlyCopy;
   const running = service.containers.some((container) => container.running);
   const stopping = running ? [`stop service ${service.name}`] : [];
   const { salvage } = oldData;

@@ -91,6 +91,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
     ...(job.keptBecause === undefined ? {} : { keptBecause: job.keptBecause }),
+    ...(job.allowDifferentCluster ? { allowDifferentCluster: true } : {}),
     ...(job.awaitsPromotion ? { awaitsPromotion: job.awaitsPromotion } : {}),
     ...(lastTimeline === undefined ? {} : { lastTimeline }),
     ...(wipes || (old?.wiped && guarded) ? { wiped: true } : {}),

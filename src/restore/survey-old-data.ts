@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
-import type { PgControl } from '../postgres/pg-control.ts';
+import { currentTimeline, type PgControl } from '../postgres/pg-control.ts';
 import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
-import type { Place } from '../target/place.ts';
+import { type Place, previousDir } from '../target/place.ts';
 import { lastWritten, type WrittenSegment } from '../wal/last-written.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
 import { type Ancestor, ancestryIn, isSamePath, pathTo } from './ancestry.ts';
@@ -25,6 +25,8 @@ export interface OldDataQuestion {
   isReplaced: boolean;
   /** Only whose it is, and whether it holds anything: what it has beyond the archive is left out anyhow. */
   whoseOnly?: boolean;
+  /** Of the content that a rollback has set aside: what was committed since its timeline began. */
+  isSetAside?: boolean;
 }
 
 /** What the old data holds beyond that, as plain JSON. */
@@ -51,27 +53,29 @@ export interface OldDataSurvey {
  * that of the restored server.
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
-  const directory = whereOldDataIs(place, question.isReplaced);
+  const directory = question.isSetAside ? previousDir(place) : whereOldDataIs(place, question.isReplaced);
   if (directory === undefined) return undefined;
   const control = demandControl(directory);
-  const { systemIdentifier, timeline, checkpointLsn } = control;
+  const { systemIdentifier } = control;
+  const timeline = currentTimeline(control);
   const whose = { systemIdentifier, timeline, hasTables: hasOwnTables(directory) };
-  if (question.isReplaced && demandControl(place.root).systemIdentifier !== systemIdentifier)
-    return { ...whose, isOfAnother: true };
+  const isReplaced = question.isReplaced && !question.isSetAside;
+  if (isReplaced && demandControl(place.root).systemIdentifier !== systemIdentifier) return { ...whose, isOfAnother: true };
   if (question.whoseOnly) return whose;
   const wal = path.join(directory, 'pg_wal');
   const ancestors = pathTo(wal, timeline);
-  const accounted = [...question.accounted, ...(question.isReplaced ? ownPast(place, timeline, ancestors) : [])];
+  const accounted = [...question.accounted, ...(isReplaced ? ownPast(place, timeline, ancestors) : [])];
   const knownEnd = endOf(accounted, timeline);
   const began = knownEnd === undefined ? ancestors.at(-1) : undefined;
   const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
   const survey = { ...whose, ...way };
   // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
-  const reaches = began && (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn);
+  const reaches = began && (question.isSetAside || (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn));
   const from = reaches ? parseLsn(began.lsn) : knownEnd;
   if (from === undefined) return survey;
   const fromLsn = formatLsn(from);
-  const owner = { systemIdentifier, timeline, checkpointLsn, segmentSizeBytes: control.walSegmentSizeBytes };
+  const { checkpointLsn, minRecoveryLsn = '0/0', walSegmentSizeBytes: segmentSizeBytes } = control;
+  const owner = { systemIdentifier, timeline, checkpointLsn, minRecoveryLsn, segmentSizeBytes };
   const common = question.isReplaced || began ? undefined : await lastWritten(wal, owner, fromLsn);
   return { ...survey, fromLsn, beyond: await readBeyond(wal, owner, fromLsn), ...(common ? { common } : {}) };
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { openWalArchive } from '../formats/registry.ts';
+import { currentTimeline } from '../postgres/pg-control.ts';
 import { parseLsn, timelineOfName } from '../postgres/wal-names.ts';
 import { openStore } from '../store/open.ts';
 import type { RenewableKeys } from '../store/renewable-keys.ts';
@@ -30,7 +31,8 @@ export async function takeSalvage(job: LayDownJob, keys: RenewableKeys, signal: 
   if (wal.source === 'included' || systemIdentifier === undefined || wal.spans.at(-1)?.lastSegment !== undefined)
     return undefined;
   const old = oldDataOf(pgdata);
-  const isOfIt = old?.control.systemIdentifier === systemIdentifier && old.control.timeline === timelineOfName(wal.endSegment);
+  const isOfIt =
+    old?.control.systemIdentifier === systemIdentifier && currentTimeline(old.control) === timelineOfName(wal.endSegment);
   const directories = [...(isOfIt ? [path.join(old.directory, 'pg_wal')] : []), ...salvageFolders(pgdata)];
   if (directories.length === 0) return undefined;
 

@@ -43,8 +43,6 @@ export interface AwaitedPromotion {
   keepPrevious: boolean;
   /** The old data goes even where it holds what no archive has. */
   acceptLoss?: boolean;
-  /** It goes also where it is of another cluster. */
-  allowDifferentCluster?: boolean;
   /** What becomes of archiving is settled by the user's own configuration. */
   ownWordOnArchiving: boolean;
   keepArchiving: boolean;
@@ -103,6 +101,8 @@ export interface Journal {
   finished?: Finished;
   /** At its end the old data was kept, and looked at for what nothing else has, unless that was given up. */
   isOldDataJudged?: boolean;
+  /** The old data goes in the end also where it is of another cluster. */
+  allowDifferentCluster?: boolean;
   /** It is the only copy of something, and of what. */
   keptBecause?: string;
   /** A rollback is under way that keeps what is in place: it becomes `previous`. */

@@ -55,11 +55,12 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
   }
   if (journal.state === 'setting-aside') {
     for (const place of journal.places) setAside(place);
-    const { settingAside: _done, rolledBack, ...rest } = journal;
+    // What is set aside now, nobody has judged yet, nor given up.
+    const { settingAside: _done, rolledBack, isOldDataJudged: _judged, allowDifferentCluster: _given, ...rest } = journal;
     const setAsideAt = new Date().toISOString();
     const ended: Journal = { ...rest, setAsideAt, ...(rolledBack ? {} : { rolledBack: true }) };
     recordWayBack(odoDir, ended, 'swapped');
-    for (const key of ['settingAside', 'rolledBack'] as const) delete journal[key];
+    for (const key of ['settingAside', 'rolledBack', 'isOldDataJudged', 'allowDifferentCluster'] as const) delete journal[key];
     Object.assign(journal, ended);
     removeSpares(odoDir);
   } else if (journal.state === 'moving-in') {
@@ -197,7 +198,7 @@ function makePrevious(place: Place): void {
 function moveAll(from: string, to: string, order: { globalFirst: boolean; overGuard?: boolean }): void {
   if (!fs.existsSync(from)) return;
   // Somebody may have removed the directory itself; ODO's folder, which tells that its volume is mounted, is there.
-  fs.mkdirSync(to, { recursive: true, mode: 0o700 });
+  makeAlike(from, to);
   takeOver(from, to);
   const names = namesIn(from);
   names.sort((a, b) => rank(a) - rank(b));
@@ -218,6 +219,14 @@ function moveAll(from: string, to: string, order: { globalFirst: boolean; overGu
 
 function rank(name: string): number {
   return Number(name === LAST) - Number(name === FIRST);
+}
+
+/** Directories that are not there, on the way too, for the owner of another one. */
+function makeAlike(from: string, to: string): void {
+  if (fs.existsSync(to)) return;
+  makeAlike(from, path.dirname(to));
+  fs.mkdirSync(to, { mode: 0o700 });
+  takeOver(from, to);
 }
 
 function takeOver(from: string, to: string): void {

@@ -14,36 +14,44 @@ const MOVED = '-moved';
 const STALE_MS = 3_600_000;
 const ATTEMPTS = 5;
 
+/** Where it is tried. */
+interface Tried {
+  directory: string;
+  /** ODO's folder, where it was not there before. */
+  home?: string;
+}
+
 /**
  * Does in small what a restore will do: makes a directory and a file, gives them to their owner, renames and removes them. There are file systems on
  * which not even root may do that. Nothing stays. Errors: unsafeTarget, or what the disk says.
  * @param owner undefined: the user's own
  */
 export function tryWriting(place: Place, owner: Owner | undefined): void {
-  let tried: string | undefined;
+  let tried: Tried | undefined;
   let step = 'make a directory in it';
   try {
     tried = makeOwn(place);
-    const file = path.join(tried, 'file');
+    const { directory } = tried;
+    const file = path.join(directory, 'file');
     step = 'write a file in it';
     fs.writeFileSync(file, 'a file of a restore\n', { mode: 0o600 });
     if (owner && process.getuid?.() === 0) {
       step = `give a file in it to ${owner.uid}:${owner.gid}`;
-      for (const own of [tried, file]) fs.chownSync(own, owner.uid, owner.gid);
-      for (const own of [tried, file]) demandOwner(own, owner, place);
+      for (const own of [directory, file]) fs.chownSync(own, owner.uid, owner.gid);
+      for (const own of [directory, file]) demandOwner(own, owner, place);
     }
     step = 'set the mode of a directory in it';
-    fs.chmodSync(tried, 0o700);
-    demandMode(tried, place);
+    fs.chmodSync(directory, 0o700);
+    demandMode(directory, place);
     step = 'rename in it';
     fs.renameSync(file, `${file}-moved`);
-    fs.renameSync(tried, `${tried}${MOVED}`);
+    fs.renameSync(directory, `${directory}${MOVED}`);
     step = 'remove a file in it';
-    fs.rmSync(`${tried}${MOVED}`, { recursive: true });
+    fs.rmSync(`${directory}${MOVED}`, { recursive: true });
   } catch (error) {
     throw refused(error, place, step);
   } finally {
-    if (tried !== undefined) cleanUp(place, tried);
+    if (tried) cleanUp(tried);
   }
 }
 
@@ -51,14 +59,18 @@ export function tryWriting(place: Place, owner: Owner | undefined): void {
  * A directory of this run alone: others may try the same place, or one beside it, at the same moment. It lies in ODO's folder, which is no stranger
  * to a place when it is left there; of a place that is yet to be made, in the nearest directory above.
  */
-function makeOwn({ odoDir }: Place): string {
+function makeOwn({ odoDir }: Place): Tried {
   const above = path.dirname(odoDir);
-  if (!fs.existsSync(above)) return fs.mkdtempSync(path.join(nearestExisting(above), `${ODO_DIR}-${PREFIX}`));
+  if (!fs.existsSync(above)) {
+    const parent = nearestExisting(above);
+    removeStale(parent, `${ODO_DIR}-${PREFIX}`);
+    return { directory: fs.mkdtempSync(path.join(parent, `${ODO_DIR}-${PREFIX}`)) };
+  }
   for (let attempt = 1; ; attempt++) {
-    fs.mkdirSync(odoDir, { recursive: true, mode: 0o700 });
-    removeStale(odoDir);
     try {
-      return fs.mkdtempSync(path.join(odoDir, PREFIX));
+      const home = fs.mkdirSync(odoDir, { recursive: true, mode: 0o700 });
+      removeStale(odoDir, PREFIX);
+      return { directory: fs.mkdtempSync(path.join(odoDir, PREFIX)), ...(home === undefined ? {} : { home }) };
     } catch (error) {
       // Another run has just removed the folder, which was empty.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error;
@@ -67,10 +79,10 @@ function makeOwn({ odoDir }: Place): string {
 }
 
 /** What a run has left that was killed in the middle. */
-function removeStale(odoDir: string): void {
-  for (const name of fs.readdirSync(odoDir)) {
-    const file = path.join(odoDir, name);
-    const left = name.startsWith(PREFIX) ? fs.statSync(file, { throwIfNoEntry: false }) : undefined;
+function removeStale(parent: string, prefix: string): void {
+  for (const name of fs.readdirSync(parent)) {
+    const file = path.join(parent, name);
+    const left = name.startsWith(prefix) ? fs.statSync(file, { throwIfNoEntry: false }) : undefined;
     if (left && Date.now() - left.mtimeMs > STALE_MS) fs.rmSync(file, { recursive: true, force: true });
   }
 }
@@ -108,11 +120,11 @@ const HINT =
   "server's user as the owner of all; or take another volume; --owner UID:GID names another owner";
 
 /** What it could not remove it cannot help: the reason is told already. */
-function cleanUp({ odoDir }: Place, tried: string): void {
+function cleanUp({ directory, home }: Tried): void {
   try {
-    for (const left of [tried, `${tried}${MOVED}`]) fs.rmSync(left, { recursive: true, force: true });
-    if (path.dirname(tried) === odoDir) fs.rmdirSync(odoDir);
+    for (const left of [directory, `${directory}${MOVED}`]) fs.rmSync(left, { recursive: true, force: true });
+    if (home !== undefined) fs.rmdirSync(home);
   } catch {
-    // The folder is in use.
+    // Another run has begun to use the folder.
   }
 }

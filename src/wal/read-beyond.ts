@@ -14,7 +14,7 @@ export interface WalBeyond {
   lastCommitTime?: string;
   /** Behind the last whole record; the position itself where there is none. */
   endLsn: string;
-  /** All of it could be read, to the last checkpoint at least. */
+  /** All of it could be read, to what is known to have been written at least. */
   isWhole: boolean;
   /** Why it could be read no farther. */
   because: string;
@@ -27,6 +27,8 @@ export interface WalOwner {
   segmentSizeBytes: number;
   /** Where its last checkpoint begins. */
   checkpointLsn: string;
+  /** Up to where a recovery of its has come. */
+  minRecoveryLsn?: string;
 }
 
 /** Counts what was committed behind a position, by the WAL itself. Nothing is changed. */
@@ -59,13 +61,14 @@ export async function readBeyond(directory: string, owner: WalOwner, fromLsn: st
   }
   const reached = walker?.lastLsn;
   const end = reached !== undefined && walker?.endLsn !== undefined && walker.endLsn > from ? walker.endLsn : from;
-  const checkpoint = parseLsn(owner.checkpointLsn);
+  const [checkpoint, minRecovery] = [parseLsn(owner.checkpointLsn), parseLsn(owner.minRecoveryLsn ?? '0/0')];
   return {
     commits: counted.commits,
     prepared: counted.prepared,
     ...(counted.lastMicros === undefined ? {} : { lastCommitTime: formatMicros(counted.lastMicros) }),
     endLsn: formatLsn(end),
-    isWhole: checkpoint < from || (reached !== undefined && reached >= checkpoint),
+    isWhole:
+      (checkpoint < from || (reached !== undefined && reached >= checkpoint)) && (minRecovery <= from || end >= minRecovery),
     because: walker?.end ?? because,
   };
 }

@@ -124,6 +124,16 @@ describe('where somebody has removed the data directory itself', () => {
     expect(contentOf(bench)).toEqual(bench.old);
   });
 
+  it('a rollback makes the directories on the way as well, for the same owner', async () => {
+    const bench = setUpBench('18/docker');
+    const mode = (directory: string) => fs.statSync(directory).mode & 0o777;
+    fs.chmodSync(bench.target.pgdata.root, 0o750);
+    await promoted(bench);
+    fs.rmSync(`${bench.volume}/18`, { recursive: true });
+    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
+    expect([mode(`${bench.volume}/18`), mode(bench.target.pgdata.root)]).toEqual([0o750, 0o750]);
+  });
+
   it.each(['set-aside', 'setting-aside'] as const)('what a rollback has set aside comes back (%s)', async (situation) => {
     const bench = await MAKE[situation]();
     const { target } = bench;

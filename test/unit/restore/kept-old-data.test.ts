@@ -3,9 +3,10 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
-import { type AskedOfOld, findOnlyCopy, leftToAsk } from '../../../src/restore/kept-old-data.ts';
+import { type AskedOfOld, findOnlyCopy, unjudgedOf } from '../../../src/restore/kept-old-data.ts';
 import { adviceOn } from '../../../src/restore/status-advice.ts';
 import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
+import type { Journal } from '../../../src/target/journal.ts';
 import { previousDir } from '../../../src/target/place.ts';
 import { type Bench, setUpBench } from './restore-bench.ts';
 import { journalOf, layDown, MAKE, promoted, restored, rewrite } from './situations.ts';
@@ -96,6 +97,20 @@ describe('old data that --wipe is to delete', () => {
   });
 });
 
+describe('content that a rollback has exchanged', () => {
+  const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
+
+  it('is looked at anew, whatever was known or given up before: servers have run on both since', async () => {
+    const bench = await finished();
+    rewrite(bench, { allowDifferentCluster: true });
+    expect(await unjudged(bench)).toBeUndefined();
+    await engine.rollback(bench.target);
+    expect(await unjudged(bench)).toBe('aside');
+    await engine.rollback(bench.target);
+    expect(await unjudged(bench)).toBe('all');
+  });
+});
+
 describe('old data that nobody has looked at', () => {
   const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
 
@@ -112,11 +127,11 @@ describe('old data that nobody has looked at', () => {
 
   it('is not what somebody has given up, nor what is still needed or went', async () => {
     expect(await unjudged(await finished())).toBeUndefined();
-    for (const make of [MAKE['used-alone'], MAKE.recovering, MAKE['set-aside'], MAKE.clearing, MAKE.untouched])
+    for (const make of [MAKE['used-alone'], MAKE.recovering, MAKE.clearing, MAKE.untouched])
       expect(await unjudged(await make())).toBeUndefined();
     const awaits = { target: 'rp1', isStandby: true, acceptLoss: true, keepPrevious: false };
     const standby = { awaitsPromotion: { ...awaits, ownWordOnArchiving: false, keepArchiving: false } };
-    expect(await unjudged(await promoted(setUpBench(), standby))).toBeUndefined();
+    expect(await unjudged(await promoted(setUpBench(), { ...standby, allowDifferentCluster: true }))).toBeUndefined();
     expect(await unjudged(await restored(setUpBench(), standby))).toBeUndefined();
   });
 });
@@ -149,16 +164,19 @@ describe('old data, after a restore', () => {
     expect(await findOnlyCopy(mute, { pgdata: { root: '/d', odoDir: '/d/.odo' }, tablespaces: [] }, undefined)).toBeUndefined();
   });
 
-  it('is asked at the promotion what was not given up with the restore', () => {
-    const awaited = { target: 'rp1', keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
-    expect([leftToAsk(undefined), leftToAsk(awaited), leftToAsk({ ...awaited, isStandby: true })]).toEqual([
-      'all',
-      'whose',
-      'all',
-    ]);
-    const allowed = { ...awaited, allowDifferentCluster: true };
-    expect([leftToAsk(allowed), leftToAsk({ ...allowed, isStandby: true })]).toEqual([undefined, 'own']);
-    expect(leftToAsk({ ...awaited, acceptLoss: true })).toBeUndefined();
+  it('is asked what was not given up with the restore, when that is ended by others', () => {
+    const journal = (more: Partial<Journal>): Journal => ({
+      ...{ version: 1, state: 'swapped', backupId: 'b', startedAt: '', places: [] },
+      ...more,
+    });
+    const awaitsPromotion = { target: 'rp1', keepPrevious: false, ownWordOnArchiving: false, keepArchiving: false };
+    const standby = { ...awaitsPromotion, isStandby: true };
+    const asked = (more: Partial<Journal>) => unjudgedOf('used', journal(more));
+    expect([asked({}), asked({ awaitsPromotion }), asked({ awaitsPromotion: standby })]).toEqual(['all', 'whose', 'all']);
+    expect(asked({ awaitsPromotion: { ...standby, acceptLoss: true } })).toBe('whose');
+    const allowDifferentCluster = true;
+    expect(asked({ allowDifferentCluster })).toBe('own');
+    expect(asked({ allowDifferentCluster, awaitsPromotion })).toBeUndefined();
   });
 
   it('is not deleted when it cannot be looked at', async () => {

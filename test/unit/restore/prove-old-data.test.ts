@@ -101,15 +101,19 @@ describe('old data, before a restore', () => {
     ['to a moment, which only says what is left out of its own cluster', { stop: { kind: 'immediate' } }],
   ])('is kept where it is of another cluster, for a restore %s', async (_what, given) => {
     const moment = given as unknown as RestoreRequest['moment'];
-    const survey = { systemIdentifier: '8', hasTables: true, timeline: 1 };
-    const { state, evidence, value, asked } = await prove({ moment }, { survey, isInUse: true });
+    const survey = { ...LOST, systemIdentifier: '8' };
+    const { state, evidence, value, asked } = await prove({ moment, salvage: true }, { survey, isInUse: true });
     expect([state, evidence]).toEqual(['warning', expect.stringMatching(/of another cluster \(8\).*; so it is kept/)]);
     expect(value).toMatchObject({ onlyCopy: { isOfAnother: true } });
     expect(asked).toMatchObject([moment ? { whoseOnly: true } : { accounted: [{ timeline: 1 }] }]);
     expect((await prove({ moment }, { survey: { ...survey, hasTables: false } })).value).toEqual({});
     if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
-    expect((await prove({ moment, allowDifferentCluster: true }, { survey })).value).toEqual({});
-    expect((await prove({ moment, acceptLoss: true }, { survey })).evidence).toContain('it goes all the same');
+    const allowed = await prove({ moment, allowDifferentCluster: true }, { survey });
+    expect([allowed.value, allowed.evidence]).toEqual([
+      {},
+      expect.stringMatching(/goes all the same \(--allow-different-cluster\)$/),
+    ]);
+    expect((await prove({ moment, acceptLoss: true }, { survey })).evidence).toContain('so it is kept');
     expect(await prove({ moment, wipe: true }, { survey })).toMatchObject({
       state: 'warning',
       evidence: expect.stringMatching(/one$/),

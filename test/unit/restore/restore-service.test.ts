@@ -5,6 +5,7 @@ import type { Engine, LaidDown } from '../../../src/restore/engine.ts';
 import type { ProvenService } from '../../../src/restore/prove-service-restore.ts';
 import type { ServiceRequest } from '../../../src/restore/request.ts';
 import { restoreService } from '../../../src/restore/restore-service.ts';
+import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
 import type { WalPlan } from '../../../src/wal/wal-plan.ts';
 import {
   answered,
@@ -60,6 +61,8 @@ interface Faults {
   /** What the server answers, where that is not what it should. */
   server?: (exec: FakeExec) => FakeOutcome | undefined;
   wal?: WalPlan;
+  /** What the old data is in the end. */
+  old?: OldDataSurvey;
   /** The run that has staged what is there after a failure. */
   journalRunId?: string;
   request?: Partial<ServiceRequest>;
@@ -104,7 +107,7 @@ function restore(faults: Faults = {}) {
     finish: step('finish', { leftSettings: [] }),
     recoveryState: step('recoveryState', { ended: false, preparedTransactions: 0, sign: '' }),
     archivingConfigured: step('archivingConfigured', false),
-    surveyOld: step('surveyOld', undefined),
+    surveyOld: step('surveyOld', faults.old),
     recheckPages: step('recheckPages', undefined),
     close: step('close', undefined),
   } as unknown as Engine;
@@ -163,7 +166,33 @@ const BACK = 'the old data is kept in /data/.odo/previous; this brings it back: 
 it('stops, lays down, exchanges, starts and finishes, in this order', async () => {
   const { outcome, did } = restore();
   expect(await outcome).toMatchObject({ kind: 'receipt', reached: { timeline: 2, lsn: '0/5000028' }, notes: [] });
-  expect(did).toEqual(['stop shop-db-1 120', 'layDown', 'swap', 'start shop-db-1', 'finish', 'close']);
+  expect(did).toEqual(['stop shop-db-1 120', 'layDown', 'swap', 'start shop-db-1', 'surveyOld', 'finish', 'close']);
+});
+
+describe('old data of another cluster', () => {
+  const old: OldDataSurvey = { systemIdentifier: '8', hasTables: true, isOfAnother: true, timeline: 1 };
+
+  it.each<[string, Partial<ServiceRequest>]>([
+    ['to the end', { acceptLoss: false }],
+    ['with --accept-loss, which gives up its own alone', { acceptLoss: true }],
+  ])('is kept after a restore %s', async (_what, request) => {
+    expect(await restore({ old, request }).outcome).toMatchObject({
+      onlyCopy: { isOfAnother: true },
+      notes: [expect.stringMatching(/the old data is kept.* of another cluster \(8\).*--accept-loss removes it/)],
+    });
+  });
+
+  it('is not looked for after a restore that gives it up', async () => {
+    const { outcome, did } = restore({ old, request: { allowDifferentCluster: true } });
+    expect(await outcome).not.toHaveProperty('onlyCopy');
+    expect(did).not.toContain('surveyOld');
+  });
+
+  it('is kept when it cannot be looked at, unless that was given up', async () => {
+    const engine = { surveyOld: failing('dataCorrupt') };
+    expect(await restore({ engine, request: { acceptLoss: false } }).outcome).toMatchObject({ onlyCopy: { isUnread: true } });
+    expect(await restore({ engine }).outcome).not.toHaveProperty('onlyCopy');
+  });
 });
 
 describe('before anything is touched', () => {

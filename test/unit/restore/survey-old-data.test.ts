@@ -3,9 +3,10 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { crc32c } from '../../../src/postgres/crc32c.ts';
-import { nextSegmentName, parseLsn, segmentOfLsn } from '../../../src/postgres/wal-names.ts';
+import { formatLsn, nextSegmentName, parseLsn, segmentOfLsn } from '../../../src/postgres/wal-names.ts';
 import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
-import { type OldDataQuestion, surveyOldData } from '../../../src/restore/survey-old-data.ts';
+import { judgeSetAside } from '../../../src/restore/judge-old-data.ts';
+import { type OldDataQuestion, type OldDataSurvey, surveyOldData } from '../../../src/restore/survey-old-data.ts';
 import { type JournalState, writeJournal } from '../../../src/target/journal.ts';
 import { type Place, previousDir } from '../../../src/target/place.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
@@ -15,6 +16,8 @@ const control = fixture('wal_records.16.control');
 const MIB = 2 ** 20;
 /** Where the control file has the timeline of the last checkpoint, and its own checksum. */
 const TIMELINE_AT = 48;
+/** Where it has how far a recovery has come. */
+const MIN_RECOVERY_AT = 136;
 const CRC_AT = 288;
 
 function onTimeline(timeline: number): Buffer {
@@ -23,7 +26,30 @@ function onTimeline(timeline: number): Buffer {
   bytes.writeUInt32LE(crc32c(bytes, 0, CRC_AT), CRC_AT);
   return bytes;
 }
+
+/** As a server leaves it that dies soon after its promotion: its last checkpoint is of the timeline before. */
+function justPromoted(to: number, at: string): Buffer {
+  const bytes = Buffer.from(control);
+  bytes.writeBigUInt64LE(parseLsn(at), MIN_RECOVERY_AT);
+  bytes.writeUInt32LE(to, MIN_RECOVERY_AT + 8);
+  bytes.writeUInt32LE(crc32c(bytes, 0, CRC_AT), CRC_AT);
+  return bytes;
+}
 let place: Place;
+
+/** WAL with commits, on timeline 2, which begins with it; gives where. */
+function plantTimeline2(): string {
+  const wal = path.join(place.root, 'pg_wal');
+  const bytes = gunzipSync(fixture('wal_records.16.gz'));
+  const begin = readWalPageHeader(bytes)?.pageLsn as string;
+  let name = segmentOfLsn(parseLsn(begin), 2, MIB);
+  for (let at = 0; at < bytes.length; at += MIB) {
+    fs.writeFileSync(path.join(wal, name), bytes.subarray(at, at + MIB));
+    name = nextSegmentName(name, MIB);
+  }
+  fs.writeFileSync(path.join(wal, '00000002.history'), `1\t${begin}\tno recovery target specified\n`);
+  return begin;
+}
 
 function dataDirectory(root: string): void {
   for (const name of ['global', 'pg_wal']) fs.mkdirSync(path.join(root, name), { recursive: true });
@@ -53,15 +79,8 @@ describe('the old data', () => {
 
   it('is held against where its timeline began, when nothing is accounted for of that one', async () => {
     const wal = path.join(place.root, 'pg_wal');
-    const bytes = gunzipSync(fixture('wal_records.16.gz'));
-    const begin = readWalPageHeader(bytes)?.pageLsn as string;
-    let name = segmentOfLsn(parseLsn(begin), 2, MIB);
-    for (let at = 0; at < bytes.length; at += MIB) {
-      fs.writeFileSync(path.join(wal, name), bytes.subarray(at, at + MIB));
-      name = nextSegmentName(name, MIB);
-    }
+    const begin = plantTimeline2();
     fs.writeFileSync(path.join(place.root, 'global/pg_control'), onTimeline(2));
-    fs.writeFileSync(path.join(wal, '00000002.history'), `1\t${begin}\tno recovery target specified\n`);
     const began = { timeline: 1, lsn: begin };
     const all = await survey({ accounted: [{ timeline: 1, lsn: begin }] });
     expect(all).toMatchObject({ timeline: 2, began, fromLsn: begin, beyond: { isWhole: true, commits: expect.any(Number) } });
@@ -83,6 +102,36 @@ describe('the old data', () => {
     expect((await survey({ accounted: [], isReplaced: true }))?.fromLsn).toBe('0/F000000');
     fs.writeFileSync(path.join(wal, '00000003.history'), '1\t0/E000000\tx\n2\t0/F000000\tx\n');
     expect(await survey({ accounted: [], isReplaced: true })).toMatchObject({ began, fromLsn: begin });
+  });
+
+  it('is on the timeline that it was promoted to, also before the first checkpoint there', async () => {
+    const begin = plantTimeline2();
+    fs.writeFileSync(path.join(place.root, 'global/pg_control'), justPromoted(2, begin));
+    const accounted = [{ timeline: 1, lsn: begin }];
+    const found = await survey({ accounted });
+    expect(found).toMatchObject({ timeline: 2, began: { timeline: 1, lsn: begin }, beyond: { isWhole: true } });
+    expect(found?.beyond?.commits).toBeGreaterThan(0);
+    const farther = formatLsn(parseLsn(found?.beyond?.endLsn as string) + 1n);
+    fs.writeFileSync(path.join(place.root, 'global/pg_control'), justPromoted(2, farther));
+    expect(await survey({ accounted })).toMatchObject({ beyond: { isWhole: false } });
+  });
+
+  it('is not asked for when it is what a rollback has set aside: then its own timeline tells what it holds', async () => {
+    const begin = plantTimeline2();
+    fs.writeFileSync(path.join(place.root, 'global/pg_control'), onTimeline(2));
+    fs.mkdirSync(previousDir(place), { recursive: true });
+    for (const name of fs.readdirSync(place.root).filter((one) => one !== '.odo'))
+      fs.renameSync(path.join(place.root, name), path.join(previousDir(place), name));
+    dataDirectory(place.root);
+    isIn('swapped');
+    const aside = await survey({ accounted: [], isReplaced: true, isSetAside: true });
+    expect(aside).toMatchObject({ timeline: 2, fromLsn: begin, beyond: { isWhole: true } });
+    expect(judgeSetAside(aside as OldDataSurvey)?.because).toMatch(
+      /^what a rollback has set aside holds \d+ commits.* where its timeline 2 begins$/,
+    );
+    fs.rmSync(path.join(previousDir(place), 'pg_wal/00000002.history'));
+    const unknown = await survey({ accounted: [], isReplaced: true, isSetAside: true });
+    expect(judgeSetAside(unknown as OldDataSurvey)?.because).toMatch(/where that began is not known$/);
   });
 
   it('is in `previous` when it was replaced, where the history of the restored server tells what that one has', async () => {

@@ -86,6 +86,31 @@ it('makes the folder again where another run has just removed it', () => {
   expect(attempts).toBe(2);
 });
 
+it('does so where that one was quicker still', () => {
+  const { mkdirSync } = fs;
+  let attempts = 0;
+  vi.spyOn(fs, 'mkdirSync').mockImplementation(((directory: string, options: object) => {
+    const made = mkdirSync(directory, options);
+    if (++attempts === 1) fs.rmdirSync(directory);
+    return made;
+  }) as never);
+  tryWriting(place, OWNER);
+  expect(attempts).toBe(2);
+});
+
+it('leaves a folder alone that another run has made', () => {
+  fs.mkdirSync(place.odoDir);
+  tryWriting(place, OWNER);
+  expect(fs.readdirSync(place.odoDir)).toEqual([]);
+});
+
+it('removes what a killed run has left beside a place that is yet to be made', () => {
+  plantTree(volume, { '.odo-try-killed/file': 'x', '.odo-try-new/file': 'x' });
+  fs.utimesSync(path.join(volume, '.odo-try-killed'), 0, 0);
+  tryWriting({ root: path.join(volume, 'a/b'), odoDir: path.join(volume, 'a/b/.odo') }, OWNER);
+  expect(fs.readdirSync(volume)).toEqual(['.odo-try-new']);
+});
+
 it.each(['EPERM', 'EINVAL', 'EOVERFLOW'])('is refused where root may not give files away (%s)', (code) => {
   vi.spyOn(fs, 'chownSync').mockImplementation(failing(code));
   expect(() => tryWriting(place, OWNER)).toThrow(refusal(new RegExp(`could not give a file in it to 999:998 \\(${code}\\)`)));
