@@ -60,6 +60,7 @@ describe('a backup of CloudNativePG', () => {
     '-f',
     project.file,
     '--accept-loss',
+    '--allow-different-cluster',
     ...more,
   ];
   const inForce = async (...names: string[]) => Promise.all(names.map((name) => project.sql(`show ${name}`)));

@@ -111,7 +111,7 @@ describe('everything that a cluster may hold', () => {
   });
 
   const namesOf = (url: string) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file];
-  const argumentsOf = (url: string) => [...namesOf(url), '--accept-loss'];
+  const argumentsOf = (url: string) => [...namesOf(url), '--accept-loss', '--allow-different-cluster'];
   const inService = (script: string) => project.compose('exec', '-T', 'db', 'sh', '-c', script);
 
   async function expectEverything(filesBefore: string): Promise<void> {

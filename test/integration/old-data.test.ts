@@ -139,7 +139,10 @@ describe('the old data', () => {
       expect(await rollback()).toMatch(/^rolled back: .* holds what was restored/);
       expect(await project.sql('select count(*) from weeks_of_work')).toBe('5000');
       await rollback();
-      expect(await succeed('clean', ...names())).toMatch(/^cleaned: [\d.]+ MiB /);
+      const refused = await failWith(24, ['clean', ...names()]);
+      expect(refused).toMatch(/what a rollback has set aside holds \d+ commits?.*where its timeline 2 begins/);
+      expect(refused).toContain('odo rollback goes back to it; --accept-loss removes it for good');
+      expect(await succeed('clean', ...names(), '--accept-loss')).toMatch(/^cleaned: [\d.]+ MiB /);
       expect(await status()).toMatchObject({ state: 'none', previousBytes: 0 });
       expect(await succeed('rollback', ...names())).toContain('nothing to roll back');
       expect(await oldRows()).toBe('as before');

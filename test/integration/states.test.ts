@@ -75,6 +75,19 @@ describe('commands one after the other', () => {
     expect(previousBytes).toBeGreaterThan(10_000_000);
   });
 
+  it('odo promote keeps old data of another cluster, with the reason, and a rollback leads back to it', async () => {
+    const because = expect.stringMatching(/^the old data is of another cluster/);
+    expect(await odoReceipt(['promote', ...names()])).toMatchObject({ kind: 'promotion', onlyCopy: { because } });
+    expect(await status()).toMatchObject({ situation: 'used', keptBecause: because });
+    const refused = await outcomeOf(['clean', ...names()]);
+    expect(refused.code, refused.told).toBe(24);
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await oldRows()).toBe('as before');
+    // Nothing was committed on what was restored, so that nothing is lost with it.
+    expect((await outcomeOf(['clean', ...names()])).code).toBe(0);
+    await odoReceipt(args(...PAUSING));
+  });
+
   it('a server that waits is stopped before its old data comes back, with --online, too', async () => {
     const { phases } = await odoReceipt(args('--online', '--keep-previous'));
     const order = phases.map(({ phase }: { phase: string }) => phase);
@@ -103,7 +116,7 @@ describe('commands one after the other', () => {
     const file = '.odo/previous/base/1/PG_VERSION';
     await setImmutable('+i', file);
     try {
-      const cut = await outcomeOf(['clean', ...names()]);
+      const cut = await outcomeOf(['clean', ...names(), '--accept-loss']);
       expect(cut.code, cut.told).not.toBe(0);
       const { situation, advice } = await status();
       expect(situation).toBe('clearing');
@@ -114,7 +127,10 @@ describe('commands one after the other', () => {
     } finally {
       await setImmutable('-i', file);
     }
-    expect(await outcomeOf(['clean', ...names()])).toEqual({ code: 0, told: expect.stringMatching(/^cleaned: /m) });
+    expect(await outcomeOf(['clean', ...names(), '--accept-loss'])).toEqual({
+      code: 0,
+      told: expect.stringMatching(/^cleaned: /m),
+    });
     expect(await status()).toMatchObject({ situation: 'untouched', previousBytes: 0 });
     expect(await project.sql('select what from since')).toBe('weeks of work');
   });

@@ -65,7 +65,8 @@ export function afterRestore(world: World, asked: Asked): Expected {
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
   }
-  return { worlds, refusals, mustRefuse: (asked.wipe && isForeign) || (isInUse && wouldLose(place, previous, rows)) };
+  const wipesAway = asked.wipe && (isForeign || (loses && !isMoment));
+  return { worlds, refusals, mustRefuse: wipesAway || (isInUse && wouldLose(place, previous, rows)) };
 }
 
 /** Two contents of which one is to go: nobody has said that it may. */
@@ -112,10 +113,21 @@ export function afterRollback(world: World): Expected {
   return { worlds: [...(aside ? [aside] : []), ...(mustSetAside ? [] : [gone])], refusals: [] };
 }
 
-export function afterClean(world: World): Expected {
+export function afterClean(world: World, { acceptLoss = false } = {}): Expected {
   const { place, previous } = world;
-  const isOnlyCopy = place?.cluster === 'shop' && previous?.cluster === 'other';
-  if (place && previous && (place.role !== 'primary' || isOnlyCopy)) return { worlds: [], refusals: [24], mustRefuse: true };
+  if (place && place.role !== 'primary' && previous) return { worlds: [], refusals: [24], mustRefuse: true };
+  if (!acceptLoss && losesByCleaning(world)) return { worlds: [], refusals: [24], mustRefuse: true };
   const cleaned: World = { ...world, previous: undefined, mayBeStaged: false };
   return { worlds: [place ? { ...cleaned, place: with_(place, { isFinished: false }) } : cleaned], refusals: [24] };
+}
+
+/**
+ * What nobody has said may go: another cluster's data, and what was written on a restored server that a rollback has set aside. Of the old data of the
+ * same cluster, who has restored to a moment has said it.
+ */
+function losesByCleaning({ place, previous, archive }: World): boolean {
+  if (!place || !previous) return false;
+  if (place.cluster === 'shop' && previous.cluster === 'other') return true;
+  const elsewhere = new Set([...place.rows, ...archive.end]);
+  return previous.line > place.line && !isSubset(previous.rows, elsewhere);
 }

@@ -114,6 +114,13 @@ export const ODO_OPERATIONS: readonly Operation[] = [
   ...simple('promote', 'odo promote', afterPromote, [], 1.5),
   ...simple('rollback', 'odo rollback --yes', afterRollback, ['--yes'], 2),
   ...simple('clean', 'odo clean', afterClean, ['--yes'], 1),
+  ...simple(
+    'clean',
+    'odo clean --accept-loss',
+    (world) => afterClean(world, { acceptLoss: true }),
+    ['--yes', '--accept-loss'],
+    0.5,
+  ),
   {
     name: 'look',
     about: 'odo status, check, list and a dry run, which change nothing',
