@@ -120,7 +120,7 @@ export const ODO_OPERATIONS: readonly Operation[] = [
     (world) => afterClean(world, { acceptLoss: true }),
     ['--yes', '--accept-loss'],
     0.5,
-  ),
+  ).map((operation) => ({ ...operation, name: operation.name.replace('clean', 'clean what is given up') })),
   {
     name: 'look',
     about: 'odo status, check, list and a dry run, which change nothing',
