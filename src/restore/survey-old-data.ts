@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
 import { currentTimeline, type PgControl } from '../postgres/pg-control.ts';
@@ -54,7 +55,7 @@ export interface OldDataSurvey {
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
   const directory = question.isSetAside ? previousDir(place) : whereOldDataIs(place, question.isReplaced);
-  if (directory === undefined) return undefined;
+  if (directory === undefined || !isOfCluster(directory)) return undefined;
   const control = demandControl(directory);
   const { systemIdentifier } = control;
   const timeline = currentTimeline(control);
@@ -98,6 +99,11 @@ export function findOldData(place: Place, isReplaced: boolean): { directory: str
   const directory = whereOldDataIs(place, isReplaced);
   const control = directory === undefined ? undefined : readControl(directory);
   return directory !== undefined && control ? { directory, control } : undefined;
+}
+
+/** Where there is not even one of these, a file may be that is mounted into the place, but no data. */
+function isOfCluster(directory: string): boolean {
+  return ['PG_VERSION', 'global', 'base', 'pg_wal', 'pg_xact'].some((name) => fs.existsSync(path.join(directory, name)));
 }
 
 /** What a restore has put in place, and what is being deleted, is no old data. */

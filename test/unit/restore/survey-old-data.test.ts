@@ -162,6 +162,14 @@ describe('the old data', () => {
     await expect(survey({ isReplaced: true })).rejects.toMatchObject({ code: 'dataCorrupt' });
   });
 
+  it('is none where there is nothing of a cluster but what is mounted into its place', async () => {
+    for (const name of ['global', 'pg_wal', 'postgresql.auto.conf']) fs.rmSync(path.join(place.root, name), { recursive: true });
+    expect(fs.readdirSync(place.root)).toEqual(['postgresql.conf']);
+    expect(await survey()).toBeUndefined();
+    fs.mkdirSync(path.join(place.root, 'base'));
+    await expect(survey()).rejects.toMatchObject({ code: 'dataCorrupt' });
+  });
+
   it('is read again where a server is just writing its control file', async () => {
     dataDirectory(previousDir(place));
     isIn('swapped');
