@@ -35,7 +35,10 @@ describe('configuring the restored server', () => {
     await project?.down();
   });
 
-  const args = (...more: string[]) => ['-u', `s3://${ready.bucket}/sets`, '-v', 'db', '-n', 'db', '-f', 'compose.yaml', ...more];
+  const args = (...more: string[]) => [
+    ...['-u', `s3://${ready.bucket}/sets`, '-v', 'db', '-n', 'db', '-f', 'compose.yaml', '--allow-different-cluster'],
+    ...more,
+  ];
   const inForce = async (...names: string[]) => Promise.all(names.map((name) => project.sql(`show ${name}`)));
   const script = (name: string, content: string) => fs.writeFileSync(path.join(project.folder, 'sql', name), content);
   const hbaUsers = () => project.sql("select string_agg(array_to_string(user_name, ','), ' ') from pg_hba_file_rules");

@@ -61,7 +61,7 @@ describe('after the exchange', () => {
   }
 
   const target = (service = 'db') => ['-v', service, '-n', service, '-f', project.file];
-  const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service)]);
+  const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster']);
   const isRunning = (id: string) => mustRun('docker', ['inspect', '-f', '{{.State.Running}}', id]);
 
   /** From a server that was promoted: it is kept, until it is cleaned away. */
