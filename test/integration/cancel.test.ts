@@ -41,6 +41,7 @@ describe('a restore that is interrupted, and what it tells meanwhile', () => {
     'db',
     '-f',
     project.file,
+    '--allow-different-cluster',
     ...more,
   ];
 
