@@ -66,6 +66,7 @@ function restoreArgs({ product, rig, repository }: Bench, name: RepositoryName, 
     product.image,
     '--yes',
     '--allow-different-cluster',
+    '--accept-loss',
     ...patience,
   ];
 }
