@@ -64,10 +64,12 @@ export function judgeOldData(survey: OldDataSurvey | undefined, systemIdentifier
   return onlyCopy ? { onlyCopy } : {};
 }
 
-/** Judges content that a rollback has set aside: of what a restored server was promoted with, all is to be had elsewhere, and of the rest it is not known. */
+/**
+ * Judges content that a rollback has set aside. What a restored server was promoted with is all to be had elsewhere; of the rest it is not known.
+ */
 export function judgeSetAside({ timeline, beyond, fromLsn }: OldDataSurvey): OnlyCopy | undefined {
   const what = 'what a rollback has set aside';
-  if (!beyond) return { because: `${what} is on timeline ${timeline}, and where that began is not known` };
+  if (!beyond) return { because: `${what} is on timeline ${timeline}, and what was committed on the way there is not known` };
   return countedCopy(what, beyond, `behind ${fromLsn}, where its timeline ${timeline} begins`);
 }
 

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { asOdoError, OdoError } from '../errors.ts';
 import { currentTimeline, type PgControl } from '../postgres/pg-control.ts';
 import { formatLsn, parseLsn } from '../postgres/wal-names.ts';
+import { readJournal } from '../target/journal.ts';
 import { type Place, previousDir } from '../target/place.ts';
 import { lastWritten, type WrittenSegment } from '../wal/last-written.ts';
 import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
@@ -50,8 +51,8 @@ export interface OldDataSurvey {
 }
 
 /**
- * Looks at the old data, where it is, for what nothing else has; undefined when there is none. Nothing is changed. Errors: dataCorrupt when there is some of which nothing can be told, since its control file cannot be read, or
- * that of the restored server.
+ * Looks at the old data, where it is, for what nothing else has; undefined when there is none. Nothing is changed. Errors: dataCorrupt when there
+ * is some of which nothing can be told, since its control file cannot be read, or that of the restored server.
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
   const directory = question.isSetAside ? previousDir(place) : whereOldDataIs(place, question.isReplaced);
@@ -71,7 +72,8 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
   const survey = { ...whose, ...way };
   // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
-  const reaches = began && (question.isSetAside || (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn));
+  const reaches =
+    began && (question.isSetAside ? isArchives(place, began) : (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn));
   const from = reaches ? parseLsn(began.lsn) : knownEnd;
   if (from === undefined) return survey;
   const fromLsn = formatLsn(from);
@@ -86,6 +88,11 @@ function ownPast(place: Place, timeline: number, ancestors: readonly Ancestor[])
   const own = ancestryIn(path.join(place.root, 'pg_wal'));
   const at = own.findIndex((one) => one.timeline === timeline);
   return at < 0 || isSamePath(own.slice(0, at), ancestors) ? own : own.filter((one) => one.timeline !== timeline);
+}
+
+/** Whether a restore has brought the timeline that was left there, and not a promotion since. */
+function isArchives({ odoDir }: Place, { timeline }: Ancestor): boolean {
+  return timeline <= (readJournal(odoDir)?.lastTimeline ?? 0);
 }
 
 /** Up to where a timeline is accounted for. */
