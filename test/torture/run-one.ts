@@ -53,22 +53,10 @@ async function startLine(): Promise<FaultProxy> {
 function restoreArgs({ product, rig, repository }: Bench, name: RepositoryName, retryForS = RETRY_FOR_S): string[] {
   const url = `s3://${repository.bucket}/${repository.prefixes[name]}`;
   const patience = ['--retry-for', String(retryForS), '--stall-timeout', '30', '--stop-timeout', '20'];
-  return [
-    '-u',
-    url,
-    '-v',
-    'db',
-    '-n',
-    'db',
-    '-f',
-    rig.composeFile,
-    '--image',
-    product.image,
-    '--yes',
-    '--allow-different-cluster',
-    '--accept-loss',
-    ...patience,
-  ];
+  const names = ['-v', 'db', '-n', 'db', '-f', rig.composeFile, '--image', product.image];
+  // The old data is another cluster's, and what is asked of a restored server may write to it.
+  const givenUp = ['--allow-different-cluster', '--accept-loss'];
+  return ['-u', url, ...names, '--yes', ...givenUp, ...patience];
 }
 
 /** An undisturbed run, which must succeed; its times are what moments are drawn from. */
