@@ -180,6 +180,8 @@ describe('the old data', () => {
       expect(await failWith(24, args('--wipe', '--yes'))).toMatch(
         /the old data holds \d+ commits?.* where its timeline \d+ begins, of which the archive has nothing, and --wipe would delete it/,
       );
+      // It was stopped before it could be judged, and started again.
+      await project.up();
       expect(await project.sql('select what from since')).toBe('the restore');
       await odoReceipt(args('--wipe', '--yes', '--accept-loss'));
       expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
