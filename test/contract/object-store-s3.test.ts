@@ -12,6 +12,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readWhole } from '../../src/store/read-whole.ts';
 import { createS3Store, type S3Config } from '../../src/store/s3.ts';
+import { OWN } from '../integration/parts/own.ts';
 import { objectStoreContract } from './object-store.contract.ts';
 import { S3_SERVERS, type S3Server } from './s3-servers.ts';
 
@@ -20,7 +21,7 @@ let buckets = 0;
 
 /** A new bucket, and a client of its own to fill it with. */
 async function createBucket({ config: { endpoint = '', caBundle } }: S3Server) {
-  const bucket = `odo-contract-${process.pid}-${Date.now().toString(36)}-${++buckets}`;
+  const bucket = `odo-contract-${OWN}-${Date.now().toString(36)}-${++buckets}`;
   const client = new S3Client({
     endpoint,
     credentials,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -116,7 +117,7 @@ volumes:
       );
       fs.mkdirSync(path.join(folder, 'conf'));
       const variables = path.join(folder, 'prod.env');
-      fs.writeFileSync(variables, `PGVOL=odo-test-env-${process.pid}\nPGMEM=11MB\n`);
+      fs.writeFileSync(variables, `PGVOL=odo-test-env-${OWN}\nPGMEM=11MB\n`);
       flags = ['--env-file', variables, '--project-directory', folder, '-f', file];
       await compose('create');
     });
@@ -141,7 +142,7 @@ volumes:
     it('is restored with the same flags as compose gets, and its commands are told with them', async () => {
       await compose('rm', '-sf', 'db');
       const receipt = await odoReceipt(args(...flags, '--target', 'immediate', '--target-action', 'pause'));
-      expect(receipt.volume).toBe(`odo-test-env-${process.pid}`);
+      expect(receipt.volume).toBe(`odo-test-env-${OWN}`);
       const words = flags.join(' ');
       expect(receipt.notes).toContainEqual(expect.stringContaining(`docker compose ${words} exec -u postgres db psql`));
       expect(receipt.notes).toContainEqual(expect.stringContaining(`odo promote -v db -n db ${words}`));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
+import { OWN } from './parts/own.ts';
 import { type PlainServer, startPlainServer } from './parts/plain-server.ts';
 import { mustRun, run } from './parts/run.ts';
 import { createBucket, emptyBucket, S3_ENDPOINT, S3_KEYS } from './parts/s3.ts';
@@ -34,7 +35,7 @@ describe('the restore image by itself', () => {
   }
 
   async function newVolume(): Promise<string> {
-    const volume = `odo-test-alone-${process.pid}-${volumes.length}`;
+    const volume = `odo-test-alone-${OWN}-${volumes.length}`;
     await mustRun('docker', ['volume', 'create', volume]);
     volumes.push(volume);
     return volume;

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrdinaryUser, type OrdinaryUser } from './parts/ordinary-user.ts';
+import { OWN } from './parts/own.ts';
 import { mustRun, until } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
 import { startSource } from './parts/source-cluster.ts';
@@ -39,7 +40,7 @@ describe('a restore into a directory by an ordinary user', () => {
     const ids = `${user.uid}:${user.gid}`;
     const mount = `${user.home}:${user.home}`;
     const args = ['--user', ids, '--network', 'none', '--init', '-v', mount, '--entrypoint', 'sleep', 'postgres:15', 'infinity'];
-    container = await mustRun('docker', ['run', '-d', '--name', `odo-test-user-${process.pid}`, ...args]);
+    container = await mustRun('docker', ['run', '-d', '--name', `odo-test-user-${OWN}`, ...args]);
   });
 
   afterAll(async () => {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DialStdioAgent } from '../../src/docker/dial-stdio.ts';
 import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
 import { openRestoreContainer } from '../../src/docker/restore-container.ts';
+import { OWN } from './parts/own.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
 const { PATH, HOME } = process.env;
@@ -54,7 +55,7 @@ async function socketPathOfEngine(): Promise<string> {
 /** What every way to the engine has to do: carry a conversation, its end included, and the command line with it. */
 async function expectToWork(engine: DockerEngine): Promise<void> {
   const program = `process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => { console.log('<eof>'); process.exitCode = 9 })`;
-  const name = `odo-test-${process.pid}-${Date.now()}`;
+  const name = `odo-test-${OWN}-${Date.now()}`;
   const options = { image: IMAGE, entrypoint: ['node', '-e'], cmd: [program], mounts: [], network: 'none', name };
   const container = await openRestoreContainer(engine, options, signal);
   const lines: string[] = [];

@@ -4,6 +4,7 @@ import { DEFAULT_IMAGE, VERSION } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { copyObjects, type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
 import { mustRun, type Outcome, run } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
@@ -28,7 +29,7 @@ describe('exit codes', () => {
   beforeAll(async () => {
     ready = await readyRepository();
     bucket = await createBucket();
-    tinyVolume = `odo-test-tiny-${process.pid}`;
+    tinyVolume = `odo-test-tiny-${OWN}`;
     await mustRun('docker', [
       'volume',
       'create',
@@ -296,7 +297,7 @@ describe('exit codes', () => {
     });
 
     describe('a restore image of another build of this version', () => {
-      const image = `odo-test-older:${process.pid}`;
+      const image = `odo-test-older:${OWN}`;
       const words = new RegExp(
         `${image} holds another build of ODO ${VERSION} \\(an older one\\) than this command .*docker build -t ${image}`,
         's',
@@ -375,7 +376,7 @@ describe('exit codes', () => {
     });
 
     it('another container that writes to the volume', async () => {
-      const name = `odo-test-other-${process.pid}`;
+      const name = `odo-test-other-${OWN}`;
       containers.push(
         await mustRun('docker', [
           'run',

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type ConnectProxy, startConnectProxy } from './parts/connect-proxy.ts';
 import { odo } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { S3_ENDPOINT } from './parts/s3.ts';
 
@@ -96,7 +97,7 @@ describe('through a proxy', () => {
 
   it('that takes connections and never answers is named, in the middle of a restore, too', async () => {
     const [silent, tiring] = [await startConnectProxy(hosts, 'name:hush'), await startConnectProxy(hosts, 'name:hush')];
-    const into = path.join(os.tmpdir(), `odo-proxies-${process.pid}`);
+    const into = path.join(os.tmpdir(), `odo-proxies-${OWN}`);
     try {
       silent.hangAt(/^CONNECT/);
       tiring.hangAt(/^GET .*data\.tar/);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { DEBIAN_DATA, type DebianCluster, startDebianCluster } from './parts/debian-cluster.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
@@ -42,7 +43,7 @@ const LATE = ['/etc/postgresql/written.conf', '/etc/made.conf'] as const;
 /** Before the exchange, the service's own server is tried on what was laid down. */
 describe('the rehearsal', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-rehearsal-'));
-  const source = `${SOURCE}-${process.pid}`;
+  const source = `${SOURCE}-${OWN}`;
   let bucket: string;
   let debian: DebianCluster;
   let project: ComposeProject;

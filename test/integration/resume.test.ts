@@ -3,6 +3,7 @@ import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { type RunningOdo, startOdo } from './parts/running-odo.ts';
@@ -134,7 +135,7 @@ describe('a restore of a service that is interrupted', () => {
 
   it('by a disk that is full in the middle of the exchange: exit code 23', async () => {
     proxy.fault(lastSegmentOf(repository), { do: 'wait', forMs: 0 });
-    const image = `odo-test-full:${process.pid}`;
+    const image = `odo-test-full:${OWN}`;
     const options = `--import=data:text/javascript,${encodeURIComponent(FULL_DISK)}`;
     await mustRun('docker', ['build', '-q', '-t', image, '-'], {
       input: `FROM ${DEFAULT_IMAGE}\nENV NODE_OPTIONS=${options.replaceAll("'", '%27')}\n`,

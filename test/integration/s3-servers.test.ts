@@ -17,6 +17,7 @@ import { S3_SERVERS, type S3Server } from '../contract/s3-servers.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { startConnectProxy } from './parts/connect-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun } from './parts/run.ts';
 import { listKeys, readObject, S3_KEYS, s3 } from './parts/s3.ts';
@@ -24,7 +25,7 @@ import { listKeys, readObject, S3_KEYS, s3 } from './parts/s3.ts';
 const CA = new URL('../../.cache/tls/ca.crt', import.meta.url).pathname;
 const MOTO = 'http://127.0.0.1:7495';
 /** Another account than the bucket's, and its access key. */
-const PAYER = `odo-payer-${process.pid}-${Date.now()}`;
+const PAYER = `odo-payer-${OWN}-${Date.now()}`;
 const PAYERS_SECRET = 'hush-of-the-payer';
 
 /** The same backup in every S3 server that there is, and behind everything that a bucket may ask of its readers. */
@@ -75,7 +76,7 @@ describe('a backup in', () => {
       requestChecksumCalculation: 'WHEN_REQUIRED',
       ...secure,
     });
-    const bucket = `odo-test-${process.pid}-${Date.now()}`;
+    const bucket = `odo-test-${OWN}-${Date.now()}`;
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     copies.push({ client, bucket });
     for (const Key of keys) {

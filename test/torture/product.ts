@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { OWN } from '../integration/parts/own.ts';
 import { mustRun, run } from '../integration/parts/run.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -29,7 +30,7 @@ export async function freeze(from: string | undefined, folder: string): Promise<
   if (native === undefined) throw new Error(`${NATIVE} is not beside ${source}`);
   fs.copyFileSync(native, path.join(path.dirname(bundle), NATIVE));
   const digest = createHash('sha256').update(fs.readFileSync(bundle)).digest('hex').slice(0, 12);
-  const image = `odo-torture:${process.pid}`;
+  const image = `odo-torture:${OWN}`;
   fs.copyFileSync(path.join(ROOT, 'Dockerfile'), path.join(folder, 'Dockerfile'));
   await mustRun('docker', ['build', '-q', '-t', image, folder], { env: { ...process.env, DOCKER_BUILDKIT: '0' } });
   const version = await mustRun(process.execPath, [bundle, '--version']);

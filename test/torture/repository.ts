@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { CopyObjectCommand, CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { OWN } from '../integration/parts/own.ts';
 import { emptyBucket, putObject, readObject, s3 } from '../integration/parts/s3.ts';
 import { startSource } from '../integration/parts/source-cluster.ts';
 
@@ -47,7 +48,7 @@ export async function openPristine(): Promise<Repository> {
 
 /** A copy for one rig of this process, since runs damage objects in it. */
 export async function copyRepository(pristine: Repository, rig: number): Promise<Repository> {
-  const bucket = `${pristine.bucket}-${process.pid}-${rig}`;
+  const bucket = `${pristine.bucket}-${OWN}-${rig}`;
   await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
   await emptyBucket(bucket);
   return copy(pristine, bucket);

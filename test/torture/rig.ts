@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { OWN } from '../integration/parts/own.ts';
 import { mustRun, run } from '../integration/parts/run.ts';
 import { engine, execIn, lookAt, poll } from './engine.ts';
 import { DIGEST_SQL } from './repository.ts';
@@ -56,7 +57,7 @@ export interface Rig {
 }
 
 export async function makeRig(number: number, folder: string, options: { onDisk: boolean }): Promise<Rig> {
-  const project = `odo-torture-${process.pid}-${number}`;
+  const project = `odo-torture-${OWN}-${number}`;
   const volume = `${project}_db`;
   const db = `${project}-db-1`;
   const keeper = `${project}-keeper`;

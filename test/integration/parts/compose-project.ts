@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
-import { answersSoon } from './server-answers.ts';
+import { answersSoon, lastWords } from './server-answers.ts';
 import { inVolume } from './volume-shell.ts';
 
 let projects = 0;
@@ -45,7 +46,7 @@ export interface ProjectOptions {
 
 export function writeProject(options: ProjectOptions): ComposeProject {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-test-'));
-  const name = `odo-test-${process.pid}-${++projects}`;
+  const name = `odo-test-${OWN}-${++projects}`;
   const file = path.join(folder, 'compose.yaml');
   fs.writeFileSync(
     file,
@@ -86,7 +87,12 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
     sql,
     async up() {
       await compose('up', '-d');
-      await until('the service answers', () => answersSoon(db));
+      await until(
+        'the service answers',
+        () => answersSoon(db),
+        180_000,
+        () => lastWords(db),
+      );
     },
     containerId: (service) => compose('ps', '-aq', service),
     async identity(service) {

@@ -1,3 +1,4 @@
+import { OWN } from './own.ts';
 import { mustRun, until } from './run.ts';
 import { S3_ENDPOINT, S3_KEYS } from './s3.ts';
 
@@ -50,7 +51,7 @@ exec $as postgres -c config_file=${CONF}/postgresql.conf -c listen_addresses= -c
 `;
 
 export async function startDebianCluster(): Promise<DebianCluster> {
-  const container = `odo-test-debian-${process.pid}-${++clusters}`;
+  const container = `odo-test-debian-${OWN}-${++clusters}`;
   const env = Object.entries(S3_KEYS).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
   const settings = ['-e', `SETTINGS=${SETTINGS}`];
   const run = ['run', '-d', '--name', container, '--network', 'host', ...env, ...settings, '--entrypoint', 'sh'];

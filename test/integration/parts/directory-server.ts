@@ -1,3 +1,4 @@
+import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
 
 let containers = 0;
@@ -10,7 +11,7 @@ export interface DirectoryServers {
 }
 
 export async function startDirectoryServers(major: number, folder: string): Promise<DirectoryServers> {
-  const name = `odo-test-servers-${process.pid}-${++containers}`;
+  const name = `odo-test-servers-${OWN}-${++containers}`;
   const mount = ['-v', `${folder}:${folder}`, '--network', 'none', '--init'];
   await mustRun('docker', [
     'run',

@@ -1,3 +1,4 @@
+import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
 
 let servers = 0;
@@ -21,7 +22,7 @@ export interface PlainServerOptions {
 }
 
 export async function startPlainServer({ image, mount, more = [] }: PlainServerOptions): Promise<PlainServer> {
-  const name = `odo-test-plain-${process.pid}-${++servers}`;
+  const name = `odo-test-plain-${OWN}-${++servers}`;
   await mustRun('docker', ['run', '-d', '--name', name, '--network', 'none', '-v', mount, ...more, image]);
   const ask = (text: string) => ['exec', '-u', 'postgres', name, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', text];
   return {

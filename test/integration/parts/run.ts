@@ -42,11 +42,21 @@ export async function mustRun(file: string, args: readonly string[], options: Ru
   return stdout.replace(/\n$/, '');
 }
 
-/** Asks again until the answer is true; after `timeoutMs` that is an error which names what was waited for. */
-export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 180_000): Promise<void> {
+/**
+ * Asks again until the answer is true; after `timeoutMs` that is an error which names what was waited for.
+ * @param why what to add to it then
+ */
+export async function until(
+  what: string,
+  check: () => Promise<boolean>,
+  timeoutMs = 180_000,
+  why?: () => Promise<string>,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}${why ? `\n${await why()}` : ''}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -7,6 +7,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { OWN } from './own.ts';
 
 /** The test command's S3 server. */
 export const S3_ENDPOINT = process.env.ODO_TEST_S3 ?? 'http://127.0.0.1:7480';
@@ -30,7 +31,7 @@ let buckets = 0;
 
 /** A new bucket, named after the process and a counter. */
 export async function createBucket(): Promise<string> {
-  const Bucket = `odo-test-${process.pid}-${Date.now()}-${++buckets}`;
+  const Bucket = `odo-test-${OWN}-${Date.now()}-${++buckets}`;
   await s3.send(new CreateBucketCommand({ Bucket }));
   return Bucket;
 }

@@ -10,3 +10,10 @@ export async function answersSoon(container: string, socketDir = '/var/run/postg
   const ask = `for n in $(seq 50); do ${isReady} && exit; sleep 0.1; done; exit 1`;
   return (await run('docker', ['exec', container, 'sh', '-c', ask])).code === 0;
 }
+
+/** What a container is doing, and the end of what it has written. */
+export async function lastWords(container: string): Promise<string> {
+  const state = await run('docker', ['inspect', '-f', '{{json .State}}', container]);
+  const log = await run('docker', ['logs', '--tail', '30', container]);
+  return [state.stdout, state.stderr, log.stdout, log.stderr].join('\n').trim();
+}

@@ -70,11 +70,13 @@ for name in os.listdir(folder):
     s3.upload_file(os.path.join(folder, name), bucket, prefix + "/" + name)
 `;
 
+import { OWN } from './own.ts';
+
 /** Starts a cluster on the host's network (where the S3 server listens), with archiving on. */
 export async function startSource(options: SourceOptions): Promise<SourceCluster> {
   const { major, bucket, prefix, server } = options;
   const port = await freePort();
-  const name = `odo-test-source-${process.pid}-${port}`;
+  const name = `odo-test-source-${OWN}-${port}`;
   const url = `s3://${bucket}/${prefix}`;
   const env = {
     POSTGRES_PASSWORD: 'test',

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { madeOnce } from '../../integration/parts/made-once.ts';
+import { OWN } from '../../integration/parts/own.ts';
 import { copyObjects } from '../../integration/parts/ready-repository.ts';
 import { mustRun } from '../../integration/parts/run.ts';
 import { emptyBucket, putObject, readObject, s3 } from '../../integration/parts/s3.ts';
@@ -82,7 +83,7 @@ export interface StageArchive {
 
 export async function openStageArchive(number: number): Promise<StageArchive> {
   const pristine = await pristineArchive();
-  const bucket = `odo-sequences-${process.pid}-${number}`;
+  const bucket = `odo-sequences-${OWN}-${number}`;
   await s3.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
   return {
     bucket,

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { OWN } from '../../integration/parts/own.ts';
 import { mustRun, run } from '../../integration/parts/run.ts';
 import { S3_ENDPOINT, S3_KEYS } from '../../integration/parts/s3.ts';
 import { type Answer, engine, execIn, lookAt, poll } from '../engine.ts';
@@ -55,7 +56,7 @@ const ROWS_SQL = `select what || ':' || count(*) from marks group by what order 
 const INDEX_SQL = "select bt_index_check('marks_what', true)";
 
 export async function makeStage(number: number, folder: string): Promise<Stage> {
-  const project = `odo-sequences-${process.pid}-${number}`;
+  const project = `odo-sequences-${OWN}-${number}`;
   const volume = `${project}_db`;
   const db = `${project}-db-1`;
   const keeper = `${project}-keeper`;
