@@ -291,9 +291,9 @@ const SECONDS_PER_UNIT: Record<string, number> = { h: 3600, m: 60, s: 1, ms: 1e-
 
 /** Seconds of a duration as compose writes it, such as `1m30s`, rounded up; undefined when it is none. */
 export function parseSeconds(duration: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(h|ms|us|µs|m|s))+$/.test(duration)) return undefined;
+  if (!/^(\d+(\.\d+)?(h|ms|us|\u00b5s|m|s))+$/.test(duration)) return undefined;
   let seconds = 0;
-  for (const [, amount, unit] of duration.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|µs|m|s)/g)) {
+  for (const [, amount, unit] of duration.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|\u00b5s|m|s)/g)) {
     seconds += Number(amount) * (SECONDS_PER_UNIT[unit ?? ''] ?? 0);
   }
   return Math.ceil(seconds);

@@ -1,4 +1,4 @@
-import { CONFIG_PREFIX_SEPARATOR, loadConfig, loadSharedConfigFiles } from '@smithy/core/config';
+import type { loadConfig as LoadConfig } from '@smithy/core/config';
 import { OdoError } from '../errors.ts';
 
 const FILES = 'the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name, by default in ~/.aws';
@@ -36,6 +36,7 @@ export async function configuredEndpoint(service: 's3' | 'sts', profile: string 
     configFileSelector: (section) => section.ignore_configured_endpoint_urls,
   });
   if (ignored === 'true') return undefined;
+  const { CONFIG_PREFIX_SEPARATOR } = await readSdk();
   return lookUp(`the endpoint of ${service}`, profile, {
     environmentVariableSelector: (env) => env[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || env.AWS_ENDPOINT_URL || undefined,
     configFileSelector(section, file) {
@@ -47,6 +48,7 @@ export async function configuredEndpoint(service: 's3' | 'sts', profile: string 
 }
 
 async function demandProfile(profile: string): Promise<void> {
+  const { loadSharedConfigFiles } = await readSdk();
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   if (configFile[profile] || credentialsFile[profile] || profile === 'default') return;
   throw new OdoError('usage', `the AWS configuration has no profile ${profile}`, {
@@ -61,9 +63,13 @@ function configuredRegion(profile: string | undefined): Promise<string | undefin
   });
 }
 
-type Selectors = Omit<Parameters<typeof loadConfig<string | undefined>>[0], 'default'>;
+/** Read when it is needed: half of ODO's commands ask no store anything. */
+const readSdk = () => import('@smithy/core/config');
+
+type Selectors = Omit<Parameters<typeof LoadConfig<string | undefined>>[0], 'default'>;
 
 async function lookUp(what: string, profile: string | undefined, selectors: Selectors): Promise<string | undefined> {
+  const { loadConfig } = await readSdk();
   try {
     return await loadConfig<string | undefined>({ ...selectors, default: undefined }, profile === undefined ? {} : { profile })();
   } catch (error) {

@@ -1,5 +1,4 @@
 import type { fromIni as FromIni } from '@aws-sdk/credential-provider-ini';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
 import { type Connection, createAgents } from './connection.ts';
 import { proxyFault } from './proxy-fault.ts';
@@ -63,6 +62,7 @@ async function openProvider(source: CredentialSource, profile: string | undefine
   // They are large, and nobody needs them who gives the keys.
   const { fromIni } = await import('@aws-sdk/credential-provider-ini');
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+  const { NodeHttpHandler } = await import('@smithy/node-http-handler');
   const { getDefaultRoleAssumer, getDefaultRoleAssumerWithWebIdentity } = await import('@aws-sdk/nested-clients/sts');
   const endpoint = await configuredEndpoint('sts', profile);
   const requestHandler = new NodeHttpHandler({

@@ -1,22 +1,13 @@
-import {
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  ListObjectVersionsCommand,
-  S3Client,
-  type S3ClientConfig,
-} from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { OdoError } from '../errors.ts';
-import { type Connection, createAgents } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { compareKeys } from './key-order.ts';
 import type { Deleted, ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from './object-store.ts';
 import { proxyTo } from './proxy-choice.ts';
 import type { RenewableKeys } from './renewable-keys.ts';
 import { retrying } from './retry.ts';
-import { credentialsOf, type S3Credentials } from './s3-credentials.ts';
+import { openClients } from './s3-clients.ts';
+import type { S3Credentials } from './s3-credentials.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';
-import { followRegion } from './s3-region.ts';
 import { archiveOf } from './storage-class.ts';
 
 export interface S3Config extends Connection {
@@ -43,9 +34,6 @@ export interface S3Config extends Connection {
   retryForMs?: number;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const IDLE_TIMEOUT_MS = 30_000;
-
 /** Opens a bucket of Amazon S3 or of any server that speaks its API. `usage` for an endpoint that is no URL; connects on first use. */
 export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectStore {
   const { bucket, retryForMs = 15_000 } = config;
@@ -54,10 +42,8 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   const url = endpoint ?? `https://s3.${region ?? 'us-east-1'}.amazonaws.com`;
   const proxy = proxyTo(url, config.proxies);
   const skew: { ms: number | undefined } = { ms: undefined };
-  const clients = followRegion(region, (of) => {
-    const client = createClient(config, endpoint, of, keys);
-    watchClock(client, skew);
-    return client;
+  const clients = openClients(config, { endpoint, region }, keys, (ms) => {
+    skew.ms = ms;
   });
   const payer = config.requesterPays ? ({ RequestPayer: 'requester' } as const) : {};
   const encryption =
@@ -92,7 +78,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
         ...(token === undefined ? { StartAfter: startAfter } : { ContinuationToken: token }),
       };
       const page = await ask(about(undefined, signal), () =>
-        clients.send((client) => client.send(new ListObjectsV2Command(input), withSignal(signal))),
+        clients.send((client, { ListObjectsV2Command }) => client.send(new ListObjectsV2Command(input), withSignal(signal))),
       );
       // A web page that happens to be well-formed reads as a listing without any field.
       if (page.Name === undefined && page.KeyCount === undefined && page.IsTruncated === undefined) {
@@ -127,7 +113,9 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     return ask(about(key, signal), async () => {
       try {
         const input = { Bucket: bucket, Key: key, ...payer, ...encryption };
-        const found = await clients.send((client) => client.send(new HeadObjectCommand(input), withSignal(signal)));
+        const found = await clients.send((client, { HeadObjectCommand }) =>
+          client.send(new HeadObjectCommand(input), withSignal(signal)),
+        );
         const archived = archiveOf(found.ArchiveStatus ?? found.StorageClass, found.Restore);
         return describe(key, found.ContentLength ?? 0, found.ETag, found.LastModified, archived);
       } catch (error) {
@@ -151,7 +139,9 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
         ...payer,
         ...encryption,
       };
-      const found = await clients.send((client) => client.send(new GetObjectCommand(input), withSignal(signal)));
+      const found = await clients.send((client, { GetObjectCommand }) =>
+        client.send(new GetObjectCommand(input), withSignal(signal)),
+      );
       const body = found.Body as AsyncIterable<Uint8Array>;
       if (range !== undefined && !found.ContentRange?.startsWith(`bytes ${offset}-`)) {
         throw new OdoError(
@@ -173,7 +163,9 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   async function countDeleted(prefix: string, signal?: AbortSignal): Promise<Deleted | undefined> {
     try {
       const input = { Bucket: bucket, Prefix: prefix, ...payer };
-      const page = await clients.send((client) => client.send(new ListObjectVersionsCommand(input), withSignal(signal)));
+      const page = await clients.send((client, { ListObjectVersionsCommand }) =>
+        client.send(new ListObjectVersionsCommand(input), withSignal(signal)),
+      );
       const markers = (page.DeleteMarkers ?? []).filter(({ IsLatest }) => IsLatest);
       if (markers.length === 0) return undefined;
       const times = markers.flatMap(({ LastModified }) => LastModified?.getTime() ?? []);
@@ -199,50 +191,6 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     countDeleted,
     close: clients.close,
   };
-}
-
-/** Notes with each answer how far the server's clock is from ours; its Date has whole seconds. */
-function watchClock(client: S3Client, skew: { ms: number | undefined }): void {
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      const answer = await next(args);
-      const { headers } = answer.response as { headers?: Record<string, string> };
-      const serverTime = Date.parse(headers?.date ?? '');
-      if (!Number.isNaN(serverTime)) skew.ms = serverTime - Date.now();
-      return answer;
-    },
-    { step: 'deserialize', name: 'odoWatchClock', priority: 'low' },
-  );
-}
-
-function createClient(
-  config: S3Config,
-  endpoint: string | undefined,
-  region: string | undefined,
-  keys: RenewableKeys | undefined,
-): S3Client {
-  const ownKeys = credentialsOf({ ...config, ...(region === undefined ? {} : { region }) });
-  const checksums = config.checksums === 'supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
-  const settings: S3ClientConfig = {
-    forcePathStyle: config.pathStyle ?? endpoint !== undefined,
-    // Many S3-compatible servers know nothing of the newer checksums, and a range of an object never carries one.
-    requestChecksumCalculation: checksums,
-    responseChecksumValidation: checksums,
-    // Ours is the retrying; the SDK's second attempt is for a kept-alive connection that had died, and for a skewed clock.
-    maxAttempts: 2,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
-      ...createAgents(config, config.maxSockets ?? 64),
-    }),
-  };
-  if (endpoint !== undefined) settings.endpoint = endpoint;
-  if (region !== undefined) settings.region = region;
-  settings.credentials = async () => {
-    const { expiresAt, ...credentials } = keys?.current() ?? (await ownKeys());
-    return { ...credentials, ...(expiresAt === undefined ? {} : { expiration: new Date(expiresAt) }) };
-  };
-  return new S3Client(settings);
 }
 
 function checkEndpoint(endpoint: string | undefined): string | undefined {
