@@ -19,6 +19,8 @@ export interface Bench {
   work: string;
   /** The container in which competitors run, on the host's network. */
   rivals: string;
+  /** The bundle that is measured, and its restore image where that is another than usual. */
+  odo: { bundle: string; image?: string };
   /** ODO's runs on the host write CPU profiles here, and are the slower for it. */
   profiles?: string;
   /** The certificate authority of the S3 server's TLS side. */
@@ -48,6 +50,7 @@ export async function openBench(sizes: Sizes, profile: boolean, say: (text: stri
     work,
     rivals,
     caFile,
+    odo: { bundle: path.join(ROOT, 'dist/odo.mjs') },
     ...(profile ? { profiles: path.join(cache, 'profiles') } : {}),
     say,
     async close() {

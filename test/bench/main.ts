@@ -1,15 +1,16 @@
 /**
- * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--prepare] [--profile]
+ * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--against FILE] [--prepare] [--profile]
  *
  * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run writes docs/benchmarks.md;
  * with --quick, --only, --profile or fewer rounds the page goes to standard output. --prepare makes the data and measures nothing; --profile
- * has ODO write CPU profiles to .cache/bench/profiles.
+ * has ODO write CPU profiles to .cache/bench/profiles; --against measures ODO alone, in turns with an older bundle, and writes a table to standard output.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBench, ROOT, removeLeftovers } from './bench.ts';
 import { describeSetting } from './describe-setting.ts';
+import { comparisonText, openFormer } from './former.ts';
 import { reportText } from './report.ts';
 import { runScenario } from './run-scenario.ts';
 import type { Outcome } from './scenario.ts';
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string', default: String(FULL_ROUNDS) },
+    against: { type: 'string' },
     prepare: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
   },
@@ -57,9 +59,11 @@ if (chosen.length !== letters.length)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void removeLeftovers().finally(() => process.exit(130)));
 }
-const isWhole = !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
+const isWhole =
+  values.against === undefined && !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
 const startedAt = performance.now();
 const bench = await openBench(values.quick ? QUICK : FULL, values.profile, say);
+const former = values.against === undefined ? undefined : await openFormer(values.against);
 
 async function pageOf(outcomes: readonly Outcome[]): Promise<string> {
   const flags = process.argv.slice(2).join(' ');
@@ -79,11 +83,13 @@ try {
       await (await scenario.prepare(bench)).close();
       continue;
     }
-    outcomes.push(await runScenario(scenario, bench, rounds));
+    outcomes.push(await runScenario(scenario, bench, rounds, former));
     // After each, so that a run that is broken off leaves what it has measured.
     if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), await pageOf(outcomes));
   }
-  if (!isWhole && !values.prepare) process.stdout.write(await pageOf(outcomes));
+  if (former && !values.prepare) process.stdout.write(comparisonText(outcomes));
+  else if (!isWhole && !values.prepare) process.stdout.write(await pageOf(outcomes));
 } finally {
+  await former?.remove();
   await bench.close();
 }

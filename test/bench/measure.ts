@@ -4,10 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { mustRun } from '../integration/parts/run.ts';
 import { S3_ENDPOINT, S3_KEYS } from '../integration/parts/s3.ts';
-import { type Bench, ROOT } from './bench.ts';
+import type { Bench } from './bench.ts';
 import { parseTimeOutput, TIME_FORMAT, type Usage } from './time-output.ts';
-
-const ODO = path.join(ROOT, 'dist/odo.mjs');
 
 /** Runs a bash script in the competitors' container under GNU time; a script that fails is an error with its output. */
 export async function measureRival(bench: Bench, script: string): Promise<Usage> {
@@ -25,13 +23,14 @@ export interface OdoRun extends Usage {
   laidDownPeakBytes: number;
 }
 
-/** Runs the built command line on the host under GNU time, as users run it. */
+/** Runs the command line that is measured on the host under GNU time, as users run it. */
 export async function measureOdo(bench: Bench, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<OdoRun> {
   const at = (name: string) => path.join(bench.work, name);
   const [out, err] = [fs.openSync(at('odo.out'), 'w'), fs.openSync(at('odo.err'), 'w')];
   const node = [process.execPath, ...(bench.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`])];
-  const child = spawn('/usr/bin/time', ['-f', TIME_FORMAT, '-o', at('time'), ...node, ODO, ...args, '--json'], {
-    env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...env },
+  const { bundle, image } = bench.odo;
+  const child = spawn('/usr/bin/time', ['-f', TIME_FORMAT, '-o', at('time'), ...node, bundle, ...args, '--json'], {
+    env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...(image === undefined ? {} : { ODO_IMAGE: image }), ...env },
     stdio: ['ignore', out, err],
   });
   const [code] = (await once(child, 'close')) as [number | null];

@@ -1,13 +1,18 @@
 import { mustRun } from '../integration/parts/run.ts';
 import type { Bench } from './bench.ts';
+import { besideFormer, type Former } from './former.ts';
 import type { Outcome, Result, Scenario } from './scenario.ts';
 import { rotate } from './statistics.ts';
 
-/** Runs all contestants round by round, each time beginning with another one. One that fails fails the benchmark. */
-export async function runScenario(scenario: Scenario, bench: Bench, rounds: number): Promise<Outcome> {
+/**
+ * Runs all contestants round by round, each time beginning with another one. One that fails fails the benchmark.
+ * @param former ODO alone runs, in turns with this bundle
+ */
+export async function runScenario(scenario: Scenario, bench: Bench, rounds: number, former?: Former): Promise<Outcome> {
   const { letter, title } = scenario;
   bench.say(`${letter}. ${title}`);
-  const stage = await scenario.prepare(bench);
+  const prepared = await scenario.prepare(bench);
+  const stage = former ? besideFormer(prepared, bench, former) : prepared;
   try {
     const results = new Map<string, Result>(stage.contestants.map(({ name, settings }) => [name, { name, settings, runs: [] }]));
     for (let round = 0; round < (scenario.rounds ?? rounds); round++) {

@@ -28,7 +28,7 @@ export function judge(outcomes: readonly Outcome[], targets: readonly Target[] =
   });
 }
 
-export const isOdo = ({ name }: Result): boolean => name.startsWith('ODO');
+export const isOdo = ({ name }: { name: string }): boolean => name.startsWith('ODO');
 
 function find(outcomes: readonly Outcome[], letter: string, name: string): Result | undefined {
   return outcomes.find((outcome) => outcome.letter === letter)?.results.find((result) => result.name.startsWith(name));
