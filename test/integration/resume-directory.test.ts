@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fault, type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { afterTheProof, type Fault, type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
@@ -62,7 +62,7 @@ describe('a restore into a directory that was interrupted', () => {
 
   /** A run that is cancelled once some of the WAL has come. */
   async function cancelInTheWal(): Promise<void> {
-    proxy.fault(lastSegmentOf(repository), { do: 'stall', afterBytes: 0 });
+    proxy.fault(lastSegmentOf(repository), afterTheProof({ do: 'stall', afterBytes: 0 }));
     const running = startOdo(args(), { env: env() });
     await until('segments have come', async () => segmentsIn(path.join(into, '.odo', 'spool')) >= 3);
     running.signal('SIGINT');

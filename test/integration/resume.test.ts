@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
-import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { afterTheProof, type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { OWN } from './parts/own.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
@@ -41,7 +41,7 @@ describe('a restore of a service that is interrupted', () => {
 
   beforeEach(async () => {
     proxy = await startFaultProxy();
-    proxy.fault(lastSegmentOf(repository), { do: 'stall', afterBytes: 0 });
+    proxy.fault(lastSegmentOf(repository), afterTheProof({ do: 'stall', afterBytes: 0 }));
   });
 
   afterEach(() => proxy.close());
