@@ -1,3 +1,3 @@
 import { momentSuite } from './moment-suite.ts';
 
-momentSuite(15, '/var/lib/postgresql/data', true);
+momentSuite(15, '/var/lib/postgresql/data');

@@ -1,3 +1,3 @@
 import { momentSuite } from './moment-suite.ts';
 
-momentSuite(17, '/var/lib/postgresql/data', false);
+momentSuite(17, '/var/lib/postgresql/data');

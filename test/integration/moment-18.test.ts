@@ -1,3 +1,3 @@
 import { momentSuite } from './moment-suite.ts';
 
-momentSuite(18, '/var/lib/postgresql', false);
+momentSuite(18, '/var/lib/postgresql');

@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EDGES, iso, PAUSES, REFUSALS, type Tried, type Version } from './moment-cases.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type DirectoryServers, startDirectoryServers } from './parts/directory-server.ts';
-import { LATER_RESTORE_POINT, type Moments, makeMoments, RESTORE_POINT, shiftTime } from './parts/moments.ts';
+import { type Moments, makeMoments, RESTORE_POINT, shiftTime } from './parts/moments.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
 import { emptyBucket } from './parts/s3.ts';
@@ -11,14 +12,13 @@ import { rememberService } from './parts/service-before.ts';
 
 const ROWS = "select coalesce(string_agg(what, ' ' order by id), 'nothing') from steps";
 
-/** What a clock shows that is so many hours ahead of UTC. */
-const wallTime = (time: string, hours: number) => shiftTime(time, hours * 3_600_000_000).replace('+00', '');
-
 /**
- * Restores one archive to many moments: each kind of target at each of its edges into directories, and what a service has to do with it into one.
- * `every`: also what does not depend on the version.
+ * Restores one archive to many moments: every kind of target into directories, and what a service has to do with it into one.
+ * What does not depend on the version is tried on one of them.
  */
-export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean): void {
+export function momentSuite(major: Version, mountAt: string): void {
+  const isTried = ({ on }: Tried) => on.includes(major);
+
   describe(`a moment of PostgreSQL ${major}`, () => {
     let moments: Moments;
     let project: ComposeProject;
@@ -39,36 +39,62 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
     const service = () => ['-v', 'db', '-n', 'db', '-f', project.file];
     const receive = (...args: string[]) => odoReceipt(['-u', moments.url, ...service(), '--no-sync', ...args]);
     const restore = (...target: string[]) => receive('--allow-different-cluster', ...target);
-    const refusal = async (...target: string[]) => {
-      const { code, stderr } = await odo(['-u', moments.url, '--into', path.join(project.folder, 'nowhere'), ...target]);
-      return { code, stderr };
-    };
-    const iso = (time: string) => `${time.replace(' ', 'T').replace('+00', 'Z')}`;
 
-    it('in time is the state after the last commit up to it, from the newest backup before it', async () => {
-      const { two, accident } = moments.steps;
-      const receipt = await restore('--target-time', shiftTime(accident.time, -1));
-      expect(await project.sql(ROWS)).toBe('zero one two');
-      expect(receipt).toMatchObject({
-        backup: { id: moments.older },
-        moment: { asked: { target: { kind: 'time', time: iso(shiftTime(accident.time, -1)) } }, outcome: 'promoted' },
-        reached: { lastCommitTime: iso(two.time) },
-      });
-      // The newest timeline of the archive leads on; the restored server must not take its number.
+    /** No timeline of the archive is taken, whose newest one leads on; and nothing of a target is left for the next start. */
+    async function expectPromoted(receipt: { reached: { timeline: number } }): Promise<void> {
       expect(receipt.reached.timeline).toBe(3);
-      expect(receipt.moment.stop.time).toBe(iso(accident.time));
       expect(await project.sql('select pg_is_in_recovery()')).toBe('f');
       expect(await project.inVolume(`cat ${dataDirectory.replace(mountAt, '/v')}/postgresql.auto.conf`)).not.toContain(
         'recovery_target',
       );
-    });
+    }
 
-    it('behind a change of timeline is reached along both', async () => {
-      const { four, five } = moments.steps;
-      const receipt = await restore('--target-time', iso(shiftTime(five.time, -1)));
-      expect(await project.sql(ROWS)).toBe('accident three four');
-      expect(receipt).toMatchObject({ backup: { id: moments.newer }, reached: { timeline: 3, lastCommitTime: iso(four.time) } });
-    });
+    /** The server waits, or is to wait, behind `two`; `odo promote` makes it one that works, and leaves nothing to promote. */
+    async function expectTaken(): Promise<void> {
+      const { code, stdout, stderr } = await odo(['promote', ...service(), '--json']);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      const { two } = moments.steps;
+      expect(JSON.parse(stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 3, lastCommitTime: iso(two.time) } });
+      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two');
+      expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo gone')).toBe('gone');
+      expect(await odo(['promote', ...service()])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('no restore has left'),
+      });
+    }
+
+    if (major === 15) {
+      it('in time is the state after the last commit up to it, from the newest backup before it', async () => {
+        const { two, accident } = moments.steps;
+        const receipt = await restore('--target-time', shiftTime(accident.time, -1));
+        expect(await project.sql(ROWS)).toBe('zero one two');
+        expect(receipt).toMatchObject({
+          backup: { id: moments.older },
+          moment: { asked: { target: { kind: 'time', time: iso(shiftTime(accident.time, -1)) } }, outcome: 'promoted' },
+          reached: { lastCommitTime: iso(two.time) },
+        });
+        expect(receipt.moment.stop.time).toBe(iso(accident.time));
+        await expectPromoted(receipt);
+      });
+    } else if (major === 17) {
+      it('behind a change of timeline is reached along both', async () => {
+        const { four, five } = moments.steps;
+        const receipt = await restore('--target-time', iso(shiftTime(five.time, -1)));
+        expect(await project.sql(ROWS)).toBe('accident three four');
+        expect(receipt).toMatchObject({ backup: { id: moments.newer }, reached: { lastCommitTime: iso(four.time) } });
+        await expectPromoted(receipt);
+      });
+    } else {
+      it('by a restore point is found in the archive, and so is the backup before it', async () => {
+        const receipt = await restore('--target-name', RESTORE_POINT);
+        expect(await project.sql(ROWS)).toBe('zero one two');
+        expect(receipt).toMatchObject({
+          backup: { id: moments.older },
+          moment: { words: `restore point ${RESTORE_POINT}`, outcome: 'promoted' },
+        });
+        await expectPromoted(receipt);
+      });
+    }
 
     it('is in the window that odo list tells, along both timelines', async () => {
       const { code, stdout, stderr } = await odo(['list', '-u', moments.url, '--json']);
@@ -91,70 +117,28 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       ]);
     });
 
-    it('by a restore point is found in the archive, and so is the backup before it', async () => {
-      const receipt = await restore('--target-name', RESTORE_POINT);
-      expect(await project.sql(ROWS)).toBe('zero one two');
-      expect(receipt).toMatchObject({ backup: { id: moments.older }, moment: { words: `restore point ${RESTORE_POINT}` } });
-    });
-
-    it('is waited at with pause, looked at, and taken by odo promote', async () => {
+    it.each(PAUSES.filter(isTried))('is waited at with pause, looked at, and taken by odo promote: $what', async (pause) => {
       const { two } = moments.steps;
-      const receipt = await restore('--target-xid', two.xid, '--target-action', 'pause');
+      const [option, value] = pause.target(moments);
+      const receipt = await restore(option, value, '--target-action', 'pause');
       expect(receipt).toMatchObject({ moment: { outcome: 'paused' }, reached: { timeline: 1, lastCommitTime: iso(two.time) } });
       expect(receipt.notes.join('\n')).toContain(`odo promote -v db -n db -f ${project.file}`);
       expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero one two');
       const status = await odo(['status', ...service(), '--json']);
-      expect(JSON.parse(status.stdout)).toMatchObject({ state: 'swapped', recovered: false, waitsAt: `transaction ${two.xid}` });
-
-      const { code, stdout, stderr } = await odo(['promote', ...service(), '--json']);
-      expect({ code, stderr }).toMatchObject({ code: 0 });
-      expect(JSON.parse(stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 3, lastCommitTime: iso(two.time) } });
-      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two');
-      expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo gone')).toBe('gone');
-      expect(await odo(['promote', ...service()])).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('no restore has left'),
-      });
+      const waitsAt = pause.waitsAt(value);
+      expect(JSON.parse(status.stdout)).toMatchObject({ state: 'swapped', recovered: false, waitsAt });
+      await expectTaken();
     });
 
-    it('that no backup or no WAL leads to is refused before anything is touched, with what can be reached', async () => {
-      const { zero, one, two, five } = moments.steps;
-      const before = await rememberService(project, 'db', project.volume, dataDirectory);
-      const early = await odo(['-u', moments.url, ...service(), '--target-time', zero.time]);
-      expect(early).toMatchObject({
-        code: 15,
-        stderr: expect.stringMatching(`the oldest complete one, ${moments.older}, ended at`),
+    describe('that no backup or no WAL leads to is refused before anything is touched, with what can be reached', () => {
+      it.each(REFUSALS.filter(isTried))('$what', async ({ target, code = 15, words, ofService }) => {
+        const before = ofService ? await rememberService(project, 'db', project.volume, dataDirectory) : undefined;
+        const into = ofService ? service() : ['--into', path.join(project.folder, 'nowhere')];
+        const outcome = await odo(['-u', moments.url, ...into, ...target(moments)]);
+        expect(outcome).toMatchObject({ code, stderr: expect.stringMatching(words(moments)) });
+        await before?.expectAsBefore({ restarted: false });
+        expect(fs.readdirSync(project.folder)).toEqual(['compose.yaml']);
       });
-      const late = await refusal('--target-time', five.time);
-      expect(late).toMatchObject({
-        code: 15,
-        stderr: expect.stringContaining(`the last transaction in it ended at ${iso(five.time).replace(/\.?0+Z$/, 'Z')}`),
-      });
-      const after = await refusal('--backup', moments.newer, '--target-time', two.time);
-      expect(after).toMatchObject({ code: 15, stderr: expect.stringMatching(`${moments.newer} ended at .*, after the target`) });
-      expect(await refusal('--target-lsn', one.beforeLsn.replace(/^\d+/, 'FF'))).toMatchObject({
-        code: 15,
-        stderr: expect.stringContaining('not in the archive'),
-      });
-      expect(await refusal('--target-lsn', zero.beforeLsn)).toMatchObject({
-        code: 15,
-        stderr: expect.stringContaining('no backup ended by'),
-      });
-      expect(await refusal('--target-xid', '4000000000')).toMatchObject({
-        code: 15,
-        stderr: expect.stringContaining('is not in the archive since'),
-      });
-      const name = await refusal('--target-name', 'before the acident');
-      expect(name).toMatchObject({
-        code: 15,
-        stderr: expect.stringMatching(`its restore points are: .*, ${RESTORE_POINT} \\(2`),
-      });
-      expect(await refusal('--target-time', two.time.replace('+00', ''))).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('read as UTC it is'),
-      });
-      await before.expectAsBefore({ restarted: false });
-      expect(fs.readdirSync(project.folder)).toEqual(['compose.yaml']);
     });
 
     describe('in a directory', () => {
@@ -173,64 +157,14 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
         if (folder) fs.rmSync(folder, { recursive: true });
       });
 
-      it.concurrent.each<[string, (moments: Moments) => string[], string]>([
-        ['at the very commit, time', ({ steps }) => ['--target-time', steps.two.time], 'zero one two'],
-        ['just before it, time', ({ steps }) => ['--target-time', shiftTime(steps.two.time, -1)], 'zero one'],
-        ['just after it, time', ({ steps }) => ['--target-time', shiftTime(steps.two.time, 1)], 'zero one two'],
-        ['exclusively at it, time', ({ steps }) => ['--target-time', iso(steps.two.time), '--target-exclusive'], 'zero one'],
-        [
-          'at it by a clock on the wall, time',
-          ({ steps }) => ['--target-time', wallTime(steps.two.time, 2), '--timezone', '+02:00'],
-          'zero one two',
-        ],
-        [
-          'at the last commit but excluding it, time',
-          ({ steps }) => ['--target-time', steps.five.time, '--target-exclusive'],
-          'accident three four',
-        ],
-        [
-          'at a commit of timeline 2, time',
-          ({ steps }) => ['--target-time', steps.four.time, '--target-timeline', 'latest'],
-          'accident three four',
-        ],
-        ['with it, transaction', ({ steps }) => ['--target-xid', steps.one.xid], 'zero one'],
-        ['without it, transaction', ({ steps }) => ['--target-xid', steps.two.xid, '--target-exclusive'], 'zero one'],
-        [
-          'without the first one behind a backup, transaction',
-          ({ steps }) => ['--target-xid', steps.one.xid, '--target-exclusive'],
-          'zero',
-        ],
-        ['the last one there is, transaction', ({ steps }) => ['--target-xid', steps.five.xid], 'accident three four five'],
-        ['on timeline 2, transaction', ({ steps }) => ['--target-xid', steps.four.xid], 'accident three four'],
-        [
-          'before its WAL begins, position',
-          ({ steps }) => ['--target-lsn', steps.two.beforeLsn, '--target-exclusive'],
-          'zero one',
-        ],
-        ['where its WAL begins, position', ({ steps }) => ['--target-lsn', steps.two.beforeLsn], 'zero one'],
-        ['behind its commit, position', ({ steps }) => ['--target-lsn', steps.two.afterLsn], 'zero one two'],
-        [
-          'on timeline 2, position',
-          ({ steps }) => ['--target-lsn', steps.five.beforeLsn, '--target-exclusive'],
-          'accident three four',
-        ],
-        ['on timeline 2, restore point', () => ['--target-name', LATER_RESTORE_POINT], 'accident three four'],
-        ['the end of the newest backup', () => ['--target', 'immediate'], 'accident'],
-        ['the end of an older backup', ({ older }) => ['--target', 'immediate', '--backup', older], 'zero'],
-        ['the end of timeline 1', () => ['--target-timeline', '1'], 'accident three'],
-        [
-          'a time on timeline 1 by its number',
-          ({ steps }) => ['--target-timeline', 'current', '--target-time', shiftTime(steps.three.time, -1)],
-          'accident',
-        ],
-      ])('%s', async (_what, target, rows) => {
+      it.concurrent.each(EDGES.filter(isTried))('$what', async ({ target, rows }) => {
         const directory = path.join(folder, String(++restores));
         await odoReceipt(['-u', moments.url, '--into', directory, '--no-sync', ...target(moments)]);
         expect(await servers.askPromoted(directory, ROWS)).toBe(rows);
       });
     });
 
-    if (!every) return;
+    if (major !== 15) return;
 
     it('is shut down at with shutdown, comes up there again, and is taken by odo promote', async () => {
       const { accident } = moments.steps;
@@ -238,17 +172,17 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       const receipt = await restore(...target);
       expect(receipt).toMatchObject({ moment: { outcome: 'shut down' } });
       expect(await project.compose('ps', '-q', 'db')).toBe('');
-      const { code, stdout, stderr } = await odo(['promote', ...service(), '--json']);
-      expect({ code, stderr }).toMatchObject({ code: 0 });
-      expect(JSON.parse(stdout).reached.timeline).toBe(3);
-      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two');
+      await expectTaken();
     });
 
-    it('that was waited at can be given up for another one, and for the old data', async () => {
+    it('that was waited at can be given up for that of a set of pg_basebackup, its own end and nothing else, and for the old data', async () => {
       await project.sql("insert into steps (what) values ('of the old data')");
       await restore('--target-name', RESTORE_POINT, '--target-action', 'pause');
-      await restore('--target', 'immediate', '--target-action', 'pause');
-      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|accident');
+      const set = ['-u', moments.setUrl, ...service(), '--no-sync', '--allow-different-cluster'];
+      const refused = await odo([...set, '--target-time', moments.steps.one.time]);
+      expect(refused).toMatchObject({ code: 15, stderr: expect.stringContaining('bring their own WAL') });
+      await odoReceipt([...set, '--target', 'immediate', '--target-action', 'pause']);
+      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero');
       expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
       await project.up();
       expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two of the old data');
@@ -264,17 +198,6 @@ export function momentSuite(major: 15 | 17 | 18, mountAt: string, every: boolean
       await project.up();
       expect(await project.sql(ROWS)).toBe('zero one two of the old data');
       expect(await odo(['clean', ...service()])).toMatchObject({ code: 0 });
-    });
-
-    it('of a set of pg_basebackup is its own end, and nothing else', async () => {
-      const { one } = moments.steps;
-      const set = ['-u', moments.setUrl, ...service(), '--no-sync'];
-      const refused = await odo([...set, '--target-time', one.time]);
-      expect(refused).toMatchObject({ code: 15, stderr: expect.stringContaining('bring their own WAL') });
-      await odoReceipt([...set, '--target', 'immediate', '--target-action', 'pause']);
-      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero');
-      expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
-      await project.up();
     });
 
     it('can be looked up in a temporary server', async () => {
