@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { containersWith, inspectContainer, lastWords } from './container-facts.ts';
+import { mustAskServer } from './in-container.ts';
 import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
-import { answersSoon, lastWords } from './server-answers.ts';
+import { answersSoon } from './server-answers.ts';
 import { inVolume } from './volume-shell.ts';
 
 let projects = 0;
@@ -76,15 +78,16 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
   // Compose's own exec costs thrice as much.
   const db = `${name}-db-1`;
   const volume = `${name}_db`;
-  const sql = (text: string, database = 'postgres') =>
-    mustRun('docker', ['exec', '-u', 'postgres', db, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
+  const ofProject = `com.docker.compose.project=${name}`;
+  const containerId = (service: string) =>
+    containersWith({ label: [ofProject, `com.docker.compose.service=${service}`, 'com.docker.compose.oneoff=False'] });
   return {
     name,
     folder,
     file,
     volume,
     compose,
-    sql,
+    sql: (text, database) => mustAskServer(db, text, database),
     async up() {
       await compose('up', '-d');
       await until(
@@ -94,9 +97,10 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
         () => lastWords(db),
       );
     },
-    containerId: (service) => compose('ps', '-aq', service),
+    containerId,
     async identity(service) {
-      return mustRun('docker', ['inspect', '-f', '{{.Id}} {{.State.StartedAt}}', await compose('ps', '-aq', service)]);
+      const { Id, State } = await inspectContainer(await containerId(service));
+      return `${Id} ${State.StartedAt}`;
     },
     inVolume: (script) => inVolume(volume, script, options.image),
     volumeDigest: () =>

@@ -1,3 +1,4 @@
+import { execIn, mustExecIn } from './in-container.ts';
 import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
 
@@ -12,7 +13,7 @@ export interface DirectoryServers {
 
 export async function startDirectoryServers(major: number, folder: string): Promise<DirectoryServers> {
   const name = `odo-test-servers-${OWN}-${++containers}`;
-  const mount = ['-v', `${folder}:${folder}`, '--network', 'none', '--init'];
+  const mount = ['-v', `${folder}:${folder}`, '--network', 'host', '--init'];
   await mustRun('docker', [
     'run',
     '-d',
@@ -27,56 +28,22 @@ export async function startDirectoryServers(major: number, folder: string): Prom
     'infinity',
   ]);
   const pgCtl = (directory: string, ...args: string[]) =>
-    mustRun('docker', [
-      'exec',
-      name,
-      `/usr/lib/postgresql/${major}/bin/pg_ctl`,
-      '-D',
-      directory,
-      '-w',
-      '-s',
-      '-t',
-      '240',
-      ...args,
-    ]);
+    mustExecIn(name, ['pg_ctl', '-D', directory, '-w', '-s', '-t', '240', ...args]);
 
   return {
     async askPromoted(directory, sql) {
       const ask = (text: string) =>
-        mustRun('docker', [
-          'exec',
-          name,
-          'psql',
-          '-XAtq',
-          '-v',
-          'ON_ERROR_STOP=1',
-          '-h',
-          directory,
-          '-d',
-          'postgres',
-          '-c',
-          text,
-        ]);
+        mustExecIn(name, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', directory, '-d', 'postgres', '-c', text]);
       const log = `${directory}/server.log`;
       try {
         await pgCtl(directory, 'start', '-l', log, '-o', `-c listen_addresses= -c unix_socket_directories=${directory}`);
         await until('the server is promoted', async () => (await ask('select pg_is_in_recovery()')) === 'f', 120_000);
         return await ask(sql);
       } catch (error) {
-        const { stdout } = await run('docker', ['exec', name, 'tail', '-n', '20', log]);
+        const { stdout } = await execIn(name, ['tail', '-n', '20', log]);
         throw new Error(`${(error as Error).message}\n${stdout}`, { cause: error });
       } finally {
-        await run('docker', [
-          'exec',
-          name,
-          `/usr/lib/postgresql/${major}/bin/pg_ctl`,
-          '-D',
-          directory,
-          '-m',
-          'immediate',
-          '-w',
-          'stop',
-        ]);
+        await execIn(name, ['pg_ctl', '-D', directory, '-m', 'immediate', '-w', 'stop']);
       }
     },
     async remove() {

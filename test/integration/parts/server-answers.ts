@@ -1,4 +1,4 @@
-import { run } from './run.ts';
+import { execIn } from './in-container.ts';
 
 /**
  * Whether the server in a container takes connections; waits a few seconds for it. Over TCP the one that makes the cluster
@@ -8,12 +8,5 @@ import { run } from './run.ts';
 export async function answersSoon(container: string, socketDir = '/var/run/postgresql'): Promise<boolean> {
   const isReady = `pg_isready -q -h 127.0.0.1 && pg_isready -q -h ${socketDir}`;
   const ask = `for n in $(seq 50); do ${isReady} && exit; sleep 0.1; done; exit 1`;
-  return (await run('docker', ['exec', container, 'sh', '-c', ask])).code === 0;
-}
-
-/** What a container is doing, and the end of what it has written. */
-export async function lastWords(container: string): Promise<string> {
-  const state = await run('docker', ['inspect', '-f', '{{json .State}}', container]);
-  const log = await run('docker', ['logs', '--tail', '30', container]);
-  return [state.stdout, state.stderr, log.stdout, log.stderr].join('\n').trim();
+  return (await execIn(container, ['sh', '-c', ask])).code === 0;
 }

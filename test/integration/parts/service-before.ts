@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { ComposeProject } from './compose-project.ts';
-import { mustRun, until } from './run.ts';
+import { containersWith, inspectContainer } from './container-facts.ts';
+import { execIn, mustExecIn } from './in-container.ts';
+import { until } from './run.ts';
 
 /** What a run that failed may have done to a service. */
 export interface Touched {
@@ -20,6 +22,17 @@ export interface ServiceBefore {
   expectAsBefore(touched: Touched): Promise<void>;
 }
 
+const NO_ANSWER = 99;
+
+/** In one call of the engine: its first argument is what the server is asked, its second the data directory. */
+const ASK = `
+ask() { psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
+for n in $(seq 50); do
+  if ask 'select 1' >/dev/null 2>&1; then ask "$0" && exec ls -A "$1" || exit 1; fi
+  sleep 0.1
+done
+exit ${NO_ANSWER}`;
+
 /** Puts a row of its own into the database of a running service, and remembers the rest. */
 export async function rememberService(
   project: ComposeProject,
@@ -28,21 +41,26 @@ export async function rememberService(
   dataDirectory: string,
 ): Promise<ServiceBefore> {
   const containerId = await project.containerId(service);
-  const inService = (...argv: string[]) => mustRun('docker', ['exec', '-u', 'postgres', containerId, ...argv]);
-  const sql = (text: string) => inService('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-c', text);
-  const ready = () =>
-    until(`${service} answers`, () =>
-      sql('select 1').then(
-        () => true,
-        () => false,
-      ),
-    );
-  await ready();
-  await sql("create table if not exists old_data as select 'kept' as what");
-  const names = async () => (await inService('ls', '-A', dataDirectory)).split('\n').sort();
-  const state = () =>
-    mustRun('docker', ['inspect', '-f', '{{.State.Running}} {{.RestartCount}} {{.State.StartedAt}}', containerId]);
-  const namesBefore = await names();
+  /** Waits until the server answers, and gives the first line of its answer and the names in the data directory. */
+  const ask = async (sql: string) => {
+    let answer = '';
+    await until(`${service} answers`, async () => {
+      const script = ['sh', '-c', ASK, sql, dataDirectory];
+      const { code, stdout, stderr } = await execIn(containerId, script, { user: 'postgres' });
+      if (code !== 0 && code !== NO_ANSWER) throw new Error(`${service} was asked ${sql}\n${stdout}\n${stderr}`);
+      answer = stdout;
+      return code === 0;
+    });
+    const [first = '', ...names] = answer.replace(/\n$/, '').split('\n');
+    return { first, names: names.sort() };
+  };
+  const state = async () => {
+    const { State, RestartCount } = await inspectContainer(containerId);
+    return `${State.Running} ${RestartCount} ${State.StartedAt}`;
+  };
+  const { names: namesBefore } = await ask(
+    "create table if not exists old_data as select 'kept' as what; select what from old_data",
+  );
   let stateBefore = await state();
 
   return {
@@ -54,12 +72,12 @@ export async function rememberService(
       else expect(stateNow).toBe(stateBefore);
       expect(stateNow).toMatch(/^true 0 /);
       stateBefore = stateNow;
-      await ready();
-      expect(await sql('select what from old_data; create table written_after as select 1; drop table written_after')).toBe(
-        'kept',
+      const { first, names } = await ask(
+        'select what from old_data; create table written_after as select 1; drop table written_after',
       );
-      expect(await names()).toEqual(kept ? ['.odo', ...namesBefore].sort() : namesBefore);
-      if (kept) await mustRun('docker', ['exec', '-u', 'root', containerId, 'rm', '-r', `${dataDirectory}/.odo`]);
+      expect(first).toBe('kept');
+      expect(names).toEqual(kept ? ['.odo', ...namesBefore].sort() : namesBefore);
+      if (kept) await mustExecIn(containerId, ['rm', '-r', `${dataDirectory}/.odo`], { user: 'root' });
       expect(await restoreContainers(volume)).toBe('');
     },
   };
@@ -67,5 +85,5 @@ export async function rememberService(
 
 /** Ids of ODO's containers over a volume, running or not. */
 export function restoreContainers(volume: string): Promise<string> {
-  return mustRun('docker', ['ps', '-aq', '--filter', 'label=odo.role', '--filter', `volume=${volume}`]);
+  return containersWith({ label: ['odo.role'], volume: [volume] });
 }

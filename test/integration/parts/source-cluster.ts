@@ -1,4 +1,6 @@
 import net from 'node:net';
+import { inspectContainer, lastWords } from './container-facts.ts';
+import { mustAskServer, mustExecIn } from './in-container.ts';
 import { mustRun, run, until } from './run.ts';
 import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
 import { answersSoon } from './server-answers.ts';
@@ -104,15 +106,13 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     ...Object.entries(options.settings ?? {}).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]);
 
-  const exec = (argv: readonly string[], user = 'postgres') => mustRun('docker', ['exec', '-u', user, name, ...argv]);
-  const sql = (text: string, database = 'postgres') =>
-    exec(['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text]);
+  const exec = (argv: readonly string[], user = 'postgres') => mustExecIn(name, argv, { user });
+  const sql = (text: string, database?: string) => mustAskServer(name, text, database);
   const ready = () =>
     until(`${name} answers`, async () => {
       if (await answersSoon(name)) return true;
-      if ((await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', name])) === 'true') return false;
-      const { stdout, stderr } = await run('docker', ['logs', '--tail', '30', name]);
-      throw new Error(`${name} has ended\n${stdout}${stderr}`);
+      if ((await inspectContainer(name)).State.Running) return false;
+      throw new Error(`${name} has ended\n${await lastWords(name)}`);
     });
 
   await ready();
