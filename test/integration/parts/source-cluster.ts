@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { inspectContainer, lastWords } from './container-facts.ts';
 import { mustAskServer, mustExecIn } from './in-container.ts';
+import { OWN } from './own.ts';
 import { mustRun, run, until } from './run.ts';
 import { listKeys, S3_ENDPOINT, S3_KEYS } from './s3.ts';
 import { answersSoon } from './server-answers.ts';
@@ -60,6 +61,12 @@ const ARCHIVED = (segment: string) => {
   return `do $wait$ begin for n in 1..100 loop ${wait} end loop; end $wait$; ${isArchived}`;
 };
 
+/** Settings that ALTER SYSTEM can change again, there when the server starts: otherwise it would have to start twice. */
+const FIRST_START = `
+  mkdir -p /docker-entrypoint-initdb.d
+  echo "$ARCHIVING" > /docker-entrypoint-initdb.d/archiving.sql
+  exec docker-entrypoint.sh "$@"`;
+
 /** Flags of barman-cloud-backup, of which it takes one. */
 const BACKUP_CODECS = new Set(['-z', '-j', '--snappy', '--lz4', '--zstd']);
 
@@ -71,8 +78,6 @@ s3 = boto3.client("s3", endpoint_url=endpoint)
 for name in os.listdir(folder):
     s3.upload_file(os.path.join(folder, name), bucket, prefix + "/" + name)
 `;
-
-import { OWN } from './own.ts';
 
 /** Starts a cluster on the host's network (where the S3 server listens), with archiving on. */
 export async function startSource(options: SourceOptions): Promise<SourceCluster> {
@@ -87,7 +92,12 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     ...S3_KEYS,
   };
   const elsewhere = options.pgdata === undefined ? {} : { PGDATA: options.pgdata };
-  const flags = Object.entries({ ...env, ...elsewhere }).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
+  const archive = `barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${server} %p`;
+  const archiving = `alter system set archive_mode = on; alter system set archive_command = '${archive}';`;
+  const flags = Object.entries({ ...env, ...elsewhere, ARCHIVING: archiving }).flatMap(([key, value]) => [
+    '-e',
+    `${key}=${value}`,
+  ]);
   await mustRun('docker', [
     'run',
     '-d',
@@ -96,7 +106,12 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     '--network',
     'host',
     ...flags,
+    '--entrypoint',
+    'sh',
     `odo-parts/maker:${major}`,
+    '-c',
+    FIRST_START,
+    'sh',
     'postgres',
     '-c',
     'listen_addresses=127.0.0.1',
@@ -116,13 +131,10 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
     });
 
   await ready();
-  await sql('alter system set archive_mode = on');
-  await sql(`alter system set archive_command = 'barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${server} %p'`);
   const restart = async () => {
     await mustRun('docker', ['restart', '-t', '60', name]);
     await ready();
   };
-  await restart();
 
   async function archiveAll(): Promise<void> {
     const segment = await sql('select pg_walfile_name(pg_switch_wal())');
