@@ -21,11 +21,10 @@ export async function runAmcheck(
   collations: Pick<CheckedCollations, 'haveChanged'>,
 ): Promise<string | undefined> {
   const names = (await database.query('select datname from pg_database where datallowconn')).flat();
-  const without: string[] = [];
-  for (const name of names) {
-    const rows = await database.query("select 1 from pg_extension where extname = 'amcheck'", name);
-    if (rows.length === 0) without.push(name);
-  }
+  const found = await Promise.all(
+    names.map((name) => database.query("select 1 from pg_extension where extname = 'amcheck'", name)),
+  );
+  const without = names.filter((_, index) => found[index]?.length === 0);
   const check = (...more: string[]) => database.runClient('pg_amcheck', ['--all', ...more], TIMEOUT_MS);
   let outcome = await check('--install-missing');
   const mayBeOrder = outcome?.exitCode === CORRUPTION_FOUND && collations.haveChanged;

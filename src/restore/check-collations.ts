@@ -32,14 +32,18 @@ export async function checkCollations(database: Pick<ServiceDatabase, 'query'>, 
 }
 
 async function findChanges(database: Pick<ServiceDatabase, 'query'>): Promise<CheckedCollations> {
-  const [[major = '0'] = []] = await database.query("select current_setting('server_version_num')::int / 10000");
-  const changed: ChangedCollation[] = [];
-  if (Number(major) >= 15) {
-    for (const { name, ...versions } of findChanged(await database.query(DATABASES_SQL)))
-      changed.push({ database: name, ...versions });
-  }
-  for (const [name = ''] of await database.query(DATABASE_NAMES_SQL)) {
-    for (const { name: collation, ...versions } of findChanged(await database.query(collationsSql(Number(major)), name))) {
+  const [[[version = '0'] = []], names] = await Promise.all([
+    database.query("select current_setting('server_version_num')::int / 10000"),
+    database.query(DATABASE_NAMES_SQL),
+  ]);
+  const major = Number(version);
+  const [own, ...others] = await Promise.all([
+    major >= 15 ? database.query(DATABASES_SQL) : [],
+    ...names.map(([name]) => database.query(collationsSql(major), name)),
+  ]);
+  const changed: ChangedCollation[] = findChanged(own).map(({ name, ...versions }) => ({ database: name, ...versions }));
+  for (const [index, [name = '']] of names.entries()) {
+    for (const { name: collation, ...versions } of findChanged(others[index] ?? [])) {
       changed.push({ database: name, collation, ...versions });
     }
   }

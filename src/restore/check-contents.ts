@@ -34,10 +34,15 @@ export interface PromotedFacts {
  */
 export async function checkContents(database: Pick<ServiceDatabase, 'query'>, facts: PromotedFacts): Promise<string[]> {
   try {
-    const woken = facts.isCopy ? [] : subscriptionNotes(await database.query(SUBSCRIPTIONS_SQL));
+    const [subscriptions, names] = await Promise.all([
+      facts.isCopy ? [] : database.query(SUBSCRIPTIONS_SQL),
+      database.query(DATABASE_NAMES_SQL),
+    ]);
+    const woken = subscriptionNotes(subscriptions);
     const lacking = new Map<string, string[]>();
-    for (const [name = ''] of await database.query(DATABASE_NAMES_SQL)) {
-      const needs = await database.query(NEEDS_SQL, name);
+    const needsOfAll = await Promise.all(names.map(([name]) => database.query(NEEDS_SQL, name)));
+    for (const [index, [name = '']] of names.entries()) {
+      const needs = needsOfAll[index] ?? [];
       const libraries = needs.flatMap(([kind, file = '']) => (kind === 'library' ? libraryOf(file) : []));
       for (const library of libraries) {
         if (facts.libraries && !facts.libraries.includes(library)) lacking.set(library, [...(lacking.get(library) ?? []), name]);

@@ -120,11 +120,13 @@ export async function cleanUp(
     const { archiving, target, onlyCopy, reached } = options;
     const keepPrevious = options.keepPrevious || onlyCopy !== undefined;
     const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
-    const configured = await database
-      .archivingConfigured()
-      .catch(() => engine.archivingConfigured(target, raiseFactsOf(options.service)))
-      .then((told) => told ?? true);
-    const prepared = (await askPrepared(database)) ?? [];
+    const [configured, prepared = []] = await Promise.all([
+      database
+        .archivingConfigured()
+        .catch(() => engine.archivingConfigured(target, raiseFactsOf(options.service)))
+        .then((told) => told ?? true),
+      askPrepared(database),
+    ]);
     const keepOff = !ownWord && !keepArchiving && configured;
     const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
     const hasPrepared = prepared.length > 0 ? { hasPrepared: true } : {};

@@ -1,10 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { execIn } from '../docker/container.ts';
 import type { DockerEngine } from '../docker/engine.ts';
 import { OdoError } from '../errors.ts';
 import { parseLsn, respellLsn } from '../postgres/wal-names.ts';
-import { NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from './client-session.ts';
+import { outcomesOf, type ProgramOutcome, together } from './ask-together.ts';
+import { ASK_EACH, NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from './client-session.ts';
+
+export type { ProgramOutcome } from './ask-together.ts';
 
 const EXEC_TIMEOUT_MS = 20_000;
+const CONNECT_TIMEOUT_SECONDS = 5;
+/** So many questions may be asked in one call. */
+const MOST_TOGETHER = 10;
 
 /** What the server itself says of its recovery. */
 export interface ServerStatus {
@@ -21,13 +28,6 @@ export interface ServerStatus {
 /** Answer to a question. refused: the server (or the image, for want of psql) turns ODO down, and waiting would not change that */
 export type Answer<T> = { ready: true; value: T } | { ready: false; reason: string; refused: boolean };
 
-/** How a program in the container ended. */
-export interface ProgramOutcome {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-}
-
 /** The database of a service's container, asked locally as the postgres user. */
 export interface ServiceDatabase {
   status(): Promise<Answer<ServerStatus>>;
@@ -37,7 +37,10 @@ export interface ServiceDatabase {
   resume(): Promise<void>;
   /** Whether a configuration file (not our own block) turns archiving on. */
   archivingConfigured(): Promise<boolean>;
-  /** Rows of a query, as text; in the database that answered so far unless one is named. `promotionNotSeen` when there is no answer. */
+  /**
+   * Rows of a query, as text; in the database that answered so far unless one is named. `promotionNotSeen` when there is no answer. Queries that do not
+   * wait for each other share a call of the engine, one after the other.
+   */
   query(sql: string, database?: string): Promise<string[][]>;
   /** Runs one of PostgreSQL's client programs (a plain word) in the container, connected to the server; undefined when the image lacks it. */
   runClient(program: string, args: readonly string[], timeoutMs: number): Promise<ProgramOutcome | undefined>;
@@ -63,6 +66,18 @@ const PROCESSES =
 /** $1 is the data directory, $2 the signal, $3 a file to make first, if any. */
 const SIGNAL_SERVER = 'read -r pid <"$1/postmaster.pid" && { [ -z "$3" ] || : >"$1/$3"; } && kill -s "$2" "$pid"';
 
+/** Whom the server is asked as, and in which database where none is named. */
+interface Login {
+  role: string;
+  database: string;
+}
+
+/** `database`: where it is not one that answers for all. */
+interface Question {
+  sql: string;
+  database?: string | undefined;
+}
+
 export interface DatabaseAddress {
   docker: DockerEngine;
   containerId: string;
@@ -79,7 +94,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
   const roles = [...new Set([env.POSTGRES_USER || 'postgres', 'postgres'])];
   const logins = roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
   let osUser: string | undefined = address.osUser ?? 'postgres';
-  let login = logins[0] as { role: string; database: string };
+  let login = logins[0] as Login;
   let major: number | undefined;
 
   async function run(argv: string[], timeoutMs: number | undefined = EXEC_TIMEOUT_MS, input?: string) {
@@ -88,7 +103,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
       ...(input === undefined ? {} : { input }),
       signal,
       env: {
-        PGCONNECT_TIMEOUT: '5',
+        PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_SECONDS),
         PGAPPNAME: 'odo',
         PGOPTIONS: sessionOptions(major),
         // By environment, since anybody on the machine may read arguments.
@@ -112,27 +127,46 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     return run(argv, timeoutMs, input);
   }
 
-  async function ask(sql: string, database?: string): Promise<Answer<string[][]>> {
-    let reason = '';
-    for (const candidate of [login, ...logins.filter((other) => other !== login)]) {
-      const args = ['-XAtq', '-F', '\t', '-d', database ?? candidate.database, '-c', sql];
-      const { exitCode, stdout, stderr } = await client('psql', candidate.role, args);
-      if (exitCode === 0) {
-        login = candidate;
-        const rows = stdout.split('\n').filter(Boolean);
-        return { ready: true, value: rows.map((line) => line.split('\t')) };
-      }
-      if (exitCode === NO_SERVER)
-        return { ready: false, reason: 'the server has not written its postmaster.pid yet', refused: false };
-      if (exitCode === NO_PROGRAM) return { ready: false, reason: 'the image has no psql', refused: true };
-      reason = stderr.trim() || stdout.trim() || `psql ended with status ${exitCode}`;
-      if (!isRefusal(reason)) return { ready: false, reason, refused: false };
+  /** Asks all of them by one login, in one call of the engine. */
+  async function askAs({ role, database }: Login, questions: readonly Question[]): Promise<ProgramOutcome[]> {
+    const [one] = questions;
+    if (one && questions.length === 1) {
+      return [await client('psql', role, ['-XAtq', '-F', '\t', '-d', one.database ?? database, '-c', one.sql])];
     }
-    return { ready: false, reason, refused: true };
+    const mark = randomBytes(16).toString('hex');
+    const asked = questions.flatMap((question) => [question.database ?? database, question.sql]);
+    const argv = ['sh', '-c', ASK_EACH, 'sh', `${dataDirectory}/postmaster.pid`, 'psql', mark, role, ...asked];
+    const timeoutMs = EXEC_TIMEOUT_MS + (questions.length - 1) * CONNECT_TIMEOUT_SECONDS * 1000;
+    return outcomesOf(await run(argv, timeoutMs), mark, questions.length);
+  }
+
+  /** Asks by one login after the other what those before it are turned down with. */
+  async function askAll(questions: readonly Question[]): Promise<Answer<string[][]>[]> {
+    const answers: Answer<string[][]>[] = [];
+    let open = questions.map((question, index) => ({ question, index }));
+    for (const candidate of [login, ...logins.filter((other) => other !== login)]) {
+      const asked = open.map(({ question }) => question);
+      const outcomes = await askAs(candidate, asked);
+      open = open.filter(({ index }, at) => {
+        const outcome = outcomes[at] as ProgramOutcome;
+        const answer = answerOf(outcome);
+        answers[index] = answer;
+        if (answer.ready) login = candidate;
+        return !answer.ready && answer.refused && outcome.exitCode !== NO_PROGRAM;
+      });
+      if (open.length === 0) break;
+    }
+    return answers;
+  }
+
+  const askWithOthers = together(askAll, MOST_TOGETHER);
+
+  async function ask(sql: string): Promise<Answer<string[][]>> {
+    return (await askAll([{ sql }]))[0] as Answer<string[][]>;
   }
 
   async function mustAsk(sql: string, database?: string): Promise<string[][]> {
-    const answer = await ask(sql, database).catch((error: unknown) => {
+    const answer = await askWithOthers({ sql, database }).catch((error: unknown) => {
       if (!(error instanceof OdoError) || error.code !== 'serviceNotFound') throw error;
       throw new OdoError('promotionNotSeen', `the restored server does not run any more: ${error.message}`, {
         hint: "look at the service's log",
@@ -207,6 +241,18 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
       return exitCode === 0 ? stdout : undefined;
     },
   };
+}
+
+function answerOf({ exitCode, stdout, stderr }: ProgramOutcome): Answer<string[][]> {
+  if (exitCode === 0) {
+    const rows = stdout.split('\n').filter(Boolean);
+    return { ready: true, value: rows.map((line) => line.split('\t')) };
+  }
+  if (exitCode === NO_SERVER)
+    return { ready: false, reason: 'the server has not written its postmaster.pid yet', refused: false };
+  if (exitCode === NO_PROGRAM) return { ready: false, reason: 'the image has no psql', refused: true };
+  const reason = stderr.trim() || stdout.trim() || `psql ended with status ${exitCode}`;
+  return { ready: false, reason, refused: isRefusal(reason) };
 }
 
 /** What will be otherwise in a moment. All else that a server says to a login is its last word. */

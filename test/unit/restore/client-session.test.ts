@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from '../../../src/restore/client-session.ts';
+import { ASK_EACH, NO_PROGRAM, NO_SERVER, RUN_CLIENT, sessionOptions } from '../../../src/restore/client-session.ts';
 import { scratchDirectory } from '../scratch-directory.ts';
 
 let directory: string;
@@ -69,6 +69,67 @@ describe('a client program beside a server', () => {
   });
 });
 
+describe('Debian’s wrapper of a client program', () => {
+  const say = (name: string) => `#!/bin/sh\necho "${name} $PGSYSCONFDIR"\n`;
+
+  /** Which one is run, where /usr is below the directory. */
+  function ran(env: Record<string, string> = {}) {
+    const script = RUN_CLIENT.replaceAll('/usr/', `${directory}/usr/`);
+    const argv = ['-c', script, 'sh', file('postmaster.pid'), 'psql'];
+    const { stdout } = spawnSync('/bin/sh', argv, { env: { PATH: `${file('usr/bin')}:/bin`, ...env }, encoding: 'utf8' });
+    return stdout;
+  }
+
+  it('is left out where the program of the server’s version is there, which gets what the wrapper would give it', () => {
+    listens('/run/postgresql', '');
+    fs.mkdirSync(file('usr/bin'), { recursive: true });
+    fs.mkdirSync(file('usr/lib/postgresql/15/bin'), { recursive: true });
+    fs.writeFileSync(file('usr/bin/psql'), say('wrapper'), { mode: 0o755 });
+    fs.writeFileSync(file('usr/lib/postgresql/15/bin/psql'), say('program'), { mode: 0o755 });
+    expect(ran()).toBe('wrapper \n');
+    fs.writeFileSync(file('PG_VERSION'), '16\n');
+    expect(ran()).toBe('wrapper \n');
+    fs.writeFileSync(file('PG_VERSION'), '15\n');
+    expect(ran()).toBe('program /etc/postgresql-common\n');
+    expect(ran({ PGSYSCONFDIR: '/own' })).toBe('program /own\n');
+    // Somebody's own comes first in PATH.
+    expect(ran({ PATH: `${file('bin')}:${file('usr/bin')}:/bin` })).toContain('password: ');
+  });
+});
+
+describe('several questions in one call', () => {
+  function ask(...asked: string[]) {
+    const argv = ['-c', ASK_EACH, 'sh', file('postmaster.pid'), 'psql', 'MARK', 'role', ...asked];
+    const env = { PATH: file('bin'), PGPASSWORD: 'geheim' };
+    const { status, stdout, stderr } = spawnSync('/bin/sh', argv, { env, encoding: 'utf8' });
+    return { status, stdout, stderr };
+  }
+
+  it('are asked one after the other, each answer with its status and its end', () => {
+    listens('/run/postgresql', '');
+    expect(ask('shop', 'select 1', 'a "b"', "select 'x'\n, 2")).toEqual({
+      status: 0,
+      stdout: [
+        '-h /run/postgresql -p 5433 -U role -w -XAtq -F \t -d shop -c select 1',
+        'password: geheim',
+        'MARK 7',
+        `-h /run/postgresql -p 5433 -U role -w -XAtq -F \t -d a "b" -c select 'x'\n, 2`,
+        'password: geheim',
+        'MARK 7',
+        '',
+      ].join('\n'),
+      stderr: 'MARK\nMARK\n',
+    });
+  });
+
+  it('are not asked where no server or no psql is', () => {
+    expect(ask('shop', 'select 1')).toEqual({ status: NO_SERVER, stdout: '', stderr: '' });
+    listens('/run/postgresql', '');
+    fs.rmSync(file('bin/psql'));
+    expect(ask('shop', 'select 1')).toEqual({ status: NO_PROGRAM, stdout: '', stderr: '' });
+  });
+});
+
 describe('the options of a session', () => {
   it('switch off what would end it, as far as that version knows it', () => {
     expect(sessionOptions()).toBe(sessionOptions(13));
@@ -81,5 +142,5 @@ describe('the options of a session', () => {
 });
 
 it('needs nothing but a POSIX shell', () => {
-  expect(() => execFileSync('/bin/sh', ['-n', '-c', RUN_CLIENT])).not.toThrow();
+  for (const script of [RUN_CLIENT, ASK_EACH]) expect(() => execFileSync('/bin/sh', ['-n', '-c', script])).not.toThrow();
 });

@@ -15,6 +15,7 @@ import {
   fakeDocker,
   serviceLabels,
 } from '../docker/fake-docker.ts';
+import { oneByOne } from './one-by-one.ts';
 
 let proven: ProvenService | Error;
 
@@ -84,7 +85,7 @@ function restore(faults: Faults = {}) {
     if (sql.includes('pg_is_in_recovery')) return { stdout: PROMOTED };
     return { stdout: sql.includes('server_version_num') ? '17\n' : '' };
   };
-  const fake = fakeDocker(containers, answer);
+  const fake = fakeDocker(containers, oneByOne(answer));
   const did = fake.calls;
   const step =
     <T>(name: keyof Engine, result: T) =>

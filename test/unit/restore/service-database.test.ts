@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_PROGRAM, NO_SERVER } from '../../../src/restore/client-session.ts';
 import { openServiceDatabase } from '../../../src/restore/service-database.ts';
 import { answered, type FakeContainer, type FakeExec, type FakeOutcome, fakeDocker, unanswered } from '../docker/fake-docker.ts';
+import { oneByOne } from './one-by-one.ts';
 
 const FACTS = 'f\tf\t0/5000028\t2026-11-21T10:00:00.000000Z\t00000002\t17\n';
 
@@ -177,6 +178,82 @@ describe('a query', () => {
 
   it('does not take an engine that is away for a server that has ended', async () => {
     await expect(server(unanswered).database.query('select 1')).rejects.toMatchObject({ code: 'dockerUnreachable' });
+  });
+});
+
+describe('queries that do not wait for each other', () => {
+  /** What each question is answered with, by its statement, its role and its database. */
+  function asked(answer: (sql: string, role: string, database: string) => FakeOutcome, env = {}) {
+    const questions: string[] = [];
+    const run = oneByOne(({ argv }) => {
+      const [role = '', database = '', sql = ''] = [valueAfter(argv, '-U'), valueAfter(argv, '-d'), argv.at(-1)];
+      questions.push(`${sql} ${role}@${database}`);
+      return answer(sql, role, database);
+    });
+    return { ...server(run, { env }), questions };
+  }
+
+  it('go in one call, each with its database and its rows', async () => {
+    const { database, execs, questions } = asked((sql) => ({ stdout: sql === 'none' ? '' : `${sql}\tx\n` }), {
+      POSTGRES_PASSWORD: 'geheim',
+    });
+    expect(await Promise.all([database.query('a'), database.query('none', 'shop'), database.archivingConfigured()])).toEqual([
+      [['a', 'x']],
+      [],
+      true,
+    ]);
+    expect(questions).toEqual(['a postgres@postgres', 'none postgres@shop', expect.stringContaining('archive_mode')]);
+    expect(execs).toHaveLength(1);
+    expect(execs[0]).toMatchObject({ env: { PGPASSWORD: 'geheim', PGAPPNAME: 'odo', PGCONNECT_TIMEOUT: '5' } });
+    expect(execs[0]?.argv.join(' ')).not.toContain('geheim');
+  });
+
+  it('fail each for itself', async () => {
+    const { database } = asked((sql) => (sql === 'bad' ? { exitCode: 1, stderr: 'ERROR:  no such table\n' } : { stdout: '1\n' }));
+    const [bad, good] = await Promise.allSettled([database.query('bad'), database.query('good')]);
+    expect(bad).toMatchObject({
+      reason: { code: 'promotionNotSeen', message: 'the restored server did not answer: ERROR:  no such table' },
+    });
+    expect(good).toEqual({ status: 'fulfilled', value: [['1']] });
+  });
+
+  it('are asked by the next login where they are turned down, and by it alone from then on', async () => {
+    const { database, execs, questions } = asked(
+      (sql, role) =>
+        role === 'shop' && sql !== 'a' ? { exitCode: 2, stderr: 'FATAL:  role does not exist' } : { stdout: `${role}\n` },
+      { POSTGRES_USER: 'shop' },
+    );
+    expect(await Promise.all([database.query('a'), database.query('b'), database.query('c')])).toEqual([
+      [['shop']],
+      [['postgres']],
+      [['postgres']],
+    ]);
+    expect(questions.slice(0, 3)).toEqual(['a shop@postgres', 'b shop@postgres', 'c shop@postgres']);
+    // Of that role in both databases, and then of the other.
+    expect(questions.slice(3)).toEqual(['b shop@template1', 'c shop@template1', 'b postgres@postgres', 'c postgres@postgres']);
+    expect(execs).toHaveLength(3);
+    await Promise.all([database.query('d'), database.query('e')]);
+    expect(questions.slice(7)).toEqual(['d postgres@postgres', 'e postgres@postgres']);
+  });
+
+  it('share what becomes of the server, and of its container', async () => {
+    const both = (given: ReturnType<typeof server>) =>
+      Promise.allSettled([given.database.query('a'), given.database.query('b')]).then((settled) =>
+        settled.map((one) => (one.status === 'rejected' ? `${one.reason.code}: ${one.reason.message}` : 'answered')),
+      );
+    const none = 'promotionNotSeen: the restored server did not answer: the server has not written its postmaster.pid yet';
+    expect(await both(server(() => ({ exitCode: NO_SERVER })))).toEqual([none, none]);
+    const bare = server(() => ({ exitCode: NO_PROGRAM }));
+    expect((await both(bare))[1]).toBe('promotionNotSeen: the restored server did not answer: the image has no psql');
+    expect(bare.execs).toHaveLength(1);
+    expect((await both(server(() => ({ exitCode: 137 }))))[1]).toMatch(/psql ended with status 137$/);
+    expect((await both(server(() => ({}), { container: { running: false } })))[1]).toMatch(
+      /^promotionNotSeen: the restored server does not run any more: /,
+    );
+    expect((await both(server(unanswered)))[1]).toMatch(/^dockerUnreachable: /);
+    const passing = asked(() => ({ exitCode: 2, stderr: 'FATAL:  terminating connection due to administrator command' }));
+    expect((await both(passing))[0]).toMatch(/terminating connection/);
+    expect(passing.execs).toHaveLength(1);
   });
 });
 
