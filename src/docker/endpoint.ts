@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
@@ -22,14 +23,30 @@ export const DEFAULT_HOST = process.platform === 'win32' ? 'npipe:////./pipe/doc
  */
 export async function findEndpoint(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<DockerEndpoint> {
   if (env.DOCKER_HOST) return endpointOfHost(env.DOCKER_HOST, env);
+  if (isDefaultContext(env)) return { host: DEFAULT_HOST, env: { ...env, DOCKER_CONTEXT: 'default' } };
   return (await endpointOfContext(env, signal)) ?? endpointOfHost(DEFAULT_HOST, { ...env, DOCKER_HOST: DEFAULT_HOST });
 }
 
 function endpointOfHost(value: string, env: NodeJS.ProcessEnv): DockerEndpoint {
   const host = value === 'unix://' ? DEFAULT_HOST : value.includes('://') ? value : `tcp://${value}`;
   if (!host.startsWith('tcp://') || (!env.DOCKER_TLS_VERIFY && !env.DOCKER_TLS)) return { host, env };
-  const certificatesDir = env.DOCKER_CERT_PATH || env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker');
+  const certificatesDir = env.DOCKER_CERT_PATH || configDirectory(env);
   return { host, tls: { certificatesDir, verify: Boolean(env.DOCKER_TLS_VERIFY) }, env };
+}
+
+function configDirectory(env: NodeJS.ProcessEnv): string {
+  return env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker');
+}
+
+/** Nothing names a context or a way to encrypt: what the docker command line would say is known, and need not be waited for. */
+function isDefaultContext(env: NodeJS.ProcessEnv): boolean {
+  if (env.DOCKER_CONTEXT || env.DOCKER_TLS || env.DOCKER_TLS_VERIFY || process.platform === 'win32') return false;
+  try {
+    const config = JSON.parse(fs.readFileSync(join(configDirectory(env), 'config.json'), 'utf8')) as { currentContext?: unknown };
+    return [undefined, '', 'default'].includes(config.currentContext as string | undefined);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
 }
 
 interface ContextInspect {

@@ -1,8 +1,19 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findEndpoint, parseContext } from '../../../src/docker/endpoint.ts';
 import { clientOptions } from '../../../src/docker/engine.ts';
+import { scratchDirectory } from '../scratch-directory.ts';
 
 const signal = new AbortController().signal;
+
+/** A docker command line whose current context is this one. */
+function commandLine(Name: string, Host: string) {
+  const folder = scratchDirectory();
+  const context = JSON.stringify([{ Name, Endpoints: { docker: { Host } } }]);
+  fs.writeFileSync(path.join(folder, 'docker'), `#!/bin/sh\necho '${context}'\n`, { mode: 0o755 });
+  return { folder, env: { PATH: `${folder}:/usr/bin:/bin` } };
+}
 
 describe('findEndpoint', () => {
   it.each([
@@ -28,9 +39,40 @@ describe('findEndpoint', () => {
   });
 
   it('takes the default socket where there is no docker command line', async () => {
-    const endpoint = await findEndpoint({ PATH: '/nonexistent' }, signal);
+    const env = { PATH: '/nonexistent', DOCKER_CONTEXT: 'prod' };
+    const endpoint = await findEndpoint(env, signal);
     expect(endpoint.host).toBe('unix:///var/run/docker.sock');
-    expect(endpoint.env).toEqual({ PATH: '/nonexistent', DOCKER_HOST: 'unix:///var/run/docker.sock' });
+    expect(endpoint.env).toEqual({ ...env, DOCKER_HOST: 'unix:///var/run/docker.sock' });
+  });
+
+  it('takes the default socket without the docker command line where nothing names another', async () => {
+    const DOCKER_CONFIG = scratchDirectory();
+    const { env, folder } = commandLine('prod', 'tcp://10.0.0.1:2375');
+    const found = () => findEndpoint({ ...env, DOCKER_CONFIG }, signal);
+    const config = (text: string) => fs.writeFileSync(path.join(DOCKER_CONFIG, 'config.json'), text);
+    const byDefault = {
+      host: 'unix:///var/run/docker.sock',
+      env: { ...env, DOCKER_CONFIG, DOCKER_CONTEXT: 'default' },
+    };
+    expect(await found()).toEqual(byDefault);
+    for (const text of ['{}', '{"currentContext":""}', '{"currentContext":"default","auths":{}}']) {
+      config(text);
+      expect(await found(), text).toEqual(byDefault);
+    }
+    expect(await findEndpoint({ ...env, HOME: folder }, signal)).toMatchObject({ host: byDefault.host });
+  });
+
+  it('asks the docker command line where something names a context or encryption, or may', async () => {
+    const DOCKER_CONFIG = scratchDirectory();
+    const { env } = commandLine('prod', 'tcp://10.0.0.1:2375');
+    const found = async (more: NodeJS.ProcessEnv = {}) => (await findEndpoint({ ...env, DOCKER_CONFIG, ...more }, signal)).host;
+    expect(await found({ DOCKER_CONTEXT: 'prod' })).toBe('tcp://10.0.0.1:2375');
+    expect(await found({ DOCKER_TLS: '1' })).toBe('tcp://10.0.0.1:2375');
+    expect(await found({ DOCKER_TLS_VERIFY: '1' })).toBe('tcp://10.0.0.1:2375');
+    for (const text of ['{"currentContext":"prod"}', '{"currentContext":', 'null']) {
+      fs.writeFileSync(path.join(DOCKER_CONFIG, 'config.json'), text);
+      expect(await found(), text).toBe('tcp://10.0.0.1:2375');
+    }
   });
 });
 
