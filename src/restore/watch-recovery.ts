@@ -16,6 +16,8 @@ const INTERVAL_MS = { first: 200, later: 2000 };
 const FIRST_MS = 60_000;
 /** Between two reports of progress. */
 const REPORT_INTERVAL_MS = 500;
+/** A server that says in its own file that it takes no connections yet is asked so rarely. */
+const DEAF_MS = 5000;
 /** What has been promoted by its files may take so long to answer. */
 const ANSWER_MS = 10_000;
 /** Somebody who restarts a container stops it first. */
@@ -43,6 +45,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   const told = new Set<string>();
   let first: ContainerState | undefined;
   let refusal: string | undefined;
+  let askedAt = beganAt;
+  let unreadiness = 'the server has only begun to start';
   let isRestartDue = false;
   let isToAskAgain = false;
   /** Not of one that was started again and is out of recovery: it has replayed anew, of its new timeline, or nothing. */
@@ -68,13 +72,29 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
       throw error instanceof OdoError && error.code === 'serviceNotFound' ? removedMeanwhile(error) : error;
     });
     if (!state.running) return { state, volume: await volume?.look().catch(unlessUnreachable) };
-    // A server that turns ODO down is asked once more when it is out of recovery: then it may have other words.
-    const answer = refusal === undefined || isToAskAgain ? await database.status().catch(unlessUnreachable) : undefined;
-    if (answer) isToAskAgain = false;
-    if (answer && !answer.ready && answer.refused) refusal = answer.reason;
-    else if (answer?.ready) refusal = undefined;
-    const log = await server.log(first?.startedAt ?? state.startedAt ?? new Date(0));
+    const logged = () => server.log(first?.startedAt ?? state.startedAt ?? new Date(0));
+    const before = await volume?.look().catch(unlessUnreachable);
+    if (before && isDeaf(before) && clock.now() - askedAt < DEAF_MS) {
+      return { state, answer: { ready: false, refused: false, reason: unreadiness }, log: await logged(), volume: before };
+    }
+    const answer = await ask();
+    const log = await logged();
     return { state, answer, log, volume: await volume?.look().catch(unlessUnreachable) };
+  }
+
+  /** A server that turns ODO down is asked once more when it is out of recovery: then it may have other words. */
+  async function ask(): Promise<Look['answer']> {
+    if (refusal !== undefined && !isToAskAgain) return undefined;
+    const answer = await database.status().catch(unlessUnreachable);
+    askedAt = clock.now();
+    if (!answer) return undefined;
+    isToAskAgain = false;
+    if (answer.ready) refusal = undefined;
+    else {
+      unreadiness = answer.reason;
+      if (answer.refused) refusal = answer.reason;
+    }
+    return answer;
   }
 
   function tell({ answer, volume: seen, log = '' }: Look): void {
@@ -232,6 +252,11 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     const reason = refusal ?? (answer && !answer.ready ? answer.reason : 'it is still in recovery');
     throw promotionNotSeen(stallTimeoutMs, reason);
   }
+}
+
+/** It would be asked in vain: it has no postmaster.pid yet, or answers every login that it is starting up. */
+function isDeaf({ serverStatus }: RecoveryState): boolean {
+  return serverStatus === undefined || serverStatus === 'starting';
 }
 
 function byItsFiles({ timeline, endLsn }: RecoveryState, unasked: string): Recovered {

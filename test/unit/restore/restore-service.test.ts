@@ -106,7 +106,7 @@ function restore(faults: Faults = {}) {
     rollback: step('rollback', true),
     discard: step('discard', undefined),
     finish: step('finish', { leftSettings: [] }),
-    recoveryState: step('recoveryState', { ended: false, preparedTransactions: 0, sign: '' }),
+    recoveryState: step('recoveryState', { ended: false, serverStatus: 'standby' as const, preparedTransactions: 0, sign: '' }),
     archivingConfigured: step('archivingConfigured', false),
     surveyOld: step('surveyOld', faults.old),
     recheckPages: step('recheckPages', undefined),

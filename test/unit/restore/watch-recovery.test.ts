@@ -35,6 +35,44 @@ describe('a server that answers', () => {
   });
 });
 
+describe('a server whose own file says that it takes no connections yet', () => {
+  const { serverStatus: _, ...NO_FILE } = RECOVERING;
+  const STARTING = { ...RECOVERING, serverStatus: 'starting' as const };
+
+  it('is not asked, and is at once when that has changed', async () => {
+    const { outcome, calls, timeMs } = playRecovery([
+      { volume: NO_FILE, forMs: 1000 },
+      { volume: STARTING, forMs: 1000 },
+      { volume: ENDED, answer: PROMOTED },
+    ]);
+    expect(await outcome).toMatchObject({ inRecovery: false, timeline: 2 });
+    expect(count(calls, 'status')).toBe(1);
+    expect(timeMs()).toBeLessThan(3000);
+  });
+
+  it('is asked now and then all the same, for its own words', async () => {
+    const long = playRecovery([
+      { volume: STARTING, forMs: 30_000 },
+      { volume: ENDED, answer: PROMOTED },
+    ]);
+    await long.outcome;
+    expect(count(long.calls, 'status')).toBeGreaterThan(4);
+    expect(count(long.calls, 'status')).toBeLessThan(8);
+    const silent = playRecovery([{ volume: STARTING }], { stallTimeoutMs: 60_000 });
+    await expect(silent.outcome).rejects.toThrow(/no progress for 60 s: .*the database system is starting up/);
+    const refusing = playRecovery([
+      { volume: STARTING, answer: REFUSED },
+      { volume: ENDED, forMs: 0 },
+    ]);
+    expect(await refusing.outcome).toMatchObject({ unasked: expect.stringContaining('password authentication failed') });
+  });
+
+  it('may answer where the file tells nothing', async () => {
+    const { outcome } = playRecovery([{ volume: NO_FILE, answer: PROMOTED }]);
+    expect(await outcome).toMatchObject({ inRecovery: false });
+  });
+});
+
 describe('a server that answers nothing', () => {
   it('has recovered when its files say so, and a refusal ends the waiting at once', async () => {
     const { outcome, calls, timeMs } = playRecovery([{}, { answer: REFUSED }, {}, {}, { volume: ENDED }]);
