@@ -5,7 +5,7 @@ import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
-import { mustRun, until } from './parts/run.ts';
+import { mustRun, run, until } from './parts/run.ts';
 import { type RunningOdo, startOdo } from './parts/running-odo.ts';
 import { createBucket, emptyBucket, listKeys, putObject, readObject, s3 } from './parts/s3.ts';
 import { restoreContainers } from './parts/service-before.ts';
@@ -221,8 +221,11 @@ describe('WAL that is fetched while the server recovers', () => {
   it('goes on when the restore container dies, for which the server only waits, and when somebody else restarts the server', async () => {
     const db = await project.containerId('db');
     const running = await startRecovery(async ({ stderr }) => {
-      await mustRun('docker', ['kill', `odo-restore-${project.volume}`]);
-      await until('another container is there', async () => stderr().includes('another one goes on fetching WAL'));
+      const container = `odo-restore-${project.volume}`;
+      await mustRun('docker', ['kill', container]);
+      await until('it is missed', async () => stderr().includes('another one goes on fetching WAL'));
+      const isThere = async () => (await run('docker', ['inspect', '-f', '{{.State.Running}}', container])).stdout === 'true\n';
+      await until('another one is there', isThere);
       expect(await serverState()).toBe(0);
       await mustRun('docker', ['restart', '-t', '60', db]);
     });
