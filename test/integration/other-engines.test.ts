@@ -28,7 +28,7 @@ describe.each([
     await mustRun('sh', ['-c', load]);
     process.env.DOCKER_HOST = `unix://${socket}`;
     expect(await mustRun('docker', ['version', '-f', '{{.Server.Version}}'])).toMatch(version);
-    project = writeProject({ image: IMAGE, mountAt: '/var/lib/postgresql/data' });
+    project = writeProject({ image: IMAGE, mountAt: '/var/lib/postgresql/data', ownCluster: true });
     await project.up();
     await project.sql("create table old as select 'as before' as what");
   });

@@ -2,9 +2,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { containersWith, inspectContainer, lastWords } from './container-facts.ts';
+import { askEngine } from './engine-api.ts';
+import { makeVolumeWithCluster } from './first-cluster.ts';
 import { mustAskServer } from './in-container.ts';
 import { OWN } from './own.ts';
-import { mustRun, run, until } from './run.ts';
+import { removeProject } from './remove-project.ts';
+import { mustRun, until } from './run.ts';
 import { answersSoon } from './server-answers.ts';
 import { inVolume } from './volume-shell.ts';
 
@@ -44,7 +47,19 @@ export interface ProjectOptions {
   services?: string;
   /** Variables of service `db`, besides POSTGRES_PASSWORD. */
   environment?: Readonly<Record<string, string>>;
+  /** The service makes its cluster by itself; otherwise a first start finds one that has been made once for all. */
+  ownCluster?: boolean;
 }
+
+/** Variables that say how a cluster is made. */
+const ABOUT_THE_CLUSTER = /^(POSTGRES_|LANG$|LC_)/;
+/** A volume that says how it is to be made is left to compose. */
+const VOLUME_WITH_OPTIONS = /^volumes:\n {2}db:\n {4}/m;
+
+/** Compose's own program, where it lies beside the docker command line: through that, each call is three programs. */
+const COMPOSE = ['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec']
+  .map((folder) => [`${folder}/docker/cli-plugins/docker-compose`])
+  .find(([program = '']) => fs.existsSync(program)) ?? ['docker', 'compose'];
 
 export function writeProject(options: ProjectOptions): ComposeProject {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-test-'));
@@ -74,13 +89,28 @@ volumes:
 ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
   );
 
-  const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', file, ...args]);
+  const compose = (...args: string[]) => {
+    const [program = '', ...before] = COMPOSE;
+    return mustRun(program, [...before, '--progress', 'quiet', '-f', file, ...args]);
+  };
   // Compose's own exec costs thrice as much.
   const db = `${name}-db-1`;
   const volume = `${name}_db`;
   const ofProject = `com.docker.compose.project=${name}`;
   const containerId = (service: string) =>
     containersWith({ label: [ofProject, `com.docker.compose.service=${service}`, 'com.docker.compose.oneoff=False'] });
+  async function giveCluster(): Promise<void> {
+    const variables = Object.keys(options.environment ?? {});
+    if (options.ownCluster || variables.some((key) => ABOUT_THE_CLUSTER.test(key))) return;
+    if (VOLUME_WITH_OPTIONS.test(fs.readFileSync(file, 'utf8'))) return;
+    if ((await askEngine('GET', `/volumes/${volume}`)).status !== 404) return;
+    await makeVolumeWithCluster(volume, options.image, {
+      mountAt: options.mountAt,
+      pgdata: options.environment?.PGDATA,
+      labels: { 'com.docker.compose.project': name, 'com.docker.compose.volume': 'db' },
+    });
+  }
+
   return {
     name,
     folder,
@@ -89,6 +119,7 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
     compose,
     sql: (text, database) => mustAskServer(db, text, database),
     async up() {
+      await giveCluster();
       await compose('up', '-d');
       await until(
         'the service answers',
@@ -110,7 +141,7 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
         options.image,
       ),
     async down() {
-      await run('docker', ['compose', '-f', file, '--profile', '*', 'down', '-v', '-t', '5']);
+      await removeProject(ofProject);
       fs.rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -31,7 +31,7 @@ export async function madeOnce<Facts>(
 }
 
 /** Does the work when no process of this machine does any of that name. What holds the others off goes with the process, however it ends. */
-async function alone<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+export async function alone<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   let held: net.Server | undefined;
   await until(
     `no other file makes ${name}`,
