@@ -4,12 +4,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { mustExecIn } from './parts/in-container.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { OWN } from './parts/own.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { createBucket, emptyBucket, putObject } from './parts/s3.ts';
+import { answersSoon } from './parts/server-answers.ts';
 import { restoreContainers } from './parts/service-before.ts';
 
 const DATA = '/var/lib/postgresql/data';
@@ -58,7 +60,7 @@ describe('compose services', () => {
       await project.compose('rm', '-sf', 'bound');
       // What the server wrote there belongs to another user.
       const remove = ['--entrypoint', 'rm', '-v', `${project.folder}:/f`, 'postgres:15', '-rf', '/f/pgdata'];
-      await run('docker', ['run', '--rm', '--network', 'none', ...remove]);
+      await run('docker', ['run', '--rm', '--network', 'host', ...remove]);
     }
     await project?.down();
     if (bucket) await emptyBucket(bucket);
@@ -67,17 +69,13 @@ describe('compose services', () => {
   const sets = () => `s3://${ready.bucket}/sets`;
 
   function sqlIn(service: string, text: string, user = 'postgres'): Promise<string> {
-    return project.compose('exec', '-T', '-u', 'postgres', service, 'psql', '-XAtq', '-U', user, '-d', 'postgres', '-c', text);
+    const ask = ['psql', '-XAtq', '-U', user, '-d', 'postgres', '-c', text];
+    return mustExecIn(`${project.name}-${service}-1`, ask, { user: 'postgres' });
   }
 
   /** The server that the entry point starts to make the cluster answers on its socket only. */
   function untilAnswering(service: string): Promise<void> {
-    return until(`${service} answers`, () =>
-      project.compose('exec', '-T', service, 'pg_isready', '-q', '-h', '127.0.0.1').then(
-        () => true,
-        () => false,
-      ),
-    );
+    return until(`${service} answers`, () => answersSoon(`${project.name}-${service}-1`));
   }
 
   it("takes the volume's real name and several -f, and starts the very container that was there", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { mustExecIn } from './parts/in-container.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun } from './parts/run.ts';
 import { createBucket, emptyBucket, listKeys } from './parts/s3.ts';
@@ -120,7 +121,7 @@ describe('everything that a cluster may hold', () => {
     slow: string;
   }
 
-  const inService = (script: string) => project.compose('exec', '-T', 'db', 'sh', '-c', script);
+  const inService = (script: string) => mustExecIn(`${project.name}-db-1`, ['sh', '-c', script]);
   const service = (): Restored => ({ ask: project.sql, inside: inService, slow: '/ts/moved' });
 
   async function expectEverything({ ask, inside, slow }: Restored, filesBefore: string): Promise<void> {

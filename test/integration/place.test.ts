@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { mustExecIn } from './parts/in-container.ts';
 import { LATE_DIGEST, type LateTablespace, lateTablespace } from './parts/late-tablespace.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
@@ -77,9 +78,9 @@ describe('the place of the data', () => {
   afterAll(async () => {
     for (const name of strangers) await run('docker', ['rm', '-fv', name]);
     const ofServers = ['-v', `${project.folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/absent /f/bound'];
-    await run('docker', ['run', '--rm', '--network', 'none', ...ofServers]);
+    await run('docker', ['run', '--rm', '--network', 'host', ...ofServers]);
     await project?.down();
-    await mustRun('docker', ['run', '--rm', '--network', 'none', '-v', `${folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/*']);
+    await mustRun('docker', ['run', '--rm', '--network', 'host', '-v', `${folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/*']);
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
@@ -172,7 +173,7 @@ describe('the place of the data', () => {
 
   describe('a tablespace that was created after the backup', () => {
     let late: LateTablespace;
-    const inSpread = (...argv: string[]) => mustRun('docker', ['exec', '-u', 'postgres', `${project.name}-spread-1`, ...argv]);
+    const inSpread = (...argv: string[]) => mustExecIn(`${project.name}-spread-1`, argv, { user: 'postgres' });
     const sql = (text: string) => inSpread('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-c', text);
     const restore = (service: string, ...more: string[]) => ['-u', `s3://${late.bucket}/late`, ...target(service), ...more];
 

@@ -4,11 +4,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { DEBIAN_DATA, type DebianCluster, startDebianCluster } from './parts/debian-cluster.ts';
+import { mustAskServer, mustExecIn } from './parts/in-container.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { OWN } from './parts/own.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
+import { answersSoon } from './parts/server-answers.ts';
 import { rememberService, type ServiceBefore } from './parts/service-before.ts';
 
 const DATA = '/var/lib/postgresql/data';
@@ -50,8 +52,8 @@ describe('the rehearsal', () => {
   let before: ServiceBefore;
   let confined: ComposeProject | undefined;
 
-  const inSource = (script: string) => mustRun('docker', ['exec', '-u', 'postgres', source, 'sh', '-c', script]);
-  const sqlOfSource = (text: string) => mustRun('docker', ['exec', '-u', 'postgres', source, 'psql', '-XAtqc', text]);
+  const inSource = (script: string) => mustExecIn(source, ['sh', '-c', script], { user: 'postgres' });
+  const sqlOfSource = (text: string) => mustAskServer(source, text);
 
   /** A backup of the source in one state of its files, which the running server has not read. */
   async function backup(name: string, change: string, undo: string): Promise<void> {
@@ -65,9 +67,7 @@ describe('the rehearsal', () => {
   async function makeSets(): Promise<void> {
     const flags = ['run', '-d', '--name', source, '--network', 'none', '-e', 'POSTGRES_PASSWORD=test'];
     await mustRun('docker', [...flags, '-e', 'POSTGRES_INITDB_ARGS=--no-sync', 'postgres:15', '-c', 'fsync=off']);
-    await until('the source answers', () =>
-      run('docker', ['exec', source, 'pg_isready', '-q', '-h', '127.0.0.1']).then(({ code }) => code === 0),
-    );
+    await until('the source answers', () => answersSoon(source));
     await sqlOfSource('create table things as select generate_series(1, 100) as id');
     const keep = 'cd $PGDATA && cp postgresql.auto.conf pg_hba.conf /tmp/';
     const back = 'cd $PGDATA && cp /tmp/postgresql.auto.conf /tmp/pg_hba.conf .';
@@ -163,7 +163,7 @@ describe('the rehearsal', () => {
       /^the server listens on port 6543, as the original did, not on 5432/,
     ]);
     const asked = (text: string) =>
-      project.compose('exec', '-T', 'db', 'psql', '-XAtq', '-U', 'postgres', '-p', '6543', '-c', text);
+      mustExecIn(`${project.name}-db-1`, ['psql', '-XAtq', '-U', 'postgres', '-p', '6543', '-c', text]);
     expect(await asked(ROWS)).toBe('100');
     const inForceNow =
       "select string_agg(current_setting(name), ' ') from unnest('{log_directory,lc_time,listen_addresses}'::text[]) name";
@@ -231,9 +231,7 @@ describe('the rehearsal', () => {
       JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [denied] }),
     );
     await confined.compose('up', '--no-start', 'db');
-    await until('the source answers', () =>
-      run('docker', ['exec', name, 'pg_isready', '-q', '-h', '127.0.0.1']).then(({ code }) => code === 0),
-    );
+    await until('the source answers', () => answersSoon(name));
     const lines = "io_method = 'io_uring'\nshared_buffers = '4GB'\n";
     await mustRun('docker', ['exec', '-u', 'postgres', name, 'sh', '-c', `printf "${lines}" >> $PGDATA/postgresql.auto.conf`]);
     const set = path.join(folder, 'confined', '20260101T000000');

@@ -3,6 +3,8 @@ import path from 'node:path';
 import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { inspectContainer } from './parts/container-facts.ts';
+import { mustAskServer, mustExecIn } from './parts/in-container.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { copyObjects, type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, until } from './parts/run.ts';
@@ -62,7 +64,7 @@ describe('after the exchange', () => {
 
   const target = (service = 'db') => ['-v', service, '-n', service, '-f', project.file];
   const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster']);
-  const isRunning = (id: string) => mustRun('docker', ['inspect', '-f', '{{.State.Running}}', id]);
+  const isRunning = (id: string) => inspectContainer(id).then(({ State }) => String(State.Running));
 
   /** From a server that was promoted: it is kept, until it is cleaned away. */
   async function goBackForGood(): Promise<void> {
@@ -101,7 +103,7 @@ describe('after the exchange', () => {
     const looping = await rememberService(project, 'looping', `${project.name}_looping`, DATA);
     const first = await restoreBroken('looping');
     expect(first.code, first.stderr).toBe(30);
-    const restarts = () => mustRun('docker', ['inspect', '-f', '{{.RestartCount}}', looping.containerId]);
+    const restarts = () => inspectContainer(looping.containerId).then(({ RestartCount }) => String(RestartCount));
     await until('the server is started over', async () => (await restarts()) !== '0');
     await putObject(bucket, brokenKey, wholeSegment);
     try {
@@ -110,10 +112,10 @@ describe('after the exchange', () => {
     } finally {
       await breakSegment();
     }
-    const sql = (text: string) => mustRun('docker', ['exec', '-u', 'postgres', looping.containerId, 'psql', '-XAtqc', text]);
+    const sql = (text: string) => mustAskServer(looping.containerId, text);
     expect(await sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
     expect(await sql("select to_regclass('old_data') is null")).toBe('t');
-    expect(await mustRun('docker', ['exec', looping.containerId, 'find', DATA, '-name', '.odo'])).toBe('');
+    expect(await mustExecIn(looping.containerId, ['find', DATA, '-name', '.odo'])).toBe('');
   });
 
   it('a server that turns everybody down is promoted all the same, as its files tell, and waits for nobody', async () => {

@@ -59,7 +59,7 @@ describe('commands one after the other', () => {
 
   /** Nobody can delete such a file: a deletion comes to its end there. */
   async function setImmutable(flag: '+i' | '-i', file: string): Promise<void> {
-    const how = ['--rm', '--network', 'none', '--cap-add', 'LINUX_IMMUTABLE', '-v', `${project.volume}:/v`];
+    const how = ['--rm', '--network', 'host', '--cap-add', 'LINUX_IMMUTABLE', '-v', `${project.volume}:/v`];
     await mustRun('docker', ['run', ...how, '--entrypoint', 'chattr', 'postgres:15', flag, `/v/${file}`]);
   }
 

@@ -3,6 +3,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { mustExecIn } from './parts/in-container.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -57,7 +58,7 @@ describe('a temporary server', () => {
   });
 
   const args = (...more: string[]) => ['-u', `s3://${ready.bucket}/backups`, '-v', 'db', '-n', 'db', '-f', project.file, ...more];
-  const inServer = (name: string, sql: string) => mustRun('docker', ['exec', name, 'psql', '-XAtq', '-c', sql]);
+  const inServer = (name: string, sql: string) => mustExecIn(name, ['psql', '-XAtq', '-c', sql]);
   /** Other tests may have temporary servers too. */
   const ours = async (): Promise<{ name: string; state: string; port?: number; backupId: string }[]> => {
     const { servers } = JSON.parse((await odo(['temporary', 'list', '--json'])).stdout);

@@ -1,8 +1,9 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { mustExecIn } from './parts/in-container.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
-import { mustRun, until } from './parts/run.ts';
+import { until } from './parts/run.ts';
 import { createBucket, deleteObjects, emptyBucket, listKeys, putObject, readObject } from './parts/s3.ts';
 import { startSource } from './parts/source-cluster.ts';
 
@@ -63,7 +64,7 @@ describe('a change of timeline after the backup', () => {
 
   /** Turns archiving on, as the receipt says, into a folder of the container; then puts what was archived there into the bucket. */
   async function archive(work: () => Promise<unknown>): Promise<string[]> {
-    const inDb = (script: string) => mustRun('docker', ['exec', '-u', 'postgres', `${project.name}-db-1`, 'sh', '-c', script]);
+    const inDb = (script: string) => mustExecIn(`${project.name}-db-1`, ['sh', '-c', script], { user: 'postgres' });
     await project.sql("alter system set archive_command = 'mkdir -p /tmp/archived && gzip -c %p > /tmp/archived/%f.gz'");
     await project.sql('alter system set archive_mode = on');
     await project.compose('restart', '-t', '30', 'db');

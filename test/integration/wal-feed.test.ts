@@ -2,6 +2,7 @@ import zlib from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { inspectContainer } from './parts/container-facts.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
@@ -102,8 +103,7 @@ describe('WAL that is fetched while the server recovers', () => {
     return running;
   }
 
-  const serverState = async () =>
-    mustRun('docker', ['inspect', '-f', '{{.RestartCount}}', await project.containerId('db')]).then(Number);
+  const serverState = async () => (await inspectContainer(await project.containerId('db'))).RestartCount;
 
   /** A server that was told to stop does not come up, however often it is started; the way back is told. */
   async function expectStopped(stderr: string): Promise<void> {
