@@ -1,3 +1,3 @@
 import { describeRestores } from './restore-suite.ts';
 
-describeRestores({ major: 14, mountAt: '/var/lib/postgresql/data', pgdataInVolume: '.', isSlim: true });
+describeRestores({ major: 14, mountAt: '/var/lib/postgresql/data', pgdataInVolume: '.' });

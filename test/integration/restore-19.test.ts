@@ -1,3 +1,3 @@
 import { describeRestores } from './restore-suite.ts';
 
-describeRestores({ major: 19, mountAt: '/var/lib/postgresql', pgdataInVolume: '19/docker', isSlim: true });
+describeRestores({ major: 19, mountAt: '/var/lib/postgresql', pgdataInVolume: '19/docker' });

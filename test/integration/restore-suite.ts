@@ -13,14 +13,17 @@ export interface SuiteOptions {
   mountAt: string;
   /** PGDATA, relative to the volume's root. */
   pgdataInVolume: string;
-  /** Only out of the archive, which shows what differs between versions. */
-  isSlim?: boolean;
+  /**
+   * Where a set of pg_basebackup goes; the archive goes to the other one, and into the service. Without it, the archive goes
+   * into the service alone, which shows what differs between versions.
+   */
+  setGoesTo?: 'a temporary server' | 'a new volume';
 }
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 
-/** Restores what real tools made of a real server into a real compose service, in both formats. */
-export function describeRestores({ major, mountAt, pgdataInVolume, isSlim = false }: SuiteOptions): void {
+/** Restores what real tools made of a real server into a real compose service, in both formats, to every destination. */
+export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: SuiteOptions): void {
   describe(`PostgreSQL ${major}`, () => {
     let bucket: string;
     let source: SourceCluster;
@@ -35,7 +38,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, isSlim = fals
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 20000) n');
       await source.barmanBackup();
       await source.sql("insert into things select n, 'after barman' from generate_series(20001, 20500) n");
-      if (!isSlim) await source.baseBackup('sets/20251024T022608');
+      if (setGoesTo) await source.baseBackup('sets/20251024T022608');
       atBaseBackup = await source.sql(DIGEST);
       await source.sql("insert into things select n, 'at last' from generate_series(20501, 21000) n");
       await source.sql('delete from things where id % 7 = 0');
@@ -100,41 +103,52 @@ export function describeRestores({ major, mountAt, pgdataInVolume, isSlim = fals
       expect(await project.identity('app')).toBe(appBefore);
     }
 
-    it('brings every archived row back from a barman repository', async () => {
-      const { receipt, events } = await restore(`s3://${bucket}/backups/shop`, '--verify', isSlim ? 'full' : 'stream');
+    it('brings every archived row back from a barman repository, and takes no WAL of the other cluster that was there', async () => {
+      const { receipt, events } = await restore(`s3://${bucket}/backups/shop`, '--verify', setGoesTo ? 'stream' : 'full');
       expect(await project.sql(DIGEST)).toBe(atTheEnd);
       await expectSound();
       expect(receipt).toMatchObject({ kind: 'receipt', service: 'db', volume: project.volume, reached: { timeline: 2 } });
+      expect(receipt.salvage).toBeUndefined();
       expectReplayTold(events, receipt.reached);
       expect(await project.sql('show archive_mode')).toBe('off');
     });
 
-    if (isSlim) return;
+    if (!setGoesTo) return;
 
-    it('brings the rows of the backup back from a pg_basebackup set', async () => {
-      const { receipt } = await restore(`s3://${bucket}/sets`);
-      expect(await project.sql(DIGEST)).toBe(atBaseBackup);
-      await expectSound();
-      expect(receipt.backup).toMatchObject({ id: '20251024T022608', format: 'basebackup', postgresMajor: major });
-    });
+    const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
 
-    it('brings them to a temporary server, and to a new volume that the service goes over to, too', async () => {
-      const names = ['-v', 'db', '-n', 'db', '-f', project.file];
-      const args = ['-u', `s3://${bucket}/backups/shop`, ...names];
+    /** The rows that were taken along, and the URL of what took them. */
+    function takenBy(destination: typeof setGoesTo): { url: string; digest: string; format: string } {
+      return destination === setGoesTo
+        ? { url: `s3://${bucket}/sets`, digest: atBaseBackup, format: 'basebackup' }
+        : { url: `s3://${bucket}/backups/shop`, digest: atTheEnd, format: 'barman' };
+    }
+
+    const isOfSet = (destination: typeof setGoesTo) =>
+      destination === setGoesTo ? 'a pg_basebackup set' : 'a barman repository';
+
+    it(`brings the rows of ${isOfSet('a temporary server')} to a temporary server`, async () => {
+      const { url, digest, format } = takenBy('a temporary server');
       const before = await project.sql('select count(*) from things');
-      const { temporary } = await odoReceipt([...args, '--temporary']);
+      const { temporary, backup } = await odoReceipt(['-u', url, ...names(), '--temporary']);
+      expect(backup).toMatchObject({ format, postgresMajor: major });
       try {
-        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(atTheEnd);
+        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(digest);
       } finally {
         expect((await odo(['temporary', 'stop', temporary.name])).code).toBe(0);
       }
       expect(await project.sql('select count(*) from things')).toBe(before);
+    });
 
+    it(`brings the rows of ${isOfSet('a new volume')} to a new volume that the service goes over to, and comes back from`, async () => {
+      const { url, digest, format } = takenBy('a new volume');
+      const before = await project.sql('select count(*) from things');
       const volume = `${project.name}-new`;
       try {
-        await odoReceipt([...args, '-V', volume, '--switch']);
-        expect(await project.sql(DIGEST)).toBe(atTheEnd);
-        const { code, stderr } = await odo(['rollback', ...names, '--yes']);
+        const { backup } = await odoReceipt(['-u', url, ...names(), '-V', volume, '--switch']);
+        expect(backup).toMatchObject({ format, postgresMajor: major });
+        expect(await project.sql(DIGEST)).toBe(digest);
+        const { code, stderr } = await odo(['rollback', ...names(), '--yes']);
         expect(code, stderr).toBe(0);
         expect(await project.sql('select count(*) from things')).toBe(before);
       } finally {
