@@ -20,7 +20,7 @@ export interface S3Clients {
 
 /**
  * Clients of one bucket, whichever region it turns out to be in. The SDK is read with the first request: it is large, and half of ODO's commands ask no
- * store anything.
+ * store anything. `usage` for a proxy that is no URL.
  * @param at endpoint and region as far as they are known
  * @param onSkew told with each answer how far the server's clock is ahead of ours, in milliseconds
  */
@@ -30,6 +30,7 @@ export function openClients(
   keys: RenewableKeys | undefined,
   onSkew: (ms: number) => void,
 ): S3Clients {
+  const agents = createAgents(config, config.maxSockets ?? 64);
   let opened: Promise<{ sdk: Sdk; clients: RegionalClients }> | undefined;
 
   async function open() {
@@ -39,7 +40,7 @@ export function openClients(
       const requestHandler = new NodeHttpHandler({
         connectionTimeout: CONNECT_TIMEOUT_MS,
         socketTimeout: IDLE_TIMEOUT_MS,
-        ...createAgents(config, config.maxSockets ?? 64),
+        ...agents,
       });
       const client = new sdk.S3Client({ ...settingsOf(config, at.endpoint, region, keys), requestHandler });
       watchClock(client, onSkew);
@@ -55,7 +56,8 @@ export function openClients(
       return clients.send((client) => request(client, sdk));
     },
     close() {
-      void opened?.then(({ clients }) => clients.close());
+      // What could not be opened was told to whoever asked.
+      opened?.then(({ clients }) => clients.close()).catch(() => undefined);
     },
   };
 }
