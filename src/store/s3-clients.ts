@@ -19,8 +19,8 @@ export interface S3Clients {
 }
 
 /**
- * Clients of one bucket, whichever region it turns out to be in. The SDK is read with the first request: it is large, and half of ODO's commands ask no
- * store anything. `usage` for a proxy that is no URL.
+ * Clients of one bucket, whichever region it turns out to be in. The SDK is read here and not at each start: it is large, and half of ODO's commands
+ * open no store. `usage` for a proxy that is no URL.
  * @param at endpoint and region as far as they are known
  * @param onSkew told with each answer how far the server's clock is ahead of ours, in milliseconds
  */
@@ -31,9 +31,8 @@ export function openClients(
   onSkew: (ms: number) => void,
 ): S3Clients {
   const agents = createAgents(config, config.maxSockets ?? 64);
-  let opened: Promise<{ sdk: Sdk; clients: RegionalClients }> | undefined;
 
-  async function open() {
+  async function open(): Promise<{ sdk: Sdk; clients: RegionalClients }> {
     const sdk = await import('@aws-sdk/client-s3');
     const { NodeHttpHandler } = await import('@smithy/node-http-handler');
     const clients = followRegion(at.region, (region) => {
@@ -49,15 +48,16 @@ export function openClients(
     return { sdk, clients };
   }
 
+  const opened = open();
+  // Whoever asks is told.
+  opened.catch(() => undefined);
   return {
     async send(request) {
-      opened ??= open();
       const { sdk, clients } = await opened;
       return clients.send((client) => request(client, sdk));
     },
     close() {
-      // What could not be opened was told to whoever asked.
-      opened?.then(({ clients }) => clients.close()).catch(() => undefined);
+      opened.then(({ clients }) => clients.close()).catch(() => undefined);
     },
   };
 }

@@ -60,8 +60,8 @@ test('asks again when nothing comes', async () => {
     else response.end(body);
   });
   const retries: string[] = [];
-  expect(await read({ stallTimeoutMs: 200, onRetry: (error) => retries.push(error.message) })).toEqual(content);
-  expect(retries).toEqual(['s3://backups sent nothing for 200 ms']);
+  expect(await read({ stallTimeoutMs: 1500, onRetry: (error) => retries.push(error.message) })).toEqual(content);
+  expect(retries).toEqual(['s3://backups sent nothing for 1500 ms']);
 });
 
 test('sits out 500 and 503', async () => {
