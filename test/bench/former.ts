@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { freeze } from '../torture/product.ts';
+import { freeze, type Product } from '../torture/product.ts';
 import type { Bench } from './bench.ts';
 import type { Contestant, Outcome, Stage } from './scenario.ts';
 import { median } from './statistics.ts';
@@ -9,17 +9,8 @@ import { isOdo, medianSeconds } from './targets.ts';
 
 const FORMER = ', former';
 
-/** Another bundle of ODO, with a restore image of its own, that this one is measured beside. */
-export interface Former {
-  bundle: string;
-  image: string;
-  /** What `odo --version` says, and a digest of the bundle. */
-  version: string;
-  remove(): Promise<void>;
-}
-
 /** Copies a bundle and makes its image, so that both stay as they are while the rounds go on. */
-export async function openFormer(bundle: string): Promise<Former> {
+export async function openFormer(bundle: string): Promise<Product> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'odo-former-'));
   const product = await freeze(bundle, folder);
   return {
@@ -32,7 +23,7 @@ export async function openFormer(bundle: string): Promise<Former> {
 }
 
 /** The same scenario with ODO alone, each of its contestants once as it is and once with the former bundle. */
-export function besideFormer(stage: Stage, bench: Bench, former: Former): Stage {
+export function besideFormer(stage: Stage, bench: Bench, former: Product): Stage {
   const twins = ({ run, ...contestant }: Contestant): Contestant[] => [
     { ...contestant, run },
     {

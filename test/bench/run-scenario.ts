@@ -1,6 +1,7 @@
 import { mustRun } from '../integration/parts/run.ts';
+import type { Product } from '../torture/product.ts';
 import type { Bench } from './bench.ts';
-import { besideFormer, type Former } from './former.ts';
+import { besideFormer } from './former.ts';
 import type { Outcome, Result, Scenario } from './scenario.ts';
 import { rotate } from './statistics.ts';
 
@@ -8,7 +9,7 @@ import { rotate } from './statistics.ts';
  * Runs all contestants round by round, each time beginning with another one. One that fails fails the benchmark.
  * @param former ODO alone runs, in turns with this bundle
  */
-export async function runScenario(scenario: Scenario, bench: Bench, rounds: number, former?: Former): Promise<Outcome> {
+export async function runScenario(scenario: Scenario, bench: Bench, rounds: number, former?: Product): Promise<Outcome> {
   const { letter, title } = scenario;
   bench.say(`${letter}. ${title}`);
   const prepared = await scenario.prepare(bench);

@@ -91,6 +91,8 @@ describe.each([
     const cleaned = await odo(['clean', ...names(), '--accept-loss']);
     expect(cleaned.code, cleaned.stderr).toBe(0);
     expect(JSON.parse((await odo(['status', ...names(), '--json'])).stdout)).toMatchObject({ state: 'none' });
+    await odoReceipt(args('--allow-different-cluster'));
+    expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
     expect(await project.inVolume('ls -A /v | grep odo || echo none')).toBe('none');
   });
 

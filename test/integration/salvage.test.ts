@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nextSegmentName } from '../../src/postgres/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
-import { createBucket, emptyBucket } from './parts/s3.ts';
+import { createBucket, emptyBucket, listKeys } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const PGDATA = '/var/lib/postgresql/data';
@@ -83,7 +84,7 @@ describe('old data that is the only copy', () => {
     expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
   });
 
-  it('gives it also to a restore beside a running service, whose --wipe is refused from then on', async () => {
+  it('gives it also to a restore beside a running service, which alone has it from then on: it is kept, and --wipe refused', async () => {
     await giveOldData();
     await project.up();
     await project.sql("insert into steps values (105, 'by the service itself')");
@@ -92,6 +93,11 @@ describe('old data that is the only copy', () => {
     expect(await project.sql(ROWS)).toBe('105 105');
     // The restored server alone has it now, on a timeline that no archive knows.
     await expectWipeRefused();
+    const { onlyCopy } = await odoReceipt(args());
+    expect(onlyCopy.because).toContain('farther than the archive goes');
+    expect(await project.sql(ROWS)).toBe('100 100');
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql(ROWS)).toBe('105 105');
   });
 
   async function expectWipeRefused(): Promise<void> {
@@ -107,6 +113,24 @@ describe('old data that is the only copy', () => {
     expect(await project.sql(ROWS)).toBe('103 103');
     expect(receipt.salvage).toMatchObject({ commits: 3 });
     expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
+  });
+
+  it('is not taken from another cluster, although its WAL goes on under the names where the archive ends', async () => {
+    await project.compose('stop', '-t', '5', 'db');
+    await project.inVolume('find /v -mindepth 1 -delete');
+    await project.up();
+    await project.sql('create table steps (id serial)');
+    const archived = (await listKeys(bucket, 'backups/shop/wals/')).map((key) => /([0-9A-F]{24})(\.\w+)?$/.exec(key)?.[1] ?? '');
+    const beyond = nextSegmentName(archived.sort().at(-1) ?? '');
+    await until('its WAL is beyond the archive', async () => {
+      await project.sql('insert into steps values (1000); select pg_switch_wal()');
+      return (await project.sql('select pg_walfile_name(pg_current_wal_lsn())')) > beyond;
+    });
+    await project.sql('insert into steps values (1001)');
+    expect(await project.inVolume('ls /v/pg_wal')).toContain(beyond);
+    const receipt = await odoReceipt(args('--allow-different-cluster'));
+    expect(await project.sql(ROWS)).toBe('100 100');
+    expect(receipt.salvage).toBeUndefined();
   });
 
   it('is not taken along another timeline, and kept; --wipe is refused', async () => {
