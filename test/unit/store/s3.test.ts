@@ -237,3 +237,16 @@ test.each(['127.0.0.1:7480', 'ftp://host', 'http://user:hunter2@host'])(
     }
   },
 );
+
+test('tells how far the clock of the server is ahead, once it has answered', async () => {
+  const aheadMs = 3_600_000;
+  const asked = await open((_request, response) => {
+    response.writeHead(404, { date: new Date(Date.now() + aheadMs).toUTCString() });
+    response.end();
+  });
+  expect(asked.clockSkewMs).toBeUndefined();
+  expect(await asked.head('none')).toBeUndefined();
+  // A date has whole seconds.
+  expect(asked.clockSkewMs).toBeGreaterThan(aheadMs - 60_000);
+  expect(asked.clockSkewMs).toBeLessThanOrEqual(aheadMs);
+});
