@@ -1,3 +1,5 @@
+import { heapRows } from './heap-page.ts';
+
 /** A database as a page of pg_database has it. */
 export interface CatalogDatabase {
   oid: number;
@@ -31,51 +33,23 @@ export function fileOfCatalog(map: Uint8Array | undefined, oid: number): string 
   return String(oid);
 }
 
-const PAGE_HEADER_BYTES = 24;
-const LP_NORMAL = 1;
-const HEAP_XMAX_LOCK_ONLY = 0x0080;
-const HEAP_XMIN_COMMITTED = 0x0100;
-const HEAP_XMIN_INVALID = 0x0200;
-const HEAP_XMAX_INVALID = 0x0800;
 const PRINTABLE = /^[\w.@:+ -]{1,120}$/;
 
 /**
  * The databases in the pages of pg_database, as they are in a backup: before its WAL has been replayed. So only rows that nobody has begun to
  * delete or replace count, and a page that makes no sense is passed over: what is given is there, but not all that is there is given.
- * Source: PostgreSQL, src/include/catalog/pg_database.h of 13 to 18, storage/bufpage.h, access/htup_details.h
+ * Source: PostgreSQL, src/include/catalog/pg_database.h of 13 to 19
  */
 export function readDatabases(pages: Uint8Array, pageBytes: number, major: number): CatalogDatabase[] {
   const databases: CatalogDatabase[] = [];
-  if (pageBytes < 1024) return databases;
-  for (let at = 0; at + pageBytes <= pages.length; at += pageBytes) {
-    databases.push(...readPage(pages.subarray(at, at + pageBytes), major));
+  for (const { data, isBorn, lives } of heapRows(pages, pageBytes)) {
+    const database = isBorn && lives && data.length >= 100 ? readRow(data, major) : undefined;
+    if (database) databases.push(database);
   }
   return databases;
 }
 
-function readPage(page: Uint8Array, major: number): CatalogDatabase[] {
-  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
-  const lower = view.getUint16(12, true);
-  if (lower < PAGE_HEADER_BYTES || lower > page.length) return [];
-  const found: CatalogDatabase[] = [];
-  for (let at = PAGE_HEADER_BYTES; at + 4 <= lower; at += 4) {
-    const pointer = view.getUint32(at, true);
-    const offset = pointer & 0x7fff;
-    const length = pointer >>> 17;
-    if (((pointer >>> 15) & 3) !== LP_NORMAL || length < 120 || offset + length > page.length) continue;
-    const database = readRow(page.subarray(offset, offset + length), major);
-    if (database) found.push(database);
-  }
-  return found;
-}
-
-function readRow(row: Uint8Array, major: number): CatalogDatabase | undefined {
-  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-  const flags = view.getUint16(20, true);
-  const isBorn = (flags & (HEAP_XMIN_COMMITTED | HEAP_XMIN_INVALID)) !== HEAP_XMIN_INVALID;
-  const lives = view.getUint32(4, true) === 0 || (flags & (HEAP_XMAX_INVALID | HEAP_XMAX_LOCK_ONLY)) !== 0;
-  const data = row.subarray(row[22] ?? 0);
-  if (!isBorn || !lives || data.length < 100) return undefined;
+function readRow(data: Uint8Array, major: number): CatalogDatabase | undefined {
   const oid = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
   const texts = major < 15 ? [nameAt(data, 76), nameAt(data, 140)] : varlenasAt(data, 96);
   const [collate, ctype] = texts;

@@ -25,8 +25,8 @@ export function divergedCopy(segment: string): OnlyCopy {
 }
 
 /** Of old data of which the one that takes its place has nothing. Where initdb has just made it, nothing is lost with it. */
-function anothers({ systemIdentifier, hasTables }: OldDataSurvey): OnlyCopy | undefined {
-  if (!hasTables) return undefined;
+function anothers({ systemIdentifier, holdsObjects }: OldDataSurvey): OnlyCopy | undefined {
+  if (!holdsObjects) return undefined;
   const because = `the old data is of another cluster (${systemIdentifier}), and holds more than an empty one`;
   return { because, isOfAnother: true };
 }

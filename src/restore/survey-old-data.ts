@@ -10,7 +10,7 @@ import { readBeyond, type WalBeyond } from '../wal/read-beyond.ts';
 import { type Ancestor, ancestryIn, isSamePath, pathTo } from './ancestry.ts';
 import { CONTROL_FILE } from './base-members.ts';
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
-import { hasOwnTables } from './own-tables.ts';
+import { holdsOwnObjects } from './own-objects.ts';
 import { readControl, readControlFile } from './read-control-file.ts';
 
 /** Up to where the WAL of a timeline is to be had without the old data. */
@@ -37,7 +37,7 @@ export interface OldDataSurvey {
   /** It is of another cluster than the restored server in its place; then nothing is told of its WAL. */
   isOfAnother?: true;
   /** It holds more than what initdb makes. */
-  hasTables: boolean;
+  holdsObjects: boolean;
   timeline: number;
   /** Up to where it has nothing of its own; absent when that cannot be told. */
   fromLsn?: string;
@@ -60,7 +60,7 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const control = demandControl(directory);
   const { systemIdentifier } = control;
   const timeline = currentTimeline(control);
-  const whose = { systemIdentifier, timeline, hasTables: hasOwnTables(directory) };
+  const whose = { systemIdentifier, timeline, holdsObjects: holdsOwnObjects(directory, control.blockSizeBytes) };
   const isReplaced = question.isReplaced && !question.isSetAside;
   if (isReplaced && demandControl(place.root).systemIdentifier !== systemIdentifier) return { ...whose, isOfAnother: true };
   if (question.whoseOnly) return whose;

@@ -5,7 +5,7 @@ import type { OldDataSurvey } from '../../../src/restore/survey-old-data.ts';
 const NOTHING = { commits: 0, prepared: 0, endLsn: '0/3000028', isWhole: true, because: 'nothing was written' };
 
 const judge = (more: Partial<OldDataSurvey>, systemIdentifier = '7') =>
-  judgeOldData({ systemIdentifier: '7', hasTables: true, timeline: 1, fromLsn: '0/3000000', ...more }, systemIdentifier);
+  judgeOldData({ systemIdentifier: '7', holdsObjects: true, timeline: 1, fromLsn: '0/3000000', ...more }, systemIdentifier);
 
 describe('whether old data is the only copy', () => {
   it('is not, where nothing was committed behind the end of the archive', () => {
@@ -34,11 +34,11 @@ describe('whether old data is the only copy', () => {
     const because = 'the old data is of another cluster (7), and holds more than an empty one';
     for (const told of [judge({ beyond: NOTHING }, '8'), judge({ isOfAnother: true })])
       expect(told).toEqual({ onlyCopy: { because, isOfAnother: true } });
-    expect(judge({ beyond: { ...NOTHING, commits: 1 }, hasTables: false }, '8')).toEqual({});
+    expect(judge({ beyond: { ...NOTHING, commits: 1 }, holdsObjects: false }, '8')).toEqual({});
   });
 
   it('is not judged where the backup does not say of which cluster it is', () => {
-    const survey = { systemIdentifier: '7', hasTables: true, timeline: 1 };
+    const survey = { systemIdentifier: '7', holdsObjects: true, timeline: 1 };
     expect(judgeOldData(survey, undefined)).toEqual({});
   });
 

@@ -142,22 +142,22 @@ describe('old data, after a restore', () => {
 
   it('is the only copy where it has more than the restored server', async () => {
     const beyond = { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' };
-    const survey = { systemIdentifier: '7', hasTables: true, timeline: 1, fromLsn: '0/5000000', beyond };
+    const survey = { systemIdentifier: '7', holdsObjects: true, timeline: 1, fromLsn: '0/5000000', beyond };
     expect(await look(async () => survey)).toEqual({ because: BECAUSE, commits: 2 });
     expect(await look(async () => ({ ...survey, beyond: { ...beyond, commits: 0 } }))).toBeUndefined();
     expect(await look(async () => undefined)).toBeUndefined();
   });
 
   it('is asked whose it is alone, where what it has is left out as its cluster’s own', async () => {
-    const survey = { systemIdentifier: '7', hasTables: true, timeline: 3 };
+    const survey = { systemIdentifier: '7', holdsObjects: true, timeline: 3 };
     const anothers = { ...survey, isOfAnother: true as const };
     expect(await look(async () => survey, 'whose')).toBeUndefined();
     expect(await look(async () => anothers, 'whose')).toMatchObject({ isOfAnother: true });
-    expect(await look(async () => ({ ...anothers, hasTables: false }), 'whose')).toBeUndefined();
+    expect(await look(async () => ({ ...anothers, holdsObjects: false }), 'whose')).toBeUndefined();
   });
 
   it('is not asked whose it is where another cluster’s has been given up', async () => {
-    const survey = { systemIdentifier: '7', hasTables: true, timeline: 3 };
+    const survey = { systemIdentifier: '7', holdsObjects: true, timeline: 3 };
     expect(await look(async () => ({ ...survey, isOfAnother: true }), 'own')).toBeUndefined();
     expect(await look(async () => survey, 'own')).toMatchObject({ because: expect.stringContaining('on timeline 3') });
     const mute = { surveyOld: () => Promise.reject(new Error('it is not to be asked')) };

@@ -25,7 +25,7 @@ const wal: WalPlan = {
 const target = {} as Target;
 const LOST: OldDataSurvey = {
   systemIdentifier: '7',
-  hasTables: true,
+  holdsObjects: true,
   timeline: 1,
   fromLsn: '0/5000000',
   beyond: { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' },
@@ -106,7 +106,7 @@ describe('old data, before a restore', () => {
     expect([state, evidence]).toEqual(['warning', expect.stringMatching(/of another cluster \(8\).*; so it is kept/)]);
     expect(value).toMatchObject({ onlyCopy: { isOfAnother: true } });
     expect(asked).toMatchObject([moment ? { whoseOnly: true } : { accounted: [{ timeline: 1 }] }]);
-    expect((await prove({ moment }, { survey: { ...survey, hasTables: false } })).value).toEqual({});
+    expect((await prove({ moment }, { survey: { ...survey, holdsObjects: false } })).value).toEqual({});
     if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
     const allowed = await prove({ moment, allowDifferentCluster: true }, { survey });
     expect([allowed.value, allowed.evidence]).toEqual([

@@ -171,7 +171,7 @@ it('stops, lays down, exchanges, starts and finishes, in this order', async () =
 });
 
 describe('old data of another cluster', () => {
-  const old: OldDataSurvey = { systemIdentifier: '8', hasTables: true, isOfAnother: true, timeline: 1 };
+  const old: OldDataSurvey = { systemIdentifier: '8', holdsObjects: true, isOfAnother: true, timeline: 1 };
 
   it.each<[string, Partial<ServiceRequest>]>([
     ['to the end', { acceptLoss: false }],

@@ -150,7 +150,7 @@ describe('the old data', () => {
     other.writeBigUInt64LE(1n, 0);
     other.writeUInt32LE(crc32c(other, 0, 288), 288);
     fs.writeFileSync(path.join(place.root, 'global/pg_control'), other);
-    expect(await survey({ isReplaced: true })).toMatchObject({ isOfAnother: true, hasTables: false });
+    expect(await survey({ isReplaced: true })).toMatchObject({ isOfAnother: true, holdsObjects: false });
   });
 
   it('is not taken for nothing where its control file, or that of the restored server, cannot be read', async () => {
