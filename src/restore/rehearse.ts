@@ -6,6 +6,7 @@ import { doubtWords, isOtherServers, judgeWords, MEMORY_REFUSED, wordsOfRefusal 
 import { type DoubtedPlaces, findDoubted, missedIn, missedLibrary, wordsOfDoubt } from './doubted-places.ts';
 import type { Engine } from './engine.ts';
 import { unknownLocales } from './foreign-locales.ts';
+import { demandLogin, foretellRefusal, withoutLoginNote } from './foretell-login.ts';
 import { type Asked, absentIn, judgeStaged, questionsOn } from './judge-staged.ts';
 import { BARE_MEMBERS, rehearsalArgs, rehearsalMembers } from './rehearsal-members.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
@@ -13,7 +14,7 @@ import { missesOf, type StagedConfiguration } from './staged-configuration.ts';
 
 /** What came of a rehearsal. */
 export interface RehearsalOutcome {
-  /** What was changed in the staged configuration, for people. */
+  /** What was changed in the staged configuration, and what will not be possible, for people. */
   notes: string[];
   /** Why it is not known whether the server will start; not given when it is known to. */
   doubt?: string;
@@ -24,8 +25,8 @@ const MOST_ROUNDS = 12;
 
 /**
  * Tries the staged directory in the rehearsal's container, and changes its configuration where that lets the server start. A server that would not start
- * is `wouldNotStart`, one that could not open a database `versionMismatch`. Whatever else goes wrong is a doubt: a rehearsal is a help, and keeps nobody from
- * restoring by failing itself.
+ * is `wouldNotStart`, one that could not open a database `versionMismatch`, one that would not let ODO in for what was asked for `usage`. Whatever else goes
+ * wrong is a doubt: a rehearsal is a help, and keeps nobody from restoring by failing itself.
  */
 export async function rehearse(
   rehearsal: Rehearsal,
@@ -35,8 +36,9 @@ export async function rehearse(
 ): Promise<RehearsalOutcome> {
   const { target, owner, found } = server;
   const made: Amendment[] = [];
+  let withoutLogin: string | undefined;
   const end = (doubt?: string): RehearsalOutcome => ({
-    notes: made.map(amendmentNote),
+    notes: [...made.map(amendmentNote), ...(withoutLogin === undefined ? [] : [withoutLoginNote(withoutLogin)])],
     ...(doubt === undefined ? {} : { doubt }),
   });
   let isFaithful = false;
@@ -47,6 +49,8 @@ export async function rehearse(
   for (let round = 0; ; round++) {
     const staged = await unlessFailed(() => look(engine, server), signal);
     if (typeof staged === 'string') return end(staged);
+    withoutLogin = foretellRefusal(staged, server);
+    demandLogin(withoutLogin, server);
     const questions = round === 0 ? questionsOn(staged, server) : [];
     const told = await unlessFailed(() => tryOn(rehearsal, staged, server, { questions, withoutHuge }), signal);
     if (typeof told === 'string') return end(told);

@@ -24,6 +24,8 @@ export interface RehearsedServer {
   /** Names that the user has given a value. */
   ownSettings: readonly string[];
   keepSettings: boolean;
+  /** The option that asks for something which only a login can do. */
+  needsLogin?: '--post-sql' | '--verify full';
   /** What the start of the service makes; not given for a server that is started in another way. */
   madeAtStart?: MadeAtStart;
   /** The libraries that the service's own server has, as far as they are known. */
@@ -51,11 +53,17 @@ export async function rehearsedServer(
     configElsewhere: commandLineSettings(args).has('config_file') || configurationIsMounted(found.data),
     ownSettings: request.settings.map(([name]) => name),
     keepSettings: request.keepSettings,
+    ...needOf(request),
     // A copy's server is started without the service's entry point.
     ...('copy' in request ? {} : { madeAtStart: madeAtStartOf(found) }),
     ...('copy' in request || !proven.server.libraries ? {} : { libraries: proven.server.libraries }),
     isBesideAnother: 'online' in request && request.online,
   };
+}
+
+function needOf({ postSql, verify }: ServiceRequest | CopyRequest): Pick<RehearsedServer, 'needsLogin'> {
+  if (postSql !== undefined) return { needsLogin: '--post-sql' };
+  return verify === 'full' ? { needsLogin: '--verify full' } : {};
 }
 
 /**

@@ -67,7 +67,7 @@ const PROCESSES =
 const SIGNAL_SERVER = 'read -r pid <"$1/postmaster.pid" && { [ -z "$3" ] || : >"$1/$3"; } && kill -s "$2" "$pid"';
 
 /** Whom the server is asked as, and in which database where none is named. */
-interface Login {
+export interface Login {
   role: string;
   database: string;
 }
@@ -89,10 +89,15 @@ export interface DatabaseAddress {
   osUser?: string;
 }
 
+/** What is tried one after the other, by the environment of the service's container. */
+export function loginsOf({ POSTGRES_USER }: Readonly<Record<string, string>>): Login[] {
+  const roles = [...new Set([POSTGRES_USER || 'postgres', 'postgres'])];
+  return roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
+}
+
 export function openServiceDatabase(address: DatabaseAddress, signal: AbortSignal): ServiceDatabase {
   const { docker, containerId, dataDirectory, env } = address;
-  const roles = [...new Set([env.POSTGRES_USER || 'postgres', 'postgres'])];
-  const logins = roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
+  const logins = loginsOf(env);
   let osUser: string | undefined = address.osUser ?? 'postgres';
   let login = logins[0] as Login;
   let major: number | undefined;

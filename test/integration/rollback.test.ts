@@ -119,8 +119,12 @@ describe('after the exchange', () => {
   });
 
   it('a server that turns everybody down is promoted all the same, as its files tell, and waits for nobody', async () => {
-    const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), '-c', '--keep-previous'];
+    const hba = ['--pg-hba', 'reject_hba.conf'];
+    const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), ...hba, '--keep-previous'];
     const receipt = await odoReceipt(argv, { cwd: project.folder });
+    expect(receipt.notes[0]).toBe(
+      'pg_hba.conf allows ODO no login: it says "local all all reject"; recovery is followed by the server\'s files, and the contents are not looked at',
+    );
     expect(receipt.reached.timeline).toBe(2);
     expect(receipt.reached.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
     expect(receipt.notes.join('\n')).toMatch(/answers ODO nothing \(.*pg_hba\.conf rejects connection.*was read from its files/);
@@ -129,6 +133,15 @@ describe('after the exchange', () => {
       'journal.json\nprevious\n0',
     );
     await goBackForGood();
+  });
+
+  it('what only a login can do is refused before the exchange, where pg_hba.conf in the data directory allows none', async () => {
+    const hba = ['--pg-hba', 'reject_hba.conf', '--verify', 'full'];
+    const { code, stderr } = await odo(['-u', `s3://${ready.bucket}/sets`, ...target(), ...hba], { cwd: project.folder });
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(/--verify full needs a login, and pg_hba\.conf allows ODO none: it says "local all all reject"/);
+    expect(stderr).toMatch(/hint: let the local user postgres in with --pg-hba FILE, or leave --verify full out/);
+    await before.expectAsBefore({ restarted: true });
   });
 
   it('what only a login can do is told where there is none, after a good restore', async () => {

@@ -14,7 +14,7 @@ const FILES = ['PG_VERSION', 'postgresql.conf', 'pg_hba.conf'];
 
 const server = (more: Partial<RehearsedServer> = {}) =>
   ({
-    found: { service: { name: 'db', imageRef: 'postgres:15' } },
+    found: { service: { name: 'db', imageRef: 'postgres:15', env: {} } },
     target: { pgdata: { root: ROOT }, tablespaces: [] },
     owner: { uid: 999, gid: 999 },
     mounts: [],
@@ -210,5 +210,41 @@ describe('a rehearsal', () => {
     expect(await play([OK], { staged: staged(conf), server: own, no })).toMatchObject({ amended: [] });
     const mounted = server({ configElsewhere: true });
     expect(await play([OK], { staged: staged(conf), server: mounted, no })).toMatchObject({ amended: [] });
+  });
+
+  describe('foretells that it will not let ODO in', () => {
+    const withHba = (hba: string, settings: Record<string, string> = {}) => {
+      const content = Buffer.from(hba).toString('base64');
+      return staged(settings, { members: [{ path: 'pg_hba.conf', type: 'file', mode: 0o600, content }] });
+    };
+    const REJECT = 'local all all reject\n';
+    const note = expect.stringMatching(/^pg_hba\.conf allows ODO no login: it says "local all all reject"; recovery is followed/);
+
+    it('where its own pg_hba.conf does not', async () => {
+      expect((await play([OK], { staged: withHba(REJECT) })).notes).toEqual([note]);
+      expect((await play([OK], { staged: withHba(REJECT, { hba_file: '/data/pg_hba.conf' }) })).notes).toEqual([note]);
+    });
+
+    it.each<[string, StagedConfiguration]>([
+      ['another file is read', withHba(REJECT, { hba_file: '/etc/pg_hba.conf' })],
+      ['there is no socket', withHba(REJECT, { unix_socket_directories: '' })],
+      ['one of its logins may work', withHba('local template1 all trust\nlocal all all reject\n')],
+    ])('not where %s', async (_when, of) => {
+      expect((await play([OK], { staged: of })).notes).toEqual([]);
+    });
+
+    it('by a password, unless one is at hand', async () => {
+      const asks = withHba('local all all md5\n');
+      expect((await play([OK], { staged: asks })).notes).toHaveLength(1);
+      const service = { name: 'db', imageRef: 'postgres:15', env: { POSTGRES_PASSWORD_FILE: '/run/secrets/db' } };
+      const found = { service } as unknown as RehearsedServer['found'];
+      expect((await play([OK], { staged: asks, server: server({ found }) })).notes).toEqual([]);
+    });
+
+    it.each(['--post-sql', '--verify full'] as const)('and refuses %s then', async (needsLogin) => {
+      const refused = play([], { staged: withHba(REJECT), server: server({ needsLogin }) });
+      await expect(refused).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining(needsLogin) });
+      expect(await play([OK], { server: server({ needsLogin }) })).toMatchObject({ notes: [] });
+    });
   });
 });
