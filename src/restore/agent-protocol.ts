@@ -10,7 +10,9 @@ import type { SuspectPage } from './verified-cluster.ts';
 /**
  * What the host and the restore container say to each other: one JSON document a line, requests on the container's standard
  * input, answers and events on its standard output. Requests are carried out one after the other, but for `feed`, which goes on beside them;
- * `cancel` ends the one that is running, `renew` brings keys in place of those of the jobs under way. Standard input is also the lifeline: its end means that the host is gone, and the container stops its work and ends.
+ * `cancel` ends the one that is running, `renew` brings keys in place of those of the jobs under way.
+ * Standard input is also the lifeline: at its end the container stops its work and ends. Where `end` has not come before, the host is gone, or cannot reach
+ * the container, and another one may go on feeding the server.
  * Jobs and keys are secret, which is why they travel here and not in the container's environment, where anyone could look them up.
  */
 export type AgentRequest =
@@ -31,7 +33,8 @@ export type AgentRequest =
   | { id: number; do: 'discard'; target: Target }
   | { id: number; do: 'finish'; options: FinishOptions }
   | { do: 'renew'; credentials: S3Credentials }
-  | { do: 'cancel' };
+  | { do: 'cancel' }
+  | { do: 'end' };
 
 /** `hello` is the first line: the host can tell an image of another version, or of another build of its own, by it. */
 export type AgentMessage =

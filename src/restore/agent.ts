@@ -1,14 +1,16 @@
 import type { Readable, Writable } from 'node:stream';
 import { splitLines } from '../docker/lines.ts';
-import { asOdoError, cancelled, OdoError } from '../errors.ts';
+import { asOdoError, cancelled, type OdoError } from '../errors.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
 import type { Engine } from './engine.ts';
+import { HOST_GONE } from './host-gone.ts';
 
 /** Serves an engine to a host over a pair of streams; resolves when the input ends. See agent-protocol.ts. */
 export async function serveAgent(engine: Engine, input: Readable, output: Writable, version: string): Promise<void> {
   const send = (message: AgentMessage) => void output.write(`${JSON.stringify(message)}\n`);
   const hostGone = new AbortController();
+  let isDone = false;
   let current: AbortController | undefined;
   let queue: Promise<void> = Promise.resolve();
   const beside: Promise<void>[] = [];
@@ -35,13 +37,14 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
     if (line.trim() === '') continue;
     const request = JSON.parse(line) as AgentRequest;
     if (request.do === 'cancel') current?.abort(cancelled());
+    else if (request.do === 'end') isDone = true;
     else if (request.do === 'renew') engine.renewKeys(request.credentials);
     else if (request.do === 'feed') beside.push(answer(request));
     else queue = queue.then(() => answer(request));
   }
-  hostGone.abort(new OdoError('cancelled', 'the host command that this container works for is gone'));
+  hostGone.abort(isDone ? cancelled() : HOST_GONE);
   await Promise.all([queue, ...beside]);
-  await engine.close();
+  await engine.close({ forAnother: !isDone });
 }
 
 type Answered = Extract<AgentRequest, { id: number }>;

@@ -14,6 +14,7 @@ import { clean, exchange, finish, rollback, undoExchange } from './end-restore.t
 import type { Engine, LayDownJob, Target } from './engine.ts';
 import { type Feeding, isFed, startFeeding } from './feed-wal.ts';
 import { followRound } from './follow-round.ts';
+import { HOST_GONE } from './host-gone.ts';
 import { layDownBackup } from './lay-down-backup.ts';
 import { demandOwnRun } from './own-run.ts';
 import { probeTarget } from './probe-target.ts';
@@ -96,7 +97,7 @@ export function createDirectoryEngine(): Engine {
       const feeding = feedings.get(odoDir) ?? feedAgain(job, keys, report);
       feedings.set(odoDir, feeding);
       feeding.tellTo(asRecovery(report));
-      const stop = () => void feeding.stop();
+      const stop = () => void feeding.stop({ forAnother: signal.reason === HOST_GONE });
       signal.addEventListener('abort', stop);
       if (signal.aborted) stop();
       try {
@@ -153,8 +154,8 @@ export function createDirectoryEngine(): Engine {
         return finish(options);
       }),
     discard: (target) => ending(target, () => discardStaging(target)),
-    async close() {
-      await Promise.all([...feedings.values()].map((feeding) => feeding.stop()));
+    async close(options) {
+      await Promise.all([...feedings.values()].map((feeding) => feeding.stop(options)));
       for (const writeBack of writeBacks.values()) writeBack.close();
       writeBacks.clear();
     },

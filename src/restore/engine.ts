@@ -283,5 +283,9 @@ export interface Engine {
   finish(options: FinishOptions): Promise<FinishedRestore>;
   /** Removes what a restore that did not reach the swap has written. */
   discard(target: Target): Promise<void>;
-  close(): Promise<void>;
+  /**
+   * Ends all work.
+   * @param options forAnother: another engine goes on with it, so that a server that waits for WAL is not told that none will come
+   */
+  close(options?: { forAnother?: boolean }): Promise<void>;
 }

@@ -44,7 +44,8 @@ export interface Feeding {
   failure(): unknown;
   /** The last segment that the server has taken. */
   lastTaken(): string | undefined;
-  stop(): Promise<void>;
+  /** @param options see Feeder.stop() */
+  stop(options?: { forAnother?: boolean }): Promise<void>;
   total(): FedWal;
 }
 
@@ -103,8 +104,8 @@ export function startFeeding(
     over,
     failure: () => failure,
     lastTaken: feeder.lastTaken,
-    async stop() {
-      await feeder.stop();
+    async stop(options) {
+      await feeder.stop(options);
       store.close();
     },
     total: () => ({

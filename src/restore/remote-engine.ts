@@ -185,7 +185,10 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async finish(options) {
       return (await call({ do: 'finish', options })) as FinishedRestore;
     },
-    close: () => container.end(),
+    async close({ forAnother = false } = {}) {
+      if (!forAnother) tellAgent({ do: 'end' });
+      await container.end();
+    },
   };
 }
 

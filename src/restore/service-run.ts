@@ -62,7 +62,7 @@ export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> 
   const { proven, request, version } = run;
   if (run.engine !== dead && run.engine !== undefined) return run.engine;
   run.reopening ??= dead
-    .close()
+    .close({ forAnother: true })
     .catch(() => undefined)
     .then(() => openServiceEngine(proven.found, proven.mounts, request, { version }))
     .finally(() => {

@@ -49,8 +49,11 @@ export interface Feeder {
   readonly over: Promise<void>;
   /** Ends it for good, for a reason that it cannot see itself. */
   fail(error: unknown): void;
-  /** Ends all work. A server that still recovers is stopped by its next request, with a fault. */
-  stop(): Promise<void>;
+  /**
+   * Ends all work. A server that still recovers is stopped by its next request, with a fault.
+   * @param options forAnother: it waits for another feeder instead, for SILENCE_MS at most
+   */
+  stop(options?: { forAnother?: boolean }): Promise<void>;
 }
 
 /**
@@ -293,7 +296,7 @@ export function feedSpool(job: FeedJob): Feeder {
   function fail(error: unknown): void {
     if (signal.aborted) return;
     stopping.abort(cancelled(error));
-    files.fail();
+    files.end(true);
     over.reject(asOdoError(translateFsError(error, job.spool)));
     wake();
   }
@@ -327,10 +330,10 @@ export function feedSpool(job: FeedJob): Feeder {
       endIsOpen = false;
       wake();
     },
-    async stop() {
+    async stop({ forAnother = false } = {}) {
       if (!signal.aborted) {
         stopping.abort(cancelled());
-        files.fail();
+        files.end(!forAnother);
         over.resolve();
         wake();
       }

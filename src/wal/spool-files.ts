@@ -32,8 +32,11 @@ export interface SpoolFiles {
   demandOwn(): void;
   /** Calls back at every change, and now and then without one, until it is stopped; from now on the restore_command knows that somebody is there. */
   open(onChange: () => void): void;
-  /** The server gets nothing more than lies there: its next request ends its recovery, by a fault. */
-  fail(): void;
+  /**
+   * The server gets nothing more than lies there.
+   * @param isFault its next request ends its recovery, by a fault; otherwise it waits for another feeder first
+   */
+  end(isFault: boolean): void;
 }
 
 /** @param keep what a spool holds already stays: segments, and with `answers` also what has been said of absent files */
@@ -120,13 +123,13 @@ export function createSpoolFiles(
       watch(spool, onChange);
       watch(path.join(spool, WANTED), onChange);
     },
-    fail() {
+    end(isFault) {
       for (const timer of timers) clearInterval(timer);
       for (const watcher of watchers) watcher.close();
       watchers = [];
       if (!isOpen) return;
       isOpen = false;
-      tell(FAILED);
+      if (isFault) tell(FAILED);
       fs.closeSync(fd);
     },
   };

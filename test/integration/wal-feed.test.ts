@@ -1,6 +1,7 @@
 import zlib from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startEngineProxy } from '../torture/engine-proxy.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { inspectContainer } from './parts/container-facts.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
@@ -88,8 +89,14 @@ describe('WAL that is fetched while the server recovers', () => {
   const getOf = (key: string) => new RegExp(`^GET /[^?]*${key.slice(key.lastIndexOf('/') + 1)}`);
 
   /** Starts a restore; something happens when the server has taken many segments, and has many to come, which wait for it. */
-  async function startRecovery(happens: (running: RunningOdo) => unknown, retryForS?: number): Promise<RunningOdo> {
-    const running = startOdo(args(retryForS), env());
+  async function startRecovery(
+    happens: (running: RunningOdo) => unknown,
+    { retryForS, dockerHost }: { retryForS?: number; dockerHost?: string } = {},
+  ): Promise<RunningOdo> {
+    const { env: variables } = env();
+    const running = startOdo(args(retryForS), {
+      env: { ...variables, ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }) },
+    });
     const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
     await Promise.race([until('the exchange', async () => running.stderr().includes('✓ exchanging old and new data')), ended]);
     const held = Promise.withResolvers<void>();
@@ -133,10 +140,13 @@ describe('WAL that is fetched while the server recovers', () => {
     expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
 
     let isAway = true;
-    const running = await startRecovery(() => {
-      proxy.fault(/./, () => (isAway ? { do: 'answer', status: 503, code: 'SlowDown' } : undefined));
-      proxy.breakAll();
-    }, 300);
+    const running = await startRecovery(
+      () => {
+        proxy.fault(/./, () => (isAway ? { do: 'answer', status: 503, code: 'SlowDown' } : undefined));
+        proxy.breakAll();
+      },
+      { retryForS: 300 },
+    );
     const waits = 'test -n "$(ls /v/.odo/spool/wanted)" && ls /v/recovery.signal || echo none';
     await until('the server waits', async () => (await project.inVolume(waits)) === '/v/recovery.signal');
     expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
@@ -213,6 +223,30 @@ describe('WAL that is fetched while the server recovers', () => {
       expect(taken.code, taken.stderr).toBe(0);
     } finally {
       for (const [key, content] of objects) await putObject(bucket, key, content);
+    }
+  });
+
+  it('goes on when all lines to the engine break, so that the restore container is left alone while the server asks for WAL', async () => {
+    const engine = await startEngineProxy(project.folder);
+    try {
+      const running = await startRecovery(
+        async ({ stderr }) => {
+          const restarts = await serverState();
+          const waits = 'test -n "$(ls /v/.odo/spool/wanted)" && echo waits || echo none';
+          await until('the server waits', async () => (await project.inVolume(waits)) === 'waits');
+          engine.breakFor(1000);
+          await until('it is missed', async () => stderr().includes('another one goes on fetching WAL'));
+          await until('another one is there', async () => (await restoreContainers(project.volume)) !== '');
+          expect(await serverState()).toBe(restarts);
+        },
+        { dockerHost: engine.host },
+      );
+      const { code, stderr } = await running.outcome;
+      expect(code, stderr).toBe(0);
+      expect(await serverState()).toBe(0);
+      expect(await project.sql(THINGS_DIGEST)).toBe(digest);
+    } finally {
+      await engine.close();
     }
   });
 

@@ -8,6 +8,7 @@ import type { OdoEvent, Report } from '../../../src/events.ts';
 import { serveAgent } from '../../../src/restore/agent.ts';
 import { BUILD } from '../../../src/restore/build.ts';
 import type { Engine, FedWal, FinishOptions, FollowJob, LayDownJob, Target } from '../../../src/restore/engine.ts';
+import { HOST_GONE } from '../../../src/restore/host-gone.ts';
 import { openRemoteEngine } from '../../../src/restore/remote-engine.ts';
 
 const TARGET: Target = {
@@ -291,6 +292,25 @@ it('stops its work when the host is gone, does not begin what is queued, and end
   await served;
   expect(reason).toMatchObject({ code: 'cancelled', message: expect.stringContaining('gone') });
   expect(swap).not.toHaveBeenCalled();
+});
+
+it.each([
+  [{}, false],
+  [{ forAnother: true }, true],
+])('ends with all that goes on beside, by close(%j)', async (options, isLeft) => {
+  const reasons: unknown[] = [];
+  const closed: unknown[] = [];
+  const feed: Engine['feed'] = (_job, _report, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(reasons.push(signal.reason)));
+    });
+  const engine = await remote({ feed, close: async (how) => void closed.push(how) });
+  const fed = engine.feed(JOB, () => undefined, new AbortController().signal).catch(() => undefined);
+  await nextTurn();
+  await engine.close(options);
+  await vi.waitFor(() => expect(closed).toEqual([{ forAnother: isLeft }]));
+  expect(reasons.map((reason) => reason === HOST_GONE)).toEqual([isLeft]);
+  await fed;
 });
 
 it('refuses an image of another version, and ends its container', async () => {

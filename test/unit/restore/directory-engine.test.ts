@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OdoEvent, Phase, Report } from '../../../src/events.ts';
 import { createDirectoryEngine } from '../../../src/restore/directory-engine.ts';
 import type { FinishOptions } from '../../../src/restore/engine.ts';
+import { HOST_GONE } from '../../../src/restore/host-gone.ts';
 import { type Journal, readJournal, writeJournal } from '../../../src/target/journal.ts';
 import { incomingDir, type Place, previousDir, spoolDir } from '../../../src/target/place.ts';
 import { swap, swapBack } from '../../../src/target/swap.ts';
@@ -694,14 +695,17 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     expect(leftovers(bench)).toEqual([]);
   });
 
-  it('tells the server to stop when whoever follows it is gone, and can be begun again by another', async () => {
+  it.each([
+    ['tells the server to stop when it is over for whoever follows it', undefined, /^failed$/],
+    ['lets the server wait when whoever follows it is gone', HOST_GONE, /^\d+$/],
+  ])('%s, and can be begun again by another', async (_what, reason, told) => {
     const bench = fedBench();
     await restore(bench);
     const gone = new AbortController();
     const followed = engine.feed(bench.job, silent, gone.signal);
-    gone.abort();
+    gone.abort(reason);
     await followed;
-    expect(feeding(bench)).toBe('failed');
+    expect(feeding(bench)).toMatch(told);
 
     const another = createDirectoryEngine();
     const fed = another.feed(bench.job, silent, never);

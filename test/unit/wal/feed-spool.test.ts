@@ -445,6 +445,21 @@ describe('a feeder that ends', () => {
     await expect(feeder.fed(3)).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  it('leaves a server that waits to another feeder, where there is to be one', async () => {
+    const job = jobFor(filesOf(30));
+    const first = start(job);
+    await take(segment(1, 1));
+    await first.stop({ forAnother: true });
+    await expect(first.over).resolves.toBeUndefined();
+    expect(feeding()).toMatch(/^\d+$/);
+    await first.stop();
+    expect(feeding()).toMatch(/^\d+$/);
+    const waiting = take(segment(1, 20));
+    await until(() => expect(fs.existsSync(path.join(spool, 'wanted', segment(1, 20)))).toBe(true));
+    start({ ...jobFor(filesOf(30)), reuse: true, onlyOnRequest: true });
+    expect(await waiting).toBe('WAL 20');
+  });
+
   it('shows as long as it lives that it does', async () => {
     start(jobFor(filesOf(1)));
     const first = feeding();
