@@ -17,6 +17,7 @@ describe('the backup that is taken', () => {
   let older: string;
   let newer: string;
   let folder: string;
+  let restores = 0;
 
   /** Ids that barman would give to backups of tomorrow, which thus are newer than all others. */
   const tomorrow = new Date(Date.now() + 24 * 3600 * 1000);
@@ -66,13 +67,25 @@ describe('the backup that is taken', () => {
   });
 
   /** What a dry run would take, and the evidence that it gives for it. */
-  async function choice(url: string, ...more: string[]): Promise<{ id: string; evidence: string }> {
+  async function choice(url: string, ...more: string[]): Promise<{ id: string; state: string; evidence: string }> {
     const into = path.join(folder, 'dry-run');
     const { code, stdout, stderr } = await odo(['-u', url, '--into', into, '--dry-run', '--json', ...more]);
     expect(code, stderr).toBe(0);
     expect(fs.existsSync(into)).toBe(false);
     const { backup, proofs } = JSON.parse(stdout);
-    return { id: backup.id, evidence: proofs.find(({ name }: { name: string }) => name === 'backup').evidence };
+    const { state, evidence } = proofs.find(({ name }: { name: string }) => name === 'backup');
+    return { id: backup.id, state, evidence };
+  }
+
+  /** Restores into a directory, and gives the highest number that a server on it has. */
+  async function restored(image: string, url: string, ...more: string[]): Promise<string> {
+    const pgdata = path.join(folder, `pgdata-${++restores}`);
+    const { code, stderr } = await odo(['-u', url, '--into', pgdata, ...more]);
+    expect(code, stderr).toBe(0);
+    await server?.remove();
+    server = await startPlainServer({ image, mount: `${pgdata}:/var/lib/postgresql/data` });
+    await server.promoted();
+    return server.sql('select max(id) from things');
   }
 
   it('is the newest complete one, and those passed over are named with the reason', async () => {
@@ -166,5 +179,67 @@ describe('the backup that is taken', () => {
     server = await startPlainServer({ image: 'postgres:15', mount: `${pgdata}:/var/lib/postgresql/data` });
     await server.promoted();
     expect(await server.sql('select max(id) from things')).toBe('2');
+  });
+
+  it('has its WAL from the good one of two objects of one name, the empty one of which comes first', async () => {
+    const [own] = await walOf(newer);
+    const empty = own.replace(/\.gz$/, '');
+    await putObject(bucket, empty, Buffer.alloc(0));
+    expect(await restored('postgres:15', `s3://${bucket}/backups/shop`)).toBe('3');
+    await deleteObjects(bucket, [empty]);
+  });
+
+  it('is an older one until the last WAL of the newest is archived, and that is told', async () => {
+    const [, last] = await walOf(newer);
+    const cut = (await listKeys(bucket, `${root}wals/`)).filter((key) => key >= last);
+    const kept = await Promise.all(cut.map(async (key) => [key, await readObject(bucket, key)] as const));
+    await deleteObjects(bucket, cut);
+    try {
+      const { id, state, evidence } = await choice(`s3://${bucket}/backups/shop`);
+      expect({ id, state }).toEqual({ id: older, state: 'warning' });
+      expect(evidence).toMatch(
+        new RegExp(`skipped ${newer}: .*\\(until that WAL is there, only the older one can be restored\\)`),
+      );
+      const into = ['--into', path.join(folder, 'dry-run')];
+      const { code, stderr } = await odo(['-u', `s3://${bucket}/backups/shop`, ...into, '--backup', newer]);
+      expect(code, stderr).toBe(13);
+      expect(stderr).toContain(`--backup ${older} is the newest older one that has its WAL`);
+      expect(await restored('postgres:15', `s3://${bucket}/backups/shop`)).toBe('2');
+    } finally {
+      for (const [key, content] of kept) await putObject(bucket, key, content);
+    }
+    expect((await choice(`s3://${bucket}/backups/shop`)).id).toBe(newer);
+  });
+
+  /** The objects of a backup's own WAL, the first and the last. */
+  async function walOf(id: string): Promise<[string, string]> {
+    const info = (await readObject(bucket, `${root}base/${id}/backup.info`)).toString('utf8');
+    const segments = [/^begin_wal=(.*)$/m, /^end_wal=(.*)$/m].map((line) => line.exec(info)?.[1]);
+    const keys = await listKeys(bucket, `${root}wals/`);
+    return segments.map((segment) => keys.find((key) => key.endsWith(`/${segment}.gz`))) as [string, string];
+  }
+
+  it('is never silently the full one below an incremental set, whose rows are left out', async () => {
+    const settings = { summarize_wal: 'on' };
+    const other = await startSource({ major: 17, bucket: bucketOfSets, prefix: 'none', server: 'none', settings });
+    try {
+      await other.sql('create table things as select 1 as id');
+      await other.baseBackup('by-17/full');
+      const manifest = path.join(folder, 'manifest');
+      fs.writeFileSync(manifest, await readObject(bucketOfSets, 'by-17/full/backup_manifest'));
+      await mustRun('docker', ['cp', '-q', manifest, `${other.container}:/tmp/manifest`]);
+      await other.sql('insert into things values (2)');
+      await other.baseBackup('by-17/later', ['-Ft', '-z', '-X', 'stream', '--incremental=/tmp/manifest']);
+    } finally {
+      await other.remove();
+    }
+    const { id, state, evidence } = await choice(`s3://${bucketOfSets}/by-17`);
+    expect({ id, state }).toEqual({ id: 'full', state: 'warning' });
+    expect(evidence).toMatch(/skipped later: unsupported: it is incremental: .*what is newer than full is left out with it/);
+    const into = ['--into', path.join(folder, 'dry-run')];
+    const { code, stderr } = await odo(['-u', `s3://${bucketOfSets}/by-17`, ...into, '--backup', 'later']);
+    expect(code, stderr).toBe(13);
+    expect(stderr).toContain('it is incremental: pg_combinebackup has to put it together');
+    expect(await restored('postgres:17', `s3://${bucketOfSets}/by-17`)).toBe('1');
   });
 });
