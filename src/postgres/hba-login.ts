@@ -14,12 +14,20 @@ interface Word {
 
 const PASSWORD_METHODS = /^(scram-sha-256|md5|password|ldap|radius|pam|bsd)$/;
 
+/** Why a login is turned down. */
+export interface TurnedDown {
+  /** The line that does it, or that there is none that lets it in. */
+  why: string;
+  /** It wants a password, and none is at hand; a file in the container may hold one all the same. */
+  isForPassword: boolean;
+}
+
 /**
- * Why a pg_hba.conf turns such a login down: the line that does, or that there is none for it. undefined where it may let it in, which includes
+ * Why a pg_hba.conf turns such a login down; undefined where it may let it in, which includes
  * all that the file alone does not tell: groups, patterns, other files, names of the operating system's users, whether a password is right.
  * Source: https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
  */
-export function turnsDown(hba: string, login: LocalLogin): string | undefined {
+export function turnsDown(hba: string, login: LocalLogin): TurnedDown | undefined {
   for (const line of linesOf(hba)) {
     const [[kind] = [], databases = [], roles = [], [method] = []] = fieldsOf(line);
     if (kind === undefined) continue;
@@ -31,10 +39,11 @@ export function turnsDown(hba: string, login: LocalLogin): string | undefined {
     );
     if (matches === false) continue;
     if (matches === undefined || method === undefined) return undefined;
-    const isDown = method.text === 'reject' || (PASSWORD_METHODS.test(method.text) && !login.hasPassword);
-    return isDown ? `it says "${line.trim().replaceAll(/\s+/g, ' ')}"` : undefined;
+    const isForPassword = PASSWORD_METHODS.test(method.text);
+    const isDown = method.text === 'reject' || (isForPassword && !login.hasPassword);
+    return isDown ? { why: `it says "${line.trim().replaceAll(/\s+/g, ' ')}"`, isForPassword } : undefined;
   }
-  return `it has no line for ${login.role} over the socket`;
+  return { why: `it has no line for ${login.role} over the socket`, isForPassword: false };
 }
 
 /** As the server reads them: one that ends with a backslash goes on in the next. */

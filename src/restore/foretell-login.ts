@@ -1,5 +1,5 @@
 import { OdoError } from '../errors.ts';
-import { turnsDown } from '../postgres/hba-login.ts';
+import { type TurnedDown, turnsDown } from '../postgres/hba-login.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 import { loginsOf } from './service-database.ts';
 import type { StagedConfiguration } from './staged-configuration.ts';
@@ -11,7 +11,7 @@ const PASSWORDS = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'PGPASSWORD', 
  * Why the server will let ODO log in by none of its ways, as far as the pg_hba.conf in its data directory makes that certain; undefined where it may. A restore
  * comes to its end without a login, but what only a login can do is left undone.
  */
-export function foretellRefusal(staged: StagedConfiguration, { found, target }: RehearsedServer): string | undefined {
+export function foretellRefusal(staged: StagedConfiguration, { found, target }: RehearsedServer): TurnedDown | undefined {
   const settings = new Map(staged.effective.settings);
   const own = `${target.pgdata.root}/pg_hba.conf`;
   if ((settings.get('hba_file') ?? own) !== own || settings.get('unix_socket_directories') === '') return undefined;
@@ -20,18 +20,20 @@ export function foretellRefusal(staged: StagedConfiguration, { found, target }: 
   const hba = Buffer.from(member.content, 'base64').toString('utf8');
   const hasPassword = PASSWORDS.some((name) => Boolean(found.service.env[name]));
   const told = loginsOf(found.service.env).map((login) => turnsDown(hba, { ...login, hasPassword }));
-  return told.includes(undefined) ? undefined : told[0];
+  const all = told.filter((one) => one !== undefined);
+  return all.length < told.length ? undefined : (all.find(({ isForPassword }) => isForPassword) ?? all[0]);
 }
 
-/** Refuses (`usage`) what was asked for and cannot be done without a login. */
-export function demandLogin(refusal: string | undefined, { needsLogin }: RehearsedServer): void {
-  if (refusal === undefined || needsLogin === undefined) return;
-  throw new OdoError('usage', `${needsLogin} needs a login, and pg_hba.conf allows ODO none: ${refusal}`, {
+/** Refuses (`usage`) what was asked for and certainly cannot be done, since it takes a login. */
+export function demandLogin(refusal: TurnedDown | undefined, { needsLogin }: RehearsedServer): void {
+  if (refusal === undefined || refusal.isForPassword || needsLogin === undefined) return;
+  throw new OdoError('usage', `${needsLogin} needs a login, and pg_hba.conf allows ODO none: ${refusal.why}`, {
     hint: `let the local user postgres in with --pg-hba FILE, or leave ${needsLogin} out`,
   });
 }
 
 /** For people, before the exchange. */
-export function withoutLoginNote(refusal: string): string {
-  return `pg_hba.conf allows ODO no login: ${refusal}; recovery is followed by the server's files, and the contents are not looked at`;
+export function withoutLoginNote({ why, isForPassword }: TurnedDown): string {
+  const unless = isForPassword ? ', unless the container has a file with a password' : '';
+  return `pg_hba.conf allows ODO no login: ${why}${unless}; recovery is followed by the server's files, and the contents are not looked at`;
 }

@@ -2,6 +2,7 @@ import type { Rehearsal, RehearsalQuestion } from '../docker/rehearsal-container
 import type { RehearsalAnswers } from '../docker/rehearsal-script.ts';
 import { asOdoError, OdoError } from '../errors.ts';
 import { type Amendment, amendedName, amendmentNote } from '../postgres/amendment.ts';
+import type { TurnedDown } from '../postgres/hba-login.ts';
 import { doubtWords, isOtherServers, judgeWords, MEMORY_REFUSED, wordsOfRefusal } from '../postgres/server-words.ts';
 import { type DoubtedPlaces, findDoubted, missedIn, missedLibrary, wordsOfDoubt } from './doubted-places.ts';
 import type { Engine } from './engine.ts';
@@ -36,7 +37,7 @@ export async function rehearse(
 ): Promise<RehearsalOutcome> {
   const { target, owner, found } = server;
   const made: Amendment[] = [];
-  let withoutLogin: string | undefined;
+  let withoutLogin: TurnedDown | undefined;
   const end = (doubt?: string): RehearsalOutcome => ({
     notes: [...made.map(amendmentNote), ...(withoutLogin === undefined ? [] : [withoutLoginNote(withoutLogin)])],
     ...(doubt === undefined ? {} : { doubt }),

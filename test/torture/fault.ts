@@ -28,6 +28,8 @@ export interface Scene {
   repairLater(repair: () => Promise<void>): void;
   /** A full restore may give this state as well, when a warning of a hole in the archive was given. */
   acceptHole(digest: string): void;
+  /** So may it without a warning, when the run never saw the archive's last segment, which was taken away. */
+  acceptEnd(digest: string, lost: string): void;
 }
 
 /** One thing that goes wrong, and what ODO may make of it. Success is always fitting. */

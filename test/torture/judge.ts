@@ -30,6 +30,8 @@ export interface Case {
   /** What a full restore gives, and what one up to a hole in the archive gives, which takes a warning. */
   fullDigest: string;
   holeDigests: readonly string[];
+  /** What one gives that never saw the last segment. */
+  earlyEnds: { digest: string; lost: string }[];
   /** Ends the fault, as far as it lasts. */
   repair(): Promise<void>;
   note(text: string): void;
@@ -103,11 +105,14 @@ async function noContainerLeft({ rig }: Case): Promise<void> {
   throw new Defect(`the restore container was still there after ${CONTAINER_GONE_MS / 1000} s`);
 }
 
-async function expectRestored({ rig, fullDigest, holeDigests, runs }: Case, mayWarn: boolean): Promise<void> {
+async function expectRestored(a: Case, mayWarn: boolean): Promise<void> {
+  const { rig, fullDigest, holeDigests, earlyEnds, runs } = a;
   const words = await rig.askWhenUp();
   if (!words) throw new Defect('exit code 0, and the restored server is not up');
   const warned = runs.some(({ lines }) => lines.some(({ text }) => /the archive lacks|archive has a hole/.test(text)));
-  if (words.digest !== fullDigest && !(mayWarn && warned && holeDigests.includes(words.digest))) {
+  const isHole = warned && holeDigests.includes(words.digest);
+  const isEnd = earlyEnds.some(({ digest, lost }) => digest === words.digest && !runs.some((run) => hasSeen(run, lost)));
+  if (words.digest !== fullDigest && !(mayWarn && (isHole || isEnd))) {
     throw new Defect(`exit code 0, and the server holds ${describe(rig, words, fullDigest)}`);
   }
   const left = await rig.onVolume(
@@ -115,6 +120,11 @@ async function expectRestored({ rig, fullDigest, holeDigests, runs }: Case, mayW
      find pgdata \\( ! -user 999 -o ! -group 999 \\) | head -n 3; true`,
   );
   if (left !== '') throw new Defect(`exit code 0, and this is left: ${left.replaceAll('\n', ', ')}`);
+}
+
+/** Whether a run knew of a segment when it was proven that there is WAL. */
+function hasSeen({ events }: OdoRun, segment: string): boolean {
+  return events.some(({ event }) => event.type === 'proof' && event.name === 'WAL' && event.evidence?.includes(segment));
 }
 
 /** A failure before the exchange: nobody has to do anything, the service runs on its old data. */
@@ -142,8 +152,8 @@ async function expectOld({ rig }: Case, when: string): Promise<void> {
   if (words.digest !== rig.oldDigest) throw new Defect(`${when} the server holds ${describe(rig, words)}`);
 }
 
-/** The way that the message names. */
-async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
+/** The way that the message names. `wasAsked`: the restored server has answered, which is a commit of its own. */
+async function rollBack(a: Case, command: readonly string[], wasAsked = false): Promise<Outcome> {
   const sure = [...command, '--yes'];
   if (a.fault.killsRollback || a.random.chance(0.2)) {
     await killLater(
@@ -168,16 +178,20 @@ async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
   await expectOld(a, 'after the rollback');
   await a.repair();
   const { isKept } = JSON.parse(ending.stdout) as { isKept: boolean };
-  if (isKept) await removeRestored(a);
+  if (isKept) await removeRestored(a, wasAsked);
   const left = await a.rig.onVolume('ls -A /v/.odo 2>/dev/null; true');
   if (left !== '') throw new Defect(`the rollback leaves .odo with ${left.replaceAll('\n', ', ')}`);
   return 'rolled back';
 }
 
 /** What a rollback has set aside, since a server had been in use on it. */
-async function removeRestored(a: Case): Promise<void> {
+async function removeRestored(a: Case, wasAsked = false): Promise<void> {
   const [, ...rest] = rollbackCommand(a);
-  const { code } = await follow(a, 'clean after the rollback', ['clean', ...rest]);
+  if (wasAsked) {
+    const refused = await follow(a, 'clean that would lose a commit', ['clean', ...rest]);
+    if (refused.code !== 24) throw new Defect(`the clean-up of what has a commit of its own ended with ${refused.code}`);
+  }
+  const { code } = await follow(a, 'clean after the rollback', ['clean', ...(wasAsked ? ['--accept-loss'] : []), ...rest]);
   if (code !== 0) throw new Defect(`the clean-up after a rollback ended with ${code}`);
   await expectOld(a, 'after what was set aside is gone');
 }
@@ -258,7 +272,7 @@ async function usedSince(a: Case, run: OdoRun): Promise<Outcome> {
   if (!/odo rollback/.test(run.lines.map(({ text }) => text).join())) throw new Defect('24 without a word on the way back');
   a.note('the restored server had recovered before the kill');
   const [, ...rest] = rollbackCommand(a);
-  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest]) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
+  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest], true) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
 }
 
 async function follow(a: Case, title: string, args: readonly string[]): Promise<Ending> {

@@ -3,7 +3,7 @@ import { type FaultProxy, startFaultProxy } from '../integration/parts/fault-pro
 import { run as runProgram } from '../integration/parts/run.ts';
 import { startEngineProxy } from './engine-proxy.ts';
 import type { Scene } from './fault.ts';
-import { Defect, judge, type Outcome, restoreOnceMore } from './judge.ts';
+import { type Case, Defect, judge, type Outcome, restoreOnceMore } from './judge.ts';
 import { type CleanRun, type OdoRun, reach, startOdo, timingOf } from './odo-run.ts';
 import type { PrivateEngine } from './private-engine.ts';
 import type { Product } from './product.ts';
@@ -88,6 +88,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
   const notes: string[] = [];
   const repairs: (() => Promise<void>)[] = [];
   const holeDigests: string[] = [];
+  const earlyEnds: Case['earlyEnds'] = [];
   const later: { title: string; run: OdoRun }[] = [];
   const runs: OdoRun[] = [];
   const wide = planned.repository === 'wide';
@@ -117,6 +118,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     note: (text: string) => void notes.push(text),
     repairLater: (repair: () => Promise<void>) => void repairs.unshift(repair),
     acceptHole: (digest: string) => void holeDigests.push(digest),
+    acceptEnd: (digest: string, lost: string) => void earlyEnds.push({ digest, lost }),
   };
   const repair = async () => {
     for (const one of repairs.splice(0)) await one();
@@ -141,7 +143,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     struck = fault.strike === undefined || (await reach(moment, run, clean));
     if (struck) await fault.strike?.({ ...props, run } satisfies Scene);
     const judged = {
-      ...{ product, rig, fault, random, args, runs, holeDigests, repair },
+      ...{ product, rig, fault, random, args, runs, holeDigests, earlyEnds, repair },
       env: { S3_ENDPOINT: calm.endpoint },
       fullDigest: repository.digests[planned.repository],
       note: props.note,

@@ -227,6 +227,8 @@ export const STORE_FAULTS: readonly Fault[] = [
       const lost = scene.random.pick(segments);
       const before = segments[segments.indexOf(lost) - 1];
       if (!lost.required && before) scene.acceptHole(before.digest);
+      // Nothing tells an archive whose last segment was never seen from one that ends there.
+      if (before && lost === segments.at(-1)) scene.acceptEnd(before.digest, lost.name);
       await damage(scene, lost.key, () => undefined);
     },
   },

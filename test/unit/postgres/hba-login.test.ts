@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { turnsDown } from '../../../src/postgres/hba-login.ts';
 
 const LOGIN = { role: 'postgres', database: 'template1', hasPassword: false };
-const says = (hba: string, more: Partial<typeof LOGIN> = {}) => turnsDown(hba, { ...LOGIN, ...more });
+const says = (hba: string, more: Partial<typeof LOGIN> = {}) => turnsDown(hba, { ...LOGIN, ...more })?.why;
 
 describe('a login by the socket is turned down', () => {
   it.each([
@@ -28,6 +28,14 @@ describe('a login by the socket is turned down', () => {
     expect(says('local all all md5')).toBe('it says "local all all md5"');
     expect(says('local all all md5', { hasPassword: true })).toBeUndefined();
     expect(says('local all all reject', { hasPassword: true })).toBe('it says "local all all reject"');
+    const isForPassword = (hba: string) => turnsDown(hba, LOGIN)?.isForPassword;
+    expect(['md5', 'scram-sha-256', 'pam', 'reject'].map((method) => isForPassword(`local all all ${method}`))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(isForPassword('local all app md5')).toBe(false);
   });
 });
 
