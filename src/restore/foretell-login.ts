@@ -11,17 +11,25 @@ const PASSWORDS = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'PGPASSWORD', 
  * Why the server will let ODO log in by none of its ways, as far as the pg_hba.conf in its data directory makes that certain; undefined where it may. A restore
  * comes to its end without a login, but what only a login can do is left undone.
  */
-export function foretellRefusal(staged: StagedConfiguration, { found, target }: RehearsedServer): TurnedDown | undefined {
-  const settings = new Map(staged.effective.settings);
-  const own = `${target.pgdata.root}/pg_hba.conf`;
-  if ((settings.get('hba_file') ?? own) !== own || settings.get('unix_socket_directories') === '') return undefined;
-  const member = staged.members.find(({ path, type }) => path === 'pg_hba.conf' && type === 'file');
-  if (!member?.content) return undefined;
-  const hba = Buffer.from(member.content, 'base64').toString('utf8');
-  const hasPassword = PASSWORDS.some((name) => Boolean(found.service.env[name]));
-  const told = loginsOf(found.service.env).map((login) => turnsDown(hba, { ...login, hasPassword }));
+export function foretellRefusal(staged: StagedConfiguration, server: RehearsedServer): TurnedDown | undefined {
+  const hba = ownHba(staged, server);
+  if (hba === undefined) return undefined;
+  const { env } = server.found.service;
+  const hasPassword = PASSWORDS.some((name) => Boolean(env[name]));
+  const told = loginsOf(env).map((login) => turnsDown(hba, { ...login, hasPassword }));
   const all = told.filter((one) => one !== undefined);
   return all.length < told.length ? undefined : (all.find(({ isForPassword }) => isForPassword) ?? all[0]);
+}
+
+/** The text of the file that decides on logins by the socket, where that is the one in the data directory. */
+function ownHba({ effective, members }: StagedConfiguration, server: RehearsedServer): string | undefined {
+  const { target, mounts, commandLine, configElsewhere } = server;
+  const own = `${target.pgdata.root}/pg_hba.conf`;
+  const settings = new Map([...effective.settings, ...Object.entries(commandLine)]);
+  const isElsewhere = (settings.get('hba_file') ?? own) !== own || mounts.some(({ destination }) => destination === own);
+  if (configElsewhere || isElsewhere || settings.get('unix_socket_directories') === '') return undefined;
+  const member = members.find(({ path, type }) => path === 'pg_hba.conf' && type === 'file');
+  return member?.content ? Buffer.from(member.content, 'base64').toString('utf8') : undefined;
 }
 
 /** Refuses (`usage`) what was asked for and certainly cannot be done, since it takes a login. */

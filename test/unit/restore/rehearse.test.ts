@@ -217,6 +217,7 @@ describe('a rehearsal', () => {
       const content = Buffer.from(hba).toString('base64');
       return staged(settings, { members: [{ path: 'pg_hba.conf', type: 'file', mode: 0o600, content }] });
     };
+    const MOUNTED_HBA = { type: 'bind', source: '/etc/pg_hba.conf', destination: '/data/pg_hba.conf', readOnly: true } as const;
     const REJECT = 'local all all reject\n';
     const note = expect.stringMatching(/^pg_hba\.conf allows ODO no login: it says "local all all reject"; recovery is followed/);
 
@@ -231,6 +232,15 @@ describe('a rehearsal', () => {
       ['one of its logins may work', withHba('local template1 all trust\nlocal all all reject\n')],
     ])('not where %s', async (_when, of) => {
       expect((await play([OK], { staged: of })).notes).toEqual([]);
+    });
+
+    it.each<[string, Partial<RehearsedServer>]>([
+      ['the command line names another file', { commandLine: { hba_file: '/etc/pg_hba.conf' } }],
+      ['the command line leaves no socket', { commandLine: { unix_socket_directories: '' } }],
+      ['the configuration is elsewhere', { configElsewhere: true }],
+      ['another file is mounted over it', { mounts: [MOUNTED_HBA] }],
+    ])('not where %s', async (_when, of) => {
+      expect((await play([OK], { staged: withHba(REJECT), server: server(of) })).notes).toEqual([]);
     });
 
     it('by a password, unless one is at hand', async () => {
