@@ -23,8 +23,8 @@ export interface TurnedDown {
 }
 
 /**
- * Why a pg_hba.conf turns such a login down; undefined where it may let it in, which includes
- * all that the file alone does not tell: groups, patterns, other files, names of the operating system's users, whether a password is right.
+ * Why a pg_hba.conf turns such a login down; undefined where it may let it in. That includes all that the file alone does
+ * not tell: groups, patterns, other files, names of the operating system's users, whether a password is right.
  * Source: https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
  */
 export function turnsDown(hba: string, login: LocalLogin): TurnedDown | undefined {

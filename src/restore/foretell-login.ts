@@ -8,8 +8,8 @@ import type { StagedConfiguration } from './staged-configuration.ts';
 const PASSWORDS = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'PGPASSWORD', 'PGPASSFILE'];
 
 /**
- * Why the server will let ODO log in by none of its ways, as far as the pg_hba.conf in its data directory makes that certain; undefined where it may. A restore
- * comes to its end without a login, but what only a login can do is left undone.
+ * Why the server will let ODO log in by none of its ways, as far as the pg_hba.conf in its data directory makes that
+ * certain; undefined where it may. A restore comes to its end without a login, but what only a login can do is left undone.
  */
 export function foretellRefusal(staged: StagedConfiguration, server: RehearsedServer): TurnedDown | undefined {
   const hba = ownHba(staged, server);
@@ -43,5 +43,6 @@ export function demandLogin(refusal: TurnedDown | undefined, { needsLogin }: Reh
 /** For people, before the exchange. */
 export function withoutLoginNote({ why, isForPassword }: TurnedDown): string {
   const unless = isForPassword ? ', unless the container has a file with a password' : '';
-  return `pg_hba.conf allows ODO no login: ${why}${unless}; recovery is followed by the server's files, and the contents are not looked at`;
+  const then = "recovery is followed by the server's files, and the contents are not looked at";
+  return `pg_hba.conf allows ODO no login: ${why}${unless}; ${then}`;
 }

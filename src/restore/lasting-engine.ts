@@ -22,8 +22,8 @@ export function openLastingEngine(
   { againAfterMs = AGAIN_AFTER_MS, mostFailures = MOST_FAILURES }: { againAfterMs?: number; mostFailures?: number } = {},
 ): LastingEngine {
   let engine: Engine | undefined = first;
-  const close = async (options?: { forAnother: boolean }) => {
-    await engine?.close(options).catch(() => undefined);
+  const close = async () => {
+    await engine?.close().catch(() => undefined);
     engine = undefined;
   };
   return {
@@ -38,11 +38,11 @@ export function openLastingEngine(
           const isGone = error instanceof OdoError && error.code === 'dockerUnreachable';
           if (!isGone || signal.aborted || failures >= mostFailures) throw error;
           tell([`${error.message}; this goes on with another container as soon as there can be one`]);
-          await close({ forAnother: true });
+          await close();
           await sleep(againAfterMs, undefined, { signal });
         }
       }
     },
-    close: () => close(),
+    close,
   };
 }

@@ -4,22 +4,44 @@ import { heapRows } from '../postgres/heap-page.ts';
 
 /** From here on PostgreSQL numbers what users make. Source: PostgreSQL, src/include/access/transam.h (FirstNormalObjectId). */
 const FIRST_OF_USERS = 16_384;
-/** The file of pg_largeobject, which has its number in every cluster until somebody rewrites it. Source: PostgreSQL, pg_largeobject.h. */
+/**
+ * The file of pg_largeobject, which has its number in every cluster until somebody rewrites it.
+ * Source: PostgreSQL, src/include/catalog/pg_largeobject.h
+ */
 const LARGE_OBJECTS = '2613';
 /**
- * Catalogues of a database whose rows begin with their number: pg_type (of views and foreign tables as well), pg_proc, pg_foreign_server,
- * pg_namespace, pg_extension, pg_publication. Source: PostgreSQL, src/include/catalog, of 13 to 19
+ * Catalogues of a database, whose rows begin with their object's number. pg_type has views and foreign tables as well.
+ * Source: PostgreSQL, src/include/catalog, of 13 to 19
  */
-const CATALOGS = ['1247', '1255', '1417', '2615', '3079', '6104'];
+const CATALOGS = [
+  '826', // pg_default_acl
+  '1247', // pg_type
+  '1255', // pg_proc
+  '1417', // pg_foreign_server
+  '2328', // pg_foreign_data_wrapper
+  '2605', // pg_cast
+  '2607', // pg_conversion
+  '2612', // pg_language
+  '2615', // pg_namespace
+  '2617', // pg_operator
+  '2995', // pg_largeobject_metadata
+  '3079', // pg_extension
+  '3456', // pg_collation
+  '3466', // pg_event_trigger
+  '3600', // pg_ts_dict
+  '3602', // pg_ts_config
+  '6104', // pg_publication
+];
 /** The same of those that all databases share: pg_authid, pg_subscription. */
 const SHARED_CATALOGS = ['1260', '6100'];
 /** A multiple of every size that pages have. */
 const SLICE_BYTES = 1_048_576;
 
 /**
- * Whether a data directory holds anything but what initdb makes, and an image's entry point after it: a table, an index, a large object, a
- * tablespace, and, as far as the server has written it to its files, a view, a type, a function, a schema, an extension, a role, a publication,
- * a subscription. Databases with nothing in them do not count, since the entry point makes one. What cannot be read is an error of the file system's.
+ * Whether a data directory holds anything but what initdb makes, and an image's entry point after it: a table, an index,
+ * a large object, a tablespace. As far as the server has written it to its files, also a view, a type, a function, a role
+ * and the like. Databases with nothing in them do not count, since the entry point makes one. What cannot be read is an
+ * error of the file system's.
  */
 export function holdsOwnObjects(dataDirectory: string, blockBytes: number): boolean {
   if (namesIn(path.join(dataDirectory, 'pg_tblspc')).length > 0) return true;

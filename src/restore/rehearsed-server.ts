@@ -9,6 +9,7 @@ import { configurationIsMounted } from './mounted-files.ts';
 import type { FoundService } from './prove-service.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 import type { CopyRequest, ServiceRequest } from './request.ts';
+import { isLeftWaiting } from './service-plan.ts';
 
 /** A server that will run on what was laid down, and what may be done to its configuration. */
 export interface RehearsedServer {
@@ -61,9 +62,11 @@ export async function rehearsedServer(
   };
 }
 
-function needOf({ postSql, verify }: ServiceRequest | CopyRequest): Pick<RehearsedServer, 'needsLogin'> {
-  if (postSql !== undefined) return { needsLogin: '--post-sql' };
-  return verify === 'full' ? { needsLogin: '--verify full' } : {};
+/** A server that is left waiting is asked nothing, whatever is to be verified; a copy never is. */
+export function needOf(request: ServiceRequest | CopyRequest): Pick<RehearsedServer, 'needsLogin'> {
+  if (request.postSql !== undefined) return { needsLogin: '--post-sql' };
+  const isAsked = request.verify === 'full' && ('copy' in request || !isLeftWaiting(request));
+  return isAsked ? { needsLogin: '--verify full' } : {};
 }
 
 /**

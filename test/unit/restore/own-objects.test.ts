@@ -58,11 +58,22 @@ function pageOf(numbers: readonly number[], flags = 0): Buffer {
 }
 
 it.each([
+  'base/5/826',
   'base/5/1247',
   'base/5/1255',
   'base/5/1417',
+  'base/5/2328',
+  'base/5/2605',
+  'base/5/2607',
+  'base/5/2612',
   'base/16384/2615',
+  'base/16384/2617',
+  'base/16384/2995',
   'base/16384/3079',
+  'base/16384/3456',
+  'base/16384/3466',
+  'base/16384/3600',
+  'base/16384/3602',
   'base/16384/6104',
   'global/1260',
   'global/6100',
