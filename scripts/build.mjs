@@ -10,16 +10,20 @@ const UNUSED = './scripts/unused-module.cjs';
 /** Stands for the digest of the bundle, which is known only when the bundle is there. */
 const DIGEST = '@@odo-build@@';
 
-// See src/stream/start-thread.ts.
+/** Code for the processor, beside the bundle. */
+const NATIVE = 'linux-x64.node';
+const NATIVE_FILE = JSON.stringify(`./${NATIVE}`);
+
+// See src/stream/blocks/start-thread.ts.
 const thread = await build({
-  entryPoints: ['src/stream/thread.ts'],
+  entryPoints: ['src/stream/unpack/thread.ts'],
   bundle: true,
   write: false,
   platform: 'node',
   target: 'node22.15',
   format: 'cjs',
   external: ['*.node'],
-  define: { 'import.meta.url': 'odoBundle' },
+  define: { 'import.meta.url': 'odoBundle', NATIVE_FILE },
   banner: { js: "const odoBundle = require('node:worker_threads').workerData.bundle;" },
   legalComments: 'none',
   minifyWhitespace: true,
@@ -45,19 +49,23 @@ const { outputFiles } = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',
-  define: { ODO_BUILD: JSON.stringify(DIGEST), THREAD_PROGRAM: JSON.stringify(thread.outputFiles[0].text) },
+  define: {
+    NATIVE_FILE,
+    ODO_BUILD: JSON.stringify(DIGEST),
+    THREAD_PROGRAM: JSON.stringify(thread.outputFiles[0].text),
+  },
   write: false,
 });
 
-// Code for the processor, beside the bundle; see src/stream/native.ts.
-const NATIVE = 'linux-x64.node';
-const native = fs.readFileSync(path.join('src/stream', NATIVE));
+// See src/stream/native/native.ts.
+const native = fs.readFileSync(path.join('native', NATIVE));
 
 fs.mkdirSync('dist', { recursive: true });
 write(path.join('dist', NATIVE), native, 0o644);
 for (const { path: file, text } of outputFiles) {
   const isProgram = path.basename(file) === 'odo.mjs';
-  if (isProgram && text.split(DIGEST).length !== 2) throw new Error('the bundle does not hold the place of its digest once');
+  if (isProgram && text.split(DIGEST).length !== 2)
+    throw new Error('the bundle does not hold the place of its digest once');
   const digest = createHash('sha256').update(text).update(native).digest('hex').slice(0, 12);
   write(file, isProgram ? text.replace(DIGEST, digest) : text, isProgram ? 0o755 : 0o644);
 }

@@ -1,5 +1,6 @@
 /**
- * Every way in which ODO ends, in one table. The exit code is what scripts act on, so a number never changes its meaning.
+ * Every way in which ODO ends, in one table. The exit code is what scripts act on, so a number never changes its
+ * meaning.
  */
 export const EXIT = {
   done: { exitCode: 0, meaning: 'done' },
@@ -9,7 +10,10 @@ export const EXIT = {
   storeUnreachable: { exitCode: 10, meaning: 'the store cannot be reached' },
   accessDenied: { exitCode: 11, meaning: 'the store denies access' },
   notFound: { exitCode: 12, meaning: 'no such bucket, prefix or backup' },
-  backupIncomplete: { exitCode: 13, meaning: 'the backup is incomplete: not DONE, or a part or required WAL is missing' },
+  backupIncomplete: {
+    exitCode: 13,
+    meaning: 'the backup is incomplete: not DONE, or a part or required WAL is missing',
+  },
   dataCorrupt: { exitCode: 14, meaning: 'data in the repository is corrupt' },
   targetOutOfReach: { exitCode: 15, meaning: 'the wanted moment cannot be recovered from what the repository holds' },
   dockerUnreachable: { exitCode: 20, meaning: 'Docker cannot be reached' },
@@ -79,7 +83,10 @@ export function cancelled(cause?: unknown): OdoError {
   return new OdoError('cancelled', 'cancelled', { cause });
 }
 
-/** Makes an OdoError of anything thrown: a cancellation when the signal has fired, a bug of ours when nobody translated it. */
+/**
+ * Makes an OdoError of anything thrown: a cancellation when the signal has fired, a bug of ours when nobody translated
+ * it.
+ */
 export function asOdoError(error: unknown, signal?: AbortSignal): OdoError {
   // A cancellation that tells what to do next says more than the reason of the signal.
   const isTold = error instanceof OdoError && (error.code !== 'cancelled' || error.hint !== undefined);

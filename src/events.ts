@@ -18,7 +18,10 @@ export type Phase =
   | 'list'
   | 'follow';
 
-/** held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety · warning: true but unwelcome */
+/**
+ * held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety
+ * · warning: true but unwelcome
+ */
 export type ProofState = 'held' | 'failed' | 'unjudged' | 'warning';
 
 /** One preflight check with its evidence. */
@@ -40,7 +43,9 @@ export interface Rate {
   mean: number;
 }
 
-/** How far a phase is. What is not known is left out; the rates and what is left are left out until they can be known. */
+/**
+ * How far a phase is. What is not known is left out; the rates and what is left are left out until they can be known.
+ */
 export interface Progress {
   phase: Phase;
   /** Bytes read: from the store, or, by the phase `verify`, of the laid-down files. */
@@ -64,7 +69,10 @@ export interface Progress {
   replayLsn?: string;
   /** Time of the last commit replayed (ISO 8601). */
   replayTime?: string;
-  /** Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end earlier, or a target. */
+  /**
+   * Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end
+   * earlier, or a target.
+   */
   endLsn?: string;
   /** WAL to replay in all, from the first segment to endLsn. */
   replayBytes?: number;

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { supportsColorStderr } from 'chalk';
-import { type Output, outliveTerminal } from './cli/outlive-terminal.ts';
-import { type Parsed, parseCommandLine } from './cli/parse.ts';
-import type { Renderer } from './cli/render.ts';
-import { createJsonRenderer } from './cli/render-json.ts';
-import { createTextRenderer } from './cli/render-text.ts';
-import { quiet, tellSettings, verbose, warnOfRisks } from './cli/verbosity.ts';
+import { type Parsed, parseCommandLine } from './cli/commands/parse.ts';
+import { type Output, outliveTerminal } from './cli/render/outlive-terminal.ts';
+import type { Renderer } from './cli/render/render.ts';
+import { createJsonRenderer } from './cli/render/render-json.ts';
+import { createTextRenderer } from './cli/render/render-text.ts';
+import { quiet, tellSettings, verbose, warnOfRisks } from './cli/render/verbosity.ts';
 import { asOdoError, cancelled, EXIT } from './errors.ts';
 import type { Report } from './events.ts';
 
@@ -17,7 +17,9 @@ interface Style {
   verbose: boolean;
 }
 
-/** As the settings say; where they are wrong, as the command line does, so that the error comes in the right form, too. */
+/**
+ * As the settings say; where they are wrong, as the command line does, so that the error comes in the right form, too.
+ */
 function styleOf(parsed: Parsed | { failure: unknown }): Style {
   const isOn = (name: keyof Style) => ('args' in parsed ? parsed.args[name] === true : argv.includes(`--${name}`));
   return { json: isOn('json'), quiet: isOn('quiet'), verbose: isOn('verbose') };
@@ -52,7 +54,8 @@ function cancelOnSignals(report: Report): AbortSignal {
           type: 'note',
           level: 'warning',
           message:
-            'ended at once; a service that was stopped stays stopped: the same command goes on, odo status tells how things are',
+            'ended at once; a service that was stopped stays stopped: the same command goes on, odo status ' +
+            'tells how things are',
         });
         process.exit(EXIT.cancelled.exitCode);
       }

@@ -15,7 +15,9 @@ export interface Bench {
   sizes: Sizes;
   /** Kept from run to run: copies of buckets and what is made of them. */
   cache: string;
-  /** Emptied before each measurement; on the same disk as the cache, and under the same path in the rivals' container. */
+  /**
+   * Emptied before each measurement; on the same disk as the cache, and under the same path in the rivals' container.
+   */
   work: string;
   /** The container in which competitors run, on the host's network. */
   rivals: string;

@@ -19,13 +19,16 @@ export async function describeSetting(bench: Bench): Promise<Pick<Setting, 'date
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: [
-      `${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}`,
+      `${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} ` +
+        `GiB, ${os.type()} ${os.release()}`,
       `disk: ${path.basename(source)}, ${fileSystem}; what it does is scenario A's second floor`,
     ],
     versions: [
-      `ODO ${version} (bundle ${createHash('sha256').update(bundle).digest('hex').slice(0, 12)}), Node ${process.version}`,
+      `ODO ${version} (bundle ${createHash('sha256').update(bundle).digest('hex').slice(0, 12)}), Node ` +
+        `${process.version}`,
       listed.split('\n').join(', '),
-      `Docker ${await mustRun('docker', ['version', '-f', '{{.Server.Version}}'])}, S3 server: Ceph RGW ${/\d+\.\d+\.\d+/.exec(s3)?.[0]}`,
+      `Docker ${await mustRun('docker', ['version', '-f', '{{.Server.Version}}'])}, S3 server: Ceph RGW ` +
+        `${/\d+\.\d+\.\d+/.exec(s3)?.[0]}`,
     ],
   };
 }

@@ -11,7 +11,10 @@ export async function machineCpuSeconds(): Promise<number> {
 
 const TICKS_PER_SECOND = 100;
 
-/** Reads the first line of /proc/stat (see proc(5)): everything but idle, waiting for a disk, and what a hypervisor took. */
+/**
+ * Reads the first line of /proc/stat (see proc(5)): everything but idle, waiting for a disk, and what a hypervisor
+ * took.
+ */
 export function parseBusySeconds(procStat: string): number {
   const [, user, nice, system, , , irq, softirq] = (procStat.split('\n')[0] ?? '').split(/\s+/).map(Number);
   const ticks = [user, nice, system, irq, softirq].reduce<number>((sum, value) => sum + (value ?? Number.NaN), 0);

@@ -1,9 +1,10 @@
 /**
  * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--against FILE] [--prepare] [--profile]
  *
- * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run writes docs/benchmarks.md;
- * with --quick, --only, --profile or fewer rounds the page goes to standard output. --prepare makes the data and measures nothing; --profile
- * has ODO write CPU profiles to .cache/bench/profiles; --against measures ODO alone, in turns with an older bundle, and writes a table to standard output.
+ * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run
+ * writes docs/benchmarks.md; with --quick, --only, --profile or fewer rounds the page goes to standard output.
+ * --prepare makes the data and measures nothing; --profile has ODO write CPU profiles to .cache/bench/profiles;
+ * --against measures ODO alone, in turns with an older bundle, and writes a table to standard output.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -60,7 +61,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void removeLeftovers().finally(() => process.exit(130)));
 }
 const isWhole =
-  values.against === undefined && !values.quick && !values.profile && values.only === undefined && rounds >= FULL_ROUNDS;
+  values.against === undefined &&
+  !values.quick &&
+  !values.profile &&
+  values.only === undefined &&
+  rounds >= FULL_ROUNDS;
 const startedAt = performance.now();
 const bench = await openBench(values.quick ? QUICK : FULL, values.profile, say);
 const former = values.against === undefined ? undefined : await openFormer(values.against);

@@ -27,7 +27,10 @@ export interface OdoRun extends Usage {
 export async function measureOdo(bench: Bench, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<OdoRun> {
   const at = (name: string) => path.join(bench.work, name);
   const [out, err] = [fs.openSync(at('odo.out'), 'w'), fs.openSync(at('odo.err'), 'w')];
-  const node = [process.execPath, ...(bench.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`])];
+  const node = [
+    process.execPath,
+    ...(bench.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${bench.profiles}`]),
+  ];
   const { bundle, image } = bench.odo;
   const child = spawn('/usr/bin/time', ['-f', TIME_FORMAT, '-o', at('time'), ...node, bundle, ...args, '--json'], {
     env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...(image === undefined ? {} : { ODO_IMAGE: image }), ...env },

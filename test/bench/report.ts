@@ -18,16 +18,21 @@ export function reportText(outcomes: readonly Outcome[], setting: Setting, notes
   return [
     '# Benchmarks',
     '',
-    `Written by \`${setting.command}\` on ${setting.date}, in ${setting.minutes.toFixed(0)} minutes. What people have to say about it stands in`,
+    `Written by \`${setting.command}\` on ${setting.date}, in ${setting.minutes.toFixed(0)} minutes. What ` +
+      'people have to say about it stands in',
     '`test/bench/notes.md` and is copied from there; everything else is measured.',
     '',
     ...setting.machine.map((line) => `- ${line}`),
     ...setting.versions.map((line) => `- ${line}`),
     '',
-    `Everyone ran ${setting.rounds === 1 ? 'once' : `${setting.rounds} times`}, in turns, each round beginning with another one; medians are compared. Times include the flush to disk at the`,
-    'end. What was restored is counted after every run: all files and bytes of the database, or the rows of a server that has come up. The S3 server',
-    'runs on the same cores and keeps its objects in memory; its CPU time is not counted to anyone. CPU seconds are user and system time of a',
-    "contestant's processes, in F and G of the whole machine without the S3 server; the peak is the resident memory of the largest process.",
+    `Everyone ran ${setting.rounds === 1 ? 'once' : `${setting.rounds} times`}, in turns, each round ` +
+      'beginning with another one; medians are compared. Times include the flush to disk at the',
+    'end. What was restored is counted after every run: all files and bytes of the database, or the rows of ' +
+      'a server that has come up. The S3 server',
+    'runs on the same cores and keeps its objects in memory; its CPU time is not counted to anyone. CPU ' +
+      'seconds are user and system time of a',
+    "contestant's processes, in F and G of the whole machine without the S3 server; the peak is the resident " +
+      'memory of the largest process.',
     '',
     '## Targets',
     '',
@@ -45,7 +50,8 @@ export function reportText(outcomes: readonly Outcome[], setting: Setting, notes
 const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
 export function targetTable(judged: readonly Judged[]): string[] {
-  const figure = (value: number, { unit }: Judged['target']) => `${unit === '×' ? value.toFixed(2) : value.toFixed(0)}${unit}`;
+  const figure = (value: number, { unit }: Judged['target']) =>
+    `${unit === '×' ? value.toFixed(2) : value.toFixed(0)}${unit}`;
   return [
     row(['', 'target', 'measured', '']),
     row(['---', '---', '--:', '---']),

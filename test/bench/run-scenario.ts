@@ -9,13 +9,20 @@ import { rotate } from './statistics.ts';
  * Runs all contestants round by round, each time beginning with another one. One that fails fails the benchmark.
  * @param former ODO alone runs, in turns with this bundle
  */
-export async function runScenario(scenario: Scenario, bench: Bench, rounds: number, former?: Product): Promise<Outcome> {
+export async function runScenario(
+  scenario: Scenario,
+  bench: Bench,
+  rounds: number,
+  former?: Product,
+): Promise<Outcome> {
   const { letter, title } = scenario;
   bench.say(`${letter}. ${title}`);
   const prepared = await scenario.prepare(bench);
   const stage = former ? besideFormer(prepared, bench, former) : prepared;
   try {
-    const results = new Map<string, Result>(stage.contestants.map(({ name, settings }) => [name, { name, settings, runs: [] }]));
+    const results = new Map<string, Result>(
+      stage.contestants.map(({ name, settings }) => [name, { name, settings, runs: [] }]),
+    );
     for (let round = 0; round < (scenario.rounds ?? rounds); round++) {
       for (const contestant of rotate(stage.contestants, round)) {
         await contestant.before?.();
@@ -28,7 +35,13 @@ export async function runScenario(scenario: Scenario, bench: Bench, rounds: numb
       }
     }
     const { about, restoredBytes } = stage;
-    return { letter, title, about, ...(restoredBytes === undefined ? {} : { restoredBytes }), results: [...results.values()] };
+    return {
+      letter,
+      title,
+      about,
+      ...(restoredBytes === undefined ? {} : { restoredBytes }),
+      results: [...results.values()],
+    };
   } finally {
     await stage.close();
   }

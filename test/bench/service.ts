@@ -11,7 +11,10 @@ import type { Usage } from './time-output.ts';
 /** A new cluster on a busy machine takes its time. */
 const READY_MS = 600_000;
 
-/** A compose service that is restored again and again. Its image holds the competitors' tools, and its environment the keys that they need. */
+/**
+ * A compose service that is restored again and again. Its image holds the competitors' tools, and its environment the
+ * keys that they need.
+ */
 export interface Service {
   file: string;
   /** The real name of its data volume. */

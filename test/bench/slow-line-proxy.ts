@@ -1,6 +1,7 @@
 /**
- * node slow-line-proxy.ts BYTES_PER_SECOND: stands before the S3 server and hands no connection more than so many bytes in a second; all of them
- * together may have as many as there are. Prints its URL, and ends with its standard input. In a process of its own, so that it is counted to nobody.
+ * node slow-line-proxy.ts BYTES_PER_SECOND: stands before the S3 server and hands no connection more than so many bytes
+ * in a second; all of them together may have as many as there are. Prints its URL, and ends with its standard input. In
+ * a process of its own, so that it is counted to nobody.
  */
 import net, { type AddressInfo } from 'node:net';
 import { S3_ENDPOINT } from '../integration/parts/s3.ts';
@@ -21,7 +22,10 @@ class TokenBucket {
   /** Takes so many, and says how long it takes until none is owed any more. */
   take(tokens: number): number {
     const now = performance.now();
-    this.#tokens = Math.min(this.#tokens + ((now - this.#filledAt) / 1000) * bytesPerSecond, bytesPerSecond * BURST_SECONDS);
+    this.#tokens = Math.min(
+      this.#tokens + ((now - this.#filledAt) / 1000) * bytesPerSecond,
+      bytesPerSecond * BURST_SECONDS,
+    );
     this.#filledAt = now;
     this.#tokens -= tokens;
     return this.#tokens >= 0 ? 0 : (-this.#tokens / bytesPerSecond) * 1000;
@@ -36,7 +40,8 @@ const server = net.createServer({ noDelay: true }, (client) => {
     port: Number(port),
     noDelay: true,
     onread: {
-      // One for each connection, and nothing more is read before all of it is gone: the proxy should cost as little as it can.
+      // One for each connection, and nothing more is read before all of it is gone: the proxy should cost as little as
+      // it can.
       buffer: Buffer.allocUnsafeSlow(READ_BYTES),
       callback(bytes, buffer) {
         client.write(buffer.subarray(0, bytes), resume);

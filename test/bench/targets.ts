@@ -24,7 +24,9 @@ export function judge(outcomes: readonly Outcome[], targets: readonly Target[] =
   return targets.flatMap((target) => {
     const measured = target.measure(outcomes);
     if (measured === undefined) return [];
-    return [{ target, measured, met: target.sense === 'at least' ? measured >= target.bound : measured <= target.bound }];
+    return [
+      { target, measured, met: target.sense === 'at least' ? measured >= target.bound : measured <= target.bound },
+    ];
   });
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createDirectoryStore } from '../../src/store/directory.ts';
+import { createDirectoryStore } from '../../src/store/kinds/directory.ts';
 import { objectStoreContract } from './object-store.contract.ts';
 
 objectStoreContract('a directory', async () => {

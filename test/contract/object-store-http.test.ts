@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createHttpStore } from '../../src/store/http.ts';
-import type { ListedEntry } from '../../src/store/object-store.ts';
-import { readRanged } from '../../src/store/ranged-read.ts';
+import { createHttpStore } from '../../src/store/kinds/http.ts';
+import type { ListedEntry } from '../../src/store/objects/object-store.ts';
+import { readRanged } from '../../src/store/reading/ranged-read.ts';
 import { objectStoreContract } from './object-store.contract.ts';
 
 interface WebServer {
@@ -32,7 +32,9 @@ async function startWebServer({ ranges, index, breakAfter }: Habits): Promise<We
     const key = decodeURIComponent((request.url ?? '').replace(/^\/sets\/shop\//, ''));
     if (key === '' && index) {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      return void response.end([...files.keys()].map((name) => `<a href="${encodeURIComponent(name)}">${name}</a>`).join('\n'));
+      return void response.end(
+        [...files.keys()].map((name) => `<a href="${encodeURIComponent(name)}">${name}</a>`).join('\n'),
+      );
     }
     const content = files.get(key);
     if (!content) return void response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>no such page</h1>');
@@ -94,7 +96,8 @@ describe('a web server with a set', () => {
 
   test('is asked for the names that a set’s objects have', async () => {
     server = await startWebServer({ ranges: true });
-    for (const key of ['base.tar.zst', 'pg_wal.tar', 'backup_manifest', '16384.tar']) server.files.set(key, Buffer.from(key));
+    for (const key of ['base.tar.zst', 'pg_wal.tar', 'backup_manifest', '16384.tar'])
+      server.files.set(key, Buffer.from(key));
     expect(await keysOf()).toEqual(['backup_manifest', 'base.tar.zst', 'pg_wal.tar']);
   });
 

@@ -10,8 +10,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readWhole } from '../../src/store/read-whole.ts';
-import { createS3Store, type S3Config } from '../../src/store/s3.ts';
+import { readWhole } from '../../src/store/reading/read-whole.ts';
+import { createS3Store } from '../../src/store/s3/s3.ts';
+import type { S3Config } from '../../src/store/s3/s3-config.ts';
 import { OWN } from '../integration/parts/own.ts';
 import { objectStoreContract } from './object-store.contract.ts';
 import { S3_SERVERS, type S3Server } from './s3-servers.ts';
@@ -27,7 +28,9 @@ async function createBucket({ config: { endpoint = '', caBundle } }: S3Server) {
     credentials,
     region: 'us-east-1',
     forcePathStyle: true,
-    requestHandler: new NodeHttpHandler({ httpsAgent: new Agent({ keepAlive: true, ...(caBundle ? { ca: caBundle } : {}) }) }),
+    requestHandler: new NodeHttpHandler({
+      httpsAgent: new Agent({ keepAlive: true, ...(caBundle ? { ca: caBundle } : {}) }),
+    }),
   });
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
@@ -143,7 +146,9 @@ describe('over TLS', () => {
   beforeAll(async () => {
     made = await createBucket(server);
     const encryption = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: key };
-    await made.client.send(new PutObjectCommand({ Bucket: made.bucket, Key: 'base.tar', Body: 'sealed content', ...encryption }));
+    await made.client.send(
+      new PutObjectCommand({ Bucket: made.bucket, Key: 'base.tar', Body: 'sealed content', ...encryption }),
+    );
   });
   afterAll(() => made?.remove());
 

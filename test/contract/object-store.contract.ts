@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ListedEntry, ObjectStore } from '../../src/store/object-store.ts';
-import { readRanged } from '../../src/store/ranged-read.ts';
-import { readHead, readWhole } from '../../src/store/read-whole.ts';
+import type { ListedEntry, ObjectStore } from '../../src/store/objects/object-store.ts';
+import { readRanged } from '../../src/store/reading/ranged-read.ts';
+import { readHead, readWhole } from '../../src/store/reading/read-whole.ts';
 
 /** What a store is tried in: an empty root of its own. */
 export interface StoreUnderTest {
@@ -32,8 +32,17 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
     beforeAll(async () => {
       subject = await prepare();
       store = subject.store;
-      // In UTF-8 order, which is not JavaScript's: '\u{1F418}' comes after '\uFF5E'. '-' sorts before '/', '0' after it.
-      for (const key of ['tree/a-b', 'tree/a/1', 'tree/a/deep/er', 'tree/a0', 'tree/b c+d&e', 'tree/\uFF5E', 'tree/\u{1F418}']) {
+      // In UTF-8 order, which is not JavaScript's: '\u{1F418}' comes after '\uFF5E'. '-' sorts before '/', '0' after
+      // it.
+      for (const key of [
+        'tree/a-b',
+        'tree/a/1',
+        'tree/a/deep/er',
+        'tree/a0',
+        'tree/b c+d&e',
+        'tree/\uFF5E',
+        'tree/\u{1F418}',
+      ]) {
         await subject.put(key, Buffer.from(key));
       }
       await subject.put('treeish', Buffer.from('beside'));
@@ -163,7 +172,9 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
     test('reads by the parts of a ranged read', async () => {
       const object = await store.head('bytes');
       if (!object) throw new Error('no object to read');
-      expect(Buffer.concat(await gather(readRanged(store, object, { partSizeBytes: 7_000, connections: 4 })))).toEqual(content);
+      expect(Buffer.concat(await gather(readRanged(store, object, { partSizeBytes: 7_000, connections: 4 })))).toEqual(
+        content,
+      );
       expect(await readWhole(store, 'bytes')).toEqual(content);
       expect(await readWhole(store, 'empty')).toHaveLength(0);
       expect(await readHead(store, 'bytes', 300)).toEqual(content.subarray(0, 300));
@@ -190,7 +201,8 @@ export function objectStoreContract(name: string, prepare: () => Promise<StoreUn
     });
 
     test('says so when the bucket or directory itself is missing', async () => {
-      if (!limits.listsSetsOnly) await expect(gather(subject.missing.list(''))).rejects.toMatchObject({ code: 'notFound' });
+      if (!limits.listsSetsOnly)
+        await expect(gather(subject.missing.list(''))).rejects.toMatchObject({ code: 'notFound' });
       await expect(subject.missing.read('key').then(gather)).rejects.toMatchObject({ code: 'notFound' });
     });
   });

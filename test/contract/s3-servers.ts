@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { S3Config } from '../../src/store/s3.ts';
+import type { S3Config } from '../../src/store/s3/s3-config.ts';
 
 /** A server that the test command has started, and in what it is known to differ from Amazon's. */
 export interface S3Server {

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
-import { type Place, restoreCommandFile, spoolDir } from '../../src/target/place.ts';
-import { fedRestoreCommandSetting } from '../../src/wal/restore-command.ts';
-import { FED_RESTORE_COMMAND_SCRIPT, FEEDING, WANTED } from '../../src/wal/spool-protocol.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/settings/version.ts';
+import { type Place, restoreCommandFile, spoolDir } from '../../src/tree/places/place.ts';
+import { fedRestoreCommandSetting } from '../../src/wal/feed/restore-command.ts';
+import { FED_RESTORE_COMMAND_SCRIPT, FEEDING, WANTED } from '../../src/wal/feed/spool-protocol.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odoReceipt } from './parts/odo.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
@@ -21,7 +21,10 @@ const ALPINE = 'postgres:15-alpine';
 
 const project = (image: string) => writeProject({ image, mountAt: VOLUME, environment: { PGDATA: PLACE.root } });
 
-/** Another C library, another shell and tools, another user for the server than in the images that the backups come from. */
+/**
+ * Another C library, another shell and tools, another user for the server than in the images that the backups come
+ * from.
+ */
 describe("a service on Alpine's image", () => {
   let ready: ReadyRepository;
   let service: ComposeProject;
@@ -32,7 +35,10 @@ describe("a service on Alpine's image", () => {
     await service.up();
     await service.sql('create table old as select 1');
     await service.compose('down', '-t', '60');
-    fs.writeFileSync(service.file, fs.readFileSync(service.file, 'utf8').replaceAll(`image: ${DEBIAN}\n`, `image: ${ALPINE}\n`));
+    fs.writeFileSync(
+      service.file,
+      fs.readFileSync(service.file, 'utf8').replaceAll(`image: ${DEBIAN}\n`, `image: ${ALPINE}\n`),
+    );
   });
 
   afterAll(() => service?.down());
@@ -89,7 +95,11 @@ describe("a service on Alpine's image", () => {
       await pgBasebackup(await service.containerId('db'), set, '-X', 'fetch');
       const { notes } = await restore(path.dirname(set), other);
       await expectSound(other, 999);
-      await expectAdviceToHelp(other, notes, /was made with libc without versions \(as musl\) and is now used with libc 2\.\d+/);
+      await expectAdviceToHelp(
+        other,
+        notes,
+        /was made with libc without versions \(as musl\) and is now used with libc 2\.\d+/,
+      );
     } finally {
       await other.down();
     }
@@ -100,7 +110,16 @@ describe("a service on Alpine's image", () => {
     const keys = Object.entries({ ...S3_KEYS, S3_ENDPOINT, S3_BACKUP_URL: `s3://${ready.bucket}/backups/shop` });
     const variables = keys.flatMap(([name, value]) => ['-e', `${name}=${value}`]);
     try {
-      await mustRun('docker', ['run', '--rm', '--network', 'host', ...variables, '-v', `${volume}:/data`, DEFAULT_IMAGE]);
+      await mustRun('docker', [
+        'run',
+        '--rm',
+        '--network',
+        'host',
+        ...variables,
+        '-v',
+        `${volume}:/data`,
+        DEFAULT_IMAGE,
+      ]);
       const server = await startPlainServer({ image: ALPINE, mount: `${volume}:${VOLUME}` });
       try {
         await server.promoted();
@@ -125,7 +144,8 @@ describe("a service on Alpine's image", () => {
     try {
       const sh = (script: string, input = '') =>
         mustRun('docker', ['exec', '-i', '-u', 'postgres', server, 'sh', '-c', script], { input });
-      const recovering = async () => (await sh('ps -o args')).split('\n').filter((line) => /restore-command|^sleep 0/.test(line));
+      const recovering = async () =>
+        (await sh('ps -o args')).split('\n').filter((line) => /restore-command|^sleep 0/.test(line));
       await mustRun('docker', ['exec', server, 'chown', 'postgres', VOLUME]);
       await sh(`mkdir -p ${spoolDir(PLACE)}/${WANTED}`);
       await sh(`cat >${restoreCommandFile(PLACE)}`, FED_RESTORE_COMMAND_SCRIPT);

@@ -135,10 +135,17 @@ describe('a restore that is interrupted, and what it tells meanwhile', () => {
   });
 
   it('--json tells a failure in JSON too, without the secret that was wrong', async () => {
-    const { code, stdout, stderr } = await odo(args('-a', S3_KEYS.AWS_ACCESS_KEY_ID, '-s', 'wrong-secret-9c41', '--json'));
+    const { code, stdout, stderr } = await odo(
+      args('-a', S3_KEYS.AWS_ACCESS_KEY_ID, '-s', 'wrong-secret-9c41', '--json'),
+    );
     expect([code, stdout]).toEqual([11, '']);
     const events = expectNdjson(stderr);
-    expect(events.at(-1)).toMatchObject({ type: 'error', code: 'accessDenied', exitCode: 11, hint: expect.any(String) });
+    expect(events.at(-1)).toMatchObject({
+      type: 'error',
+      code: 'accessDenied',
+      exitCode: 11,
+      hint: expect.any(String),
+    });
     expect(events[0]).toMatchObject({ type: 'note', level: 'warning' });
     expect(stderr).not.toContain('wrong-secret-9c41');
   });

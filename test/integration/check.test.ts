@@ -58,7 +58,18 @@ describe('the checks', () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain('a restore would start');
     const told = [...stderr.matchAll(/ {2}held {4}([^:]+): (.+)/g)].map(([, name]) => name);
-    const all = ['docker', 'restore image', 'service', 'volume', 'nobody else', 'store', 'repository', 'clock', 'backup', 'WAL'];
+    const all = [
+      'docker',
+      'restore image',
+      'service',
+      'volume',
+      'nobody else',
+      'store',
+      'repository',
+      'clock',
+      'backup',
+      'WAL',
+    ];
     const more = ['PostgreSQL version', 'command line', 'tablespaces', 'lock', 'volume content', 'free space', 'owner'];
     expect(told).toEqual(expect.arrayContaining([...all, ...more]));
     expect(stderr).toMatch(/warning same cluster: the old data is of another cluster \(\d+\) than the backup \(\d+\)/);
@@ -68,18 +79,32 @@ describe('the checks', () => {
   it('all hold: as data', async () => {
     const { code, document, proofs } = await report(['check', ...args()]);
     expect(code).toBe(0);
-    expect(document).toMatchObject({ kind: 'check', ok: true, plan: { kind: 'plan', backup: { id: repository.barmanId } } });
+    expect(document).toMatchObject({
+      kind: 'check',
+      ok: true,
+      plan: { kind: 'plan', backup: { id: repository.barmanId } },
+    });
     expect(document.error).toBeUndefined();
     expect(document.plan.proofs).toEqual(proofs);
-    for (const proof of proofs) expect(proof).toMatchObject({ name: expect.any(String), evidence: expect.stringMatching(/\w/) });
+    for (const proof of proofs)
+      expect(proof).toMatchObject({ name: expect.any(String), evidence: expect.stringMatching(/\w/) });
   });
 
   it('all hold with nothing on the command line: what is asked for stands in odo.yaml and .env', async () => {
     const folder = fs.mkdtempSync(path.join(project.folder, 'config-'));
-    const options = { 's3-url': url(), volume: 'db', service: 'db', 'compose-file': project.file, endpoint: S3_ENDPOINT };
+    const options = {
+      's3-url': url(),
+      volume: 'db',
+      service: 'db',
+      'compose-file': project.file,
+      endpoint: S3_ENDPOINT,
+    };
     fs.writeFileSync(path.join(folder, 'odo.yaml'), JSON.stringify(options));
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = S3_KEYS;
-    fs.writeFileSync(path.join(folder, '.env'), `AWS_ACCESS_KEY=${AWS_ACCESS_KEY_ID}\nAWS_SECRET_KEY=${AWS_SECRET_ACCESS_KEY}\n`);
+    fs.writeFileSync(
+      path.join(folder, '.env'),
+      `AWS_ACCESS_KEY=${AWS_ACCESS_KEY_ID}\nAWS_SECRET_KEY=${AWS_SECRET_ACCESS_KEY}\n`,
+    );
     const env = { S3_ENDPOINT: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
     const { code, document } = await report(['check'], { env, cwd: folder });
     expect(code).toBe(0);
@@ -103,8 +128,21 @@ describe('the checks', () => {
   });
 
   it('fail at once in three places: all are told, and the first gives the exit code', async () => {
-    const wrong = ['-u', url(), '-v', 'nosuch', '-n', 'db', '-f', project.file, '-c', path.join(project.folder, 'nosuch')];
-    const { code, document, proofs } = await report(['check', ...wrong], { env: { AWS_SECRET_ACCESS_KEY: 'not-the-secret' } });
+    const wrong = [
+      '-u',
+      url(),
+      '-v',
+      'nosuch',
+      '-n',
+      'db',
+      '-f',
+      project.file,
+      '-c',
+      path.join(project.folder, 'nosuch'),
+    ];
+    const { code, document, proofs } = await report(['check', ...wrong], {
+      env: { AWS_SECRET_ACCESS_KEY: 'not-the-secret' },
+    });
     expect(code).toBe(3);
     expect(document).toMatchObject({ kind: 'check', ok: false, error: { code: 'noReplacementConf', exitCode: 3 } });
     expect(document.plan).toBeUndefined();

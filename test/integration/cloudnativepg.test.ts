@@ -17,10 +17,18 @@ type Major = keyof typeof MOUNTS;
 
 /** A backup as the operator makes it, of a cluster that went on afterwards; the cluster itself is gone. */
 async function makeBackup(major: Major, bucket: string): Promise<void> {
-  const source: CloudNativeCluster = await startCloudNativeCluster({ major, bucket, prefix: `cnpg-${major}`, server: 'shop' });
+  const source: CloudNativeCluster = await startCloudNativeCluster({
+    major,
+    bucket,
+    prefix: `cnpg-${major}`,
+    server: 'shop',
+  });
   try {
     await source.sql("create database app template template0 locale 'en_US.utf8'");
-    await source.sql('create table orders as select n as id, md5(n::text) as what from generate_series(1, 1000) n', 'app');
+    await source.sql(
+      'create table orders as select n as id, md5(n::text) as what from generate_series(1, 1000) n',
+      'app',
+    );
     await source.sql("update pg_database set datcollversion = '2.28' where datname = 'app'");
     await source.backup();
     await source.sql("insert into orders values (1001, 'after the backup')", 'app');
@@ -122,7 +130,10 @@ describe('a backup of CloudNativePG', () => {
 
   it('recovers where the configuration grants less than the original had, and goes back to that with the next restart', async () => {
     fs.mkdirSync(path.join(project.folder, 'small'));
-    fs.writeFileSync(path.join(project.folder, 'small/postgresql.auto.conf'), 'max_connections = 30\nmax_worker_processes = 4\n');
+    fs.writeFileSync(
+      path.join(project.folder, 'small/postgresql.auto.conf'),
+      'max_connections = 30\nmax_worker_processes = 4\n',
+    );
     // What the image has is asked of a throwaway container then.
     await project.compose('stop', '-t', '60', 'db');
     const { notes } = await odoReceipt(restore('-c', path.join(project.folder, 'small')));
@@ -168,7 +179,16 @@ describe('a backup of CloudNativePG', () => {
     try {
       // With an empty volume: over the data of a running server it is done above.
       await other.compose('up', '--no-start');
-      const { notes } = await odoReceipt(['-u', `s3://${bucket}/cnpg-${major}`, '-v', 'db', '-n', 'db', '-f', other.file]);
+      const { notes } = await odoReceipt([
+        '-u',
+        `s3://${bucket}/cnpg-${major}`,
+        '-v',
+        'db',
+        '-n',
+        'db',
+        '-f',
+        other.file,
+      ]);
       expect(await other.sql(ROWS, 'app')).toBe('1001');
       expect(await other.sql('select pg_is_in_recovery()')).toBe('f');
       expect(await other.sql('show data_directory')).toBe(major === 18 ? '/var/lib/postgresql/18/docker' : DATA);

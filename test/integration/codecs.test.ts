@@ -23,9 +23,19 @@ const SERVER_SIDE = ['server-gzip', 'server-lz4', 'server-zstd', 'client-lz4', '
 const BARMAN = { '-j': 'bz2', '--lz4': 'lz4', '--zstd': 'zst', '--snappy': 'snappy' };
 /** Plain, and the codecs of a data.tar that no backup here has from barman itself. */
 const NOT_BY_BARMAN = ['', ...Object.keys(PACKERS).filter((extension) => !Object.values(BARMAN).includes(extension))];
-const WAL_CODECS = { '--bzip2': 'bz2', '--xz': 'xz', '--zstd': 'zst', '--lz4': 'lz4', '--snappy': 'snappy', '--gzip': 'gz' };
+const WAL_CODECS = {
+  '--bzip2': 'bz2',
+  '--xz': 'xz',
+  '--zstd': 'zst',
+  '--lz4': 'lz4',
+  '--snappy': 'snappy',
+  '--gzip': 'gz',
+};
 
-/** The module that barman packs snappy streams with crashes in all of Debian's Pythons, so the snappy program does that for barman. */
+/**
+ * The module that barman packs snappy streams with crashes in all of Debian's Pythons, so the snappy program does that
+ * for barman.
+ */
 const SNAPPY_MODULE = `
 import subprocess
 def pack(content):
@@ -77,10 +87,27 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     folder = fs.mkdtempSync('/tmp/odo-codecs-');
     fs.chmodSync(folder, 0o755);
     bucket = await createBucket();
-    const source = await startSource({ major: 18, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
+    const source = await startSource({
+      major: 18,
+      bucket,
+      prefix: 'backups',
+      server: 'shop',
+      initdbArgs: '--wal-segsize=1',
+    });
     try {
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 5000) n');
-      await source.exec(['pg_basebackup', '-D', '/tmp/plain', '-c', 'fast', '-h', '/var/run/postgresql', '-Ft', '-X', 'fetch']);
+      await source.exec([
+        'pg_basebackup',
+        '-D',
+        '/tmp/plain',
+        '-c',
+        'fast',
+        '-h',
+        '/var/run/postgresql',
+        '-Ft',
+        '-X',
+        'fetch',
+      ]);
       const packed = [['', ''], ...Object.entries(PACKERS)];
       await repack(source, '/tmp/plain', 'base.tar', packed, (name) => `packed/${name}`);
       for (const how of SERVER_SIDE) {
@@ -112,14 +139,28 @@ describe('backups and WAL packed by the real programs of every codec', () => {
   });
 
   /** Packs a tar with each of these programs, by what its name ends in then. */
-  async function repack(source: SourceCluster, local: string, tar: string, packers: string[][], to: (name: string) => string) {
+  async function repack(
+    source: SourceCluster,
+    local: string,
+    tar: string,
+    packers: string[][],
+    to: (name: string) => string,
+  ) {
     const sets = packers.map(([extension, packer]) => [to(extension || 'plain'), extension, packer]);
     await source.exec(['python3', '-c', REPACK, S3_ENDPOINT, bucket, local, tar, JSON.stringify(sets)]);
   }
 
   /** Takes a plain backup, and makes repositories with it packed by what barman-cloud-backup is not asked for here. */
   async function repackBarman(source: SourceCluster): Promise<string> {
-    const how = ['-h', '/var/run/postgresql', '-U', 'postgres', '--immediate-checkpoint', '--endpoint-url', S3_ENDPOINT];
+    const how = [
+      '-h',
+      '/var/run/postgresql',
+      '-U',
+      'postgres',
+      '--immediate-checkpoint',
+      '--endpoint-url',
+      S3_ENDPOINT,
+    ];
     await source.exec(['barman-cloud-backup', ...how, `s3://${bucket}/taken`, 'shop']);
     const [key = ''] = await listKeys(bucket, 'taken/shop/base/');
     const id = key.split('/')[3] ?? '';
@@ -140,7 +181,8 @@ describe('backups and WAL packed by the real programs of every codec', () => {
   const treeOf = (directory: string) =>
     mustRun('sh', [
       '-c',
-      `cd ${directory} && find . ${ITS_OWN} -printf '%p %M %U:%G %s %l\\n' | sort && find . ${ITS_OWN} -type f -print0 | sort -z | xargs -0 sha256sum`,
+      `cd ${directory} && find . ${ITS_OWN} -printf '%p %M %U:%G %s %l\\n' | sort && find . ${ITS_OWN} -type ` +
+        'f -print0 | sort -z | xargs -0 sha256sum',
     ]);
 
   it('lays the same tree down, whatever base.tar is packed with', async () => {
@@ -183,9 +225,13 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     'restores what barman-cloud-backup %s makes, and replays WAL of every codec',
     async (flag, extension) => {
       const id = barman.find((backup) => backup.flag === flag)?.id ?? '';
-      expect(await listKeys(bucket, `backups/shop/base/${id}/data`)).toEqual([`backups/shop/base/${id}/data.tar.${extension}`]);
+      expect(await listKeys(bucket, `backups/shop/base/${id}/data`)).toEqual([
+        `backups/shop/base/${id}/data.tar.${extension}`,
+      ]);
       const directory = into(`barman${flag}`);
-      const extensions = new Set((await listKeys(bucket, 'backups/shop/wals/')).map((key) => path.extname(key).slice(1)));
+      const extensions = new Set(
+        (await listKeys(bucket, 'backups/shop/wals/')).map((key) => path.extname(key).slice(1)),
+      );
       expect([...extensions]).toEqual(expect.arrayContaining(Object.values(WAL_CODECS)));
       await odoReceipt(['-u', `s3://${bucket}/backups`, '--backup', id, '--into', directory]);
       expect(await servers.askPromoted(directory, DIGEST)).toBe(digest);
@@ -210,7 +256,9 @@ describe('backups and WAL packed by the real programs of every codec', () => {
     await putObject(bucket, 'wrong/set/base.tar.gz', packed);
     const outcome = await odo(['-u', `s3://${bucket}/wrong`, '--into', into('wrong')]);
     expect(outcome).toMatchObject({ code: 13, stdout: '' });
-    expect(outcome.stderr).toContain('base.tar.gz has the wrong extension: it is not gzip data, it looks like lz4 data');
+    expect(outcome.stderr).toContain(
+      'base.tar.gz has the wrong extension: it is not gzip data, it looks like lz4 data',
+    );
     expect(fs.existsSync(into('wrong'))).toBe(false);
 
     const wals = await listKeys(bucket, 'repacked/gz/shop/wals/');

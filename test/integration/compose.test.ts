@@ -87,9 +87,9 @@ describe('compose services', () => {
     expect(await project.sql(THINGS_DIGEST)).toBe(ready.inTheSets);
     expect(await project.sql('show work_mem')).toBe('9MB');
     expect(await project.containerId('db')).toBe(id);
-    expect(await mustRun('docker', ['inspect', '-f', '{{.HostConfig.RestartPolicy.Name}} {{.State.Running}}', id])).toBe(
-      'always true',
-    );
+    expect(
+      await mustRun('docker', ['inspect', '-f', '{{.HostConfig.RestartPolicy.Name}} {{.State.Running}}', id]),
+    ).toBe('always true');
   });
 
   describe('a project that needs more than -f', () => {
@@ -134,7 +134,9 @@ volumes:
       expect(blank.stderr).toContain('The "PGVOL" variable is not set');
       const other = await odo(args(...file), { env: { PGVOL: 'elsewhere', PGMEM: '1MB' } });
       expect(other.code, other.stderr).toBe(21);
-      expect(other.stderr).toMatch(/has no container in project deploy, but it has one in odo-test-env-.*--project-name/s);
+      expect(other.stderr).toMatch(
+        /has no container in project deploy, but it has one in odo-test-env-.*--project-name/s,
+      );
     });
 
     it('is restored with the same flags as compose gets, and its commands are told with them', async () => {
@@ -200,7 +202,16 @@ volumes:
     await uploadBaseBackup('nested', 'shop');
     await sqlIn('nested', 'drop table mine', 'shop');
     await project.compose('exec', '-T', 'nested', 'sh', '-c', `echo kept > ${DATA}/notes.txt`);
-    const receipt = await odoReceipt(['-u', `s3://${bucket}/nested`, '-v', 'nested', '-n', 'nested', '-f', project.file]);
+    const receipt = await odoReceipt([
+      '-u',
+      `s3://${bucket}/nested`,
+      '-v',
+      'nested',
+      '-n',
+      'nested',
+      '-f',
+      project.file,
+    ]);
     expect(receipt.dataDirectory).toBe(`${DATA}/cluster/main`);
     expect(await sqlIn('nested', 'select what from mine', 'shop')).toBe('from shop');
     expect(await project.compose('exec', '-T', 'nested', 'sh', '-c', `ls -A ${DATA}; cat ${DATA}/notes.txt`)).toBe(

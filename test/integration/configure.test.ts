@@ -64,12 +64,14 @@ describe('configuring the restored server', () => {
   it('sets, replaces pg_hba.conf, keeps archiving, and runs scripts until one fails', async () => {
     script(
       '10-rows.sql',
-      "create table scripted (id int, what text);\n\\copy scripted from stdin\n1\tinline ü\n2\tdata\n\\.\nselect 'not shown';\n",
+      'create table scripted (id int, what text);\n\\copy scripted from stdin\n1\tinline ' +
+        "ü\n2\tdata\n\\.\nselect 'not shown';\n",
     );
     script('20-big.sql', `insert into scripted values (3, '${'x'.repeat(300_000)}');\n`);
     script(
       '30-fails.sql',
-      "insert into scripted values (4, 'of the script that fails');\n\ninsert into nowhere values (1);\ndrop table scripted;\n",
+      "insert into scripted values (4, 'of the script that fails');\n\ninsert into nowhere values (1);\ndrop " +
+        'table scripted;\n',
     );
     script('40-never.sql', 'drop table scripted;\n');
     const more = [
@@ -96,8 +98,11 @@ describe('configuring the restored server', () => {
     expect(await project.sql('select id, length(what) from scripted order by id')).toBe('1|8\n2|4\n3|300000\n4|24');
     expect(await inForce('work_mem', 'cluster_name', 'archive_mode')).toEqual(['7MB', "it's mine", 'on']);
     expect(await hbaUsers()).toBe('all nobody');
-    // Its settings stay; nothing of the recovery does, and the old data is gone, since the restore itself has succeeded.
-    expect(await project.inVolume("ls -A /v | grep -c odo; grep -c '^#.*odo' /v/postgresql.auto.conf; true")).toBe('0\n0');
+    // Its settings stay; nothing of the recovery does, and the old data is gone, since the restore itself has
+    // succeeded.
+    expect(await project.inVolume("ls -A /v | grep -c odo; grep -c '^#.*odo' /v/postgresql.auto.conf; true")).toBe(
+      '0\n0',
+    );
     await project.compose('restart', '-t', '30', 'db');
     await project.up();
     expect(await inForce('work_mem', 'cluster_name')).toEqual(['7MB', "it's mine"]);
@@ -109,7 +114,8 @@ describe('configuring the restored server', () => {
       path.join(project.folder, 'confs/postgresql.auto.conf'),
       "hba_file = '/etc/nowhere'\nwork_mem = '9MB'\narchive_mode = on\n",
     );
-    for (const name of fs.readdirSync(path.join(project.folder, 'sql'))) fs.rmSync(path.join(project.folder, 'sql', name));
+    for (const name of fs.readdirSync(path.join(project.folder, 'sql')))
+      fs.rmSync(path.join(project.folder, 'sql', name));
     script('only.sql', 'create database scripted;\n\\connect scripted\ncreate table here (a int);\n');
     const more = ['-c', '--pg-hba', 'hba.conf', '--set', 'work_mem=6MB', '--archive-mode', 'keep', '--post-sql', 'sql'];
     const receipt = await odoReceipt(args(...more), { cwd: project.folder });
@@ -120,7 +126,23 @@ describe('configuring the restored server', () => {
     expect(await hbaUsers()).toBe('all nobody');
     expect(await inForce('work_mem', 'hba_file')).toEqual(['6MB', `${DATA}/pg_hba.conf`]);
     expect(await project.sql('select count(*) from here', 'scripted')).toBe('0');
-    const psql = ['exec', '-T', '-u', 'postgres', 'db', 'psql', '-h', '127.0.0.1', '-U', 'nobody', '-c', 'select 1', 'postgres'];
-    expect((await run('docker', ['compose', '-f', project.file, ...psql])).stderr).toMatch(/pg_hba\.conf rejects connection/);
+    const psql = [
+      'exec',
+      '-T',
+      '-u',
+      'postgres',
+      'db',
+      'psql',
+      '-h',
+      '127.0.0.1',
+      '-U',
+      'nobody',
+      '-c',
+      'select 1',
+      'postgres',
+    ];
+    expect((await run('docker', ['compose', '-f', project.file, ...psql])).stderr).toMatch(
+      /pg_hba\.conf rejects connection/,
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/settings/version.ts';
 import { OWN } from './parts/own.ts';
 import { type PlainServer, startPlainServer } from './parts/plain-server.ts';
 import { mustRun, run } from './parts/run.ts';
@@ -78,7 +78,9 @@ describe('the restore image by itself', () => {
 
     const volume = await newVolume();
     await restore(`s3://${bucket}/backups/shop15`, volume);
-    expect(await look(volume, 'ls /v/.odo; find /v -name "*.signal"')).toBe('restore-command\nspool\n/v/recovery.signal');
+    expect(await look(volume, 'ls /v/.odo; find /v -name "*.signal"')).toBe(
+      'restore-command\nspool\n/v/recovery.signal',
+    );
     expect(await look(volume, "find /v ! -user 999 -o ! -group 999; stat -c '%a' /v")).toBe('700');
 
     const server = await serve('postgres:15', `${volume}:/var/lib/postgresql/data`);
@@ -110,7 +112,17 @@ describe('the restore image by itself', () => {
 
   it('holds the native code, and can load it', async () => {
     const script = "Object.keys(require('/usr/local/lib/odo/linux-x64.node')).sort().join()";
-    const exports = await mustRun('docker', ['run', '--rm', '--network', 'none', '--entrypoint', 'node', IMAGE, '-p', script]);
+    const exports = await mustRun('docker', [
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '--entrypoint',
+      'node',
+      IMAGE,
+      '-p',
+      script,
+    ]);
     expect(exports).toBe('begin,crc32c,inflaterBytes,step,syncfs');
   });
 
@@ -118,9 +130,13 @@ describe('the restore image by itself', () => {
     const volume = await newVolume();
     const env = { ...process.env, ...S3_KEYS, S3_BACKUP_URL: `s3://${bucket}/nothing-here`, S3_ENDPOINT };
     const variables = [...Object.keys(S3_KEYS), 'S3_BACKUP_URL', 'S3_ENDPOINT'].flatMap((name) => ['-e', name]);
-    const outcome = await run('docker', ['run', '--rm', '--network', 'host', ...variables, '-v', `${volume}:/data`, IMAGE], {
-      env,
-    });
+    const outcome = await run(
+      'docker',
+      ['run', '--rm', '--network', 'host', ...variables, '-v', `${volume}:/data`, IMAGE],
+      {
+        env,
+      },
+    );
     expect(outcome).toMatchObject({ code: 12, stdout: '' });
     expect(outcome.stderr).toContain(`s3://${bucket}/nothing-here`);
     expect(await look(volume, 'ls -A /v')).toBe('');

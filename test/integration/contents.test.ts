@@ -11,7 +11,9 @@ const DATA = '/var/lib/postgresql/data';
 /** Longer than the 100 bytes that a tar header has for it, and not all ASCII. */
 const LONG_NAME = `notes/${'long name, '.repeat(11)}größe.txt`;
 
-/** What each table, large object and relation holds, on server and copy alike: everything but what unlogged tables had. */
+/**
+ * What each table, large object and relation holds, on server and copy alike: everything but what unlogged tables had.
+ */
 const CHECKSUMS: Record<string, [database: string, sql: string]> = {
   'table in the default tablespace': [
     'postgres',
@@ -29,17 +31,24 @@ const CHECKSUMS: Record<string, [database: string, sql: string]> = {
     'postgres',
     "set enable_seqscan = off; select string_agg(what, ',' order by id) from slow_things where id between 17 and 29",
   ],
-  'a relation above 1 GiB': ['postgres', "select count(*) || ' ' || sum(id) || ' ' || sum(hashtext(pad)::bigint) from big"],
+  'a relation above 1 GiB': [
+    'postgres',
+    "select count(*) || ' ' || sum(id) || ' ' || sum(hashtext(pad)::bigint) from big",
+  ],
   'what does not pack': ['postgres', "select count(*) || ' ' || sum(hashtext(pad)::bigint) from noise"],
   'its size': ['postgres', "select pg_relation_size('big')"],
   'large objects': [
     'postgres',
     "select string_agg(oid || ' ' || md5(lo_get(oid)), ',' order by oid) from pg_largeobject_metadata",
   ],
-  '5,000 tables': ['many', "select count(*) || ' ' || sum(pg_relation_size(oid)) from pg_class where relname like 'small_%'"],
+  '5,000 tables': [
+    'many',
+    "select count(*) || ' ' || sum(pg_relation_size(oid)) from pg_class where relname like 'small_%'",
+  ],
   'some of their rows': [
     'many',
-    "select string_agg(n::text, ',') from (select * from small_1 union all select * from small_2500 union all select * from small_5000) s",
+    "select string_agg(n::text, ',') from (select * from small_1 union all select * from small_2500 union " +
+      'all select * from small_5000) s',
   ],
 };
 
@@ -58,9 +67,13 @@ describe('everything that a cluster may hold', () => {
     return all;
   }
 
-  /** Mode, size and modification time of files that no server touches, and the empty folders, of a data directory mounted at /v. */
+  /**
+   * Mode, size and modification time of files that no server touches, and the empty folders, of a data directory
+   * mounted at /v.
+   */
   const LOOK = (data: string) =>
-    `cd ${data} && stat -c '%a %s %Y %n' PG_VERSION base/*/PG_VERSION pg_hba.conf pg_ident.conf; stat -c '%a %n' . base pg_xact pg_wal/archive_status; find empty notes -printf '%p %M %s %T@\\n' | sort; cat notes/*`;
+    `cd ${data} && stat -c '%a %s %Y %n' PG_VERSION base/*/PG_VERSION pg_hba.conf pg_ident.conf; stat -c '%a ` +
+    `%n' . base pg_xact pg_wal/archive_status; find empty notes -printf '%p %M %s %T@\\n' | sort; cat notes/*`;
 
   beforeAll(async () => {
     bucket = await createBucket();
@@ -77,8 +90,13 @@ describe('everything that a cluster may hold', () => {
 
     const data = await source.exec(['sh', '-c', 'echo $PGDATA']);
     const folders = 'mkdir -p empty/inside notes && chmod 750 empty/inside && echo a note >notes/short.txt';
-    const times = 'chmod 640 notes/short.txt pg_ident.conf && touch -d "2001-02-03 04:05:06" notes/short.txt pg_ident.conf';
-    await source.exec(['sh', '-c', `cd "$PGDATA" && ${folders} && ${times} && touch -d 2002-03-04 empty/inside empty notes`]);
+    const times =
+      'chmod 640 notes/short.txt pg_ident.conf && touch -d "2001-02-03 04:05:06" notes/short.txt pg_ident.conf';
+    await source.exec([
+      'sh',
+      '-c',
+      `cd "$PGDATA" && ${folders} && ${times} && touch -d 2002-03-04 empty/inside empty notes`,
+    ]);
     await source.baseBackup('sets/z/stream', ['-Ft', '-z', '-X', 'stream']);
     await source.baseBackup('sets/plain/fetch', ['-Ft', '-X', 'fetch']);
     files = { beforeSets: await source.exec(['sh', '-c', LOOK(data)]), beforeBarman: '' };
@@ -86,7 +104,8 @@ describe('everything that a cluster may hold', () => {
     await source.exec([
       'sh',
       '-c',
-      `cd "$PGDATA" && echo 'a long name' >'${LONG_NAME}' && chmod 600 notes/* && touch -d "2003-04-05 06:07:08.25" notes/* notes`,
+      `cd "$PGDATA" && echo 'a long name' >'${LONG_NAME}' && chmod 600 notes/* && touch -d "2003-04-05 ` +
+        '06:07:08.25" notes/* notes',
     ]);
     files.beforeBarman = await source.exec(['sh', '-c', LOOK(data)]);
     expected = await checksums(source.sql);
@@ -131,15 +150,20 @@ describe('everything that a cluster may hold', () => {
     expect(await inside(`cd ${data}/pg_tblspc && for oid in *; do echo $oid $(readlink $oid); done`)).toBe(
       `${tablespaces.fast} /ts/fast\n${tablespaces.slow} ${slow}`,
     );
-    expect(await inside(`ls -A /ts/fast ${slow}`)).toMatch(new RegExp(`^/ts/fast:\nPG_17_\\d+\n\n${slow}:\nPG_17_\\d+$`));
+    expect(await inside(`ls -A /ts/fast ${slow}`)).toMatch(
+      new RegExp(`^/ts/fast:\nPG_17_\\d+\n\n${slow}:\nPG_17_\\d+$`),
+    );
     expect(
       await ask(
-        "select spcname || ' ' || pg_tablespace_location(oid) from pg_tablespace where spcname in ('fast', 'slow') order by 1",
+        "select spcname || ' ' || pg_tablespace_location(oid) from pg_tablespace where spcname in ('fast', " +
+          "'slow') order by 1",
       ),
     ).toBe(`fast /ts/fast\nslow ${slow}`);
     // PostgreSQL empties unlogged relations after a recovery; they have to be there, and to work.
     expect(await ask('select count(*) from unlogged; select count(*) from unlogged_elsewhere')).toBe('0\n0');
-    await ask("insert into unlogged select n, 'again' from generate_series(1, 100) n; insert into unlogged_elsewhere select 1");
+    await ask(
+      "insert into unlogged select n, 'again' from generate_series(1, 100) n; insert into unlogged_elsewhere select 1",
+    );
     expect(await ask('set enable_seqscan = off; select what from unlogged where id = 77')).toBe('again');
     await ask('checkpoint');
     await ask("insert into slow_things values (0, 'written after the restore'); delete from slow_things where id = 0");
@@ -154,7 +178,12 @@ describe('everything that a cluster may hold', () => {
     expect(stderr).toContain('tablespace slow belongs at /ts/slow');
     expect(stderr).toContain('--tablespace slow=PATH');
     expect(await project.identity('db')).toBe(before);
-    const planned = await odo([...argumentsOf(`s3://${bucket}/sets/plain`), '--tablespace', '/ts/slow=/ts/moved', '--dry-run']);
+    const planned = await odo([
+      ...argumentsOf(`s3://${bucket}/sets/plain`),
+      '--tablespace',
+      '/ts/slow=/ts/moved',
+      '--dry-run',
+    ]);
     expect(planned.code, planned.stderr).toBe(0);
     expect(await project.sql('select id from old_data')).toBe('1');
     expect(await inService('ls -A /ts/fast /ts/moved')).toBe('/ts/fast:\n\n/ts/moved:');
@@ -176,7 +205,10 @@ describe('everything that a cluster may hold', () => {
     try {
       const inside = (...command: string[]) => mustRun('docker', ['exec', temporary.name, ...command]);
       const ask = (text: string, database = 'postgres') => inside('psql', '-XAtq', '-d', database, '-c', text);
-      await expectEverything({ ask, inside: (script) => inside('sh', '-c', script), slow: '/ts/slow' }, files.beforeSets);
+      await expectEverything(
+        { ask, inside: (script) => inside('sh', '-c', script), slow: '/ts/slow' },
+        files.beforeSets,
+      );
       expect((await volumes()).split('\n')).toHaveLength(3);
       const mounted = await mustRun('docker', [
         'inspect',
@@ -207,7 +239,9 @@ describe('everything that a cluster may hold', () => {
     await odoReceipt([...argumentsOf(`s3://${bucket}/sets/z`), '--tablespace', `${tablespaces.slow}=/ts/moved`]);
     await expectEverything(service(), files.beforeSets);
     expect(await inService(`find ${DATA} /ts -name .odo`)).toBe('');
-    expect(await mustRun('docker', ['ps', '-aq', '--filter', 'label=odo.role', '--filter', `volume=${project.volume}`])).toBe('');
+    expect(
+      await mustRun('docker', ['ps', '-aq', '--filter', 'label=odo.role', '--filter', `volume=${project.volume}`]),
+    ).toBe('');
   });
 });
 
@@ -224,15 +258,20 @@ async function fill(source: SourceCluster): Promise<void> {
   await source.sql('create index on slow_things (id) tablespace fast');
   await source.sql('create unlogged table unlogged (id int primary key, what text)');
   await source.sql("insert into unlogged select n, 'lost' from generate_series(1, 1000) n");
-  await source.sql('create unlogged table unlogged_elsewhere tablespace slow as select n as id from generate_series(1, 1000) n');
-  await source.sql("select lo_from_bytea(70001, 'a small one'), lo_from_bytea(70002, decode(repeat('00ff', 300000), 'hex'))");
+  await source.sql(
+    'create unlogged table unlogged_elsewhere tablespace slow as select n as id from generate_series(1, 1000) n',
+  );
+  await source.sql(
+    "select lo_from_bytea(70001, 'a small one'), lo_from_bytea(70002, decode(repeat('00ff', 300000), 'hex'))",
+  );
   // One row fills a page, so that 1 GiB takes 131,072 of them, and packs well.
   await source.sql('create table big (id int, pad text); alter table big alter pad set storage plain');
   await source.sql("insert into big select n, repeat('x', 7000 + n % 7) from generate_series(1, 132000) n");
   // Enough that does not pack, for more than one tar of ten million bytes.
   await source.sql('create table noise (id int, pad text); alter table noise alter pad set storage plain');
   await source.sql(
-    "insert into noise select n, (select string_agg(md5(n || ' ' || m), '') from generate_series(1, 200) m) from generate_series(1, 4000) n",
+    "insert into noise select n, (select string_agg(md5(n || ' ' || m), '') from generate_series(1, 200) m) " +
+      'from generate_series(1, 4000) n',
   );
   await source.sql('create database many');
   await source.sql(

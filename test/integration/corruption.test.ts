@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parsePgControl } from '../../src/postgres/pg-control.ts';
-import { verifyPages } from '../../src/restore/verify-pages.ts';
+import { verifyPages } from '../../src/cluster/verify-pages.ts';
+import { parsePgControl } from '../../src/postgres/files/pg-control.ts';
 import { odo } from './parts/odo.ts';
 import { createBucket, emptyBucket, listKeys, putObject, readObject } from './parts/s3.ts';
 import { startSource } from './parts/source-cluster.ts';
@@ -85,7 +85,8 @@ describe('a damaged pg_basebackup set is refused before the swap', () => {
 
   async function objectsOf(prefix: string): Promise<Objects> {
     const objects: Objects = new Map();
-    for (const key of await listKeys(bucket, prefix)) objects.set(key.slice(prefix.length), await readObject(bucket, key));
+    for (const key of await listKeys(bucket, prefix))
+      objects.set(key.slice(prefix.length), await readObject(bucket, key));
     return objects;
   }
 
@@ -98,7 +99,15 @@ describe('a damaged pg_basebackup set is refused before the swap', () => {
     const into = path.join(directory, `pgdata-${number}`);
     const space = path.join(directory, `space-${number}`);
     const oid = tablespace.replace('.tar', '');
-    const outcome = await odo(['restore', '-u', `s3://${bucket}/${prefix}`, '--into', into, '--tablespace', `${oid}=${space}`]);
+    const outcome = await odo([
+      'restore',
+      '-u',
+      `s3://${bucket}/${prefix}`,
+      '--into',
+      into,
+      '--tablespace',
+      `${oid}=${space}`,
+    ]);
     return { ...outcome, into, space };
   }
 
@@ -123,7 +132,11 @@ describe('a damaged pg_basebackup set is refused before the swap', () => {
       expect(code).toBe(0);
       const control = parsePgControl(fs.readFileSync(path.join(into, 'global/pg_control')));
       expect(control.dataChecksumVersion).toBe(1);
-      const options = { segmentBlocks: control.relationSegmentBlocks, startLsn: 'FFFFFFFF/FFFFFFFF', tablespaces: [space] };
+      const options = {
+        segmentBlocks: control.relationSegmentBlocks,
+        startLsn: 'FFFFFFFF/FFFFFFFF',
+        tablespaces: [space],
+      };
       const { pages, badCount } = await verifyPages(into, options);
       expect(pages).toBeGreaterThan(2000);
       expect(badCount).toBe(0);
@@ -176,7 +189,8 @@ describe('a damaged pg_basebackup set is refused before the swap', () => {
   it('for one digit in the manifest', () =>
     expectRefused(
       'backup_manifest',
-      (content) => Buffer.from(content.toString().replace('"Path": "PG_VERSION", "Size": 3', '"Path": "PG_VERSION", "Size": 4')),
+      (content) =>
+        Buffer.from(content.toString().replace('"Path": "PG_VERSION", "Size": 3', '"Path": "PG_VERSION", "Size": 4')),
       'backup_manifest',
       'SHA256',
     ));

@@ -19,7 +19,10 @@ interface AwsFiles {
   credentials: string;
 }
 
-/** Keys that are named rather than given; the restore container sees neither the files nor the environment that they come from. */
+/**
+ * Keys that are named rather than given; the restore container sees neither the files nor the environment that they
+ * come from.
+ */
 describe('a service restored with keys', () => {
   let ready: ReadyRepository;
   let project: ComposeProject;
@@ -62,7 +65,18 @@ describe('a service restored with keys', () => {
   async function restore(...how: Parameters<typeof odoWith>) {
     const [files, flags, env] = how;
     await project.sql('drop table if exists things');
-    const service = ['-v', 'db', '-n', 'db', '-f', project.file, '--wipe', '--yes', '--accept-loss', '--allow-different-cluster'];
+    const service = [
+      '-v',
+      'db',
+      '-n',
+      'db',
+      '-f',
+      project.file,
+      '--wipe',
+      '--yes',
+      '--accept-loss',
+      '--allow-different-cluster',
+    ];
     const outcome = await odoWith(files, ['-u', `s3://${ready.bucket}/backups`, ...service, ...flags], env);
     for (const secret of [S3_KEYS.AWS_SECRET_ACCESS_KEY, KEY_SECRET, ...server.seen]) {
       expect(outcome.stdout + outcome.stderr).not.toContain(secret);
@@ -132,7 +146,11 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     server.seen.clear();
     const before = services.issued().length;
     const files = { config: SIGN_ON_PROFILE, credentials: '' };
-    const { code, stderr } = await restore(files, ['--endpoint', server.endpoint, '--json'], services.environment(source));
+    const { code, stderr } = await restore(
+      files,
+      ['--endpoint', server.endpoint, '--json'],
+      services.environment(source),
+    );
     expect(code, stderr).toBe(0);
     // Nothing but events: the SDK must not write of its own.
     for (const line of stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toHaveProperty('type');
@@ -172,7 +190,10 @@ printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken"
     const release = Promise.withResolvers<void>();
     server.fault(BASE, { do: 'withhold', fromByte: 500_000, until: release.promise });
     const requests = server.count(BASE).requests;
-    const files = { config: `[profile short]\nregion = us-east-1\ncredential_process = sh ${script}\n`, credentials: '' };
+    const files = {
+      config: `[profile short]\nregion = us-east-1\ncredential_process = sh ${script}\n`,
+      credentials: '',
+    };
     const running = startOdo([...command, '--profile', 'short'], { env: environmentOf(files) });
     try {
       // The first request is a proof's.

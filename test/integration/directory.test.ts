@@ -9,7 +9,10 @@ import { startSource } from './parts/source-cluster.ts';
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 
-/** A restore without Docker, by somebody without privileges; the server runs as that user as well, in a container that sees the folder. */
+/**
+ * A restore without Docker, by somebody without privileges; the server runs as that user as well, in a container that
+ * sees the folder.
+ */
 describe('a restore into a directory by an ordinary user', () => {
   let bucket: string;
   let user: OrdinaryUser;
@@ -39,7 +42,19 @@ describe('a restore into a directory by an ordinary user', () => {
     pgdata = path.join(user.home, 'pgdata');
     const ids = `${user.uid}:${user.gid}`;
     const mount = `${user.home}:${user.home}`;
-    const args = ['--user', ids, '--network', 'none', '--init', '-v', mount, '--entrypoint', 'sleep', 'postgres:15', 'infinity'];
+    const args = [
+      '--user',
+      ids,
+      '--network',
+      'none',
+      '--init',
+      '-v',
+      mount,
+      '--entrypoint',
+      'sleep',
+      'postgres:15',
+      'infinity',
+    ];
     container = await mustRun('docker', ['run', '-d', '--name', `odo-test-user-${OWN}`, ...args]);
   });
 
@@ -50,7 +65,8 @@ describe('a restore into a directory by an ordinary user', () => {
   });
 
   const inContainer = (...argv: string[]) => mustRun('docker', ['exec', container, ...argv]);
-  const pgCtl = (...args: string[]) => inContainer('/usr/lib/postgresql/15/bin/pg_ctl', '-D', pgdata, '-w', '-s', ...args);
+  const pgCtl = (...args: string[]) =>
+    inContainer('/usr/lib/postgresql/15/bin/pg_ctl', '-D', pgdata, '-w', '-s', ...args);
   const sql = (text: string) =>
     inContainer('psql', '-h', '/tmp', '-U', 'postgres', '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', text);
 

@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type Dockerode from 'dockerode';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { containerState, execIn, logsSince, removeContainer, startContainer, stopContainer } from '../../src/docker/container.ts';
-import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
-import { inspectImage, postgresMajor, userInImage } from '../../src/docker/image.ts';
+import {
+  containerState,
+  execIn,
+  logsSince,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from '../../src/docker/client/container.ts';
+import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
+import { inspectImage, postgresMajor, userInImage } from '../../src/docker/containers/image.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
 const signal = new AbortController().signal;
@@ -41,7 +48,11 @@ async function until(what: () => Promise<boolean>): Promise<void> {
   throw new Error('did not happen in time');
 }
 
-function run(id: string, argv: string[], options: { user?: string; env?: Record<string, string>; timeoutMs?: number } = {}) {
+function run(
+  id: string,
+  argv: string[],
+  options: { user?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+) {
   return execIn(engine, id, argv, { timeoutMs: 60_000, signal, ...options });
 }
 
@@ -78,7 +89,10 @@ describe('stopContainer and startContainer', () => {
       () => logsSince(engine, 'odo-test-none', 0, 1),
       () => run('odo-test-none', ['true']),
     ]) {
-      await expect(action()).rejects.toMatchObject({ code: 'serviceNotFound', message: expect.stringMatching(/odo-test-none/) });
+      await expect(action()).rejects.toMatchObject({
+        code: 'serviceNotFound',
+        message: expect.stringMatching(/odo-test-none/),
+      });
     }
     await removeContainer(engine, 'odo-test-none');
   });
@@ -86,7 +100,10 @@ describe('stopContainer and startContainer', () => {
 
 describe('containerState', () => {
   it('tells a container that was never started', async () => {
-    const { id } = await engine.docker.createContainer({ Image: IMAGE, name: `odo-test-${randomBytes(6).toString('hex')}` });
+    const { id } = await engine.docker.createContainer({
+      Image: IMAGE,
+      name: `odo-test-${randomBytes(6).toString('hex')}`,
+    });
     made.push(id);
     const state = await containerState(engine, id);
     expect(state).toEqual({ running: false, restarting: false, exitCode: 0, restartCount: 0, oomKilled: false });
@@ -177,7 +194,9 @@ describe('images', () => {
     expect(await postgresMajor(engine, 'postgres:15', { PG_MAJOR: '15' }, signal)).toBe(15);
     expect(await postgresMajor(engine, 'postgres:15', {}, signal)).toBe(15);
     expect(await postgresMajor(engine, IMAGE, {}, signal)).toBeUndefined();
-    await expect(postgresMajor(engine, 'odo-test/none:1', {}, signal)).rejects.toMatchObject({ code: 'versionMismatch' });
+    await expect(postgresMajor(engine, 'odo-test/none:1', {}, signal)).rejects.toMatchObject({
+      code: 'versionMismatch',
+    });
   });
 
   it('tell who postgres is', async () => {

@@ -7,9 +7,9 @@ import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DialStdioAgent } from '../../src/docker/dial-stdio.ts';
-import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
-import { openRestoreContainer } from '../../src/docker/restore-container.ts';
+import { DialStdioAgent } from '../../src/docker/client/dial-stdio.ts';
+import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
+import { openRestoreContainer } from '../../src/docker/containers/restore-container.ts';
 import { OWN } from './parts/own.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
@@ -54,7 +54,9 @@ async function socketPathOfEngine(): Promise<string> {
 
 /** What every way to the engine has to do: carry a conversation, its end included, and the command line with it. */
 async function expectToWork(engine: DockerEngine): Promise<void> {
-  const program = `process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => { console.log('<eof>'); process.exitCode = 9 })`;
+  const program =
+    `process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => { console.log('<eof>'); ` +
+    'process.exitCode = 9 })';
   const name = `odo-test-${OWN}-${Date.now()}`;
   const options = { image: IMAGE, entrypoint: ['node', '-e'], cmd: [program], mounts: [], network: 'none', name };
   const container = await openRestoreContainer(engine, options, signal);
@@ -83,7 +85,10 @@ describe('connectDocker', () => {
   it('finds the engine of a context, not of the process', async () => {
     const socketPath = await socketPathOfEngine();
     const env = { PATH, HOME, DOCKER_CONFIG: dir };
-    execFileSync('docker', ['context', 'create', 'odo-test', '--docker', `host=unix://${socketPath}`], { env, stdio: 'pipe' });
+    execFileSync('docker', ['context', 'create', 'odo-test', '--docker', `host=unix://${socketPath}`], {
+      env,
+      stdio: 'pipe',
+    });
     const engine = await connectDocker({ ...env, DOCKER_CONTEXT: 'odo-test' }, signal);
     expect(engine.host).toBe(`unix://${socketPath}`);
     expect(engine.env.DOCKER_CONTEXT).toBe('odo-test');
@@ -117,7 +122,17 @@ describe('connectDocker', () => {
     const days = ['-days', '2', '-noenc', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
     openssl('req', '-x509', ...days, '-subj', '/CN=odo-test-ca', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
     writeFileSync(join(dir, 'extensions'), 'subjectAltName=IP:127.0.0.1\n');
-    const signing = ['-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial', '-days', '2', '-extfile', 'extensions'];
+    const signing = [
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca-key.pem',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      'extensions',
+    ];
     for (const [key, cert, name] of [
       ['server-key.pem', 'server.pem', 'server'],
       ['key.pem', 'cert.pem', 'client'],

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
-import { openRestoreContainer, type RestoreContainerOptions } from '../../src/docker/restore-container.ts';
-import { volumeExists } from '../../src/docker/volume.ts';
+import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
+import { volumeExists } from '../../src/docker/compose/volume.ts';
+import { openRestoreContainer, type RestoreContainerOptions } from '../../src/docker/containers/restore-container.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
 const HOLD_CONTAINER = fileURLToPath(new URL('../fixtures/docker/hold-container.ts', import.meta.url));
@@ -61,7 +61,9 @@ async function run(program: string, options: Partial<RestoreContainerOptions> = 
 
 describe('openRestoreContainer', () => {
   it('gives output, exit code and the end of stderr, and leaves nothing', async () => {
-    const options = running('console.log("ä€😀"); console.error("why"); process.stdout.write("last"); process.exitCode = 13');
+    const options = running(
+      'console.log("ä€😀"); console.error("why"); process.stdout.write("last"); process.exitCode = 13',
+    );
     const container = await openRestoreContainer(engine, options, signal);
     const lines = [];
     for await (const line of container.lines) lines.push(line);
@@ -204,8 +206,12 @@ describe('openRestoreContainer', () => {
     expect(await gone).toMatchObject({ StatusCode: 42 });
     expect(Date.now() - killed).toBeLessThan(20_000);
     expect(await isThere(name)).toBe(false);
-    const mounts: RestoreContainerOptions['mounts'] = [{ type: 'volume', source: volume, destination: '/data', readOnly: true }];
-    const check = `const fs = require('node:fs'); console.log(fs.readFileSync('/data/end', 'utf8')); fs.writeFileSync('/data/x', '')`;
+    const mounts: RestoreContainerOptions['mounts'] = [
+      { type: 'volume', source: volume, destination: '/data', readOnly: true },
+    ];
+    const check =
+      `const fs = require('node:fs'); console.log(fs.readFileSync('/data/end', 'utf8')); ` +
+      `fs.writeFileSync('/data/x', '')`;
     const { lines, exitCode, stderr } = await run(check, { mounts });
     expect(lines).toEqual(['eof']);
     expect(exitCode).toBe(1);
@@ -222,7 +228,11 @@ describe('openRestoreContainer', () => {
     expect(lines[1]).toBe('3'); // the engine's own hosts, hostname and resolv.conf
     expect(await volumeExists(engine, volume)).toBe(true);
     // an anonymous volume of somebody else, mounted by its name
-    const owner = await engine.docker.createContainer({ Image: IMAGE, name: uniqueName(), Volumes: { '/anonymous': {} } });
+    const owner = await engine.docker.createContainer({
+      Image: IMAGE,
+      name: uniqueName(),
+      Volumes: { '/anonymous': {} },
+    });
     const anonymous = (await owner.inspect()).Mounts[0]?.Name ?? '';
     await run('0', { mounts: [{ type: 'volume', source: anonymous, destination: '/data' }] });
     expect(await volumeExists(engine, anonymous)).toBe(true);
@@ -254,7 +264,12 @@ describe('openRestoreContainer', () => {
       /^image odo-test\/no-such-image:1 is not there$/,
     ],
     ['a program that is not there', { entrypoint: ['/no/such/program'] }, 'versionMismatch', /no such file/],
-    ['a network that is not there', { network: 'odo-test-no-such-network' }, 'serviceNotFound', /odo-test-no-such-network/],
+    [
+      'a network that is not there',
+      { network: 'odo-test-no-such-network' },
+      'serviceNotFound',
+      /odo-test-no-such-network/,
+    ],
     [
       'a folder that is not there',
       { mounts: [{ type: 'bind', source: '/odo-test/nowhere', destination: '/x' }] },

@@ -5,13 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { containerState, execIn, logsSince, removeContainer, startContainer, stopContainer } from '../../src/docker/container.ts';
-import { containersUsing } from '../../src/docker/directory-users.ts';
-import { connectDocker, type DockerEngine } from '../../src/docker/engine.ts';
-import { mountHolding } from '../../src/docker/mount.ts';
-import { createService, loadProject, startService } from '../../src/docker/project.ts';
-import { resolveService } from '../../src/docker/service.ts';
-import { resolveVolume, volumeExists } from '../../src/docker/volume.ts';
+import {
+  containerState,
+  execIn,
+  logsSince,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from '../../src/docker/client/container.ts';
+import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
+import { mountHolding } from '../../src/docker/client/mount.ts';
+import { createService, loadProject, startService } from '../../src/docker/compose/project.ts';
+import { resolveService } from '../../src/docker/compose/service.ts';
+import { resolveVolume, volumeExists } from '../../src/docker/compose/volume.ts';
+import { containersUsing } from '../../src/docker/containers/directory-users.ts';
 
 const signal = new AbortController().signal;
 let engine: DockerEngine;
@@ -59,7 +66,9 @@ async function write(file: string, text: string): Promise<string> {
 
 async function compose(...args: string[]): Promise<string> {
   const flags = files.flatMap((file) => ['-f', file]);
-  const { stdout } = await promisify(execFile)('docker', ['compose', '-p', name, ...flags, ...args], { env: engine.env });
+  const { stdout } = await promisify(execFile)('docker', ['compose', '-p', name, ...flags, ...args], {
+    env: engine.env,
+  });
   return stdout.trim();
 }
 
@@ -148,7 +157,9 @@ volumes:
     await writeFile(join(dir, 'docker'), `#!/bin/sh\necho "docker: 'compose' is not a docker command." >&2\nexit 1\n`, {
       mode: 0o755,
     });
-    await expect(loadProject({ ...engine, env: { PATH: `${dir}:/bin:/usr/bin` } }, { files }, signal)).rejects.toMatchObject({
+    await expect(
+      loadProject({ ...engine, env: { PATH: `${dir}:/bin:/usr/bin` } }, { files }, signal),
+    ).rejects.toMatchObject({
       code: 'dockerUnreachable',
       message: 'docker has no compose plugin',
       hint: expect.stringMatching(/docker-compose-plugin/),
@@ -168,11 +179,22 @@ describe('a service', () => {
     await write('compose.yaml', SERVER);
     const project = await load();
     const pg = await resolveService(engine, project, 'pg');
-    expect(pg).toMatchObject({ name: 'pg', project: name, containers: [], imageRef: 'postgres:15', commandArgs: ['postgres'] });
+    expect(pg).toMatchObject({
+      name: 'pg',
+      project: name,
+      containers: [],
+      imageRef: 'postgres:15',
+      commandArgs: ['postgres'],
+    });
     expect(pg.imageId).toMatch(/^sha256:/);
     expect(pg.env).toMatchObject({ POSTGRES_PASSWORD: 'a$b', PGDATA: '/var/lib/postgresql/data' });
     const mount = resolveVolume(project, pg, 'db');
-    expect(mount).toEqual({ type: 'volume', source: `${name}_db`, destination: '/var/lib/postgresql/data', readOnly: false });
+    expect(mount).toEqual({
+      type: 'volume',
+      source: `${name}_db`,
+      destination: '/var/lib/postgresql/data',
+      readOnly: false,
+    });
     expect(pg.mounts).toEqual([mount]);
     expect(await volumeExists(engine, mount.source)).toBe(false);
 

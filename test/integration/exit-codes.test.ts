@@ -1,6 +1,6 @@
 import zlib from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE, VERSION } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE, VERSION } from '../../src/cli/settings/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo } from './parts/odo.ts';
@@ -95,19 +95,35 @@ describe('exit codes', () => {
     if (bucket) await emptyBucket(bucket);
   });
 
-  /** The arguments of a restore that would work; what is given stands in for those of the same name, undefined leaves one out. */
+  /**
+   * The arguments of a restore that would work; what is given stands in for those of the same name, undefined leaves
+   * one out.
+   */
   function args(instead: Record<string, string | undefined> = {}, ...more: string[]): string[] {
-    const options = { '-u': `s3://${ready.bucket}/backups/shop`, '-v': 'db', '-n': 'db', '-f': project.file, ...instead };
+    const options = {
+      '-u': `s3://${ready.bucket}/backups/shop`,
+      '-v': 'db',
+      '-n': 'db',
+      '-f': project.file,
+      ...instead,
+    };
     return [...Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name, value])), ...more];
   }
 
-  async function expectExit(outcome: Outcome | Promise<Outcome>, code: number, words: RegExp, touched: Touched): Promise<void> {
+  async function expectExit(
+    outcome: Outcome | Promise<Outcome>,
+    code: number,
+    words: RegExp,
+    touched: Touched,
+  ): Promise<void> {
     const { stderr, stdout, ...ended } = await outcome;
     expect(ended.code, stderr).toBe(code);
     expect(stderr).toMatch(words);
     expect(stderr).toMatch(/^\S+ hint: /m);
     if (touched.kept)
-      expect(stderr).toMatch(/hint: what was laid down is kept in .*: the same command goes on from there, odo clean removes it/);
+      expect(stderr).toMatch(
+        /hint: what was laid down is kept in .*: the same command goes on from there, odo clean removes it/,
+      );
     expect(stdout).toBe('');
     await before.expectAsBefore(touched);
     expect(await project.identity('app')).toBe(appBefore);
@@ -139,7 +155,11 @@ describe('exit codes', () => {
       ['a missing URL', () => args({ '-u': undefined }), /where the backups are/],
       ['an unknown option', () => args({}, '--frobnicate'), /frobnicate/],
       ['an unknown command', () => ['frobnicate', ...args()], /frobnicate/],
-      ['--into beside -v', () => args({ '-n': undefined, '-f': undefined }, '--into', '/tmp/nowhere'), /--into and --volume/],
+      [
+        '--into beside -v',
+        () => args({ '-n': undefined, '-f': undefined }, '--into', '/tmp/nowhere'),
+        /--into and --volume/,
+      ],
       ['an owner by name', () => args({}, '--owner', 'postgres'), /--owner wants UID:GID/],
       ['a service given twice', () => args({}, '-n', 'app'), /--service is given 2 times/],
       ['several servers below the URL', () => args({ '-u': `s3://${ready.bucket}` }), /there are 3 servers under/],
@@ -152,7 +172,12 @@ describe('exit codes', () => {
   });
 
   it('3: no file for -c', async () => {
-    await expectExit(odo([...args(), '-c'], { cwd: project.folder }), 3, /there is no .*postgresql\.auto\.conf/, untouched);
+    await expectExit(
+      odo([...args(), '-c'], { cwd: project.folder }),
+      3,
+      /there is no .*postgresql\.auto\.conf/,
+      untouched,
+    );
   });
 
   describe('10: the store cannot be reached', () => {
@@ -209,8 +234,15 @@ describe('exit codes', () => {
     ])('%s', async (_, allowed, touched) => {
       const proxy = await throughProxy();
       let left = allowed;
-      proxy.fault(/GET .*data\.tar/, () => (left-- > 0 ? undefined : { do: 'answer', status: 403, code: 'AccessDenied' }));
-      await expectExit(odo(args({ '--endpoint': proxy.endpoint })), 11, /access to s3:.*data\.tar\.gz is denied/, touched);
+      proxy.fault(/GET .*data\.tar/, () =>
+        left-- > 0 ? undefined : { do: 'answer', status: 403, code: 'AccessDenied' },
+      );
+      await expectExit(
+        odo(args({ '--endpoint': proxy.endpoint })),
+        11,
+        /access to s3:.*data\.tar\.gz is denied/,
+        touched,
+      );
     });
   });
 
@@ -268,7 +300,12 @@ describe('exit codes', () => {
       const segment = zlib.gunzipSync(await readObject(bucket, key));
       expect(segment.length).toBe(SEGMENT_BYTES);
       await putObject(bucket, key, zlib.gzipSync(segment.subarray(0, 1024 * 1024), { level: 1 }));
-      await expectExit(odo(args({ '-u': url })), 14, /holds 1048576 bytes where a WAL segment has 16777216/, startedAgain);
+      await expectExit(
+        odo(args({ '-u': url })),
+        14,
+        /holds 1048576 bytes where a WAL segment has 16777216/,
+        startedAgain,
+      );
     });
   });
 
@@ -293,13 +330,19 @@ describe('exit codes', () => {
 
   describe('22: image and version', () => {
     it('no restore image', async () => {
-      await expectExit(odo(args({}, '--image', 'odo:not-built')), 22, /the restore image odo:not-built is not there/, untouched);
+      await expectExit(
+        odo(args({}, '--image', 'odo:not-built')),
+        22,
+        /the restore image odo:not-built is not there/,
+        untouched,
+      );
     });
 
     describe('a restore image of another build of this version', () => {
       const image = `odo-test-older:${OWN}`;
       const words = new RegExp(
-        `${image} holds another build of ODO ${VERSION} \\(an older one\\) than this command .*docker build -t ${image}`,
+        `${image} holds another build of ODO ${VERSION} \\(an older one\\) than this command .*docker build ` +
+          `-t ${image}`,
         's',
       );
 
@@ -343,7 +386,12 @@ describe('exit codes', () => {
   describe('23: no space', () => {
     it('seen beforehand', async () => {
       const tiny = await rememberService(project, 'tiny', tinyVolume, DATA);
-      await expectExit(odo(args({ '-v': 'tiny', '-n': 'tiny' })), 23, /not enough disk space: .* free, .* needed/, untouched);
+      await expectExit(
+        odo(args({ '-v': 'tiny', '-n': 'tiny' })),
+        23,
+        /not enough disk space: .* free, .* needed/,
+        untouched,
+      );
       await tiny.expectAsBefore(untouched);
     });
 

@@ -235,7 +235,9 @@ describe('the backup that is taken', () => {
     }
     const { id, state, evidence } = await choice(`s3://${bucketOfSets}/by-17`);
     expect({ id, state }).toEqual({ id: 'full', state: 'warning' });
-    expect(evidence).toMatch(/skipped later: unsupported: it is incremental: .*what is newer than full is left out with it/);
+    expect(evidence).toMatch(
+      /skipped later: unsupported: it is incremental: .*what is newer than full is left out with it/,
+    );
     const into = ['--into', path.join(folder, 'dry-run')];
     const { code, stderr } = await odo(['-u', `s3://${bucketOfSets}/by-17`, ...into, '--backup', 'later']);
     expect(code, stderr).toBe(13);

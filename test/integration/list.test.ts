@@ -6,7 +6,10 @@ import { odo } from './parts/odo.ts';
 import { copyObjects, type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
 import { createBucket, deleteObjects, emptyBucket, listKeys, putObject, readObject } from './parts/s3.ts';
 
-/** A real backup, copied into every state that a backup can be in, and an archive with a hole; beside it sets, and a server of WAL alone. */
+/**
+ * A real backup, copied into every state that a backup can be in, and an archive with a hole; beside it sets, and a
+ * server of WAL alone.
+ */
 describe('the catalogue of a bucket with backups in every state', () => {
   let repository: ReadyRepository;
   let bucket: string;
@@ -27,7 +30,11 @@ describe('the catalogue of a bucket with backups in every state', () => {
     good = repository.barmanId;
     endWal = repository.endWal;
     const isOfGood = (key: string) => !key.includes('/base/') || key.includes(`/base/${good}/`);
-    await copyObjects({ bucket: repository.bucket, prefix: 'backups/shop/' }, { bucket, prefix: 'backups/shop/' }, isOfGood);
+    await copyObjects(
+      { bucket: repository.bucket, prefix: 'backups/shop/' },
+      { bucket, prefix: 'backups/shop/' },
+      isOfGood,
+    );
     await copyObjects({ bucket: repository.bucket, prefix: 'sets/' }, { bucket, prefix: 'backups/sets/' });
     await putObject(bucket, 'backups/bare/wals/0000000100000000/000000010000000000000001.gz', 'x');
 
@@ -43,7 +50,9 @@ describe('the catalogue of a bucket with backups in every state', () => {
       const changed = change(info);
       if (changed !== undefined) await putObject(bucket, `${base}${id}/backup.info`, changed);
     };
-    await copy(FAILED, (text) => text.replace(/^status=.*$/m, 'status=FAILED').replace(/^error=.*$/m, 'error=the disk was full'));
+    await copy(FAILED, (text) =>
+      text.replace(/^status=.*$/m, 'status=FAILED').replace(/^error=.*$/m, 'error=the disk was full'),
+    );
     await copy(UNFINISHED, () => undefined);
     await copy(INCOMPLETE, (text) => text, false);
     const lost = (text: string) => text.replace(/^(begin|end)_wal=.*$/gm, '$1_wal=0000000100000000000000AA');
@@ -67,7 +76,9 @@ describe('the catalogue of a bucket with backups in every state', () => {
   it('lists all of all servers, with the reason for each that cannot be used', async () => {
     const { code, report, stderr } = await list('-u', `s3://${bucket}/backups`);
     expect(code, stderr).toBe(0);
-    expect(report.repositories.map(({ server, format }: { server: string; format: string }) => [server, format])).toEqual([
+    expect(
+      report.repositories.map(({ server, format }: { server: string; format: string }) => [server, format]),
+    ).toEqual([
       ['bare', 'barman'],
       ['sets', 'basebackup'],
       ['shop', 'barman'],
@@ -160,13 +171,18 @@ describe('the catalogue of a bucket with backups in every state', () => {
       usable: false,
     });
     const set = await shown('-u', `s3://${bucket}/backups`, '--server', 'sets');
-    expect(set.backup).toMatchObject({ usable: true, restoredBytes: expect.any(Number), restoredFiles: expect.any(Number) });
+    expect(set.backup).toMatchObject({
+      usable: true,
+      restoredBytes: expect.any(Number),
+      restoredFiles: expect.any(Number),
+    });
     const text = await odo(['show', WITHOUT_WAL, ...shop]);
     expect(text.stdout).toMatch(/^ +state +unusable: .*the archive lacks 0000000100000000000000AA$/m);
   });
 
   it('has no colours where NO_COLOR is set', async () => {
-    const stderr = async (env: NodeJS.ProcessEnv) => (await odo(['list', '-u', `s3://${bucket}/nosuch`], { env })).stderr;
+    const stderr = async (env: NodeJS.ProcessEnv) =>
+      (await odo(['list', '-u', `s3://${bucket}/nosuch`], { env })).stderr;
     expect(await stderr({ FORCE_COLOR: '1' })).toContain('\u001b[');
     expect(await stderr({ FORCE_COLOR: '1', NO_COLOR: '1' })).not.toContain('\u001b[');
   });

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/settings/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
@@ -65,7 +65,12 @@ describe('the lock', () => {
     await proxy.passed(IN_THE_BACKUP, 100_000);
 
     const config = JSON.parse(await mustRun('docker', ['inspect', container]))[0];
-    expect(config.HostConfig).toMatchObject({ CapDrop: ['ALL'], ReadonlyRootfs: true, AutoRemove: true, Privileged: false });
+    expect(config.HostConfig).toMatchObject({
+      CapDrop: ['ALL'],
+      ReadonlyRootfs: true,
+      AutoRemove: true,
+      Privileged: false,
+    });
     expect(config.HostConfig.CapAdd.map((name: string) => name.replace('CAP_', '')).sort()).toEqual([
       'CHOWN',
       'DAC_OVERRIDE',

@@ -6,8 +6,8 @@ const wallTime = (time: string, hours: number) => shiftTime(time, hours * 3_600_
 export type Version = 15 | 17 | 18;
 
 /**
- * The versions on which a case is tried. Each kind of target is tried on all of them, and each edge of it on one at least:
- * its kind is what a version may read or replay in its own way, and its edge is ODO's own reckoning.
+ * The versions on which a case is tried. Each kind of target is tried on all of them, and each edge of it on one at
+ * least: its kind is what a version may read or replay in its own way, and its edge is ODO's own reckoning.
  */
 export interface Tried {
   on: readonly Version[];
@@ -162,7 +162,12 @@ export const PAUSES: readonly Pause[] = [
     target: ({ steps }) => ['--target-xid', steps.two.xid],
     waitsAt: (xid) => `transaction ${xid}`,
   },
-  { what: 'restore point', on: [18], target: () => ['--target-name', RESTORE_POINT], waitsAt: (name) => `restore point ${name}` },
+  {
+    what: 'restore point',
+    on: [18],
+    target: () => ['--target-name', RESTORE_POINT],
+    waitsAt: (name) => `restore point ${name}`,
+  },
 ];
 
 export const REFUSALS: readonly Refusal[] = [

@@ -13,8 +13,8 @@ import { rememberService } from './parts/service-before.ts';
 const ROWS = "select coalesce(string_agg(what, ' ' order by id), 'nothing') from steps";
 
 /**
- * Restores one archive to many moments: every kind of target into directories, and what a service has to do with it into one.
- * What does not depend on the version is tried on one of them.
+ * Restores one archive to many moments: every kind of target into directories, and what a service has to do with it
+ * into one. What does not depend on the version is tried on one of them.
  */
 export function momentSuite(major: Version, mountAt: string): void {
   const isTried = ({ on }: Tried) => on.includes(major);
@@ -40,7 +40,10 @@ export function momentSuite(major: Version, mountAt: string): void {
     const receive = (...args: string[]) => odoReceipt(['-u', moments.url, ...service(), '--no-sync', ...args]);
     const restore = (...target: string[]) => receive('--allow-different-cluster', ...target);
 
-    /** No timeline of the archive is taken, whose newest one leads on; and nothing of a target is left for the next start. */
+    /**
+     * No timeline of the archive is taken, whose newest one leads on; and nothing of a target is left for the next
+     * start.
+     */
     async function expectPromoted(receipt: { reached: { timeline: number } }): Promise<void> {
       expect(receipt.reached.timeline).toBe(3);
       expect(await project.sql('select pg_is_in_recovery()')).toBe('f');
@@ -49,12 +52,18 @@ export function momentSuite(major: Version, mountAt: string): void {
       );
     }
 
-    /** The server waits, or is to wait, behind `two`; `odo promote` makes it one that works, and leaves nothing to promote. */
+    /**
+     * The server waits, or is to wait, behind `two`; `odo promote` makes it one that works, and leaves nothing to
+     * promote.
+     */
     async function expectTaken(): Promise<void> {
       const { code, stdout, stderr } = await odo(['promote', ...service(), '--json']);
       expect({ code, stderr }).toMatchObject({ code: 0 });
       const { two } = moments.steps;
-      expect(JSON.parse(stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 3, lastCommitTime: iso(two.time) } });
+      expect(JSON.parse(stdout)).toMatchObject({
+        kind: 'promotion',
+        reached: { timeline: 3, lastCommitTime: iso(two.time) },
+      });
       expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two');
       expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo gone')).toBe('gone');
       expect(await odo(['promote', ...service()])).toMatchObject({
@@ -117,18 +126,24 @@ export function momentSuite(major: Version, mountAt: string): void {
       ]);
     });
 
-    it.each(PAUSES.filter(isTried))('is waited at with pause, looked at, and taken by odo promote: $what', async (pause) => {
-      const { two } = moments.steps;
-      const [option, value] = pause.target(moments);
-      const receipt = await restore(option, value, '--target-action', 'pause');
-      expect(receipt).toMatchObject({ moment: { outcome: 'paused' }, reached: { timeline: 1, lastCommitTime: iso(two.time) } });
-      expect(receipt.notes.join('\n')).toContain(`odo promote -v db -n db -f ${project.file}`);
-      expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero one two');
-      const status = await odo(['status', ...service(), '--json']);
-      const waitsAt = pause.waitsAt(value);
-      expect(JSON.parse(status.stdout)).toMatchObject({ state: 'swapped', recovered: false, waitsAt });
-      await expectTaken();
-    });
+    it.each(PAUSES.filter(isTried))(
+      'is waited at with pause, looked at, and taken by odo promote: $what',
+      async (pause) => {
+        const { two } = moments.steps;
+        const [option, value] = pause.target(moments);
+        const receipt = await restore(option, value, '--target-action', 'pause');
+        expect(receipt).toMatchObject({
+          moment: { outcome: 'paused' },
+          reached: { timeline: 1, lastCommitTime: iso(two.time) },
+        });
+        expect(receipt.notes.join('\n')).toContain(`odo promote -v db -n db -f ${project.file}`);
+        expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('t|zero one two');
+        const status = await odo(['status', ...service(), '--json']);
+        const waitsAt = pause.waitsAt(value);
+        expect(JSON.parse(status.stdout)).toMatchObject({ state: 'swapped', recovered: false, waitsAt });
+        await expectTaken();
+      },
+    );
 
     describe('that no backup or no WAL leads to is refused before anything is touched, with what can be reached', () => {
       it.each(REFUSALS.filter(isTried))('$what', async ({ target, code = 15, words, ofService }) => {
@@ -205,7 +220,9 @@ export function momentSuite(major: Version, mountAt: string): void {
       const { temporary, moment } = await receive('--temporary', '--target-time', shiftTime(accident.time, -1));
       try {
         expect(moment.outcome).toBe('promoted');
-        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtqc', ROWS, 'postgres'])).toBe('zero one two');
+        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtqc', ROWS, 'postgres'])).toBe(
+          'zero one two',
+        );
       } finally {
         await odo(['temporary', 'stop', temporary.name]);
       }
@@ -213,7 +230,8 @@ export function momentSuite(major: Version, mountAt: string): void {
 
     it('that the server does not come to ends in a failure that says so, with the old data still there', async () => {
       const { five } = moments.steps;
-      // Behind the last record, in the padding of the last segment: whether something follows is known to the server alone.
+      // Behind the last record, in the padding of the last segment: whether something follows is known to the server
+      // alone.
       const lsn = `${five.afterLsn.split('/')[0]}/${(Number.parseInt(five.afterLsn.split('/')[1] as string, 16) | 0xff0000).toString(16).toUpperCase()}`;
       const outcome = await odo(['-u', moments.url, ...service(), '--target-lsn', lsn]);
       expect(outcome).toMatchObject({ code: 30, stdout: '' });

@@ -62,7 +62,8 @@ describe('a new volume', () => {
     ]);
   const isThere = async (volume: string) => (await run('docker', ['volume', 'inspect', volume])).code === 0;
   const containersOf = (volume: string) => mustRun('docker', ['ps', '-aq', '--filter', `volume=${volume}`]);
-  const answers = () => until('the service answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
+  const answers = () =>
+    until('the service answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
 
   it('gets the cluster, recovered and promoted, while the service runs on as if nothing were', async () => {
     const identity = await project.identity('db');
@@ -70,7 +71,9 @@ describe('a new volume', () => {
     const [volume] = made as [string];
     expect(receipt).toMatchObject({ volume, service: 'db', reached: { timeline: 2 } });
     expect(receipt).not.toHaveProperty('downtimeMs');
-    expect(receipt.notes.join('\n')).toMatch(new RegExp(`service db was left alone.*"name: ${volume}" and "external: true"`));
+    expect(receipt.notes.join('\n')).toMatch(
+      new RegExp(`service db was left alone.*"name: ${volume}" and "external: true"`),
+    );
     expect(await project.identity('db')).toBe(identity);
     expect(await project.sql('select what from of_the_service')).toBe('old');
     expect([await containersOf(volume), fs.existsSync(override())]).toEqual(['', false]);
@@ -80,7 +83,9 @@ describe('a new volume', () => {
       await server.promoted();
       expect(await server.sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
       expect(await server.sql("select current_setting('archive_mode'), current_setting('work_mem')")).toBe('off|6MB');
-      expect(await server.sql("select count(*) from pg_ls_dir('.') as name where name in ('.odo', 'recovery.signal')")).toBe('0');
+      expect(
+        await server.sql("select count(*) from pg_ls_dir('.') as name where name in ('.odo', 'recovery.signal')"),
+      ).toBe('0');
     } finally {
       await server.remove();
     }
@@ -100,7 +105,10 @@ describe('a new volume', () => {
     fs.writeFileSync(override(), 'services: {}\n');
     const foreign = await odo(args('foreign', '--switch'));
     fs.rmSync(override());
-    expect([foreign.code, foreign.stderr]).toEqual([21, expect.stringMatching(/compose\.odo\.yaml is not as ODO wrote it/)]);
+    expect([foreign.code, foreign.stderr]).toEqual([
+      21,
+      expect.stringMatching(/compose\.odo\.yaml is not as ODO wrote it/),
+    ]);
     expect(await isThere(`${project.name}-foreign`)).toBe(false);
     expect(await project.sql('select what from of_the_service')).toBe('old');
   });
@@ -137,14 +145,20 @@ describe('a new volume', () => {
     await odoReceipt(args('killed'));
     expect([await containersOf(volume), await isThere(volume)]).toEqual(['', true]);
     const again = await odo(args('killed'));
-    expect([again.code, again.stderr]).toEqual([24, expect.stringMatching(/an earlier run has finished: to bring the service/)]);
+    expect([again.code, again.stderr]).toEqual([
+      24,
+      expect.stringMatching(/an earlier run has finished: to bring the service/),
+    ]);
     expect(await isThere(volume)).toBe(true);
   });
 
   it('is given up by a service that does not come up on it', async () => {
     const volume = `${project.name}-failed`;
     const { code, stderr } = await odo(args('failed', '--switch', '--set', 'cluster_name=refuse_me'));
-    expect([code, stderr]).toEqual([30, expect.stringMatching(/error: the server stopped during recovery \(status 7\)/)]);
+    expect([code, stderr]).toEqual([
+      30,
+      expect.stringMatching(/error: the server stopped during recovery \(status 7\)/),
+    ]);
     expect(stderr).toMatch(
       new RegExp(`service db is back on the volume that it had\n.*volume ${volume} holds the restored cluster`),
     );
@@ -190,7 +204,11 @@ describe('a new volume', () => {
     const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command} --yes`]);
     expect(rolledBack).toMatch(new RegExp(`^rolled back: ${DATA} on volume ${project.volume} `));
     expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
-    expect([fs.existsSync(override()), await isThere(volume), await restoreContainers(volume)]).toEqual([false, true, '']);
+    expect([fs.existsSync(override()), await isThere(volume), await restoreContainers(volume)]).toEqual([
+      false,
+      true,
+      '',
+    ]);
     const again = await odo(['rollback', ...names()]);
     expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^nothing to roll back/)]);
   });

@@ -41,7 +41,11 @@ describe('the old data', () => {
     return stdout;
   }
 
-  async function failWith(exitCode: number, words: readonly string[], options?: Parameters<typeof odo>[1]): Promise<string> {
+  async function failWith(
+    exitCode: number,
+    words: readonly string[],
+    options?: Parameters<typeof odo>[1],
+  ): Promise<string> {
     const { code, stderr } = await odo(words, options);
     expect(code, stderr).toBe(exitCode);
     return stderr;
@@ -79,7 +83,9 @@ describe('the old data', () => {
       const before = await project.identity('db');
       expect(await failWith(2, args('--wipe'))).toContain('add --yes');
       const refusal = await failWith(24, args('--wipe', '--yes'));
-      expect(refusal).toMatch(/the old data is of another cluster \(\d+\) than the backup \(\d+\), and --wipe would delete it/);
+      expect(refusal).toMatch(
+        /the old data is of another cluster \(\d+\) than the backup \(\d+\), and --wipe would delete it/,
+      );
       expect(refusal).toContain('--allow-different-cluster');
       expect(await project.identity('db')).toBe(before);
       expect(await oldRows()).toBe('as before');
@@ -150,7 +156,9 @@ describe('the old data', () => {
 
     it('is kept where it is of another cluster, and goes only when it is given up', async () => {
       const receipt = await odoReceipt(args());
-      const because = expect.stringMatching(/^the old data is of another cluster \(\d+\), and holds more than an empty one$/);
+      const because = expect.stringMatching(
+        /^the old data is of another cluster \(\d+\), and holds more than an empty one$/,
+      );
       expect(receipt.onlyCopy).toEqual({ because, isOfAnother: true });
       expect(receipt.notes).toContainEqual(expect.stringMatching(/odo clean .* --accept-loss removes it/));
       expect(await status()).toMatchObject({ state: 'swapped', situation: 'used', keptBecause: because });
@@ -168,7 +176,9 @@ describe('the old data', () => {
       const confs = path.join(project.folder, 'confs');
       fs.mkdirSync(confs);
       fs.writeFileSync(path.join(confs, 'postgresql.auto.conf'), "shared_preload_libraries = 'nosuch'\n");
-      expect(await failWith(30, args('-c', confs, '--keep-settings', '--no-rehearsal'))).toContain('odo rollback -v db -n db -f');
+      expect(await failWith(30, args('-c', confs, '--keep-settings', '--no-rehearsal'))).toContain(
+        'odo rollback -v db -n db -f',
+      );
       expect(await status()).toMatchObject({ state: 'swapped', recovered: false });
       expect(await failWith(24, ['clean', ...names()])).toContain('has not finished its recovery');
       expect(await succeed('rollback', ...names())).toContain('rolled back');
@@ -197,7 +207,9 @@ describe('the old data', () => {
       const small = 'volumes:\n  db:\n    driver_opts: { type: tmpfs, device: tmpfs, o: "size=300m" }\n';
       fs.writeFileSync(project.file, fs.readFileSync(project.file, 'utf8').replace(/^volumes:\n {2}db:\n/m, small));
       await project.up();
-      await project.sql('create unlogged table filler as select repeat(md5(n::text), 60) from generate_series(1, 30000) n');
+      await project.sql(
+        'create unlogged table filler as select repeat(md5(n::text), 60) from generate_series(1, 30000) n',
+      );
       await project.sql("create table old as select 'as before' as what");
       // What lies in memory is gone with the last container that mounts it.
       const mount = `${project.volume}:/kept:ro`;
@@ -238,7 +250,9 @@ describe('the old data', () => {
       proxy.fault(IN_THE_BACKUP, { do: 'withhold', fromByte: 5_000_000, until: filled.promise });
       const running = startOdo(wipe, throughProxy());
       await until('something is laid down', async () => (await stagedKib()) > 1000);
-      const fill = `cd ${MOUNT_AT}; for try in 1 2 3 4; do fallocate -l $(($(df -B1 --output=avail . | tail -n 1) - 4194304)) filler$try; done; true`;
+      const fill =
+        `cd ${MOUNT_AT}; for try in 1 2 3 4; do fallocate -l $(($(df -B1 --output=avail . | tail -n 1) - ` +
+        '4194304)) filler$try; done; true';
       await run('docker', ['exec', `odo-restore-${project.volume}`, 'sh', '-c', fill]);
       filled.resolve();
       const { code, stderr } = await running.outcome;

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parsePgControl } from '../../src/postgres/pg-control.ts';
-import { holdsOwnObjects } from '../../src/restore/own-objects.ts';
+import { holdsOwnObjects } from '../../src/cluster/own-objects.ts';
+import { parsePgControl } from '../../src/postgres/files/pg-control.ts';
 import { lastWords } from './parts/container-facts.ts';
 import { askEngine, mustAskEngine } from './parts/engine-api.ts';
 import { mustAskServer } from './parts/in-container.ts';
@@ -20,7 +20,11 @@ const OBJECTS = [
   ['a collation', 'create collation c from "C"', 'drop collation c'],
   ['a cast', 'create cast (int as uuid) with inout', 'drop cast (int as uuid)'],
   ['a language', 'create language l handler plpgsql_call_handler', 'drop language l'],
-  ['an operator', 'create operator <<<<< (function = int4pl, leftarg = int, rightarg = int)', 'drop operator <<<<< (int, int)'],
+  [
+    'an operator',
+    'create operator <<<<< (function = int4pl, leftarg = int, rightarg = int)',
+    'drop operator <<<<< (int, int)',
+  ],
   ['a conversion', "create conversion k for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8", 'drop conversion k'],
   ['a text search', 'create text search configuration t (copy = simple)', 'drop text search configuration t'],
   ['a dictionary', 'create text search dictionary y (template = simple)', 'drop text search dictionary y'],
@@ -73,7 +77,8 @@ describe.each([13, 19])('a cluster of PostgreSQL %d that has never been used', (
   it.each(OBJECTS)('holds %s that somebody has made', async (_what, make, drop) => {
     await mustAskServer(container, make, 'app');
     expect(await holds()).toBe(true);
-    if (drop.includes('subscription')) await mustAskServer(container, 'alter subscription s set (slot_name = none)', 'app');
+    if (drop.includes('subscription'))
+      await mustAskServer(container, 'alter subscription s set (slot_name = none)', 'app');
     await mustAskServer(container, drop, 'app');
     await mustAskServer(container, 'vacuum', 'app');
     expect(await holds()).toBe(false);

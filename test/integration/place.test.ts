@@ -64,7 +64,8 @@ describe('the place of the data', () => {
     volumes: ["narrow:${DATA}"]
     profiles: [later]`,
       volumes: [
-        `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } }\n  unused2`,
+        `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } ` +
+          '}\n  unused2',
         'spread',
         'spaces',
         'narrow',
@@ -80,7 +81,18 @@ describe('the place of the data', () => {
     const ofServers = ['-v', `${project.folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/absent /f/bound'];
     await run('docker', ['run', '--rm', '--network', 'host', ...ofServers]);
     await project?.down();
-    await mustRun('docker', ['run', '--rm', '--network', 'host', '-v', `${folder}:/f`, 'postgres:15', 'sh', '-c', 'rm -rf /f/*']);
+    await mustRun('docker', [
+      'run',
+      '--rm',
+      '--network',
+      'host',
+      '-v',
+      `${folder}:/f`,
+      'postgres:15',
+      'sh',
+      '-c',
+      'rm -rf /f/*',
+    ]);
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
@@ -175,7 +187,12 @@ describe('the place of the data', () => {
     let late: LateTablespace;
     const inSpread = (...argv: string[]) => mustExecIn(`${project.name}-spread-1`, argv, { user: 'postgres' });
     const sql = (text: string) => inSpread('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-c', text);
-    const restore = (service: string, ...more: string[]) => ['-u', `s3://${late.bucket}/late`, ...target(service), ...more];
+    const restore = (service: string, ...more: string[]) => [
+      '-u',
+      `s3://${late.bucket}/late`,
+      ...target(service),
+      ...more,
+    ];
 
     beforeAll(async () => {
       late = await lateTablespace();

@@ -12,10 +12,15 @@ import { S3_ENDPOINT } from './parts/s3.ts';
 const TLS_ENDPOINT = 'https://localhost:7443';
 const CA = new URL('../../.cache/tls/ca.crt', import.meta.url).pathname;
 const NO_PROXIES = Object.fromEntries(
-  ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]).map((name) => [name, undefined]),
+  ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
+    .flatMap((name) => [name, name.toLowerCase()])
+    .map((name) => [name, undefined]),
 );
 
-/** A machine that reaches the store through a proxy alone: nobody else knows where these hosts are, or listens at port 443. */
+/**
+ * A machine that reaches the store through a proxy alone: nobody else knows where these hosts are, or listens at port
+ * 443.
+ */
 describe('through a proxy', () => {
   const hosts = { localhost: new URL(TLS_ENDPOINT), 'store.invalid': new URL(S3_ENDPOINT) };
   let ready: ReadyRepository;
@@ -108,7 +113,9 @@ describe('through a proxy', () => {
       ]);
       expect(atOnce.code, atOnce.stderr).toBe(10);
       const { host } = new URL(silent.url);
-      expect(atOnce.stderr).toContain(`no answer in time from the proxy http://${host}, which is to lead to https://localhost`);
+      expect(atOnce.stderr).toContain(
+        `no answer in time from the proxy http://${host}, which is to lead to https://localhost`,
+      );
       expect(later.code, later.stderr).toBe(10);
       expect(later.stderr).toContain(`sent nothing through the proxy http://${new URL(tiring.url).host} for `);
       expect(atOnce.stderr + later.stdout + later.stderr).not.toContain('hush');

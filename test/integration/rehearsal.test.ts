@@ -16,7 +16,9 @@ import { rememberService, type ServiceBefore } from './parts/service-before.ts';
 const DATA = '/var/lib/postgresql/data';
 const ROWS = 'select count(*) from things';
 
-/** What only another host had: each line alone keeps a server of the official image from starting, or from being of use. */
+/**
+ * What only another host had: each line alone keeps a server of the official image from starting, or from being of use.
+ */
 const FOREIGN = `
 unix_socket_directories = '/run/pg15'
 ssl = on
@@ -79,7 +81,8 @@ describe('the rehearsal', () => {
     await backup('late', late, `${back} && cp /tmp/postgresql.conf .`);
     await backup('hba', `${keep} && echo 'local all all no-such-method' > pg_hba.conf`, back);
     await sqlOfSource('create database shop');
-    const collate = (locale: string) => sqlOfSource(`update pg_database set datcollate = '${locale}' where datname = 'shop'`);
+    const collate = (locale: string) =>
+      sqlOfSource(`update pg_database set datcollate = '${locale}' where datname = 'shop'`);
     await collate('de_DE.UTF-8');
     await sqlOfSource('checkpoint');
     await backup('locale', 'true', 'true');
@@ -122,7 +125,18 @@ describe('the rehearsal', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  const args = (url: string, ...more: string[]) => ['-u', url, '-v', 'db', '-n', 'db', '-f', project.file, '--yes', ...more];
+  const args = (url: string, ...more: string[]) => [
+    '-u',
+    url,
+    '-v',
+    'db',
+    '-n',
+    'db',
+    '-f',
+    project.file,
+    '--yes',
+    ...more,
+  ];
   const notesOf = async (url: string, ...more: string[]): Promise<string[]> =>
     (await odoReceipt(args(url, '--allow-different-cluster', ...more))).notes;
   const expectNotes = (notes: readonly string[], expected: readonly RegExp[]) => {
@@ -136,7 +150,12 @@ describe('the rehearsal', () => {
 
   it.each([
     ['hba', 26, [], /invalid authentication method "no-such-method"[\s\S]*--pg-hba FILE/],
-    ['locale', 22, [], /postgres:15 lacks the locale de_DE\.UTF-8 of database shop[\s\S]*RUN localedef -i de_DE -c -f UTF-8 /],
+    [
+      'locale',
+      22,
+      [],
+      /postgres:15 lacks the locale de_DE\.UTF-8 of database shop[\s\S]*RUN localedef -i de_DE -c -f UTF-8 /,
+    ],
     ['foreign', 26, ['--keep-settings'], /would not start on what was laid down:[\s\S]*leave --keep-settings out/],
   ] as const)('refuses what cannot be overridden, with the service as it was: %s', async (set, code, more, words) => {
     const outcome = await odo(args(path.join(folder, set), '--allow-different-cluster', '--discard', ...more));
@@ -166,7 +185,8 @@ describe('the rehearsal', () => {
       mustExecIn(`${project.name}-db-1`, ['psql', '-XAtq', '-U', 'postgres', '-p', '6543', '-c', text]);
     expect(await asked(ROWS)).toBe('100');
     const inForceNow =
-      "select string_agg(current_setting(name), ' ') from unnest('{log_directory,lc_time,listen_addresses}'::text[]) name";
+      "select string_agg(current_setting(name), ' ') from " +
+      "unnest('{log_directory,lc_time,listen_addresses}'::text[]) name";
     expect(await asked(inForceNow)).toBe('log C *');
     expect(await run('docker', ['ps', '-aq', '--filter', 'label=odo.role=rehearsal'])).toMatchObject({ stdout: '' });
     const isThere = "printf '# f\\374r' >/tmp/line; grep -caFf /tmp/line /v/postgresql.auto.conf";
@@ -233,7 +253,15 @@ describe('the rehearsal', () => {
     await confined.compose('up', '--no-start', 'db');
     await until('the source answers', () => answersSoon(name));
     const lines = "io_method = 'io_uring'\nshared_buffers = '4GB'\n";
-    await mustRun('docker', ['exec', '-u', 'postgres', name, 'sh', '-c', `printf "${lines}" >> $PGDATA/postgresql.auto.conf`]);
+    await mustRun('docker', [
+      'exec',
+      '-u',
+      'postgres',
+      name,
+      'sh',
+      '-c',
+      `printf "${lines}" >> $PGDATA/postgresql.auto.conf`,
+    ]);
     const set = path.join(folder, 'confined', '20260101T000000');
     fs.mkdirSync(set, { recursive: true });
     await pgBasebackup(name, set, '-X', 'stream');

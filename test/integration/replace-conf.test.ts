@@ -130,7 +130,9 @@ describe('-c', () => {
     const { code, stderr } = await odo(argv, { cwd: folder });
     expect([code, stderr]).toEqual([
       3,
-      expect.stringMatching(/there is no .*missing\/postgresql\.auto\.conf and no .*missing\/confs\/postgresql\.auto\.conf/),
+      expect.stringMatching(
+        /there is no .*missing\/postgresql\.auto\.conf and no .*missing\/confs\/postgresql\.auto\.conf/,
+      ),
     ]);
     await before.expectAsBefore({ restarted: false });
   });

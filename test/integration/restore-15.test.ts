@@ -1,3 +1,8 @@
 import { describeRestores } from './restore-suite.ts';
 
-describeRestores({ major: 15, mountAt: '/var/lib/postgresql/data', pgdataInVolume: '.', setGoesTo: 'a temporary server' });
+describeRestores({
+  major: 15,
+  mountAt: '/var/lib/postgresql/data',
+  pgdataInVolume: '.',
+  setGoesTo: 'a temporary server',
+});

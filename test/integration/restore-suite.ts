@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OdoEvent, Progress } from '../../src/events.ts';
-import { parseLsn } from '../../src/postgres/wal-names.ts';
+import { parseLsn } from '../../src/postgres/terms/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, run } from './parts/run.ts';
@@ -14,15 +14,17 @@ export interface SuiteOptions {
   /** PGDATA, relative to the volume's root. */
   pgdataInVolume: string;
   /**
-   * Where a set of pg_basebackup goes; the archive goes to the other one, and into the service. Without it, the archive goes
-   * into the service alone, which shows what differs between versions.
+   * Where a set of pg_basebackup goes; the archive goes to the other one, and into the service. Without it, the archive
+   * goes into the service alone, which shows what differs between versions.
    */
   setGoesTo?: 'a temporary server' | 'a new volume';
 }
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 
-/** Restores what real tools made of a real server into a real compose service, in both formats, to every destination. */
+/**
+ * Restores what real tools made of a real server into a real compose service, in both formats, to every destination.
+ */
 export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: SuiteOptions): void {
   describe(`PostgreSQL ${major}`, () => {
     let bucket: string;
@@ -104,10 +106,19 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
     }
 
     it('brings every archived row back from a barman repository, and takes no WAL of the other cluster that was there', async () => {
-      const { receipt, events } = await restore(`s3://${bucket}/backups/shop`, '--verify', setGoesTo ? 'stream' : 'full');
+      const { receipt, events } = await restore(
+        `s3://${bucket}/backups/shop`,
+        '--verify',
+        setGoesTo ? 'stream' : 'full',
+      );
       expect(await project.sql(DIGEST)).toBe(atTheEnd);
       await expectSound();
-      expect(receipt).toMatchObject({ kind: 'receipt', service: 'db', volume: project.volume, reached: { timeline: 2 } });
+      expect(receipt).toMatchObject({
+        kind: 'receipt',
+        service: 'db',
+        volume: project.volume,
+        reached: { timeline: 2 },
+      });
       expect(receipt.salvage).toBeUndefined();
       expectReplayTold(events, receipt.reached);
       expect(await project.sql('show archive_mode')).toBe('off');
@@ -133,7 +144,9 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       const { temporary, backup } = await odoReceipt(['-u', url, ...names(), '--temporary']);
       expect(backup).toMatchObject({ format, postgresMajor: major });
       try {
-        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(digest);
+        expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(
+          digest,
+        );
       } finally {
         expect((await odo(['temporary', 'stop', temporary.name])).code).toBe(0);
       }

@@ -86,10 +86,14 @@ describe('a restore into a directory that was interrupted', () => {
   it('uses nothing that was changed since, and writes only what differs', async () => {
     proxy.fault(IN_THE_SECOND_PART, { do: 'cut', afterBytes: 5_000_000 });
     let requests = 0;
-    proxy.fault(IN_THE_SECOND_PART, () => (requests++ === 0 ? undefined : { do: 'answer', status: 503, code: 'SlowDown' }));
+    proxy.fault(IN_THE_SECOND_PART, () =>
+      requests++ === 0 ? undefined : { do: 'answer', status: 503, code: 'SlowDown' },
+    );
     expect(await failsWith(10, ...ONE_BY_ONE)).toContain('the same command goes on from there');
 
-    const second = (await membersOf(1)).filter((name) => fs.statSync(staged(name), { throwIfNoEntry: false })?.isFile());
+    const second = (await membersOf(1)).filter((name) =>
+      fs.statSync(staged(name), { throwIfNoEntry: false })?.isFile(),
+    );
     // Small ones, so that most of what has come is as it was.
     const sizeOf = (name: string) => fs.statSync(staged(name)).size;
     const bySize = second.filter((name) => sizeOf(name) >= 8192).sort((a, b) => sizeOf(a) - sizeOf(b));
@@ -169,9 +173,9 @@ describe('a restore into a directory that was interrupted', () => {
 
     await cancelInTheWal();
     expect((await resume('--owner', '1234:1234')).laidDown).toMatchObject(nothing);
-    expect(await mustRun('find', [into, '-path', path.join(into, '.odo'), '-prune', '-o', '!', '-user', '1234', '-print'])).toBe(
-      '',
-    );
+    expect(
+      await mustRun('find', [into, '-path', path.join(into, '.odo'), '-prune', '-o', '!', '-user', '1234', '-print']),
+    ).toBe('');
 
     fs.rmSync(into, { recursive: true });
     await cancelInTheWal();

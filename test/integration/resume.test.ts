@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE } from '../../src/cli/version.ts';
+import { DEFAULT_IMAGE } from '../../src/cli/settings/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { afterTheProof, type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
@@ -10,8 +10,8 @@ import { type RunningOdo, startOdo } from './parts/running-odo.ts';
 import { lastSegmentOf, type SplitRepository, splitRepository } from './parts/split-repository.ts';
 
 /**
- * A disk that is full when the new content moves in: the name `base` takes room that there is not, and from then on no file can be written, until
- * somebody removes something.
+ * A disk that is full when the new content moves in: the name `base` takes room that there is not, and from then on no
+ * file can be written, until somebody removes something.
  */
 const FULL_DISK = `
   import fs from 'node:fs';
@@ -26,7 +26,10 @@ const FULL_DISK = `
 
 const IN_THE_SECOND_PART = /GET .*data_0001/;
 
-/** One service, and one restore after the other that does not come to its end; the last one does, on what the others have laid down. */
+/**
+ * One service, and one restore after the other that does not come to its end; the last one does, on what the others
+ * have laid down.
+ */
 describe('a restore of a service that is interrupted', () => {
   let repository: SplitRepository;
   let project: ComposeProject;
@@ -160,6 +163,11 @@ describe('a restore of a service that is interrupted', () => {
     expect(proxy.count(/GET .*data/).bytes).toBeLessThan(100_000);
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.digest);
     expect(await project.sql('select count(*) from much_noise')).toBe('30000');
-    expect(JSON.parse(await status())).toMatchObject({ state: 'none', incomingBytes: 0, spoolBytes: 0, previousBytes: 0 });
+    expect(JSON.parse(await status())).toMatchObject({
+      state: 'none',
+      incomingBytes: 0,
+      spoolBytes: 0,
+      previousBytes: 0,
+    });
   });
 });

@@ -56,14 +56,17 @@ describe('after the exchange', () => {
     if (bucket) await emptyBucket(bucket);
   });
 
-  /** The right header and size and a sound gzip, so that every check holds; but no server becomes consistent with it. */
+  /**
+   * The right header and size and a sound gzip, so that every check holds; but no server becomes consistent with it.
+   */
   async function breakSegment(): Promise<void> {
     const segment = zlib.gunzipSync(wholeSegment).fill(0, PAGE_HEADER_BYTES);
     await putObject(bucket, brokenKey, zlib.gzipSync(segment, { level: 1 }));
   }
 
   const target = (service = 'db') => ['-v', service, '-n', service, '-f', project.file];
-  const restoreBroken = (service = 'db') => odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster']);
+  const restoreBroken = (service = 'db') =>
+    odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster']);
   const isRunning = (id: string) => inspectContainer(id).then(({ State }) => String(State.Running));
 
   /** From a server that was promoted: it is kept, until it is cleaned away. */
@@ -76,7 +79,10 @@ describe('after the exchange', () => {
 
   it('rollback says when there is nothing to put back, and leaves the service alone', async () => {
     const { code, stdout } = await odo(['rollback', ...target()]);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^nothing to roll back: volume ${project.volume}`))]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`^nothing to roll back: volume ${project.volume}`)),
+    ]);
     await before.expectAsBefore({ restarted: false });
   });
 
@@ -84,8 +90,11 @@ describe('after the exchange', () => {
     const { code, stdout, stderr } = await restoreBroken();
     expect(code, stderr).toBe(30);
     expect(stdout).toBe('');
-    const [, words = ''] = /error: the server stopped during recovery \(status 1\):\n(.*?)^\S+ hint:/ms.exec(stderr) ?? [];
-    expect(words).toMatch(/LOG: +restored log file .*FATAL: +WAL ends before end of online backup\n.*HINT: +All WAL generated/s);
+    const [, words = ''] =
+      /error: the server stopped during recovery \(status 1\):\n(.*?)^\S+ hint:/ms.exec(stderr) ?? [];
+    expect(words).toMatch(
+      /LOG: +restored log file .*FATAL: +WAL ends before end of online backup\n.*HINT: +All WAL generated/s,
+    );
     expect(words).not.toMatch(/not yet accepting connections/);
     expect(await isRunning(before.containerId)).toBe('false');
     expect(await project.inVolume('cat /v/.odo/previous/PG_VERSION')).toBe('15');
@@ -123,11 +132,14 @@ describe('after the exchange', () => {
     const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), ...hba, '--keep-previous'];
     const receipt = await odoReceipt(argv, { cwd: project.folder });
     expect(receipt.notes[0]).toBe(
-      'pg_hba.conf allows ODO no login: it says "local all all reject"; recovery is followed by the server\'s files, and the contents are not looked at',
+      'pg_hba.conf allows ODO no login: it says "local all all reject"; recovery is followed by the ' +
+        "server's files, and the contents are not looked at",
     );
     expect(receipt.reached.timeline).toBe(2);
     expect(receipt.reached.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
-    expect(receipt.notes.join('\n')).toMatch(/answers ODO nothing \(.*pg_hba\.conf rejects connection.*was read from its files/);
+    expect(receipt.notes.join('\n')).toMatch(
+      /answers ODO nothing \(.*pg_hba\.conf rejects connection.*was read from its files/,
+    );
     // The settings of the recovery are gone from the running server, too, though nobody could log in to say so.
     expect(await project.inVolume('ls -A /v/.odo; grep -c restore_command /v/postgresql.auto.conf; true')).toBe(
       'journal.json\nprevious\n0',
@@ -137,9 +149,13 @@ describe('after the exchange', () => {
 
   it('what only a login can do is refused before the exchange, where pg_hba.conf in the data directory allows none', async () => {
     const hba = ['--pg-hba', 'reject_hba.conf', '--verify', 'full'];
-    const { code, stderr } = await odo(['-u', `s3://${ready.bucket}/sets`, ...target(), ...hba], { cwd: project.folder });
+    const { code, stderr } = await odo(['-u', `s3://${ready.bucket}/sets`, ...target(), ...hba], {
+      cwd: project.folder,
+    });
     expect(code, stderr).toBe(2);
-    expect(stderr).toMatch(/--verify full needs a login, and pg_hba\.conf allows ODO none: it says "local all all reject"/);
+    expect(stderr).toMatch(
+      /--verify full needs a login, and pg_hba\.conf allows ODO none: it says "local all all reject"/,
+    );
     expect(stderr).toMatch(/hint: let the local user postgres in with --pg-hba FILE, or leave --verify full out/);
     await before.expectAsBefore({ restarted: true });
   });
@@ -148,14 +164,23 @@ describe('after the exchange', () => {
     const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '-c', '--keep-previous', '--verify', 'full'];
     const { code, stderr } = await odo(argv, { cwd: project.folder });
     expect(code, stderr).toBe(31);
-    expect(stderr).toMatch(/pg_amcheck, which --verify full asks for, could not log in: .*pg_hba\.conf rejects connection/);
+    expect(stderr).toMatch(
+      /pg_amcheck, which --verify full asks for, could not log in: .*pg_hba\.conf rejects connection/,
+    );
     expect(stderr).toMatch(/hint: the restore itself has succeeded, the server was promoted/);
     await goBackForGood();
   });
 
   it('logs in by the password that the service was given, where local connections want one', async () => {
     fs.writeFileSync(path.join(project.folder, 'scram_hba.conf'), 'local all all scram-sha-256\n');
-    const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), '--pg-hba', 'scram_hba.conf', '--keep-previous'];
+    const argv = [
+      '-u',
+      `s3://${ready.bucket}/backups/shop`,
+      ...target(),
+      '--pg-hba',
+      'scram_hba.conf',
+      '--keep-previous',
+    ];
     const receipt = await odoReceipt(argv, { cwd: project.folder });
     expect(receipt.reached).toMatchObject({ timeline: 2, lastCommitTime: expect.any(String) });
     expect(receipt.notes.join('\n')).not.toMatch(/answers ODO nothing/);

@@ -58,7 +58,9 @@ describe('a backup in', () => {
   const treeOf = (name: string) =>
     mustRun('sh', [
       '-c',
-      `cd ${into(name)} && { find . -path ./.odo -prune -o -type f ! -name postgresql.auto.conf -print0; find .odo/spool -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -print0; } | sort -z | xargs -0 sha256sum`,
+      `cd ${into(name)} && { find . -path ./.odo -prune -o -type f ! -name postgresql.auto.conf -print0; ` +
+        `find .odo/spool -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -print0; } | sort -z | ` +
+        'xargs -0 sha256sum',
     ]);
 
   /** Copies it to a new bucket of this server. */
@@ -67,7 +69,9 @@ describe('a backup in', () => {
     more: Partial<PutObjectCommandInput> = {},
   ): Promise<string> {
     const secure =
-      caBundle === undefined ? {} : { requestHandler: new NodeHttpHandler({ httpsAgent: new https.Agent({ ca: caBundle }) }) };
+      caBundle === undefined
+        ? {}
+        : { requestHandler: new NodeHttpHandler({ httpsAgent: new https.Agent({ ca: caBundle }) }) };
     const client = new S3Client({
       endpoint,
       region: S3_KEYS.AWS_DEFAULT_REGION,
@@ -80,19 +84,24 @@ describe('a backup in', () => {
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     copies.push({ client, bucket });
     for (const Key of keys) {
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: await readObject(ready.bucket, Key), ...more }));
+      await client.send(
+        new PutObjectCommand({ Bucket: bucket, Key, Body: await readObject(ready.bucket, Key), ...more }),
+      );
     }
     return bucket;
   }
 
   // The first one is where the expected tree came from.
-  it.each(S3_SERVERS.slice(1).map((server) => [server.name, server] as const))('%s is restored', async (name, server) => {
-    const bucket = await copyTo(server);
-    const { endpoint = '', caBundle } = server.config;
-    const trust = caBundle === undefined ? [] : ['--ca-bundle', CA];
-    await odoReceipt(['-u', `s3://${bucket}/backups`, '--endpoint', endpoint, ...trust, '--into', into(name)]);
-    expect(await treeOf(name)).toBe(expected);
-  });
+  it.each(S3_SERVERS.slice(1).map((server) => [server.name, server] as const))(
+    '%s is restored',
+    async (name, server) => {
+      const bucket = await copyTo(server);
+      const { endpoint = '', caBundle } = server.config;
+      const trust = caBundle === undefined ? [] : ['--ca-bundle', CA];
+      await odoReceipt(['-u', `s3://${bucket}/backups`, '--endpoint', endpoint, ...trust, '--into', into(name)]);
+      expect(await treeOf(name)).toBe(expected);
+    },
+  );
 
   it('a bucket that is addressed by the host’s name is restored', async () => {
     const bucket = await copyTo({ config: { endpoint: MOTO } });
@@ -144,7 +153,18 @@ describe('a backup in', () => {
 
   /** From now on another account may read the bucket, when it pays. */
   async function demandPayment(Bucket: string): Promise<void> {
-    await admin('user', 'create', '--uid', PAYER, '--display-name', PAYER, '--access-key', PAYER, '--secret', PAYERS_SECRET);
+    await admin(
+      'user',
+      'create',
+      '--uid',
+      PAYER,
+      '--display-name',
+      PAYER,
+      '--access-key',
+      PAYER,
+      '--secret',
+      PAYERS_SECRET,
+    );
     const Resource = [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`];
     const Principal = { AWS: [`arn:aws:iam:::user/${PAYER}`] };
     const Statement = [{ Effect: 'Allow', Principal, Action: ['s3:GetObject', 's3:ListBucket'], Resource }];

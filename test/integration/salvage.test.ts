@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nextSegmentName } from '../../src/postgres/wal-names.ts';
+import { nextSegmentName } from '../../src/postgres/terms/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
 import { mustRun, until } from './parts/run.ts';
@@ -22,7 +22,9 @@ low=$((0x\${lsn#*/}))
 printf TORN | dd of="$last" bs=1 seek=$((low % 16777216 + length - 4)) conv=notrunc status=none
 `;
 
-/** A server whose archiving had failed for three segments when it was killed: its own disk has what the archive lacks. */
+/**
+ * A server whose archiving had failed for three segments when it was killed: its own disk has what the archive lacks.
+ */
 describe('old data that is the only copy', () => {
   let bucket: string;
   let source: SourceCluster;
@@ -103,12 +105,23 @@ describe('old data that is the only copy', () => {
   async function expectWipeRefused(): Promise<void> {
     const wipe = await odo(args('--wipe', '--yes'));
     expect(wipe.code, wipe.stderr).toBe(24);
-    expect(wipe.stderr).toMatch(/on timeline 2, of which the archive has nothing .*farther than the archive goes, and --wipe/);
+    expect(wipe.stderr).toMatch(
+      /on timeline 2, of which the archive has nothing .*farther than the archive goes, and --wipe/,
+    );
   }
 
   it('gives it up to a last record that was torn, as the server itself would, also after --wipe', async () => {
     await giveOldData();
-    await mustRun('docker', ['run', '--rm', '-v', `${project.volume}:/v`, 'odo-parts/maker:17', 'sh', '-c', TEAR_LAST_COMMIT]);
+    await mustRun('docker', [
+      'run',
+      '--rm',
+      '-v',
+      `${project.volume}:/v`,
+      'odo-parts/maker:17',
+      'sh',
+      '-c',
+      TEAR_LAST_COMMIT,
+    ]);
     const receipt = await odoReceipt(args('--wipe', '--yes'));
     expect(await project.sql(ROWS)).toBe('103 103');
     expect(receipt.salvage).toMatchObject({ commits: 3 });
@@ -120,7 +133,9 @@ describe('old data that is the only copy', () => {
     await project.inVolume('find /v -mindepth 1 -delete');
     await project.up();
     await project.sql('create table steps (id serial)');
-    const archived = (await listKeys(bucket, 'backups/shop/wals/')).map((key) => /([0-9A-F]{24})(\.\w+)?$/.exec(key)?.[1] ?? '');
+    const archived = (await listKeys(bucket, 'backups/shop/wals/')).map(
+      (key) => /([0-9A-F]{24})(\.\w+)?$/.exec(key)?.[1] ?? '',
+    );
     const beyond = nextSegmentName(archived.sort().at(-1) ?? '');
     await until('its WAL is beyond the archive', async () => {
       await project.sql('insert into steps values (1000); select pg_switch_wal()');
@@ -143,7 +158,9 @@ describe('old data that is the only copy', () => {
     const receipt = await odoReceipt(args());
     expect(await project.sql(ROWS)).toBe('100 100');
     expect(receipt.salvage).toBeUndefined();
-    expect(receipt.onlyCopy).toMatchObject({ because: expect.stringMatching(/timeline 2.*farther than the archive goes/) });
+    expect(receipt.onlyCopy).toMatchObject({
+      because: expect.stringMatching(/timeline 2.*farther than the archive goes/),
+    });
     await odoReceipt(['rollback', ...names(), '--yes']);
     expect(await project.sql('select count(*), max(id) from steps')).toBe('105|200');
     await odoReceipt(['clean', ...names()]);
@@ -161,8 +178,13 @@ describe('old data that is the only copy', () => {
 
     const receipt = await odoReceipt(args('--no-salvage'));
     expect(await project.sql(ROWS)).toBe('100 100');
-    expect(receipt.onlyCopy).toMatchObject({ commits: 4, because: expect.stringContaining('the old data holds 4 commits') });
-    expect(receipt.notes.join('\n')).toMatch(/the old data is kept, since it is the only copy.*odo rollback .*odo clean/);
+    expect(receipt.onlyCopy).toMatchObject({
+      commits: 4,
+      because: expect.stringContaining('the old data holds 4 commits'),
+    });
+    expect(receipt.notes.join('\n')).toMatch(
+      /the old data is kept, since it is the only copy.*odo rollback .*odo clean/,
+    );
     expect(await project.inVolume('ls /v/.odo/previous/global/pg_control')).toContain('pg_control');
 
     const { keptBecause, advice } = await odoReceipt(['status', ...names()]);
@@ -192,7 +214,10 @@ describe('old data that is the only copy', () => {
     await source.archiveFast(() => source.sql("insert into steps values (400, 'there')"));
     const receipt = await odoReceipt(args());
     expect(await project.sql('select max(id) from steps')).toBe('400');
-    expect(receipt.onlyCopy).toMatchObject({ hasDiverged: true, because: expect.stringContaining('has gone another way') });
+    expect(receipt.onlyCopy).toMatchObject({
+      hasDiverged: true,
+      because: expect.stringContaining('has gone another way'),
+    });
     const { code, stderr } = await odo(['clean', ...names()]);
     expect(code, stderr).toBe(24);
     await odoReceipt(['rollback', ...names(), '--yes']);

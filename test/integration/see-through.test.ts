@@ -10,8 +10,8 @@ import { startSource } from './parts/source-cluster.ts';
 const DATA = '/var/lib/postgresql/data';
 
 /**
- * A recovery on a service whose log nobody can read: the original got more connections between its backup and its end, and left a prepared
- * transaction behind.
+ * A recovery on a service whose log nobody can read: the original got more connections between its backup and its end,
+ * and left a prepared transaction behind.
  */
 describe('a recovery that is seen through', () => {
   let bucket: string;
@@ -38,7 +38,9 @@ describe('a recovery that is seen through', () => {
       await until('the source answers', () => answersSoon(source.container));
       await source.sql("insert into things select n, 'with more' from generate_series(1001, 2000) n");
       atTheTime = await source.sql(THINGS_DIGEST);
-      time = await source.sql("select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'");
+      time = await source.sql(
+        "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'",
+      );
       await source.sql("begin; create table late (id int); prepare transaction 'left behind'");
       await source.sql("insert into things select n, 'at last' from generate_series(2001, 3000) n");
       await source.archiveAll();
@@ -88,7 +90,14 @@ describe('a recovery that is seen through', () => {
     await mustRun('docker', ['pause', await project.containerId('db')]);
     const receipt = await odoReceipt(['-u', `s3://${bucket}/sets`, ...target(), '--verify', 'full']);
     expect(receipt.notes.join('\n')).toMatch(/shared_preload_libraries is .*not_in_any_image/);
-    const unhurried = ['exec', '-u', 'postgres', '-e', 'PGOPTIONS=-c statement_timeout=0', await project.containerId('db')];
+    const unhurried = [
+      'exec',
+      '-u',
+      'postgres',
+      '-e',
+      'PGOPTIONS=-c statement_timeout=0',
+      await project.containerId('db'),
+    ];
     expect(await mustRun('docker', [...unhurried, 'psql', '-XAtqc', 'select count(*) from things'])).toBe('3000');
   });
 });

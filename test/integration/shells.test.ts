@@ -49,7 +49,10 @@ it('fish completes commands, options and values, and tells what they are', async
   expect(await offered('odo --target-ac')).toMatch(/^--target-action\t\S/);
   expect(await offered('odo rollback --vol')).toMatch(/^--volume\t\S/);
   expect(await offered('odo rollback --target-ac')).toBe('');
-  expect((await offered('odo --archive-mode ')).split('\n').map((line) => line.split('\t')[0])).toEqual(['keep', 'off']);
+  expect((await offered('odo --archive-mode ')).split('\n').map((line) => line.split('\t')[0])).toEqual([
+    'keep',
+    'off',
+  ]);
 });
 
 it('man shows the page, and finds no fault with it', async () => {

@@ -67,7 +67,19 @@ describe('a service restored from', () => {
   async function restore(flags: readonly string[], options: Parameters<typeof odo>[1] = {}) {
     await project.sql('drop table if exists things');
     const outcome = await odo(
-      [...flags, '-v', 'db', '-n', 'db', '-f', project.file, '--wipe', '--yes', '--accept-loss', '--allow-different-cluster'],
+      [
+        ...flags,
+        '-v',
+        'db',
+        '-n',
+        'db',
+        '-f',
+        project.file,
+        '--wipe',
+        '--yes',
+        '--accept-loss',
+        '--allow-different-cluster',
+      ],
       options,
     );
     expect(outcome.stderr).not.toMatch(/testsecret123/);

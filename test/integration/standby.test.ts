@@ -36,7 +36,8 @@ describe('a standby', () => {
       image: 'postgres:17',
       mountAt: DATA,
       extra:
-        '    network_mode: host\n    command: ["postgres", "-c", "listen_addresses=", "-c", "wal_retrieve_retry_interval=500ms"]',
+        '    network_mode: host\n    command: ["postgres", "-c", "listen_addresses=", "-c", ' +
+        '"wal_retrieve_retry_interval=500ms"]',
     });
     await project.compose('up', '-d', 'db');
     // Not the server that the entry point starts to make the cluster, and stops again.
@@ -91,7 +92,10 @@ describe('a standby', () => {
 
   it('without a primary holds what the archive held, and stays one over a restart', async () => {
     const receipt = await odoReceipt(args());
-    expect(receipt).toMatchObject({ standby: { hasPrimary: false }, reached: { timeline: 1, lsn: expect.any(String) } });
+    expect(receipt).toMatchObject({
+      standby: { hasPrimary: false },
+      reached: { timeline: 1, lsn: expect.any(String) },
+    });
     expect(receipt.notes.slice(-4)).toEqual([
       expect.stringMatching(/it was given no primary/),
       expect.stringMatching(/as long as this runs: odo follow -v db .* -u s3:\S+backups --endpoint/),
@@ -115,7 +119,8 @@ describe('a standby', () => {
     const first = await follow();
     await expectToCome('archived later');
     const inspected = await mustRun('docker', ['inspect', follower()]);
-    for (const secret of [S3_KEYS.AWS_ACCESS_KEY_ID, S3_KEYS.AWS_SECRET_ACCESS_KEY]) expect(inspected).not.toContain(secret);
+    for (const secret of [S3_KEYS.AWS_ACCESS_KEY_ID, S3_KEYS.AWS_SECRET_ACCESS_KEY])
+      expect(inspected).not.toContain(secret);
     expect(await status()).toMatchObject({
       isStandby: true,
       isFollowed: true,
@@ -124,7 +129,10 @@ describe('a standby', () => {
     const others = [['follow', '-u', `s3://${bucket}/backups`], ['rollback'], ['clean']];
     for (const other of others) {
       const refused = await odo([...other, ...names()]);
-      expect([refused.code, refused.stderr]).toEqual([24, expect.stringMatching(/another odo is at work: odo follow, process/)]);
+      expect([refused.code, refused.stderr]).toEqual([
+        24,
+        expect.stringMatching(/another odo is at work: odo follow, process/),
+      ]);
     }
     expect(await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', follower()])).toBe('true');
 
@@ -149,7 +157,10 @@ describe('a standby', () => {
     const cutOff = await follow(proxy.endpoint);
     await proxy.goAway();
     const failed = await cutOff.outcome;
-    expect([failed.code, failed.stderr]).toEqual([10, expect.stringMatching(/the server stays a standby with what it has/)]);
+    expect([failed.code, failed.stderr]).toEqual([
+      10,
+      expect.stringMatching(/the server stays a standby with what it has/),
+    ]);
 
     // From here on with keys of the machine that it runs on, which end soon and are renewed.
     const home = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-standby-'));
@@ -219,7 +230,10 @@ describe('a standby', () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/is no connection string/)]);
     expect(wrong.stderr).not.toContain(SECRET);
     const warned = await odo(args('--dry-run', '--primary-conninfo', conninfo));
-    expect([warned.code, warned.stderr]).toEqual([0, expect.stringMatching(/PRIMARY_CONNINFO in the environment is safer/)]);
+    expect([warned.code, warned.stderr]).toEqual([
+      0,
+      expect.stringMatching(/PRIMARY_CONNINFO in the environment is safer/),
+    ]);
     expect(warned.stdout + warned.stderr).not.toContain(SECRET);
   });
 });

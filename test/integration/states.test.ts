@@ -11,8 +11,9 @@ const MOUNT_AT = '/var/lib/postgresql/data';
 const PAUSING = ['--target', 'immediate', '--target-action', 'pause'];
 
 /**
- * What one command leaves is what the next one finds, and people do something in between. One service goes through it all; its data directory is
- * not the root of its volume, so that an image's entry point would begin a new cluster wherever it is empty.
+ * What one command leaves is what the next one finds, and people do something in between. One service goes through it
+ * all; its data directory is not the root of its volume, so that an image's entry point would begin a new cluster
+ * wherever it is empty.
  */
 describe('commands one after the other', () => {
   let repository: ReadyRepository;
@@ -167,14 +168,22 @@ describe('commands one after the other', () => {
     const { code, stderr } = await started.outcome;
     expect(code, stderr).toBe(130);
     expect(stderr).toContain('there is no data in place, so the service stays stopped');
-    expect(await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', await project.containerId('db')])).toBe('false');
+    expect(await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', await project.containerId('db')])).toBe(
+      'false',
+    );
 
     // Whoever starts it all the same gets no empty cluster either.
     await project.compose('up', '-d', 'db');
     const db = await project.containerId('db');
-    await until('it ends', async () => (await mustRun('docker', ['inspect', '-f', '{{.State.Status}}', db])) === 'exited');
+    await until(
+      'it ends',
+      async () => (await mustRun('docker', ['inspect', '-f', '{{.State.Status}}', db])) === 'exited',
+    );
     expect(await project.inVolume('ls /v/pg')).toBe('PG_VERSION');
-    expect(await outcomeOf(['rollback', ...names()])).toEqual({ code: 0, told: expect.stringContaining('is not started') });
+    expect(await outcomeOf(['rollback', ...names()])).toEqual({
+      code: 0,
+      told: expect.stringContaining('is not started'),
+    });
     await odoReceipt(args());
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
     expect((await status()).situation).toBe('untouched');

@@ -32,7 +32,10 @@ describe('a temporary server', () => {
     secrets: [server.crt, server.key]`,
       volumes: ['sockets'],
     });
-    fs.appendFileSync(project.file, 'secrets:\n  server.crt: { file: ./server.crt }\n  server.key: { file: ./server.key }\n');
+    fs.appendFileSync(
+      project.file,
+      'secrets:\n  server.crt: { file: ./server.crt }\n  server.key: { file: ./server.key }\n',
+    );
     for (const [name, source] of [
       ['server.crt', 's3.crt'],
       ['server.key', 's3.key'],
@@ -57,7 +60,17 @@ describe('a temporary server', () => {
     await project?.down();
   });
 
-  const args = (...more: string[]) => ['-u', `s3://${ready.bucket}/backups`, '-v', 'db', '-n', 'db', '-f', project.file, ...more];
+  const args = (...more: string[]) => [
+    '-u',
+    `s3://${ready.bucket}/backups`,
+    '-v',
+    'db',
+    '-n',
+    'db',
+    '-f',
+    project.file,
+    ...more,
+  ];
   const inServer = (name: string, sql: string) => mustExecIn(name, ['psql', '-XAtq', '-c', sql]);
   /** Other tests may have temporary servers too. */
   const ours = async (): Promise<{ name: string; state: string; port?: number; backupId: string }[]> => {
@@ -77,9 +90,9 @@ describe('a temporary server', () => {
     const { name, port } = receipt.temporary;
     expect(receipt).toMatchObject({ kind: 'receipt', volume: name, reached: { timeline: 2 } });
     expect(await inServer(name, THINGS_DIGEST)).toBe(ready.atTheEnd);
-    expect(await inServer(name, "select current_setting('archive_mode'), current_setting('work_mem'), pg_is_in_recovery()")).toBe(
-      'off|6MB|f',
-    );
+    expect(
+      await inServer(name, "select current_setting('archive_mode'), current_setting('work_mem'), pg_is_in_recovery()"),
+    ).toBe('off|6MB|f');
     await inServer(name, 'create table written as select 1; select pg_switch_wal(); checkpoint');
     expect(await mustRun('docker', ['exec', name, 'sh', '-c', 'ls /tmp'])).toBe('');
 
@@ -141,7 +154,10 @@ describe('a temporary server', () => {
     ]);
 
     const taken = await odo(args('--temporary', '--port', String(free)));
-    expect([taken.code, taken.stderr]).toEqual([24, expect.stringMatching(new RegExp(`port ${free} of 127.0.0.1 is taken`))]);
+    expect([taken.code, taken.stderr]).toEqual([
+      24,
+      expect.stringMatching(new RegExp(`port ${free} of 127.0.0.1 is taken`)),
+    ]);
     const unclear = await odo(['temporary', 'stop']);
     expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringContaining(second.temporary.name)]);
     expect((await odo(['temporary', 'stop', 'odo-temporary-nobody'])).code).toBe(21);
@@ -164,12 +180,18 @@ describe('a temporary server', () => {
     });
     // What it has made tells how far it is: the volume comes first, the server last.
     const sign =
-      phase === 'lay-down' ? volumes : () => mustRun('docker', ['ps', '-q', '--filter', `label=odo.service=${project.name}/db`]);
+      phase === 'lay-down'
+        ? volumes
+        : () => mustRun('docker', ['ps', '-q', '--filter', `label=odo.service=${project.name}/db`]);
     await until(`the copy is at ${phase}`, async () => ended || (await sign()) !== '');
     if (phase === 'recover') {
       const [{ name = '', state = '' } = {}] = await ours();
       const stop = await odo(['temporary', 'stop', name]);
-      expect([state, stop.code, stop.stderr]).toEqual(['restoring', 24, expect.stringMatching(/is still being restored/)]);
+      expect([state, stop.code, stop.stderr]).toEqual([
+        'restoring',
+        24,
+        expect.stringMatching(/is still being restored/),
+      ]);
     }
     running.signal('SIGINT');
     expect(await outcome).toMatchObject({ code: 130, stdout: '' });
@@ -184,7 +206,9 @@ describe('a temporary server', () => {
     const { code, stderr } = await odo(args('--temporary', '--post-sql', folder));
     expect([code, stderr]).toEqual([32, expect.stringMatching(/a\.sql, line 2: ERROR: +division by zero/)]);
     const [left] = await ours();
-    expect(stderr).toMatch(new RegExp(`container ${left?.name} keeps running; .*: odo temporary stop ${left?.name}$`, 'm'));
+    expect(stderr).toMatch(
+      new RegExp(`container ${left?.name} keeps running; .*: odo temporary stop ${left?.name}$`, 'm'),
+    );
     expect(await inServer(left?.name ?? '', THINGS_DIGEST)).toBe(ready.atTheEnd);
   });
 });

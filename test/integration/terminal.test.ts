@@ -5,9 +5,9 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectDocker } from '../../src/docker/engine.ts';
+import { connectDocker } from '../../src/docker/client/engine.ts';
 import type { Progress } from '../../src/events.ts';
-import { createTerminalScreen } from '../unit/cli/terminal-screen.ts';
+import { createTerminalScreen } from '../unit/parts/terminal-screen.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { ODO, odo } from './parts/odo.ts';
@@ -84,7 +84,8 @@ describe('a restore on a terminal', () => {
   }
 
   const log = () => fs.readFileSync(logFile() ?? '', 'utf8');
-  const logHas = (text: string) => until(`the log has "${text}"`, async () => logFile() !== undefined && log().includes(text));
+  const logHas = (text: string) =>
+    until(`the log has "${text}"`, async () => logFile() !== undefined && log().includes(text));
 
   it.each([
     ['n', 'n\r'],
@@ -149,7 +150,8 @@ describe('a restore on a terminal', () => {
     const screen = createTerminalScreen({ columns: COLUMNS, rows: 24, reflows: true });
     screen.write(shownSoFar);
     const live = screen.lines().slice(screen.lines().findIndex((text) => text.startsWith('…')));
-    // Written over in place: however often it was drawn, it is there once, with all that was printed above it, and perhaps other phases beside it.
+    // Written over in place: however often it was drawn, it is there once, with all that was printed above it, and
+    // perhaps other phases beside it.
     const at = live.findIndex((text) => text.startsWith('… laying the backup down  '));
     expect(live[at + 1], live.join('\n')).toMatch(/^ {2}read .*B of .*B/);
     expect(live.filter((text) => text.startsWith('… laying'))).toHaveLength(1);
@@ -202,7 +204,9 @@ describe('a restore on a terminal', () => {
     await until('it is at work', async () => fs.readFileSync(stderr, 'utf8').includes('"lay-down"'));
     child.kill('SIGHUP');
     const closed = once(child, 'close');
-    await until('it tells how fast it is', async () => fs.readFileSync(stderr, 'utf8').includes('"readBytesPerSecond"'));
+    await until('it tells how fast it is', async () =>
+      fs.readFileSync(stderr, 'utf8').includes('"readBytesPerSecond"'),
+    );
     bytesPerSecond = 10_000_000;
     const [code] = await closed;
     expect(code).toBe(0);

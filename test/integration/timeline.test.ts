@@ -9,7 +9,10 @@ import { startSource } from './parts/source-cluster.ts';
 
 const ROWS = "select string_agg(what, ', ' order by id) from steps";
 
-/** An archive in which the cluster was promoted after the backup: its rows lie on two timelines, and the copy must go on on a third. */
+/**
+ * An archive in which the cluster was promoted after the backup: its rows lie on two timelines, and the copy must go on
+ * on a third.
+ */
 describe('a change of timeline after the backup', () => {
   let bucket: string;
   let project: ComposeProject;
@@ -56,16 +59,22 @@ describe('a change of timeline after the backup', () => {
   });
 
   const ODO = () => ['-u', `s3://${bucket}/backups`, '-v', 'db', '-n', 'db', '-f', project.file];
-  const key = (name: string) => `backups/shop/wals/${name.endsWith('history') ? '' : `${name.slice(0, 16)}/`}${name}.gz`;
+  const key = (name: string) =>
+    `backups/shop/wals/${name.endsWith('history') ? '' : `${name.slice(0, 16)}/`}${name}.gz`;
   const failure = async (...args: string[]) => {
     const { code, stderr } = await odo([...ODO(), '--yes', ...args]);
     return { code, stderr };
   };
 
-  /** Turns archiving on, as the receipt says, into a folder of the container; then puts what was archived there into the bucket. */
+  /**
+   * Turns archiving on, as the receipt says, into a folder of the container; then puts what was archived there into the
+   * bucket.
+   */
   async function archive(work: () => Promise<unknown>): Promise<string[]> {
     const inDb = (script: string) => mustExecIn(`${project.name}-db-1`, ['sh', '-c', script], { user: 'postgres' });
-    await project.sql("alter system set archive_command = 'mkdir -p /tmp/archived && gzip -c %p > /tmp/archived/%f.gz'");
+    await project.sql(
+      "alter system set archive_command = 'mkdir -p /tmp/archived && gzip -c %p > /tmp/archived/%f.gz'",
+    );
     await project.sql('alter system set archive_mode = on');
     await project.compose('restart', '-t', '30', 'db');
     await project.up();
@@ -87,7 +96,9 @@ describe('a change of timeline after the backup', () => {
     const receipt = await odoReceipt([...ODO(), '--yes']);
     expect(await project.sql(ROWS)).toMatch(/later on timeline 2, after the restore$/);
     expect(receipt.reached.timeline).toBe(4);
-    expect(receipt.notes.join('\n')).toMatch(/ALTER SYSTEM SET archive_mode = on.*\ntake a new base backup once archiving is on/);
+    expect(receipt.notes.join('\n')).toMatch(
+      /ALTER SYSTEM SET archive_mode = on.*\ntake a new base backup once archiving is on/,
+    );
   });
 
   it('is refused when a history is lost, and goes on beyond the number of the segments that nothing leads to', async () => {
@@ -108,7 +119,8 @@ describe('a change of timeline after the backup', () => {
   });
 
   it('is refused with both ends when a copy that was tried out has left a newer timeline, and the other went on', async () => {
-    // As if a copy had been restored to a point before the rows of timeline 3, promoted, and archived nothing but its history.
+    // As if a copy had been restored to a point before the rows of timeline 3, promoted, and archived nothing but its
+    // history.
     const tried = gunzipSync(await readObject(bucket, key('00000003.history')));
     await putObject(bucket, key('00000004.history'), gzipSync(tried));
     const { code, stderr } = await failure();

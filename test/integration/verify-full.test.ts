@@ -7,7 +7,9 @@ import { odo, odoReceipt } from './parts/odo.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
-/** Damage that a backup tool copies faithfully: only the page checksum, or the server when it reads the page, can tell. */
+/**
+ * Damage that a backup tool copies faithfully: only the page checksum, or the server when it reads the page, can tell.
+ */
 describe('--verify full', () => {
   let bucket: string;
   let source: SourceCluster;
@@ -30,7 +32,9 @@ describe('--verify full', () => {
       initdbArgs: '--data-checksums',
       settings,
     });
-    await source.sql('create table things as select n as id, repeat(md5(n::text), 8) as what from generate_series(1, 5000) n');
+    await source.sql(
+      'create table things as select n as id, repeat(md5(n::text), 8) as what from generate_series(1, 5000) n',
+    );
     await source.sql('checkpoint');
     sound = await source.barmanBackup();
     damagedFile = await source.sql("select pg_relation_filepath('things')");
@@ -78,7 +82,14 @@ describe('--verify full', () => {
   });
 
   it('lets a sound backup pass, and leaves no amcheck extension behind', async () => {
-    const receipt = await odoReceipt([...service(), '--allow-different-cluster', '--backup', sound, '--verify', 'full']);
+    const receipt = await odoReceipt([
+      ...service(),
+      '--allow-different-cluster',
+      '--backup',
+      sound,
+      '--verify',
+      'full',
+    ]);
     expect(receipt.laidDown.verified.pages).toBeGreaterThan(1000);
     expect(receipt.notes.join()).not.toContain('pg_amcheck');
     expect(await project.sql('select count(*) from things')).toBe('5000');

@@ -15,11 +15,17 @@ import { startSource } from './parts/source-cluster.ts';
 
 const DATA = '/var/lib/postgresql/data';
 
-/** Enough for three or four segments, where the archive holds many: the server is in the middle of its recovery when the later ones are fetched. */
+/**
+ * Enough for three or four segments, where the archive holds many: the server is in the middle of its recovery when the
+ * later ones are fetched.
+ */
 const SPOOL = '4MiB';
 const FEWEST_SEGMENTS = 15;
 
-/** A recovery that is fed through a small spool, with a store that does not hold out. The service starts its server over and over. */
+/**
+ * A recovery that is fed through a small spool, with a store that does not hold out. The service starts its server over
+ * and over.
+ */
 describe('WAL that is fetched while the server recovers', () => {
   let bucket: string;
   let digest: string;
@@ -30,11 +36,19 @@ describe('WAL that is fetched while the server recovers', () => {
   beforeAll(async () => {
     bucket = await createBucket();
     let id = '';
-    const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
+    const source = await startSource({
+      major: 15,
+      bucket,
+      prefix: 'backups',
+      server: 'shop',
+      initdbArgs: '--wal-segsize=1',
+    });
     try {
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 1000) n');
       // What would wake up in a restored server, and what its image lacks.
-      await source.sql("create subscription orders connection 'host=127.0.0.1 port=1' publication p with (connect = false)");
+      await source.sql(
+        "create subscription orders connection 'host=127.0.0.1 port=1' publication p with (connect = false)",
+      );
       await source.sql('alter subscription orders enable');
       await source.sql("create function area() returns int language c as '$libdir/plpgsql', 'plpgsql_call_handler'");
       await source.sql("update pg_proc set probin = '$libdir/postgis-9' where proname = 'area'");
@@ -88,7 +102,10 @@ describe('WAL that is fetched while the server recovers', () => {
   const keyFromEnd = (n: number) => keys.at(-n) as string;
   const getOf = (key: string) => new RegExp(`^GET /[^?]*${key.slice(key.lastIndexOf('/') + 1)}`);
 
-  /** Starts a restore; something happens when the server has taken many segments, and has many to come, which wait for it. */
+  /**
+   * Starts a restore; something happens when the server has taken many segments, and has many to come, which wait for
+   * it.
+   */
   async function startRecovery(
     happens: (running: RunningOdo) => unknown,
     { retryForS, dockerHost }: { retryForS?: number; dockerHost?: string } = {},
@@ -98,9 +115,13 @@ describe('WAL that is fetched while the server recovers', () => {
       env: { ...variables, ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }) },
     });
     const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(`it ended too soon: ${stderr}`)));
-    await Promise.race([until('the exchange', async () => running.stderr().includes('✓ exchanging old and new data')), ended]);
+    await Promise.race([
+      until('the exchange', async () => running.stderr().includes('✓ exchanging old and new data')),
+      ended,
+    ]);
     const held = Promise.withResolvers<void>();
-    for (let n = 1; n <= 10; n++) proxy.fault(getOf(keyFromEnd(n)), { do: 'withhold', fromByte: 0, until: held.promise });
+    for (let n = 1; n <= 10; n++)
+      proxy.fault(getOf(keyFromEnd(n)), { do: 'withhold', fromByte: 0, until: held.promise });
     // The checks read WAL as well: only what is asked for from here on is asked for by a recovery.
     const before = proxy.count(getOf(keyFromEnd(12))).requests;
     const isAsked = async () => proxy.count(getOf(keyFromEnd(12))).requests > before;
@@ -256,7 +277,8 @@ describe('WAL that is fetched while the server recovers', () => {
       const container = `odo-restore-${project.volume}`;
       await mustRun('docker', ['kill', container]);
       await until('it is missed', async () => stderr().includes('another one goes on fetching WAL'));
-      const isThere = async () => (await run('docker', ['inspect', '-f', '{{.State.Running}}', container])).stdout === 'true\n';
+      const isThere = async () =>
+        (await run('docker', ['inspect', '-f', '{{.State.Running}}', container])).stdout === 'true\n';
       await until('another one is there', isThere);
       expect(await serverState()).toBe(0);
       await mustRun('docker', ['restart', '-t', '60', db]);

@@ -14,8 +14,9 @@ export interface ListingServer {
 const PAGE_KEYS = 1000;
 
 /**
- * Answers ListObjectsV2 in pages of 1000 and GetObject for a bucket of names, on loopback, each after `delayMs`. The keys must be in order. It is for
- * sizes that no real server is filled with in a reasonable time; what a real one answers is the other tests' matter.
+ * Answers ListObjectsV2 in pages of 1000 and GetObject for a bucket of names, on loopback, each after `delayMs`. The
+ * keys must be in order. It is for sizes that no real server is filled with in a reasonable time; what a real one
+ * answers is the other tests' matter.
  */
 export async function startListingServer(objects: readonly SyntheticObject[], delayMs = 0): Promise<ListingServer> {
   const byKey = new Map(objects.filter(({ content }) => content !== undefined).map((object) => [object.key, object]));
@@ -84,7 +85,10 @@ function listPage(objects: readonly SyntheticObject[], query: URLSearchParams): 
   }
   const isTruncated = at < objects.length && (objects[at] as SyntheticObject).key.startsWith(prefix);
   const token = isTruncated ? `<NextContinuationToken>${last}</NextContinuationToken>` : '';
-  return `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bucket</Name><Prefix>${prefix}</Prefix><KeyCount>${rows.length}</KeyCount><MaxKeys>${PAGE_KEYS}</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>${token}${rows.join('')}</ListBucketResult>`;
+  return (
+    '<?xml version="1.0" ' +
+    `encoding="UTF-8"?><ListBucketResult><Name>bucket</Name><Prefix>${prefix}</Prefix><KeyCount>${rows.length}</KeyCount><MaxKeys>${PAGE_KEYS}</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>${token}${rows.join('')}</ListBucketResult>`
+  );
 }
 
 /** The index of the first object whose key is `key` or comes after it; with `beyond`, only after it. */

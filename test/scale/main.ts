@@ -5,8 +5,9 @@ import { startListingServer } from './listing-server.ts';
 import { syntheticBucket } from './synthetic-bucket.ts';
 
 /**
- * Measures `odo list` on synthetic buckets of growing size: time, requests, peak memory of the process (VmHWM). Run by hand, after `npm run build`:
- * `npm run scale -- [--delay MS]`, the delay being that of each of the server's answers. Prints a table in Markdown.
+ * Measures `odo list` on synthetic buckets of growing size: time, requests, peak memory of the process (VmHWM). Run by
+ * hand, after `npm run build`: `npm run scale -- [--delay MS]`, the delay being that of each of the server's answers.
+ * Prints a table in Markdown.
  */
 const SIZES = [
   { backups: 100, segments: 10_000 },
@@ -32,7 +33,9 @@ for (const size of SIZES) {
   const { lists, reads, mostAtOnce } = server.counts();
   const peak = `${Math.round(peakKiB / 1024)} MiB`;
   row(
-    ...[size.backups, size.segments, seconds.toFixed(1), peak, lists, reads, mostAtOnce].map((cell) => cell.toLocaleString('en')),
+    ...[size.backups, size.segments, seconds.toFixed(1), peak, lists, reads, mostAtOnce].map((cell) =>
+      cell.toLocaleString('en'),
+    ),
   );
 }
 
@@ -40,7 +43,9 @@ function row(...cells: string[]): void {
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
 }
 
-async function list(endpoint: string): Promise<{ peakKiB: number; found: { backups: number; segments: number; holes: number } }> {
+async function list(
+  endpoint: string,
+): Promise<{ peakKiB: number; found: { backups: number; segments: number; holes: number } }> {
   const env = { ...process.env, S3_ENDPOINT: endpoint, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
   const child = spawn(process.execPath, [ODO, 'list', '-u', 's3://bucket/backups/shop', '--json'], {
     env,
@@ -51,7 +56,9 @@ async function list(endpoint: string): Promise<{ peakKiB: number; found: { backu
   let peakKiB = 0;
   // gone with the process, so it is looked at while that runs
   const watch = setInterval(() => {
-    const status = fs.existsSync(`/proc/${child.pid}/status`) ? fs.readFileSync(`/proc/${child.pid}/status`, 'utf8') : '';
+    const status = fs.existsSync(`/proc/${child.pid}/status`)
+      ? fs.readFileSync(`/proc/${child.pid}/status`, 'utf8')
+      : '';
     peakKiB = Math.max(peakKiB, Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
   }, 50);
   const code = await new Promise((resolve) => child.on('close', resolve));

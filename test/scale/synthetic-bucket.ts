@@ -1,4 +1,4 @@
-import { formatLsn, formatSegmentName } from '../../src/postgres/wal-names.ts';
+import { formatLsn, formatSegmentName } from '../../src/postgres/terms/wal-names.ts';
 
 /** One object of a bucket that exists as names only. */
 export interface SyntheticObject {
@@ -21,8 +21,8 @@ const START = Date.UTC(2020, 0, 1);
 const MINUTE = 60_000;
 
 /**
- * A barman repository `backups/shop` as its keys, in order: a segment each minute, and backups at equal distances, of three parts and a
- * backup.info each. Every hundredth backup has failed.
+ * A barman repository `backups/shop` as its keys, in order: a segment each minute, and backups at equal distances, of
+ * three parts and a backup.info each. Every hundredth backup has failed.
  */
 export function syntheticBucket({ backups, segments, hole }: SyntheticShape): SyntheticObject[] {
   const objects: SyntheticObject[] = [];
@@ -32,7 +32,12 @@ export function syntheticBucket({ backups, segments, hole }: SyntheticShape): Sy
     const id = new Date(begun + index).toISOString().replace(/[-:]|\.\d+Z$/g, '');
     const folder = `backups/shop/base/${id}_${String(index).padStart(6, '0')}/`;
     const info = backupInfo(segment, begun, index % 100 === 99);
-    objects.push({ key: `${folder}backup.info`, sizeBytes: info.length, lastModified: new Date(begun + MINUTE), content: info });
+    objects.push({
+      key: `${folder}backup.info`,
+      sizeBytes: info.length,
+      lastModified: new Date(begun + MINUTE),
+      content: info,
+    });
     for (const name of ['data.tar.gz', 'data_0001.tar.gz', 'data_0002.tar.gz']) {
       objects.push({ key: folder + name, sizeBytes: 10_000_000, lastModified: new Date(begun + MINUTE) });
     }

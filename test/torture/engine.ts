@@ -4,7 +4,9 @@ import Dockerode from 'dockerode';
 
 const clients = new Map<string | undefined, Dockerode>();
 
-/** The engine that the docker command line uses too; asked without spawning a program, since many runs have to be quick. */
+/**
+ * The engine that the docker command line uses too; asked without spawning a program, since many runs have to be quick.
+ */
 export function engine(): Dockerode {
   const host = process.env.DOCKER_HOST;
   const client = clients.get(host) ?? new Dockerode();
@@ -19,7 +21,11 @@ export interface Answer {
 }
 
 /** Runs a program in a running container. A container that is not running answers with code -1. */
-export async function execIn(container: string, argv: readonly string[], options: { user?: string } = {}): Promise<Answer> {
+export async function execIn(
+  container: string,
+  argv: readonly string[],
+  options: { user?: string } = {},
+): Promise<Answer> {
   try {
     const exec = await engine()
       .getContainer(container)

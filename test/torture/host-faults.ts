@@ -3,11 +3,24 @@ import { engine, execIn, killContainer, lookAt, poll } from './engine.ts';
 import { BOTH, type Fault, type Scene } from './fault.ts';
 import type { Moment } from './odo-run.ts';
 
-const ANY: readonly Moment['at'][] = ['start', 'prove', 'stop', 'lay-down', 'wal', 'sync', 'swap', 'start', 'recover', 'clean'];
+const ANY: readonly Moment['at'][] = [
+  'start',
+  'prove',
+  'stop',
+  'lay-down',
+  'wal',
+  'sync',
+  'swap',
+  'start',
+  'recover',
+  'clean',
+];
 
 const ALTER_SYSTEM = ['psql', '-XAtq', '-c', "alter system set work_mem = '5MB'"];
 
-/** kill -9 of the program in a container: straight, where its process can be seen from here, else through the engine. */
+/**
+ * kill -9 of the program in a container: straight, where its process can be seen from here, else through the engine.
+ */
 export async function killInside(name: string, isOver: () => boolean): Promise<boolean> {
   let pid = 0;
   const there = await poll(
@@ -79,7 +92,9 @@ export const HOST_FAULTS: readonly Fault[] = [
   },
   {
     name: 'kill -9 within the rollback',
-    about: 'after a Ctrl-C during recovery, the rollback or its container is killed while thousands of entries change places',
+    about:
+      'after a Ctrl-C during recovery, the rollback or its container is killed while thousands of entries ' +
+      'change places',
     weight: 2,
     moments: ['swap', 'start'],
     repositories: ['wide'],
@@ -166,7 +181,8 @@ export const HOST_FAULTS: readonly Fault[] = [
   },
   {
     name: 'engine away',
-    about: 'all calls to the Docker engine break, and new ones are refused for 0–3 s, or no byte of them passes for 0.5–8 s',
+    about:
+      'all calls to the Docker engine break, and new ones are refused for 0–3 s, or no byte of them passes for 0.5–8 s',
     weight: 2,
     moments: ['start', 'prove', 'stop', 'lay-down', 'wal', 'swap', 'start', 'recover', 'recover', 'recover', 'clean'],
     repositories: BOTH,

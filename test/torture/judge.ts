@@ -49,12 +49,16 @@ export async function restoreOnceMore(a: Case): Promise<void> {
   await again(a);
 }
 
-/** Sees the run to its end and proves by asking that the volume is in one of the promised states; anything else is a Defect. */
+/**
+ * Sees the run to its end and proves by asking that the volume is in one of the promised states; anything else is a
+ * Defect.
+ */
 export async function judge(a: Case): Promise<Outcome> {
   const endings = await Promise.all(a.runs.map((run) => end(run)));
   await noContainerLeft(a);
   const worst = endings.filter(({ code }) => code !== 0);
-  // A signal that comes before the program has begun to listen for it simply ends it, and then nothing has happened yet.
+  // A signal that comes before the program has begun to listen for it simply ends it, and then nothing has happened
+  // yet.
   const isUnborn = a.runs.every(({ events }) => events.length === 0);
   for (const { code } of worst) {
     if (!a.fault.codes.includes(code) && !(code === null && isUnborn))
@@ -111,7 +115,9 @@ async function expectRestored(a: Case, mayWarn: boolean): Promise<void> {
   if (!words) throw new Defect('exit code 0, and the restored server is not up');
   const warned = runs.some(({ lines }) => lines.some(({ text }) => /the archive lacks|archive has a hole/.test(text)));
   const isHole = warned && holeDigests.includes(words.digest);
-  const isEnd = earlyEnds.some(({ digest, lost }) => digest === words.digest && !runs.some((run) => hasSeen(run, lost)));
+  const isEnd = earlyEnds.some(
+    ({ digest, lost }) => digest === words.digest && !runs.some((run) => hasSeen(run, lost)),
+  );
   if (words.digest !== fullDigest && !(mayWarn && (isHole || isEnd))) {
     throw new Defect(`exit code 0, and the server holds ${describe(rig, words, fullDigest)}`);
   }
@@ -124,7 +130,9 @@ async function expectRestored(a: Case, mayWarn: boolean): Promise<void> {
 
 /** Whether a run knew of a segment when it was proven that there is WAL. */
 function hasSeen({ events }: OdoRun, segment: string): boolean {
-  return events.some(({ event }) => event.type === 'proof' && event.name === 'WAL' && event.evidence?.includes(segment));
+  return events.some(
+    ({ event }) => event.type === 'proof' && event.name === 'WAL' && event.evidence?.includes(segment),
+  );
 }
 
 /** A failure before the exchange: nobody has to do anything, the service runs on its old data. */
@@ -133,7 +141,8 @@ async function oldKept(a: Case, code: number | null): Promise<Outcome> {
   if (a.fault.fillsDisk && !(await rig.askWhenUp())) {
     // Somebody else has taken all of the room: no server starts without any.
     const keptKib = Number(await rig.onVolume('[ ! -d /v/.odo ] || du -sk /v/.odo | cut -f 1'));
-    if (keptKib > 1024) throw new Defect(`the ${keptKib} KiB that are kept for resuming leave the old server no room to start`);
+    if (keptKib > 1024)
+      throw new Defect(`the ${keptKib} KiB that are kept for resuming leave the old server no room to start`);
     a.note('the old server needs room to start');
     await a.repair();
     await rig.start();
@@ -189,9 +198,14 @@ async function removeRestored(a: Case, wasAsked = false): Promise<void> {
   const [, ...rest] = rollbackCommand(a);
   if (wasAsked) {
     const refused = await follow(a, 'clean that would lose a commit', ['clean', ...rest]);
-    if (refused.code !== 24) throw new Defect(`the clean-up of what has a commit of its own ended with ${refused.code}`);
+    if (refused.code !== 24)
+      throw new Defect(`the clean-up of what has a commit of its own ended with ${refused.code}`);
   }
-  const { code } = await follow(a, 'clean after the rollback', ['clean', ...(wasAsked ? ['--accept-loss'] : []), ...rest]);
+  const { code } = await follow(a, 'clean after the rollback', [
+    'clean',
+    ...(wasAsked ? ['--accept-loss'] : []),
+    ...rest,
+  ]);
   if (code !== 0) throw new Defect(`the clean-up after a rollback ended with ${code}`);
   await expectOld(a, 'after what was set aside is gone');
 }
@@ -211,7 +225,9 @@ function withImage({ product }: Case, command: readonly string[]): string[] {
   return command.includes('--image') ? [...command] : [...command, '--image', product.image];
 }
 
-/** The host command was killed and could say nothing: the same command again, or a rollback, must lead to a good end. */
+/**
+ * The host command was killed and could say nothing: the same command again, or a rollback, must lead to a good end.
+ */
 async function afterKill(a: Case): Promise<Outcome> {
   await a.repair();
   if (a.random.chance(0.7)) return again(a);
@@ -243,8 +259,16 @@ async function again(a: Case): Promise<Outcome> {
   return 'resumed';
 }
 
-/** A command of ours that is itself killed, or its container, some time within `atMostMs` from its start or that of a phase. */
-async function killLater(a: Case, title: string, args: readonly string[], when: { at?: Phase; atMostMs: number }): Promise<void> {
+/**
+ * A command of ours that is itself killed, or its container, some time within `atMostMs` from its start or that of a
+ * phase.
+ */
+async function killLater(
+  a: Case,
+  title: string,
+  args: readonly string[],
+  when: { at?: Phase; atMostMs: number },
+): Promise<void> {
   const run = startOdo(a.product, args, a.env);
   a.alsoRan(title, run);
   const delayMs = a.random.int(0, when.atMostMs);
@@ -267,12 +291,17 @@ async function usedSince(a: Case, run: OdoRun): Promise<Outcome> {
     return 'rolled back';
   }
   if (words?.digest !== a.fullDigest) {
-    throw new Defect(`the same command again ended with 24, and the server holds ${describe(a.rig, words, a.fullDigest)}`);
+    throw new Defect(
+      `the same command again ended with 24, and the server holds ${describe(a.rig, words, a.fullDigest)}`,
+    );
   }
-  if (!/odo rollback/.test(run.lines.map(({ text }) => text).join())) throw new Defect('24 without a word on the way back');
+  if (!/odo rollback/.test(run.lines.map(({ text }) => text).join()))
+    throw new Defect('24 without a word on the way back');
   a.note('the restored server had recovered before the kill');
   const [, ...rest] = rollbackCommand(a);
-  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest], true) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
+  return a.random.chance(0.5)
+    ? rollBack(a, ['rollback', ...rest], true)
+    : cleanUp(a, ['clean', '--accept-loss', ...rest]);
 }
 
 async function follow(a: Case, title: string, args: readonly string[]): Promise<Ending> {
@@ -300,6 +329,7 @@ function rollbackCommand({ rig, product }: Case): string[] {
 
 function describe(rig: Rig, words: ServerWords | undefined, full?: string): string {
   if (!words) return 'nothing: it is not up';
-  const whose = words.digest === rig.oldDigest ? 'the old data' : words.digest === full ? 'the restored data' : 'other data';
+  const whose =
+    words.digest === rig.oldDigest ? 'the old data' : words.digest === full ? 'the restored data' : 'other data';
   return `${whose} (${words.digest})`;
 }

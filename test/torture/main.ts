@@ -1,10 +1,13 @@
 /**
- * npm run torture -- [--runs 300] [--seed 1] [--jobs 2] [--only FAULT] [--run K] [--verbose] [--with-engine-restart] [--report FILE] [--bundle FILE]
- * npm run torture -- --sequences [--runs 200] [--seed 1] [--jobs 2] [--run K [--steps 0,3,7]] [--report FILE] [--bundle FILE]
+ * npm run torture -- [--runs 300] [--seed 1] [--jobs 2] [--only FAULT] [--run K] [--verbose] [--with-engine-restart]
+ * [--report FILE] [--bundle FILE]
+ * npm run torture -- --sequences [--runs 200] [--seed 1] [--jobs 2] [--run K [--steps 0,3,7]] [--report FILE] [--bundle
+ * FILE]
  *
- * Random faults, or random sequences of commands and of what people do in between, against a real compose service, a real PostgreSQL and a real
- * S3 server. The promise is proven by asking: the restored server is up, or the old one is, and every row is where it must be. What does not hold
- * is printed with everything that is known, and the exit code is 1.
+ * Random faults, or random sequences of commands and of what people do in between, against a real compose service, a
+ * real PostgreSQL and a real S3 server. The promise is proven by asking: the restored server is up, or the old one is,
+ * and every row is where it must be. What does not hold is printed with everything that is known, and the exit code is
+ * 1.
  */
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -76,7 +79,10 @@ async function strikeRuns(): Promise<{ isWhole: boolean; report: string }> {
       say(verdictLine(verdict));
       if (values.verbose) say(verdict.output);
       if (verdict.evidence === undefined) return;
-      say(`=== DEFECT: npm run torture -- --seed ${seed}${only} --run ${verdict.planned.number}\n${verdict.evidence}\n===`);
+      say(
+        `=== DEFECT: npm run torture -- --seed ${seed}${only} --run ` +
+          `${verdict.planned.number}\n${verdict.evidence}\n===`,
+      );
     },
   });
   return { isWhole: verdicts.every(({ outcome }) => outcome !== 'DEFECT'), report };

@@ -103,7 +103,10 @@ export function timingOf(run: OdoRun, ending: Ending): CleanRun {
   return { totalMs: ending.elapsedMs, phaseMs };
 }
 
-/** When a fault strikes: a share of a clean run's time after the start, or a share of a clean phase's time after that phase has begun. */
+/**
+ * When a fault strikes: a share of a clean run's time after the start, or a share of a clean phase's time after that
+ * phase has begun.
+ */
 export interface Moment {
   at: 'start' | Phase;
   share: number;

@@ -19,8 +19,8 @@ export interface PrivateEngine {
 const ANSWER_MS = 60_000;
 
 /**
- * A bridge of its own: told to use none, dockerd would remove docker0, and with it the network of the engine that is there already.
- * The address is of no importance: nothing in these runs speaks over it.
+ * A bridge of its own: told to use none, dockerd would remove docker0, and with it the network of the engine that is
+ * there already. The address is of no importance: nothing in these runs speaks over it.
  */
 const BRIDGE = `odo-tort-${process.pid % 100_000}`;
 const BRIDGE_ADDRESS = '192.168.253.1/24';
@@ -55,7 +55,15 @@ address = "${at('containerd.sock')}"
     fs.rmSync(at('pid'), { force: true });
     dockerd = begin('dockerd', [
       ...['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', host],
-      ...['--containerd', at('containerd.sock'), '--bridge', BRIDGE, '--iptables=false', '--ip-masq=false', '--ip-forward=false'],
+      ...[
+        '--containerd',
+        at('containerd.sock'),
+        '--bridge',
+        BRIDGE,
+        '--iptables=false',
+        '--ip-masq=false',
+        '--ip-forward=false',
+      ],
     ]);
     const answers = async () => (await run('docker', ['-H', host, 'version'])).code === 0;
     if (!(await poll(answers, ANSWER_MS, 100))) {

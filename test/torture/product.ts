@@ -26,7 +26,9 @@ export async function freeze(from: string | undefined, folder: string): Promise<
   const bundle = path.join(folder, 'dist/odo.mjs');
   fs.mkdirSync(path.dirname(bundle));
   fs.copyFileSync(source, bundle);
-  const native = [path.dirname(source), path.join(ROOT, 'dist')].map((place) => path.join(place, NATIVE)).find(fs.existsSync);
+  const native = [path.dirname(source), path.join(ROOT, 'dist')]
+    .map((place) => path.join(place, NATIVE))
+    .find(fs.existsSync);
   if (native === undefined) throw new Error(`${NATIVE} is not beside ${source}`);
   fs.copyFileSync(native, path.join(path.dirname(bundle), NATIVE));
   const digest = createHash('sha256').update(fs.readFileSync(bundle)).digest('hex').slice(0, 12);

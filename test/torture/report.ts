@@ -27,8 +27,10 @@ export function reportText(verdicts: readonly Verdict[], faults: readonly Fault[
   const line = (words: readonly string[]) => `| ${words.join(' | ')} |`;
   const average = verdicts.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0) / Math.max(verdicts.length, 1) / 1000;
   return [
-    `${verdicts.length} runs in ${setting.minutes.toFixed(1)} minutes (${average.toFixed(1)} s each), seed ${setting.seed}, on ${new Date().toISOString().slice(0, 10)}:`,
-    `ODO ${setting.product}, Docker ${setting.engine}, ${setting.postgres}, Node ${process.version}, ${os.cpus().length} cores, ${os.type()} ${os.release()}.`,
+    `${verdicts.length} runs in ${setting.minutes.toFixed(1)} minutes (${average.toFixed(1)} s each), seed ` +
+      `${setting.seed}, on ${new Date().toISOString().slice(0, 10)}:`,
+    `ODO ${setting.product}, Docker ${setting.engine}, ${setting.postgres}, Node ${process.version}, ` +
+      `${os.cpus().length} cores, ${os.type()} ${os.release()}.`,
     '',
     line(['fault', 'runs', 'came too late', ...columns, 'exit codes']),
     line(['---', '--:', '--:', ...columns.map(() => '--:'), '---']),
@@ -36,7 +38,8 @@ export function reportText(verdicts: readonly Verdict[], faults: readonly Fault[
     line(['all', ...cells(verdicts)]),
     '',
     '- restored: the restored server is up, promoted, with every archived row; nothing of ODO is left on the volume.',
-    '- old kept: ODO failed with a fitting exit code, and the service runs on its old data without anyone doing anything.',
+    '- old kept: ODO failed with a fitting exit code, and the service runs on its old data without anyone ' +
+      'doing anything.',
     '- rolled back: the one command that ODO printed (or `odo rollback` after a kill -9) brought the old data back.',
     '- resumed: the same command, run again after the fault, restored.',
     '',
@@ -47,7 +50,12 @@ export function reportText(verdicts: readonly Verdict[], faults: readonly Fault[
 export function verdictLine({ planned, outcome, struck, code, elapsedMs, notes }: Verdict): string {
   const { number, fault, moment, repository } = planned;
   const when =
-    fault.moments.length === 0 ? '' : ` at ${moment.at}+${Math.round(moment.share * 100)} %${struck ? '' : ' (too late)'}`;
+    fault.moments.length === 0
+      ? ''
+      : ` at ${moment.at}+${Math.round(moment.share * 100)} %${struck ? '' : ' (too late)'}`;
   const how = notes.length > 0 ? ` [${notes.join('; ')}]` : '';
-  return `${String(number).padStart(4)} ${(elapsedMs / 1000).toFixed(1).padStart(5)} s  ${outcome.padEnd(11)} ${code === null ? 'killed' : code} · ${fault.name}${when}, ${repository}${how}`;
+  return (
+    `${String(number).padStart(4)} ${(elapsedMs / 1000).toFixed(1).padStart(5)} s  ${outcome.padEnd(11)} ` +
+    `${code === null ? 'killed' : code} · ${fault.name}${when}, ${repository}${how}`
+  );
 }

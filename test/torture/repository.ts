@@ -5,15 +5,20 @@ import { OWN } from '../integration/parts/own.ts';
 import { emptyBucket, putObject, readObject, s3 } from '../integration/parts/s3.ts';
 import { startSource } from '../integration/parts/source-cluster.ts';
 
-/** A digest of every row: which state of the source a server holds. Needs to be out of recovery, as it also asks for a transaction. */
+/**
+ * A digest of every row: which state of the source a server holds. Needs to be out of recovery, as it also asks for a
+ * transaction.
+ */
 export const DIGEST_SQL =
-  "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) || ' ' || (pg_current_xact_id() is not null) from things t";
+  "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) || ' ' || (pg_current_xact_id() is " +
+  'not null) from things t';
 
 export type RepositoryName = 'barman' | 'set' | 'wide';
 
 /**
- * What the runs restore: made once for an S3 server by real tools, and found there again. `barman` is a repository with a WAL archive, `set`
- * a compressed pg_basebackup, `wide` one of a data directory with thousands of entries, whose exchange takes long enough to be hit.
+ * What the runs restore: made once for an S3 server by real tools, and found there again. `barman` is a repository with
+ * a WAL archive, `set` a compressed pg_basebackup, `wide` one of a data directory with thousands of entries, whose
+ * exchange takes long enough to be hit.
  */
 export interface Repository {
   bucket: string;
@@ -33,7 +38,10 @@ const FACTS = 'facts.json';
 const BATCHES = 4;
 const WIDE_ENTRIES = 2500;
 
-/** The repository that all others are copies of. Made once on each S3 server; one that was broken off while it was made is made again. */
+/**
+ * The repository that all others are copies of. Made once on each S3 server; one that was broken off while it was made
+ * is made again.
+ */
 export async function openPristine(): Promise<Repository> {
   const recipe = ['repository.ts', '../integration/parts/source-cluster.ts'].map((file) =>
     fs.readFileSync(new URL(file, import.meta.url), 'utf8'),
@@ -72,7 +80,9 @@ async function soundFacts(bucket: string): Promise<Facts | undefined> {
 async function etagsOf(bucket: string): Promise<Record<string, string>> {
   const { Contents = [], IsTruncated } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
   if (IsTruncated) throw new Error('more objects than one page holds');
-  return Object.fromEntries(Contents.filter(({ Key }) => Key !== FACTS).map(({ Key, ETag }) => [Key as string, ETag as string]));
+  return Object.fromEntries(
+    Contents.filter(({ Key }) => Key !== FACTS).map(({ Key, ETag }) => [Key as string, ETag as string]),
+  );
 }
 
 async function seal(bucket: string, facts: Omit<Repository, 'bucket'>): Promise<Repository> {
@@ -90,7 +100,13 @@ async function copy(from: Repository, bucket: string): Promise<Repository> {
 
 async function make(bucket: string): Promise<Repository> {
   // Small segments: more of them, and moments between them, in the same time.
-  const source = await startSource({ major: 15, bucket, prefix: 'backups', server: 'shop', initdbArgs: '--wal-segsize=1' });
+  const source = await startSource({
+    major: 15,
+    bucket,
+    prefix: 'backups',
+    server: 'shop',
+    initdbArgs: '--wal-segsize=1',
+  });
   try {
     const noise = Array.from({ length: 7 }, (_, at) => `gen_random_uuid() as noise${at}`).join(', ');
     const rows = `select n as id, md5(n::text) as what, ${noise} from generate_series(%, %) n`;
@@ -131,7 +147,8 @@ async function make(bucket: string): Promise<Repository> {
         digest: states.findLast(({ segment }) => segment <= name)?.digest ?? '',
       }));
     const dataKey = keys.find((key) => key.startsWith(`backups/shop/base/${id}/data.tar`));
-    if (segments.length < BATCHES + 1 || dataKey === undefined) throw new Error('the repository is not as it should be');
+    if (segments.length < BATCHES + 1 || dataKey === undefined)
+      throw new Error('the repository is not as it should be');
     return await seal(bucket, {
       prefixes: { barman: 'backups/shop', set: 'sets', wide: 'wide' },
       digests: { barman: states.at(-1)?.digest ?? '', set, wide },

@@ -33,8 +33,9 @@ export interface ServerWords {
 }
 
 /**
- * A compose service with its old data on a volume in memory, made once for many runs. PGDATA is a folder of the volume, so that other
- * things can lie beside it. A second container, which the engine lists as a reader only, keeps the volume and brings the old data back.
+ * A compose service with its old data on a volume in memory, made once for many runs. PGDATA is a folder of the volume,
+ * so that other things can lie beside it. A second container, which the engine lists as a reader only, keeps the volume
+ * and brings the old data back.
  */
 export interface Rig {
   project: string;
@@ -45,7 +46,10 @@ export interface Rig {
   oldDigest: string;
   /** Runs a shell script over the volume, at /v. */
   onVolume(script: string): Promise<string>;
-  /** Makes the volume as it was before anything happened, and the server on it answer. `wide` adds thousands of entries to PGDATA. */
+  /**
+   * Makes the volume as it was before anything happened, and the server on it answer. `wide` adds thousands of entries
+   * to PGDATA.
+   */
   reset(wide: boolean): Promise<void>;
   ask(): Promise<ServerWords | undefined>;
   /** Asks until the server is out of recovery; undefined when it does not get there. */
@@ -63,10 +67,13 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
   const keeper = `${project}-keeper`;
   const composeFile = path.join(folder, `compose-${number}.yaml`);
   fs.writeFileSync(composeFile, composeText(project, options.onDisk));
-  const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
+  const compose = (...args: string[]) =>
+    mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
 
   const psql = (sql: string) =>
-    execIn(db, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', "set work_mem = '100MB'", '-c', sql], { user: 'postgres' });
+    execIn(db, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', "set work_mem = '100MB'", '-c', sql], {
+      user: 'postgres',
+    });
   async function ask(): Promise<ServerWords | undefined> {
     const recovery = await psql('select pg_is_in_recovery()');
     if (recovery.code !== 0) return undefined;
@@ -95,7 +102,8 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
     return poll(async () => (await execIn(db, ['pg_isready', '-q', '-h', '127.0.0.1'])).code === 0, READY_MS);
   }
   const made = await psql(
-    "create table things as select n as id, 'old data of ' || n as what from generate_series(1, 2000) n; alter table things add primary key (id)",
+    "create table things as select n as id, 'old data of ' || n as what from generate_series(1, 2000) n; " +
+      'alter table things add primary key (id)',
   );
   if (made.code !== 0) throw new Error(made.stderr);
   const oldDigest = (await ask())?.digest ?? '';
@@ -123,7 +131,9 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
         .getContainer(db)
         .kill()
         .catch(() => undefined);
-      const more = wide ? `cd /v/pgdata && seq -f old-%05g ${WIDE_ENTRIES} | xargs touch && chown 999:999 old-*` : 'true';
+      const more = wide
+        ? `cd /v/pgdata && seq -f old-%05g ${WIDE_ENTRIES} | xargs touch && chown 999:999 old-*`
+        : 'true';
       await onVolume(`find /v -mindepth 1 -delete; cp -a /golden/. /v/ && ${more}`);
       await start();
       const words = await askWhenUp();

@@ -69,7 +69,8 @@ async function measureClean(bench: Bench, name: RepositoryName): Promise<CleanRu
     const ending = await run.ended;
     if (ending.code !== 0) throw new Error(`an undisturbed run ended with ${ending.code}\n${outputOf(run)}`);
     const words = await bench.rig.askWhenUp();
-    if (words?.digest !== bench.repository.digests[name]) throw new Error(`an undisturbed run gives ${JSON.stringify(words)}`);
+    if (words?.digest !== bench.repository.digests[name])
+      throw new Error(`an undisturbed run gives ${JSON.stringify(words)}`);
     return timingOf(run, ending);
   } finally {
     await proxy.close();
@@ -160,9 +161,11 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     const reason = error instanceof Defect ? error.message : `the harness failed: ${(error as Error).stack}`;
     const all = [...runs.map((run, index) => ({ title: `odo${index ? ' (second)' : ''}`, run })), ...later];
     const code = runs[0] && (await runs[0].ended).code;
-    const evidence = [`${reason}`, await stateOf(rig), ...all.map(({ title, run }) => `--- ${title}\n${outputOf(run)}`)].join(
-      '\n',
-    );
+    const evidence = [
+      `${reason}`,
+      await stateOf(rig),
+      ...all.map(({ title, run }) => `--- ${title}\n${outputOf(run)}`),
+    ].join('\n');
     return { ...verdict('DEFECT', struck, code), evidence };
   } finally {
     await repair().catch((error: Error) => notes.push(`repair failed: ${error.message}`));
@@ -173,7 +176,9 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
 }
 
 function outputOf(run: OdoRun): string {
-  const lines = run.lines.filter(({ text }) => !text.includes('"type":"progress"')).map(({ ms, text }) => `${ms} ms ${text}`);
+  const lines = run.lines
+    .filter(({ text }) => !text.includes('"type":"progress"'))
+    .map(({ ms, text }) => `${ms} ms ${text}`);
   return [`odo ${run.args.join(' ')}`, ...lines].join('\n');
 }
 
@@ -189,9 +194,14 @@ async function stateOf(rig: Rig): Promise<string> {
   const log = await runProgram('docker', ['logs', '--tail', '25', rig.db]);
   const files = await rig
     .onVolume(
-      "cd /v; df -k . | tail -n 1; ls -lA .; ls -lA .odo 2>/dev/null; cat .odo/journal.json 2>/dev/null; for d in pgdata .odo/previous .odo/incoming .odo/spool; do [ -d $d ] && echo $d: $(ls -A $d | grep -v -e ^old- -e ^wide- | tr '\\n' ' ') and $(ls -A $d | grep -c -e ^old- -e ^wide-) wide; done; true",
+      'cd /v; df -k . | tail -n 1; ls -lA .; ls -lA .odo 2>/dev/null; cat .odo/journal.json 2>/dev/null; for ' +
+        'd in pgdata .odo/previous .odo/incoming .odo/spool; do [ -d $d ] && echo $d: $(ls -A $d | grep -v -e ' +
+        "^old- -e ^wide- | tr '\\n' ' ') and $(ls -A $d | grep -c -e ^old- -e ^wide-) wide; done; true",
     )
     .catch((error: Error) => error.message);
   const words = await rig.ask();
-  return `--- containers\n${containers.stdout}--- server\n${JSON.stringify(words)}\n--- volume\n${files}\n--- log of the service\n${log.stdout}${log.stderr}`;
+  return (
+    `--- containers\n${containers.stdout}--- server\n${JSON.stringify(words)}\n--- volume\n${files}\n--- log ` +
+    `of the service\n${log.stdout}${log.stderr}`
+  );
 }

@@ -13,8 +13,9 @@ export interface PlannedRun {
 }
 
 /**
- * All faults in rounds of a shuffled order, each as often as its weight says; from round to round a fault goes through its moments, so that a
- * few hundred runs meet every fault at several of them. The n-th run is the same however many follow it.
+ * All faults in rounds of a shuffled order, each as often as its weight says; from round to round a fault goes through
+ * its moments, so that a few hundred runs meet every fault at several of them. The n-th run is the same however many
+ * follow it.
  */
 export function schedule(seed: number, faults: readonly Fault[], count: number): PlannedRun[] {
   const random = createRandom(seed, 'schedule');

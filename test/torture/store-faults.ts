@@ -103,7 +103,8 @@ export const STORE_FAULTS: readonly Fault[] = [
     moments: LATER,
     repositories: BOTH,
     codes: [],
-    // A download is taken for stalled after 30 s, and only then asked for again: three in a row may hit the same few bytes.
+    // A download is taken for stalled after 30 s, and only then asked for again: three in a row may hit the same few
+    // bytes.
     retryForS: 120,
     async strike(scene) {
       burst(scene, () => ({ do: 'stall', afterBytes: someBytes(scene) }), 3);

@@ -26,7 +26,10 @@ export interface TortureOptions {
   run?: number;
   /** The bundle; dist/odo.mjs when not given. */
   bundle?: string;
-  /** All of it on a dockerd that is started for it, and restarted in the middle of runs; needs root. One run at a time, on disk. */
+  /**
+   * All of it on a dockerd that is started for it, and restarted in the middle of runs; needs root. One run at a time,
+   * on disk.
+   */
   withEngineRestart?: boolean;
   signal?: AbortSignal;
   onVerdict(verdict: Verdict): void;
@@ -38,7 +41,8 @@ export async function torture(options: TortureOptions): Promise<{ verdicts: Verd
   const faults = FAULTS.filter(({ name }) => options.only === undefined || name.includes(options.only)).filter(
     ({ restartsEngine, fillsDisk }) => (ownEngine ? !fillsDisk : !restartsEngine),
   );
-  if (faults.length === 0) throw new Error(`no fault is called ${options.only}: ${FAULTS.map(({ name }) => name).join(', ')}`);
+  if (faults.length === 0)
+    throw new Error(`no fault is called ${options.only}: ${FAULTS.map(({ name }) => name).join(', ')}`);
   const planned = schedule(options.seed, faults, Math.max(options.runs, options.run ?? 0));
   const queue = options.run === undefined ? planned : planned.filter(({ number }) => number === options.run);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-torture-'));

@@ -58,7 +58,10 @@ it('passes an OdoError on as it is', () => {
 it('knows a cancellation in whatever form it comes', () => {
   const plain = AbortSignal.abort();
   const reasoned = new OdoError('cancelled', 'the host is gone');
-  expect(asOdoError(new DOMException('aborted', 'AbortError'), plain)).toMatchObject({ code: 'cancelled', exitCode: 130 });
+  expect(asOdoError(new DOMException('aborted', 'AbortError'), plain)).toMatchObject({
+    code: 'cancelled',
+    exitCode: 130,
+  });
   expect(asOdoError(new Error('socket hang up'), AbortSignal.abort(reasoned))).toBe(reasoned);
   expect(asOdoError(cancelled(), AbortSignal.abort(reasoned))).toBe(reasoned);
 });

@@ -1,9 +1,9 @@
 import { OdoError } from '../../errors.ts';
-import { parseServerTime } from '../../postgres/backup-label.ts';
-import { majorOfVersionNum } from '../../postgres/versions.ts';
-import { respellLsn } from '../../postgres/wal-names.ts';
-import type { Tablespace } from '../format.ts';
-import { withoutUndefined } from '../without-undefined.ts';
+import { parseServerTime } from '../../postgres/files/backup-label.ts';
+import { majorOfVersionNum } from '../../postgres/terms/versions.ts';
+import { respellLsn } from '../../postgres/terms/wal-names.ts';
+import type { Tablespace } from '../contract/format.ts';
+import { withoutUndefined } from '../contract/without-undefined.ts';
 import { type PythonValue, parsePythonLiteral } from './python-literal.ts';
 
 /** What ODO needs of barman's `backup.info`. Times are ISO 8601 in UTC; what the file gives as None is not there. */
@@ -34,9 +34,9 @@ export interface BackupInfo {
 }
 
 /**
- * Reads backup.info: lines of `key=value`, split at the first `=`; `None` is no value; some values are Python literals. Unknown keys
- * are passed over. Throws dataCorrupt when it is not such a file, or when a value that matters is not of its kind.
- * Source: barman, barman/infofile.py (FieldListFile, BackupInfo).
+ * Reads backup.info: lines of `key=value`, split at the first `=`; `None` is no value; some values are Python literals.
+ * Unknown keys are passed over. Throws dataCorrupt when it is not such a file, or when a value that matters is not of
+ * its kind. Source: barman, barman/infofile.py (FieldListFile, BackupInfo).
  */
 export function parseBackupInfo(text: string): BackupInfo {
   const fields = readFields(text);

@@ -1,6 +1,6 @@
-import type { ObjectInfo } from '../../store/object-store.ts';
-import type { Backup, BackupState } from '../format.ts';
-import { withoutUndefined } from '../without-undefined.ts';
+import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import type { Backup, BackupState } from '../contract/format.ts';
+import { withoutUndefined } from '../contract/without-undefined.ts';
 import type { BackupInfo } from './backup-info.ts';
 import { findParts, type PartsFound } from './parts.ts';
 
@@ -16,8 +16,8 @@ export interface BackupFolder {
 }
 
 /**
- * A backup that has not come to its end and got no new object for this long has died. barman uploads a tar whole before the next begins,
- * 100 GB by default: three hours are what such a one takes at 10 MB/s.
+ * A backup that has not come to its end and got no new object for this long has died. barman uploads a tar whole before
+ * the next begins, 100 GB by default: three hours are what such a one takes at 10 MB/s.
  */
 export const DIED_AFTER_MS = 3 * 3600 * 1000;
 
@@ -27,8 +27,9 @@ interface Verdict {
 }
 
 /**
- * What barman's folder says of a backup, as ODO sees backups. WAITING_FOR_WALS comes back as complete: the copy is, and whether the WAL has
- * arrived since is for the catalogue to find out (barman's own servers set it, and an uploaded backup.info is never updated).
+ * What barman's folder says of a backup, as ODO sees backups. WAITING_FOR_WALS comes back as complete: the copy is, and
+ * whether the WAL has arrived since is for the catalogue to find out (barman's own servers set it, and an uploaded
+ * backup.info is never updated).
  * @param now for telling a running backup from one that died, in milliseconds since 1970
  */
 export function toBackup(folder: BackupFolder, server: string, now: number): Backup {
@@ -101,7 +102,9 @@ function refuse(folder: BackupFolder, info: BackupInfo, found: PartsFound): stri
 }
 
 function unfinished(folder: BackupFolder, what: string, now: number): Verdict {
-  const newest = Math.max(...folder.objects.map(({ lastModified }) => lastModified?.getTime() ?? Number.NEGATIVE_INFINITY));
+  const newest = Math.max(
+    ...folder.objects.map(({ lastModified }) => lastModified?.getTime() ?? Number.NEGATIVE_INFINITY),
+  );
   if (newest === Number.NEGATIVE_INFINITY) return { state: 'died', reason: what };
   const since = `${what}, and its newest object is of ${new Date(newest).toISOString()}`;
   return now - newest < DIED_AFTER_MS

@@ -1,14 +1,14 @@
 import { OdoError } from '../../errors.ts';
-import { segmentsBetween } from '../../postgres/wal-names.ts';
-import type { ObjectInfo, ObjectStore } from '../../store/object-store.ts';
-import { readWhole } from '../../store/read-whole.ts';
-import { judgeArchived } from '../archived.ts';
-import { byEndTime } from '../choose.ts';
-import { folderName } from '../folder-name.ts';
-import type { Backup, Format, Repository } from '../format.ts';
-import { listShallow, type ShallowFolder } from '../list-shallow.ts';
-import { mapLimit } from '../map-limit.ts';
-import { demandAnyReadable, faultOfBackup } from '../read-fault.ts';
+import { segmentsBetween } from '../../postgres/terms/wal-names.ts';
+import type { ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
+import { readWhole } from '../../store/reading/read-whole.ts';
+import { judgeArchived } from '../contract/archived.ts';
+import { byEndTime } from '../contract/choose.ts';
+import { folderName } from '../contract/folder-name.ts';
+import type { Backup, Format, Repository } from '../contract/format.ts';
+import { listShallow, type ShallowFolder } from '../contract/list-shallow.ts';
+import { mapLimit } from '../contract/map-limit.ts';
+import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
 import { type BackupFolder, toBackup } from './backup.ts';
 import { parseBackupInfo } from './backup-info.ts';
 import { findParts } from './parts.ts';
@@ -18,8 +18,8 @@ const PARALLEL_READS = 48;
 const MAX_INFO_BYTES = 8 * 1024 * 1024;
 
 /**
- * The repositories of barman-cloud-backup and barman-cloud-wal-archive, which CloudNativePG uses too: `base/<id>/backup.info` with the
- * tars beside it, and `wals/`.
+ * The repositories of barman-cloud-backup and barman-cloud-wal-archive, which CloudNativePG uses too:
+ * `base/<id>/backup.info` with the tars beside it, and `wals/`.
  */
 export const barman: Format = {
   name: 'barman',
@@ -36,7 +36,12 @@ export const barman: Format = {
   walArchive: openBarmanWalArchive,
 };
 
-async function readCatalogue(store: ObjectStore, root: string, server: string, signal?: AbortSignal): Promise<Backup[]> {
+async function readCatalogue(
+  store: ObjectStore,
+  root: string,
+  server: string,
+  signal?: AbortSignal,
+): Promise<Backup[]> {
   const listed = await listShallow(store, `${root}base/`, signal);
   const folders = listed.filter((folder) => folder.name !== '' && isBackup(folder));
   const now = Date.now();
@@ -89,5 +94,9 @@ async function proveWal(store: ObjectStore, root: string, backup: Backup, signal
     next = wanted.next();
   }
   if (next.done) return backup;
-  return { ...backup, state: 'running', reason: `its status is WAITING_FOR_WALS, and ${next.value} is not in the archive yet` };
+  return {
+    ...backup,
+    state: 'running',
+    reason: `its status is WAITING_FOR_WALS, and ${next.value} is not in the archive yet`,
+  };
 }

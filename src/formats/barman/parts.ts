@@ -1,6 +1,6 @@
-import type { ObjectInfo } from '../../store/object-store.ts';
-import { splitCodec } from '../../stream/codec.ts';
-import type { Part, Tablespace } from '../format.ts';
+import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import { splitCodec } from '../../stream/bytes/codec.ts';
+import type { Part, Tablespace } from '../contract/format.ts';
 
 /** The tars of a backup, and what is wrong with them. */
 export interface PartsFound {
@@ -22,10 +22,10 @@ interface NumberedPart {
 const PART_NAME = /^(data|\d+)(?:_(\d{4,}))?\.tar$/;
 
 /**
- * Sorts out the objects that lie directly in a backup's folder. Each `data…` tar is complete in itself and goes into PGDATA, each
- * `<oid>…` one into that tablespace. `tablespaces` are those that backup.info names, each of which must have its tar; without a
- * backup.info (undefined) nothing is known to be missing.
- * Source: barman, barman/cloud.py (CloudUploadController, CloudBackupCatalog.get_backup_files).
+ * Sorts out the objects that lie directly in a backup's folder. Each `data…` tar is complete in itself and goes into
+ * PGDATA, each `<oid>…` one into that tablespace. `tablespaces` are those that backup.info names, each of which must
+ * have its tar; without a backup.info (undefined) nothing is known to be missing. Source: barman, barman/cloud.py
+ * (CloudUploadController, CloudBackupCatalog.get_backup_files).
  */
 export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly Tablespace[] | undefined): PartsFound {
   const found = new Map<string, NumberedPart[]>();
@@ -51,7 +51,9 @@ export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly 
   const missing: string[] = [];
   const parts: Part[] = [];
   const wanted =
-    tablespaces === undefined ? [...found.keys()].filter((base) => base !== 'data') : tablespaces.map(({ oid }) => `${oid}`);
+    tablespaces === undefined
+      ? [...found.keys()].filter((base) => base !== 'data')
+      : tablespaces.map(({ oid }) => `${oid}`);
   for (const base of ['data', ...wanted]) {
     const list = (found.get(base) ?? []).sort((a, b) => a.number - b.number);
     if (tablespaces !== undefined) missing.push(...gaps(base, list));

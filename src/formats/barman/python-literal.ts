@@ -4,9 +4,9 @@ import { OdoError } from '../../errors.ts';
 export type PythonValue = string | number | bigint | boolean | null | PythonValue[] | Map<PythonValue, PythonValue>;
 
 /**
- * Reads what Python's repr() writes of strings, numbers, None, True, False, tuples, lists and dicts. Throws dataCorrupt for anything else.
- * A bytes literal gives the text of its bytes as Latin-1.
- * Source: The Python Language Reference, "Lexical analysis"; the library reference of ast.literal_eval.
+ * Reads what Python's repr() writes of strings, numbers, None, True, False, tuples, lists and dicts. Throws dataCorrupt
+ * for anything else. A bytes literal gives the text of its bytes as Latin-1. Source: The Python Language Reference,
+ * "Lexical analysis"; the library reference of ast.literal_eval.
  */
 export function parsePythonLiteral(text: string): PythonValue {
   const reader = new Reader(text);

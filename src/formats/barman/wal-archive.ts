@@ -1,15 +1,16 @@
-import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/wal-names.ts';
-import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore } from '../../store/object-store.ts';
-import { splitCodec } from '../../stream/codec.ts';
-import type { WalArchive, WalFile } from '../format.ts';
+import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
+import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
+import { splitCodec } from '../../stream/bytes/codec.ts';
+import type { WalArchive, WalFile } from '../contract/format.ts';
 
 /** Timeline and log number, as the segments in it begin. */
 const FOLDER = /^[0-9A-F]{16}$/;
 
 /**
- * The WAL archive of a barman repository: `wals/<first 16 digits>/<24 digits>[.<codec>]` and `wals/<8 digits>.history[.<codec>]`.
- * Beside the segments lie `….partial` and `….<8 digits>.backup` files, which are not WAL to replay.
- * Source: barman, barman/xlog.py (hash_dir, is_any_xlog_file) and barman/cloud.py (CloudBackupCatalog.get_wal_paths).
+ * The WAL archive of a barman repository: `wals/<first 16 digits>/<24 digits>[.<codec>]` and `wals/<8
+ * digits>.history[.<codec>]`. Beside the segments lie `….partial` and `….<8 digits>.backup` files, which are not WAL to
+ * replay. Source: barman, barman/xlog.py (hash_dir, is_any_xlog_file) and barman/cloud.py
+ * (CloudBackupCatalog.get_wal_paths).
  */
 export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchive {
   const wals = `${root}wals/`;
@@ -33,7 +34,10 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       // some tools file a history with its timeline's first segments
       for (const [timeline, folder] of firstFolders) {
         if (timeline === 1 || byTimeline.has(timeline)) continue;
-        for await (const entry of store.list(folder + folder.slice(wals.length, wals.length + 8), signalOption(signal))) {
+        for await (const entry of store.list(
+          folder + folder.slice(wals.length, wals.length + 8),
+          signalOption(signal),
+        )) {
           if (entry.kind !== 'object' || !isHistoryName(toWalFile(entry)?.name ?? '')) break;
           note(entry);
         }

@@ -1,7 +1,7 @@
-import { inferSegmentSize, parseLsn, timelineOfName } from '../../postgres/wal-names.ts';
-import type { ObjectInfo } from '../../store/object-store.ts';
-import type { Backup, BackupState, Part } from '../format.ts';
-import { withoutUndefined } from '../without-undefined.ts';
+import { inferSegmentSize, parseLsn, timelineOfName } from '../../postgres/terms/wal-names.ts';
+import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import type { Backup, BackupState, Part } from '../contract/format.ts';
+import { withoutUndefined } from '../contract/without-undefined.ts';
 import type { SetLabel } from './label.ts';
 import type { SetObjects } from './set.ts';
 
@@ -17,8 +17,8 @@ interface Verdict {
 }
 
 /**
- * A set as ODO sees backups. backup_label tells the beginning of the backup alone, so that is what its endTime is, too; where its WAL ends is
- * in backup_manifest, which only describe() reads.
+ * A set as ODO sees backups. backup_label tells the beginning of the backup alone, so that is what its endTime is, too;
+ * where its WAL ends is in backup_manifest, which only describe() reads.
  * @param head undefined when it was not looked at (see needsLabel)
  * @param objects all of the folder, for their times
  * @param now in milliseconds since 1970
@@ -65,7 +65,10 @@ function judge(set: SetObjects, head: SetHead, objects: readonly ObjectInfo[], n
   if (set.base.length === 0) return judgeWithoutBase(objects, now);
   if (set.base.length > 1 || set.wal.length > 1) {
     const twice = set.base.length > 1 ? set.base : set.wal;
-    return { state: 'failed', reason: `it holds ${twice.map(({ key }) => key.slice(key.lastIndexOf('/') + 1)).join(' and ')}` };
+    return {
+      state: 'failed',
+      reason: `it holds ${twice.map(({ key }) => key.slice(key.lastIndexOf('/') + 1)).join(' and ')}`,
+    };
   }
   if (head === undefined || head === 'no label') {
     return { state: 'unsupported', reason: 'its tar does not begin with backup_label, as those of pg_basebackup do' };
@@ -83,7 +86,8 @@ function judge(set: SetObjects, head: SetHead, objects: readonly ObjectInfo[], n
     const names = missing.map(({ oid, location }) => `${oid}.tar (the tablespace at ${location})`);
     return { state: 'failed', reason: `${names.join(', ')} is missing` };
   }
-  if (head.label.startTime === undefined) return { state: 'failed', reason: 'its backup_label has no readable START TIME' };
+  if (head.label.startTime === undefined)
+    return { state: 'failed', reason: 'its backup_label has no readable START TIME' };
   return { state: 'complete' };
 }
 

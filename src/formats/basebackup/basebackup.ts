@@ -1,12 +1,12 @@
 import { OdoError } from '../../errors.ts';
-import type { ObjectStore } from '../../store/object-store.ts';
-import { judgeArchived } from '../archived.ts';
-import { byEndTime } from '../choose.ts';
-import { folderName } from '../folder-name.ts';
-import type { Backup, Format, Part, Repository } from '../format.ts';
-import { listShallow } from '../list-shallow.ts';
-import { mapLimit } from '../map-limit.ts';
-import { demandAnyReadable, faultOfBackup } from '../read-fault.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { judgeArchived } from '../contract/archived.ts';
+import { byEndTime } from '../contract/choose.ts';
+import { folderName } from '../contract/folder-name.ts';
+import type { Backup, Format, Part, Repository } from '../contract/format.ts';
+import { listShallow } from '../contract/list-shallow.ts';
+import { mapLimit } from '../contract/map-limit.ts';
+import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
 import { needsLabel, type SetHead, toBackup } from './backup.ts';
 import { describe } from './describe.ts';
 import { readSetLabel } from './label.ts';
@@ -15,8 +15,8 @@ import { sortObjects } from './set.ts';
 const PARALLEL_READS = 16;
 
 /**
- * Sets of `pg_basebackup -Ft`, each in a folder of its own below the repository's root (or directly in it, when that is all there is), named as
- * the folder is. Their WAL travels with them.
+ * Sets of `pg_basebackup -Ft`, each in a folder of its own below the repository's root (or directly in it, when that is
+ * all there is), named as the folder is. Their WAL travels with them.
  */
 export const basebackup: Format = {
   name: 'basebackup',

@@ -7,14 +7,14 @@ import {
   type ManifestSummary,
   readManifestSummary,
   sumManifestSizes,
-} from '../../postgres/backup-manifest.ts';
-import { isSegmentName, parseLsn, parseSegmentName, segmentBeforeLsn } from '../../postgres/wal-names.ts';
-import { readWalPageHeader, WAL_PAGE_HEADER_BYTES, type WalPageHeader } from '../../postgres/wal-page.ts';
-import type { ObjectInfo, ObjectStore } from '../../store/object-store.ts';
-import { readRanged } from '../../store/ranged-read.ts';
-import { readHead, readWhole } from '../../store/read-whole.ts';
-import type { Backup } from '../format.ts';
-import { withoutUndefined } from '../without-undefined.ts';
+} from '../../postgres/files/backup-manifest.ts';
+import { isSegmentName, parseLsn, parseSegmentName, segmentBeforeLsn } from '../../postgres/terms/wal-names.ts';
+import { readWalPageHeader, WAL_PAGE_HEADER_BYTES, type WalPageHeader } from '../../postgres/wal/wal-page.ts';
+import type { ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
+import { readRanged } from '../../store/reading/ranged-read.ts';
+import { readHead, readWhole } from '../../store/reading/read-whole.ts';
+import type { Backup } from '../contract/format.ts';
+import { withoutUndefined } from '../contract/without-undefined.ts';
 import { identifyMajor } from './identify-major.ts';
 import { readTarHead } from './tar-head.ts';
 
@@ -25,9 +25,9 @@ const MAX_SUMMED_BYTES = 64 * 1024 * 1024;
 const SEARCHED_BYTES = { glance: 1024 * 1024, full: 8 * 1024 * 1024 };
 
 /**
- * Adds what backup_manifest and the first WAL segment tell: where the WAL ends, the system identifier, the version, the segment size, and if it is
- * not but a glance the size on disk. A backup that is not complete comes back as it is. Throws dataCorrupt when the manifest is damaged, or when
- * it is of another cluster than the WAL.
+ * Adds what backup_manifest and the first WAL segment tell: where the WAL ends, the system identifier, the version, the
+ * segment size, and if it is not but a glance the size on disk. A backup that is not complete comes back as it is.
+ * Throws dataCorrupt when the manifest is damaged, or when it is of another cluster than the WAL.
  */
 export async function describe(
   store: ObjectStore,
@@ -42,7 +42,8 @@ export async function describe(
   if (page && systemIdentifier !== page.systemIdentifier) {
     throw new OdoError(
       'dataCorrupt',
-      `backup ${backup.id} mixes two clusters: ${systemIdentifier} in its manifest, ${page.systemIdentifier} in its WAL`,
+      `backup ${backup.id} mixes two clusters: ${systemIdentifier} in its manifest, ${page.systemIdentifier} ` +
+        'in its WAL',
       {
         hint: 'choose another backup with --backup',
       },
@@ -55,7 +56,9 @@ export async function describe(
       systemIdentifier,
       walSegmentSizeBytes,
       postgresMajor:
-        backup.postgresMajor ?? page?.postgresMajor ?? (await identifyMajor(store, backup, SEARCHED_BYTES[depth], signal)),
+        backup.postgresMajor ??
+        page?.postgresMajor ??
+        (await identifyMajor(store, backup, SEARCHED_BYTES[depth], signal)),
       ...endOfWal(backup, manifest?.summary, walSegmentSizeBytes),
     }),
   };
@@ -73,7 +76,11 @@ export async function describe(
 }
 
 /** The header of the first segment in pg_wal.tar; on a timeline above 1 a history file comes before it. */
-async function readFirstWalPage(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<WalPageHeader | undefined> {
+async function readFirstWalPage(
+  store: ObjectStore,
+  backup: Backup,
+  signal?: AbortSignal,
+): Promise<WalPageHeader | undefined> {
   const wal = backup.parts.find(({ role }) => role === 'wal');
   if (!wal) return undefined;
   const options = { maxBytes: 1024 * 1024, contentBytes: WAL_PAGE_HEADER_BYTES, signal };
@@ -119,7 +126,10 @@ async function readTail(store: ObjectStore, object: ObjectInfo, signal?: AbortSi
   return Buffer.concat(chunks);
 }
 
-/** Without a segment of its own name on the backup's timeline the end stays unknown, as when a standby followed a promotion meanwhile. */
+/**
+ * Without a segment of its own name on the backup's timeline the end stays unknown, as when a standby followed a
+ * promotion meanwhile.
+ */
 function endOfWal(backup: Backup, summary: ManifestSummary | undefined, segmentSizeBytes: number | undefined) {
   const last = summary?.walRanges.at(-1);
   if (!last || last.timeline !== backup.timeline) return {};

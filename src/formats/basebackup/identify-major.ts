@@ -1,12 +1,12 @@
-import { majorOfPgVersionFile } from '../../postgres/versions.ts';
-import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../../postgres/wal-page.ts';
-import type { ObjectStore } from '../../store/object-store.ts';
-import type { Backup } from '../format.ts';
+import { majorOfPgVersionFile } from '../../postgres/terms/versions.ts';
+import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../../postgres/wal/wal-page.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import type { Backup } from '../contract/format.ts';
 import { readTarHead } from './tar-head.ts';
 
 /**
- * The PostgreSQL major version of a set, from the first PG_VERSION file in the first `maxBytes` of base.tar (each database's folder has one, too),
- * or from a WAL segment there; undefined when neither comes so early.
+ * The PostgreSQL major version of a set, from the first PG_VERSION file in the first `maxBytes` of base.tar (each
+ * database's folder has one, too), or from a WAL segment there; undefined when neither comes so early.
  */
 export async function identifyMajor(
   store: ObjectStore,

@@ -1,7 +1,7 @@
-import { type BackupLabel, parseBackupLabel } from '../../postgres/backup-label.ts';
-import { parseTablespaceMap, type TablespaceMapEntry } from '../../postgres/tablespace-map.ts';
-import type { ObjectStore } from '../../store/object-store.ts';
-import type { Part } from '../format.ts';
+import { type BackupLabel, parseBackupLabel } from '../../postgres/files/backup-label.ts';
+import { parseTablespaceMap, type TablespaceMapEntry } from '../../postgres/files/tablespace-map.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import type { Part } from '../contract/format.ts';
 import { readTarHead } from './tar-head.ts';
 
 /** What stands at the beginning of base.tar. */
@@ -14,12 +14,16 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_MAP_BYTES = 1024 * 1024;
 
 /**
- * Reads backup_label and tablespace_map from the head of base.tar, where PostgreSQL puts them: the first two members. There is no map
- * without tablespaces (since 17 an empty one). undefined when the tar begins with something else.
- * Throws dataCorrupt when it is no tar, or the label is unreadable.
- * Source: PostgreSQL, src/backend/backup/basebackup.c (perform_base_backup).
+ * Reads backup_label and tablespace_map from the head of base.tar, where PostgreSQL puts them: the first two members.
+ * There is no map without tablespaces (since 17 an empty one). undefined when the tar begins with something else.
+ * Throws dataCorrupt when it is no tar, or the label is unreadable. Source: PostgreSQL, src/backend/backup/basebackup.c
+ * (perform_base_backup).
  */
-export async function readSetLabel(store: ObjectStore, base: Part, signal?: AbortSignal): Promise<SetLabel | undefined> {
+export async function readSetLabel(
+  store: ObjectStore,
+  base: Part,
+  signal?: AbortSignal,
+): Promise<SetLabel | undefined> {
   const head = readTarHead(store, base, { maxBytes: MAX_BYTES, contentBytes: MAX_MAP_BYTES, signal });
   let label: BackupLabel | undefined;
   for await (const { name, content } of head) {

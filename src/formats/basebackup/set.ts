@@ -1,6 +1,6 @@
-import type { ObjectInfo } from '../../store/object-store.ts';
-import { splitCodec } from '../../stream/codec.ts';
-import type { Part } from '../format.ts';
+import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import { splitCodec } from '../../stream/bytes/codec.ts';
+import type { Part } from '../contract/format.ts';
 
 /** The objects of one folder, sorted out as those of a `pg_basebackup -Ft` set. */
 export interface SetObjects {
@@ -13,9 +13,9 @@ export interface SetObjects {
 }
 
 /**
- * What pg_basebackup leaves in a folder: `base.tar[.x]`, a `<oid>.tar[.x]` for each tablespace, `pg_wal.tar[.x]` and `backup_manifest`. The sets of
- * ODO's predecessor may have `data.tar[.x]` instead of base.tar; beside a backup.info that is a part of a barman backup.
- * undefined when the folder holds nothing of the kind.
+ * What pg_basebackup leaves in a folder: `base.tar[.x]`, a `<oid>.tar[.x]` for each tablespace, `pg_wal.tar[.x]` and
+ * `backup_manifest`. The sets of ODO's predecessor may have `data.tar[.x]` instead of base.tar; beside a backup.info
+ * that is a part of a barman backup. undefined when the folder holds nothing of the kind.
  */
 export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefined {
   const named = objects.map((object) => ({ object, name: object.key.slice(object.key.lastIndexOf('/') + 1) }));
@@ -40,6 +40,9 @@ export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefi
     else if (/^(base|data|pg_wal|\d+)\.tar\./.test(name)) set.unknown.push(name);
   }
   const isSet =
-    set.base.length > 0 || set.wal.length > 0 || set.manifest !== undefined || set.unknown.some((name) => !/^\d/.test(name));
+    set.base.length > 0 ||
+    set.wal.length > 0 ||
+    set.manifest !== undefined ||
+    set.unknown.some((name) => !/^\d/.test(name));
   return isSet ? set : undefined;
 }

@@ -1,14 +1,16 @@
 import { OdoError } from '../../errors.ts';
-import type { ObjectStore } from '../../store/object-store.ts';
-import { readRanged } from '../../store/ranged-read.ts';
-import { decompress } from '../../stream/decompress.ts';
-import type { Part } from '../format.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { readRanged } from '../../store/reading/ranged-read.ts';
+import { decompress } from '../../stream/unpack/decompress.ts';
+import type { Part } from '../contract/format.ts';
 
 /** A member that was met on the way through the beginning of a tar. */
 export interface HeadMember {
   name: string;
   sizeBytes: number;
-  /** The first bytes of a regular file's content, at most as many as were asked for; the archive may break off earlier. */
+  /**
+   * The first bytes of a regular file's content, at most as many as were asked for; the archive may break off earlier.
+   */
   content: Buffer;
 }
 
@@ -25,11 +27,11 @@ const FIRST_STEP_BYTES = 32 * 1024;
 const MAX_STEP_BYTES = 1024 * 1024;
 
 /**
- * Walks through the members at the beginning of a tar, reading no more of the object than the caller goes on to ask for, and `maxBytes` at most;
- * whatever comes after that is as if the archive ended there. It is for a look at a few known members: PAX and GNU names longer than a header
- * holds come back cut off. Laying down an archive is untar's affair.
- * Throws dataCorrupt when it is no tar, or not of the codec its name says.
- * Source: POSIX, pax "ustar Interchange Format".
+ * Walks through the members at the beginning of a tar, reading no more of the object than the caller goes on to ask
+ * for, and `maxBytes` at most; whatever comes after that is as if the archive ended there. It is for a look at a few
+ * known members: PAX and GNU names longer than a header holds come back cut off. Laying down an archive is untar's
+ * affair. Throws dataCorrupt when it is no tar, or not of the codec its name says. Source: POSIX, pax "ustar
+ * Interchange Format".
  */
 export async function* readTarHead(
   store: ObjectStore,
@@ -61,11 +63,18 @@ export async function* readTarHead(
   }
 }
 
-/** Not a failure: the limit of what may be read has been reached. It passes through the decompressor, which would call an end there damage. */
+/**
+ * Not a failure: the limit of what may be read has been reached. It passes through the decompressor, which would call
+ * an end there damage.
+ */
 class EnoughRead extends Error {}
 
 /** In ranges that double: what is looked for mostly stands at the very beginning. */
-async function* readAtMost(store: ObjectStore, part: Part, options: TarHeadOptions): AsyncGenerator<Buffer, void, void> {
+async function* readAtMost(
+  store: ObjectStore,
+  part: Part,
+  options: TarHeadOptions,
+): AsyncGenerator<Buffer, void, void> {
   const endBytes = Math.min(options.maxBytes, part.sizeBytes);
   let stepBytes = FIRST_STEP_BYTES;
   for (let offset = 0; offset < endBytes; offset += stepBytes, stepBytes = Math.min(stepBytes * 2, MAX_STEP_BYTES)) {
@@ -125,7 +134,10 @@ function hasItsChecksum(header: Buffer): boolean {
   return sum === readNumber(header.subarray(148, 156));
 }
 
-/** Octal digits; or for large values base 256 behind a set first bit, as GNU tar and PostgreSQL write sizes from 8 GiB on. */
+/**
+ * Octal digits; or for large values base 256 behind a set first bit, as GNU tar and PostgreSQL write sizes from 8 GiB
+ * on.
+ */
 function readNumber(field: Buffer): number {
   if (((field[0] ?? 0) & 0x80) === 0) return Number.parseInt(text(field).trim() || '0', 8);
   let value = (field[0] ?? 0) & 0x7f;

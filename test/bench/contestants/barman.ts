@@ -16,7 +16,9 @@ export function barmanRestore(
   const flags = tablespaces.map((name) => `--tablespace ${name}:${targetFolder(bench, name)}`).join(' ');
   const contestant = {
     name: 'barman-cloud-restore',
-    settings: `\`barman-cloud-restore${flags === '' ? '' : ' --tablespace …'} s3://… SERVER ID DIR && sync -f DIR\`: it has no settings for speed`,
+    settings:
+      `\`barman-cloud-restore${flags === '' ? '' : ' --tablespace …'} s3://… SERVER ID DIR && sync -f DIR\`: ` +
+      'it has no settings for speed',
     run: () =>
       measureRival(
         bench,

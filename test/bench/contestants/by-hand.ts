@@ -10,7 +10,8 @@ export function awsPipe(bench: Bench, content: Content, object: string, endpoint
   const target = targetFolder(bench);
   return intoDirectory(bench, content, {
     name: 'aws | tar',
-    settings: '`aws s3 cp s3://… - | tar xz -C DIR && sync -f DIR`; aws with its own settings: 10 requests at once, 8 MiB each',
+    settings:
+      '`aws s3 cp s3://… - | tar xz -C DIR && sync -f DIR`; aws with its own settings: 10 requests at once, 8 MiB each',
     run: () =>
       measureRival(
         bench,

@@ -40,8 +40,9 @@ export async function emptyTarget(bench: Bench): Promise<void> {
 }
 
 /**
- * Moves what is in the target out of the way instead of removing it, until the benchmark ends. ext4 gives no inode out again for some minutes, and
- * passes over all that were just removed, one by one, whenever a file is created: after 40,000 of them that takes longer than the restore.
+ * Moves what is in the target out of the way instead of removing it, until the benchmark ends. ext4 gives no inode out
+ * again for some minutes, and passes over all that were just removed, one by one, whenever a file is created: after
+ * 40,000 of them that takes longer than the restore.
  */
 export function settingAside(bench: Bench, contestant: Contestant): Contestant {
   return {

@@ -14,7 +14,10 @@ async function inflatedTar(bench: Bench, object: string): Promise<string> {
   if (fs.existsSync(file)) return file;
   bench.say('  inflating the tar for the floors');
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  await measureRival(bench, `aws s3 cp --endpoint-url ${S3_ENDPOINT} ${object} - | gunzip >${file}.new; mv ${file}.new ${file}`);
+  await measureRival(
+    bench,
+    `aws s3 cp --endpoint-url ${S3_ENDPOINT} ${object} - | gunzip >${file}.new; mv ${file}.new ${file}`,
+  );
   return file;
 }
 
@@ -24,7 +27,8 @@ export async function localTar(bench: Bench, content: Content, object: string): 
   const file = await inflatedTar(bench, object);
   const contestant = intoDirectory(bench, content, {
     name: 'floor: local tar',
-    settings: '`tar -xf FILE -C DIR && sync -f DIR` of the inflated tar on the same disk, not in the page cache when it begins',
+    settings:
+      '`tar -xf FILE -C DIR && sync -f DIR` of the inflated tar on the same disk, not in the page cache when it begins',
     run: () => measureRival(bench, `mkdir ${target}; tar -xf ${file} -C ${target}; sync -f ${target}`),
   });
   return {

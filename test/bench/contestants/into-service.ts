@@ -14,7 +14,9 @@ export interface ServiceContent {
 export function odoIntoService(bench: Bench, service: Service, url: string, { digest }: ServiceContent): Contestant {
   return {
     name: 'ODO',
-    settings: '`odo -u s3://… -v db -n db -f compose.yaml --yes`: no settings; the old data is kept until the server is promoted',
+    settings:
+      '`odo -u s3://… -v db -n db -f compose.yaml --yes`: no settings; the old data is kept until the server ' +
+      'is promoted',
     before: service.prepare,
     async run() {
       let peakMemoryBytes = 0;
@@ -39,7 +41,12 @@ export interface ByHand {
 }
 
 /** The original ODO's steps: stop, wipe, unpack, recovery settings, owner, start; then the server does the rest. */
-export function byHandIntoService(bench: Bench, service: Service, { digest }: ServiceContent, options: ByHand): Contestant {
+export function byHandIntoService(
+  bench: Bench,
+  service: Service,
+  { digest }: ServiceContent,
+  options: ByHand,
+): Contestant {
   const { name, settings, object, downloadFirst, restoreCommand } = options;
   const copy = `aws s3 cp --only-show-errors --endpoint-url ${S3_ENDPOINT} ${object}`;
   const archive = `${bench.work}/archive.tar.gz`;

@@ -18,7 +18,10 @@ export interface OdoOptions {
 /** `odo restore --into`, which flushes by itself. */
 export function odoInto(bench: Bench, content: Content, options: OdoOptions): Contestant {
   const { name = 'ODO', url, endpoint, caFile, tablespaces = [] } = options;
-  const flags = tablespaces.flatMap((tablespace) => ['--tablespace', `${tablespace}=${targetFolder(bench, tablespace)}`]);
+  const flags = tablespaces.flatMap((tablespace) => [
+    '--tablespace',
+    `${tablespace}=${targetFolder(bench, tablespace)}`,
+  ]);
   const env = {
     ...(endpoint === undefined ? {} : { S3_ENDPOINT: endpoint }),
     ...(caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),

@@ -10,7 +10,8 @@ export function pgbackrestRestore(bench: Bench, content: Content, bucket: string
   return intoDirectory(bench, content, {
     name: 'pgbackrest restore',
     settings:
-      '`pgbackrest restore --process-max=2 && sync -f DIR`; repository with compress-type=gz and repo-bundle=y, over TLS, which is all it speaks to S3',
+      '`pgbackrest restore --process-max=2 && sync -f DIR`; repository with compress-type=gz and ' +
+      'repo-bundle=y, over TLS, which is all it speaks to S3',
     run: () =>
       measureRival(
         bench,

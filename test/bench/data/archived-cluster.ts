@@ -22,7 +22,10 @@ export interface ArchivedSizes {
 /** Tells how far a server has got. */
 export const DIGEST = "select count(*) || ' ' || coalesce(sum(delta), 0) from pgbench_history";
 
-/** Written last of all, and empty: a row in it says that everything before was replayed and that the server takes writes. */
+/**
+ * Written last of all, and empty: a row in it says that everything before was replayed and that the server takes
+ * writes.
+ */
 export const MARKER = 'first_write';
 
 /** Long updates fill segments quickly; between them runs pgbench's own transaction. */
@@ -30,7 +33,11 @@ const LOAD = `\\set aid random(1, 100000 * :scale - 1000)
 update pgbench_accounts set abalance = abalance + 1 where aid between :aid and :aid + 1000;
 `;
 
-export function archivedCluster(bench: Bench, name: string, sizes: ArchivedSizes): Promise<ReadyBucket<ArchivedCluster>> {
+export function archivedCluster(
+  bench: Bench,
+  name: string,
+  sizes: ArchivedSizes,
+): Promise<ReadyBucket<ArchivedCluster>> {
   async function make(bucket: string): Promise<ArchivedCluster> {
     const source = await startSource(bench, bucket);
     try {

@@ -12,7 +12,10 @@ const FACTS = 'facts.json';
 export interface BucketRecipe<Facts> {
   /** Short, for the bucket's name. */
   name: string;
-  /** The file that has the recipe, and the part of the sizes that it takes: a change of either (or of the source server) makes new data. */
+  /**
+   * The file that has the recipe, and the part of the sizes that it takes: a change of either (or of the source server)
+   * makes new data.
+   */
   file: string;
   sizes: unknown;
   make(bucket: string): Promise<Facts>;
@@ -26,7 +29,8 @@ export interface ReadyBucket<Facts> {
 /** Gives a bucket that has been made before: as it is in the server, or from the copy on disk; otherwise makes it. */
 export async function readyBucket<Facts>(bench: Bench, recipe: BucketRecipe<Facts>): Promise<ReadyBucket<Facts>> {
   const digest = createHash('sha256').update(JSON.stringify(recipe.sizes));
-  for (const file of [recipe.file, new URL('source.ts', import.meta.url).pathname]) digest.update(fs.readFileSync(file));
+  for (const file of [recipe.file, new URL('source.ts', import.meta.url).pathname])
+    digest.update(fs.readFileSync(file));
   const prefix = `odo-bench-${recipe.name}-${bench.sizes.name}-`;
   const bucket = prefix + digest.digest('hex').slice(0, 10);
   const copy = path.join(bench.cache, 'buckets', bucket);
@@ -56,7 +60,18 @@ export async function readyBucket<Facts>(bench: Bench, recipe: BucketRecipe<Fact
 
 /** The facts come last: where they are, the rest is whole. */
 async function sync(bench: Bench, from: string, to: string): Promise<void> {
-  const command = ['aws', 's3', 'sync', '--only-show-errors', '--exclude', FACTS, '--endpoint-url', S3_ENDPOINT, from, to];
+  const command = [
+    'aws',
+    's3',
+    'sync',
+    '--only-show-errors',
+    '--exclude',
+    FACTS,
+    '--endpoint-url',
+    S3_ENDPOINT,
+    from,
+    to,
+  ];
   await mustRun('docker', ['exec', bench.rivals, ...command]);
 }
 

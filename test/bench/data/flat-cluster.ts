@@ -2,7 +2,9 @@ import type { Bench } from '../bench.ts';
 import { type ReadyBucket, readyBucket } from './bucket-cache.ts';
 import { type Content, startSource } from './source.ts';
 
-/** A cluster that packs to next to nothing, so that a server that keeps its objects in memory has room for a large one. */
+/**
+ * A cluster that packs to next to nothing, so that a server that keeps its objects in memory has room for a large one.
+ */
 export function flatCluster(bench: Bench, name: string, rows: number): Promise<ReadyBucket<Content>> {
   async function make(bucket: string): Promise<Content> {
     const source = await startSource(bench, bucket);

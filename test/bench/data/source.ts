@@ -43,7 +43,9 @@ export const BARMAN_ARCHIVE = (bucket: string) =>
 export const PGBACKREST_ARCHIVE = 'pgbackrest archive-push %p';
 
 /** The database's files; what every server makes anew when it starts is left out. */
-const COUNT = `cd "$PGDATA" && find -L base global pg_tblspc -type f ! -name 'pg_internal.init*' -printf '%s\\n' | awk '{ n++; s += $1 } END { printf "%d %.0f", n, s }'`;
+const COUNT =
+  `cd "$PGDATA" && find -L base global pg_tblspc -type f ! -name 'pg_internal.init*' -printf '%s\\n' | awk '{ ` +
+  `n++; s += $1 } END { printf "%d %.0f", n, s }'`;
 
 /** Starts a server that is quick rather than safe. */
 export async function startSource(bench: Bench, bucket: string): Promise<Source> {
@@ -72,7 +74,17 @@ export async function startSource(bench: Bench, bucket: string): Promise<Source>
       ...environmentFlags(environment),
       RIVALS_IMAGE,
     ],
-    ...['postgres', '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'max_wal_senders=4', '-c', 'autovacuum=off'],
+    ...[
+      'postgres',
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'fsync=off',
+      '-c',
+      'max_wal_senders=4',
+      '-c',
+      'autovacuum=off',
+    ],
     ...['-c', 'archive_mode=on', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=on'],
   ]);
   await mustRun('docker', ['cp', bench.caFile, `${name}:/ca.crt`]);
@@ -107,7 +119,9 @@ export async function startSource(bench: Bench, bucket: string): Promise<Source>
     },
     async archiveAll() {
       const segment = await sql('select pg_walfile_name(pg_switch_wal())');
-      const archived = `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+      const archived =
+        `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from ` +
+        'pg_stat_archiver';
       await until(`${segment} is archived`, async () => (await sql(archived)) === 't', 1_800_000);
     },
     async content() {

@@ -12,16 +12,20 @@ export const INCIDENT: Scenario = {
     const { bucket, facts } = await archivedCluster(bench, 'incident', bench.sizes.incident);
     const service = await startService(bench, bucket);
     return {
-      about: `A compose service that runs on other data; a barman backup and ${facts.segments.length} segments behind it.`,
+      about:
+        `A compose service that runs on other data; a barman backup and ${facts.segments.length} segments ` +
+        'behind it.',
       contestants: [
         odoIntoService(bench, service, `s3://${bucket}/barman`, facts),
         byHandIntoService(bench, service, facts, {
           name: "the original's steps",
           settings:
-            'compose stop, wipe the volume, `aws s3 cp` to disk, `tar -zxf`, recovery.signal with `barman-cloud-wal-restore`, chown, sync -f, compose start',
+            'compose stop, wipe the volume, `aws s3 cp` to disk, `tar -zxf`, recovery.signal with ' +
+            '`barman-cloud-wal-restore`, chown, sync -f, compose start',
           object: `s3://${bucket}/${facts.dataKey}`,
           downloadFirst: true,
-          restoreCommand: `barman-cloud-wal-restore --endpoint-url ${S3_ENDPOINT} s3://${bucket}/barman ${BARMAN_SERVER} %f %p`,
+          restoreCommand:
+            `barman-cloud-wal-restore --endpoint-url ${S3_ENDPOINT} s3://${bucket}/barman ${BARMAN_SERVER} %f ` + '%p',
         }),
       ],
       close: service.close,

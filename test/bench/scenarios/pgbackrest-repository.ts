@@ -12,7 +12,8 @@ export const PGBACKREST_REPOSITORY: Scenario = {
     const url = `s3://${bucket}/sets`;
     return {
       about:
-        'The cluster of A, made by `pgbackrest backup`; ODO restores the set of A, over TLS as pgBackRest does, and over plain HTTP. The S3 server encrypts on the same two cores.',
+        'The cluster of A, made by `pgbackrest backup`; ODO restores the set of A, over TLS as pgBackRest ' +
+        'does, and over plain HTTP. The S3 server encrypts on the same two cores.',
       restoredBytes: facts.bytes,
       contestants: [
         odoInto(bench, facts, { name: 'ODO over TLS', url, endpoint: S3_TLS_ENDPOINT, caFile: bench.caFile }),

@@ -38,7 +38,10 @@ export const REPLAY: Scenario = {
     const hand = (name: string, settings: string, restoreCommand: string) =>
       byHandIntoService(bench, service, facts, { name, settings, object, downloadFirst: false, restoreCommand });
     return {
-      about: `A small backup and ${facts.segments.length} segments behind it. Everyone stops the compose service, restores the backup (all but ODO by \`aws s3 cp … - | tar xz\`) and starts it; the clock stops at the first write that the promoted server takes.`,
+      about:
+        `A small backup and ${facts.segments.length} segments behind it. Everyone stops the compose service, ` +
+        `restores the backup (all but ODO by \`aws s3 cp … - | tar xz\`) and starts it; the clock stops at the ` +
+        'first write that the promoted server takes.',
       contestants: [
         odoIntoService(bench, service, `s3://${bucket}/barman`, facts),
         hand(
@@ -48,7 +51,8 @@ export const REPLAY: Scenario = {
         ),
         hand(
           'pgbackrest archive-get',
-          '`restore_command = pgbackrest archive-get %f "%p"` with archive-async=y, process-max=2, archive-get-queue-max=1GiB; gz, over TLS',
+          '`restore_command = pgbackrest archive-get %f "%p"` with archive-async=y, process-max=2, ' +
+            'archive-get-queue-max=1GiB; gz, over TLS',
           'pgbackrest archive-get %f "%p"',
         ),
         hand(

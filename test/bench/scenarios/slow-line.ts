@@ -20,7 +20,8 @@ export const SLOW_LINE: Scenario = {
     const endpoint = line.toString().trim();
     return {
       about:
-        'The set of A through a proxy that gives each connection 40 MB/s, and sets no limit to all of them together. `aws s3 cp` opens ten connections, for the pipe too.',
+        'The set of A through a proxy that gives each connection 40 MB/s, and sets no limit to all of them ' +
+        'together. `aws s3 cp` opens ten connections, for the pipe too.',
       restoredBytes: facts.bytes,
       contestants: [
         odoInto(bench, facts, { url: `s3://${bucket}/sets`, endpoint }),

@@ -14,7 +14,10 @@ export const SMALL_TABLES: Scenario = {
     const { bucket, facts } = await smallTables(bench);
     const object = `s3://${bucket}/${SET}/base.tar.gz`;
     return {
-      about: `${bench.sizes.smallTables.tables} tables of 100 rows, each with a primary key: ${facts.files} files. ODO restores the set, as the first two do. What was restored before is moved aside, not removed: ext4 is slow to create files where many were just removed.`,
+      about:
+        `${bench.sizes.smallTables.tables} tables of 100 rows, each with a primary key: ${facts.files} files. ` +
+        'ODO restores the set, as the first two do. What was restored before is moved aside, not removed: ext4 ' +
+        'is slow to create files where many were just removed.',
       restoredBytes: facts.bytes,
       contestants: [
         odoInto(bench, facts, { url: `s3://${bucket}/sets` }),

@@ -10,7 +10,9 @@ export const SPLIT_TABLESPACES: Scenario = {
   async prepare(bench) {
     const { bucket, facts } = await tablespaces(bench);
     return {
-      about: `A third in PGDATA, a third in each tablespace; \`barman-cloud-backup -z --max-archive-size ${bench.sizes.tablespaces.maxArchiveSize}\`. What was restored before is moved aside, as in D.`,
+      about:
+        `A third in PGDATA, a third in each tablespace; \`barman-cloud-backup -z --max-archive-size ` +
+        `${bench.sizes.tablespaces.maxArchiveSize}\`. What was restored before is moved aside, as in D.`,
       restoredBytes: facts.bytes,
       contestants: [
         odoInto(bench, facts, { url: `s3://${bucket}/barman`, tablespaces: TABLESPACES }),

@@ -14,7 +14,9 @@ include 'custom.conf'
 include 'override.conf'
 `;
 
-/** Sorted by name, as the operator writes it; it has a synchronous standby, audits, and has room for many connections. */
+/**
+ * Sorted by name, as the operator writes it; it has a synchronous standby, audits, and has room for many connections.
+ */
 const CUSTOM_CONF = `archive_command = '/controller/manager wal-archive --log-destination /controller/log/postgres.json %p'
 archive_mode = 'on'
 archive_timeout = '5min'
@@ -54,10 +56,15 @@ wal_sender_timeout = '5s'
 cnpg.config_sha256 = '8ce2c5f3a7d0c4b9'
 `;
 
-/** What the operator writes besides, from a version on: it alone changes the configuration, and extensions come in images of their own. */
+/**
+ * What the operator writes besides, from a version on: it alone changes the configuration, and extensions come in
+ * images of their own.
+ */
 const SINCE: Readonly<Record<number, string>> = {
   17: "allow_alter_system = 'off'\n",
-  18: "dynamic_library_path = '$libdir:/extensions/vector/lib'\nextension_control_path = '$system:/extensions/vector/share'\n",
+  18:
+    "dynamic_library_path = '$libdir:/extensions/vector/lib'\nextension_control_path = " +
+    "'$system:/extensions/vector/share'\n",
 };
 
 /** What is left of the time when this instance was a replica. */
@@ -79,11 +86,17 @@ hostssl all cnpg_pooler_pgbouncer all cert
 host all all all scram-sha-256
 `;
 
-/** The operator writes the name of whoever it runs as, which need not be postgres; here the server's own user is let in besides, for this harness. */
+/**
+ * The operator writes the name of whoever it runs as, which need not be postgres; here the server's own user is let in
+ * besides, for this harness.
+ */
 const IDENT = 'local enterprise postgres\n';
 const IDENT_OF_HARNESS = 'local postgres postgres\n';
 
-/** A cluster that is configured exactly as CloudNativePG leaves its instances, in a container that has what the operator's has. */
+/**
+ * A cluster that is configured exactly as CloudNativePG leaves its instances, in a container that has what the
+ * operator's has.
+ */
 export interface CloudNativeCluster {
   sql(text: string, database?: string): Promise<string>;
   /** As the operator does it. */
@@ -142,7 +155,16 @@ export async function startCloudNativeCluster(options: {
       await write(`${pgdata}/pg_ident.conf`, IDENT);
       await source.exec([
         ...['env', 'PGHOST=/controller/run', 'barman-cloud-backup', '--user', 'postgres', '--name', 'backup-20260101'],
-        ...['--gzip', '--endpoint-url', S3_ENDPOINT, '--cloud-provider', 'aws-s3', '--immediate-checkpoint', url, options.server],
+        ...[
+          '--gzip',
+          '--endpoint-url',
+          S3_ENDPOINT,
+          '--cloud-provider',
+          'aws-s3',
+          '--immediate-checkpoint',
+          url,
+          options.server,
+        ],
       ]);
     },
     async archiveAll() {

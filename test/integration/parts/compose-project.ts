@@ -13,7 +13,10 @@ import { inVolume } from './volume-shell.ts';
 
 let projects = 0;
 
-/** A compose project in a folder of its own: service `db` on a plain PostgreSQL image, volume `db`, and `app`, which nobody may touch. */
+/**
+ * A compose project in a folder of its own: service `db` on a plain PostgreSQL image, volume `db`, and `app`, which
+ * nobody may touch.
+ */
 export interface ComposeProject {
   name: string;
   folder: string;
@@ -137,7 +140,8 @@ ${(options.volumes ?? []).map((key) => `  ${key}:\n`).join('')}`,
     volumeDigest: () =>
       inVolume(
         volume,
-        "cd /v && { find . -printf '%p %m %U:%G %y %l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum",
+        "cd /v && { find . -printf '%p %m %U:%G %y %l\\n' | sort; find . -type f -print0 | sort -z | xargs " +
+          '-0 sha256sum; } | sha256sum',
         options.image,
       ),
     async down() {

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 
-/** A proxy as firms have it, on a loopback address of its own: it opens tunnels (CONNECT), and hands on what is not encrypted. */
+/**
+ * A proxy as firms have it, on a loopback address of its own: it opens tunnels (CONNECT), and hands on what is not
+ * encrypted.
+ */
 export interface ConnectProxy {
   /** Such as `http://user:password@127.0.0.4:40000`. */
   url: string;

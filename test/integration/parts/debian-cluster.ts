@@ -82,12 +82,22 @@ export async function startDebianCluster(): Promise<DebianCluster> {
         'postgres',
         '--immediate-checkpoint',
       ];
-      const taken = mustRun('docker', ['exec', '-u', 'postgres', container, 'barman-cloud-backup', ...flags, url, 'shop']);
+      const taken = mustRun('docker', [
+        'exec',
+        '-u',
+        'postgres',
+        container,
+        'barman-cloud-backup',
+        ...flags,
+        url,
+        'shop',
+      ]);
       // Nothing archives: what the backup waits for is brought there by hand.
       await taken;
       await sql('select pg_switch_wal()');
       await shell(
-        `cd ${DEBIAN_DATA}/pg_wal && for wal in $(ls | grep -E '^[0-9A-F]{24}$' | head -n -1); do ${archive} $PWD/$wal; done`,
+        `cd ${DEBIAN_DATA}/pg_wal && for wal in $(ls | grep -E '^[0-9A-F]{24}$' | head -n -1); do ${archive} ` +
+          '$PWD/$wal; done',
       );
     },
     async remove() {

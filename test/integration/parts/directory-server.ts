@@ -4,7 +4,9 @@ import { mustRun, run, until } from './run.ts';
 
 let containers = 0;
 
-/** A container that sees a folder and has PostgreSQL's programs, for starting servers on directories below that folder. */
+/**
+ * A container that sees a folder and has PostgreSQL's programs, for starting servers on directories below that folder.
+ */
 export interface DirectoryServers {
   /** Starts a server as the postgres user, waits until it was promoted, asks it, and ends it. */
   askPromoted(directory: string, sql: string): Promise<string>;
@@ -36,7 +38,14 @@ export async function startDirectoryServers(major: number, folder: string): Prom
         mustExecIn(name, ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', directory, '-d', 'postgres', '-c', text]);
       const log = `${directory}/server.log`;
       try {
-        await pgCtl(directory, 'start', '-l', log, '-o', `-c listen_addresses= -c unix_socket_directories=${directory}`);
+        await pgCtl(
+          directory,
+          'start',
+          '-l',
+          log,
+          '-o',
+          `-c listen_addresses= -c unix_socket_directories=${directory}`,
+        );
         await until('the server is promoted', async () => (await ask('select pg_is_in_recovery()')) === 'f', 120_000);
         return await ask(sql);
       } catch (error) {

@@ -57,7 +57,9 @@ export function refusal(body: Buffer): string {
   }
 }
 
-/** Takes apart what a program without a terminal has written: before each piece are its stream's number and its length. */
+/**
+ * Takes apart what a program without a terminal has written: before each piece are its stream's number and its length.
+ */
 export function splitStreams(bytes: Buffer): { stdout: string; stderr: string } {
   const taken: [Buffer[], Buffer[]] = [[], []];
   for (let at = 0; at + 8 <= bytes.length; ) {

@@ -8,8 +8,9 @@ const BLOCK_BYTES = 64 << 10;
 const XFS_IMAGE = new URL('../../fixtures/file-systems/xfs.img.br', import.meta.url);
 
 /**
- * A file system whose disk can be full behind its back, as thin provisioned storage is: it lies on a loop device over a sparse file on a tmpfs. No
- * write(2) fails then; what was written is lost on its way to the disk. ext4 makes itself read-only at once, xfs tells the next flush and goes on.
+ * A file system whose disk can be full behind its back, as thin provisioned storage is: it lies on a loop device over a
+ * sparse file on a tmpfs. No write(2) fails then; what was written is lost on its way to the disk. ext4 makes itself
+ * read-only at once, xfs tells the next flush and goes on.
  */
 export interface FailingDisk {
   /** Where it is mounted. */

@@ -11,7 +11,9 @@ export type Fault =
   | { do: 'cut'; afterBytes: number; reset?: boolean }
   /** A well-formed answer that holds fewer bytes than were asked for. */
   | { do: 'short'; bytes: number }
-  /** After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time. */
+  /**
+   * After so many bytes nothing comes any more, and the connection stays open; with `forMs` it goes on after that time.
+   */
   | { do: 'stall'; afterBytes: number; forMs?: number }
   /** What lies at this offset of the whole object or beyond does not pass before then. */
   | { do: 'withhold'; fromByte: number; until: Promise<void> }
@@ -24,10 +26,16 @@ export type Fault =
   /** The server's clock is so far ahead of ours. */
   | { do: 'ahead'; byMs: number };
 
-/** Stands before the S3 server on a loopback address of its own and hands everything on, but for the faults it is told to make. */
+/**
+ * Stands before the S3 server on a loopback address of its own and hands everything on, but for the faults it is told
+ * to make.
+ */
 export interface FaultProxy {
   endpoint: string;
-  /** From now on, requests whose `METHOD /path` matches go wrong like this; the latest rule that has a fault for it counts. */
+  /**
+   * From now on, requests whose `METHOD /path` matches go wrong like this; the latest rule that has a fault for it
+   * counts.
+   */
   fault(match: RegExp, fault: Fault | (() => Fault | undefined)): void;
   /** Resolves when so many body bytes of matching requests have been handed on since the proxy started. */
   passed(match: RegExp, bytes: number): Promise<void>;
@@ -51,10 +59,13 @@ export function afterTheProof(fault: Fault): () => Fault | undefined {
 const TICK_BYTES = 16 * 1024;
 
 /**
- * @param admit is asked before all rules; what it has no fault for goes on without its signature, to a bucket that everybody may read: so the proxy
+ * @param admit is asked before all rules; what it has no fault for goes on without its signature, to a bucket that
+ *   everybody may read: so the proxy
  *   stands for a server that has keys of its own
  */
-export async function startFaultProxy(admit?: (request: http.IncomingMessage) => Fault | undefined): Promise<FaultProxy> {
+export async function startFaultProxy(
+  admit?: (request: http.IncomingMessage) => Fault | undefined,
+): Promise<FaultProxy> {
   const upstream = new URL(S3_ENDPOINT);
   const rules: { match: RegExp; fault: Fault | (() => Fault | undefined) }[] = [];
   const passed = new Map<string, number>();
@@ -66,7 +77,14 @@ export async function startFaultProxy(admit?: (request: http.IncomingMessage) =>
   function handOn(request: http.IncomingMessage): Promise<http.IncomingMessage> {
     const { method, url } = request;
     const headers = admit ? withoutSignature(request.headers) : request.headers;
-    const onward = http.request({ host: upstream.hostname, port: upstream.port, method, path: url, headers, agent: false });
+    const onward = http.request({
+      host: upstream.hostname,
+      port: upstream.port,
+      method,
+      path: url,
+      headers,
+      agent: false,
+    });
     request.pipe(onward);
     return once(onward, 'response').then(([answer]) => answer as http.IncomingMessage);
   }
@@ -90,12 +108,17 @@ export async function startFaultProxy(admit?: (request: http.IncomingMessage) =>
     if (fault?.do === 'wait') await sleep(fault.forMs);
     if (fault?.do === 'answer') {
       const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code></Error>`;
-      response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(request.method === 'HEAD' ? undefined : body);
+      response
+        .writeHead(fault.status, { 'content-type': 'application/xml' })
+        .end(request.method === 'HEAD' ? undefined : body);
       return;
     }
     const answer = await handOn(request);
     if (fault?.do === 'ahead') answer.headers.date = new Date(Date.now() + fault.byMs).toUTCString();
-    response.writeHead(answer.statusCode ?? 502, fault?.do === 'short' ? shortened(answer.headers, fault.bytes) : answer.headers);
+    response.writeHead(
+      answer.statusCode ?? 502,
+      fault?.do === 'short' ? shortened(answer.headers, fault.bytes) : answer.headers,
+    );
     const firstByte = Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1] ?? 0);
     let sent = 0;
     let stalled = false;

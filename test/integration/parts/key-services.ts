@@ -9,8 +9,8 @@ import path from 'node:path';
 export const KEY_SECRET = 'hush-of-a-service';
 
 /**
- * The services that give out temporary keys on a machine in the cloud: an instance's metadata (version 2), a container's, and single sign-on's portal. Each
- * set of keys is another one.
+ * The services that give out temporary keys on a machine in the cloud: an instance's metadata (version 2), a
+ * container's, and single sign-on's portal. Each set of keys is another one.
  */
 export interface KeyServices {
   /** What the AWS SDK has to be told to get keys from one of them, and from nobody else. */
@@ -65,7 +65,8 @@ export async function startKeyServices(home: string, lifeMs: number): Promise<Ke
       return url === ROLES ? 'restore' : metadata();
     }
     if (url === '/container' && headers.authorization === CONTAINER_TOKEN) return metadata();
-    if (url.startsWith('/federation/credentials?') && headers['x-amz-sso_bearer_token'] === SIGN_ON_TOKEN) return ofSignOn();
+    if (url.startsWith('/federation/credentials?') && headers['x-amz-sso_bearer_token'] === SIGN_ON_TOKEN)
+      return ofSignOn();
     return undefined;
   }
 
@@ -107,6 +108,11 @@ function signOn(home: string): void {
   const folder = path.join(home, '.aws/sso/cache');
   fs.mkdirSync(folder, { recursive: true });
   const expiresAt = new Date(Date.now() + HOUR_MS).toISOString();
-  const token = { startUrl: 'https://firm.awsapps.example/start', region: 'us-east-1', accessToken: SIGN_ON_TOKEN, expiresAt };
+  const token = {
+    startUrl: 'https://firm.awsapps.example/start',
+    region: 'us-east-1',
+    accessToken: SIGN_ON_TOKEN,
+    expiresAt,
+  };
   fs.writeFileSync(path.join(folder, `${createHash('sha1').update('firm').digest('hex')}.json`), JSON.stringify(token));
 }

@@ -3,11 +3,12 @@ import { madeOnce } from './made-once.ts';
 import { startSource } from './source-cluster.ts';
 
 /** Rows of table `late`, and how far they go. */
-export const LATE_DIGEST = "select count(*) || ' ' || max(id) || ' ' || md5(string_agg(t::text, ',' order by id)) from late t";
+export const LATE_DIGEST =
+  "select count(*) || ' ' || max(id) || ' ' || md5(string_agg(t::text, ',' order by id)) from late t";
 
 /**
- * A barman backup of a real PostgreSQL 15 server (`late/shop`), after which a tablespace was created at /ts/late, dropped, and created
- * again. A table in it has an index, rows from before `moment`, and rows from after it.
+ * A barman backup of a real PostgreSQL 15 server (`late/shop`), after which a tablespace was created at /ts/late,
+ * dropped, and created again. A table in it has an index, rows from before `moment`, and rows from after it.
  */
 export interface LateTablespace {
   bucket: string;
@@ -37,7 +38,9 @@ async function make(bucket: string): Promise<LateTablespace> {
     await insert(1);
     const atTheMoment = await source.sql(LATE_DIGEST);
     await sleep(50);
-    const moment = await source.sql(`select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
+    const moment = await source.sql(
+      `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+    );
     await sleep(50);
     await insert(1001);
     await source.archiveAll();

@@ -10,8 +10,9 @@ const FACTS = 'facts.json';
 const MAKING_MS = 400_000;
 
 /**
- * What takes long to make and is only read afterwards: made once for each S3 server, by the first test file that asks for it, while others wait.
- * `recipe` names the files of this folder whose change makes it anew; `make` fills a bucket and gives what is to be known of it, as JSON has it.
+ * What takes long to make and is only read afterwards: made once for each S3 server, by the first test file that asks
+ * for it, while others wait. `recipe` names the files of this folder whose change makes it anew; `make` fills a bucket
+ * and gives what is to be known of it, as JSON has it.
  */
 export async function madeOnce<Facts>(
   name: string,
@@ -30,7 +31,10 @@ export async function madeOnce<Facts>(
   });
 }
 
-/** Does the work when no process of this machine does any of that name. What holds the others off goes with the process, however it ends. */
+/**
+ * Does the work when no process of this machine does any of that name. What holds the others off goes with the process,
+ * however it ends.
+ */
 export async function alone<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   let held: net.Server | undefined;
   await until(
@@ -52,7 +56,9 @@ export async function alone<Result>(name: string, work: () => Promise<Result>): 
 function listenOn(socketPath: string): Promise<net.Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = net.createServer((connection) => connection.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
     server.listen(socketPath, () => resolve(server));
   });
 }

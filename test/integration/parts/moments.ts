@@ -29,8 +29,8 @@ export const RESTORE_POINT = 'before the accident';
 export const LATER_RESTORE_POINT = 'before the end';
 
 /**
- * zero · set of pg_basebackup · backup · one · two · restore point · accident (the rows are deleted) · backup · three · promotion to timeline 2 · four · restore point · five.
- * All of it is archived.
+ * zero · set of pg_basebackup · backup · one · two · restore point · accident (the rows are deleted) · backup · three ·
+ * promotion to timeline 2 · four · restore point · five. All of it is archived.
  */
 export async function makeMoments(major: 15 | 17 | 18): Promise<Moments> {
   const bucket = await createBucket();
@@ -67,14 +67,17 @@ async function step(source: SourceCluster, what: string, before = ''): Promise<S
   const beforeLsn = await source.sql('select pg_current_wal_insert_lsn()');
   const xid = await source.sql(`${before} insert into steps (what) values ('${what}') returning pg_current_xact_id()`);
   const committed = `to_char(pg_xact_commit_timestamp('${xid}') at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`;
-  const [time = '', afterLsn = ''] = (await source.sql(`select ${committed} || '+00', pg_current_wal_insert_lsn()`)).split('|');
+  const [time = '', afterLsn = ''] = (
+    await source.sql(`select ${committed} || '+00', pg_current_wal_insert_lsn()`)
+  ).split('|');
   return { what, xid, time, beforeLsn, afterLsn };
 }
 
 /** A time of so many microseconds later or, negative, earlier. */
 export function shiftTime(time: string, micros: number): string {
   const [, seconds, fraction] = /^(.*)\.(\d{6})\+00$/.exec(time) ?? [];
-  const shifted = BigInt(Date.parse(`${seconds?.replace(' ', 'T')}Z`)) * 1000n + BigInt(fraction ?? '0') + BigInt(micros);
+  const shifted =
+    BigInt(Date.parse(`${seconds?.replace(' ', 'T')}Z`)) * 1000n + BigInt(fraction ?? '0') + BigInt(micros);
   const text = new Date(Number(shifted / 1000n)).toISOString().slice(0, 19).replace('T', ' ');
   return `${text}.${String(shifted % 1_000_000n).padStart(6, '0')}+00`;
 }

@@ -4,8 +4,14 @@ import { S3_ENDPOINT, S3_KEYS } from './s3.ts';
 export const ODO = new URL('../../../dist/odo.mjs', import.meta.url).pathname;
 
 /** Runs the built command line on this very Node, with the test server's keys and endpoint in the environment. */
-export async function odo(args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Outcome> {
-  return run(process.execPath, [ODO, ...args], { ...options, env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...options.env } });
+export async function odo(
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<Outcome> {
+  return run(process.execPath, [ODO, ...args], {
+    ...options,
+    env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...options.env },
+  });
 }
 
 /** Runs it, demands success, and gives the receipt. */

@@ -5,7 +5,10 @@ import { ODO } from './odo.ts';
 import { mustRun, type Outcome, run } from './run.ts';
 import { S3_ENDPOINT, S3_KEYS } from './s3.ts';
 
-/** Somebody without any privilege: a user id that the machine need not know. When the tests do not run as root, whoever runs them. */
+/**
+ * Somebody without any privilege: a user id that the machine need not know. When the tests do not run as root, whoever
+ * runs them.
+ */
 export interface OrdinaryUser {
   uid: number;
   gid: number;
@@ -23,7 +26,11 @@ export function createOrdinaryUser(): OrdinaryUser {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'odo-user-'));
   fs.chmodSync(folder, 0o755);
   // The checkout may lie where this user cannot look.
-  const [node, script, home] = ['node', 'odo.mjs', 'home'].map((name) => path.join(folder, name)) as [string, string, string];
+  const [node, script, home] = ['node', 'odo.mjs', 'home'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   fs.copyFileSync(process.execPath, node);
   fs.chmodSync(node, 0o755);
   fs.copyFileSync(ODO, script);

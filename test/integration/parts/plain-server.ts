@@ -8,7 +8,9 @@ let servers = 0;
 /** A PostgreSQL container started by nothing but `docker run`, on a volume or directory that is there already. */
 export interface PlainServer {
   sql(text: string): Promise<string>;
-  /** Waits until recovery has ended and the server was promoted; a server that died instead is an error with its log. */
+  /**
+   * Waits until recovery has ended and the server was promoted; a server that died instead is an error with its log.
+   */
   promoted(): Promise<void>;
   /** Stops it as `docker stop` does, so that the data directory is at rest. */
   stop(): Promise<void>;

@@ -7,8 +7,9 @@ import { startSource } from './source-cluster.ts';
 export const THINGS_DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 
 /**
- * Backups of one real PostgreSQL 15 server, made once for each S3 server and then only read: `backups/shop` (barman; the backup spans several
- * WAL segments), and below `sets` and `fetched` one set of pg_basebackup each, compressed with streamed WAL and plain with fetched WAL.
+ * Backups of one real PostgreSQL 15 server, made once for each S3 server and then only read: `backups/shop` (barman;
+ * the backup spans several WAL segments), and below `sets` and `fetched` one set of pg_basebackup each, compressed with
+ * streamed WAL and plain with fetched WAL.
  */
 export interface ReadyRepository {
   bucket: string;
@@ -59,8 +60,9 @@ async function make(bucket: string): Promise<ReadyRepository> {
 const REDO = 'select redo_lsn from pg_control_checkpoint()';
 
 /**
- * Fills some WAL segments as soon as a backup has begun, as a busy server does, always the same number: more would need more
- * room on a volume than a test has. It waits in the server, since a call from outside may come when a short backup is over.
+ * Fills some WAL segments as soon as a backup has begun, as a busy server does, always the same number: more would need
+ * more room on a volume than a test has. It waits in the server, since a call from outside may come when a short backup
+ * is over.
  */
 const fillSegmentsSince = (redo: string) => `do $fill$ begin
   for n in 1..3000 loop exit when (${REDO}) <> '${redo}'; perform pg_sleep(0.02); end loop;
@@ -70,7 +72,10 @@ const fillSegmentsSince = (redo: string) => `do $fill$ begin
   end loop;
 end $fill$`;
 
-/** Copies the objects below a prefix to another bucket, so that a test may damage them there; keys for which `keep` is false stay behind. */
+/**
+ * Copies the objects below a prefix to another bucket, so that a test may damage them there; keys for which `keep` is
+ * false stay behind.
+ */
 export async function copyObjects(
   from: { bucket: string; prefix: string },
   to: { bucket: string; prefix: string },

@@ -16,8 +16,9 @@ export interface Touched {
 export interface ServiceBefore {
   containerId: string;
   /**
-   * Demands that nothing else has changed: the same container runs, the old row is there, the server can write, the data directory holds the same
-   * names, and no restore container is left. What was kept is removed then, so that the next run starts afresh.
+   * Demands that nothing else has changed: the same container runs, the old row is there, the server can write, the
+   * data directory holds the same names, and no restore container is left. What was kept is removed then, so that the
+   * next run starts afresh.
    */
   expectAsBefore(touched: Touched): Promise<void>;
 }

@@ -9,12 +9,16 @@ import { answersSoon } from './server-answers.ts';
 const PORTS_OF_A_FILE = 10;
 const WORKERS = 10;
 /**
- * Below the ports that the kernel gives to connections, each of which would keep a server from listening there. Files that run at the same
- * time differ in the worker's number, and those of another test command most likely in the process's.
+ * Below the ports that the kernel gives to connections, each of which would keep a server from listening there. Files
+ * that run at the same time differ in the worker's number, and those of another test command most likely in the
+ * process's.
  */
-let ports = 20000 + ((process.pid % 100) * WORKERS + (Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS)) * PORTS_OF_A_FILE;
+let ports =
+  20000 + ((process.pid % 100) * WORKERS + (Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS)) * PORTS_OF_A_FILE;
 
-/** A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup. */
+/**
+ * A real PostgreSQL server that archives with barman-cloud and is backed up by barman-cloud-backup or pg_basebackup.
+ */
 export interface SourceCluster {
   /** The container's name. */
   container: string;
@@ -23,11 +27,19 @@ export interface SourceCluster {
   exec(argv: readonly string[], user?: string): Promise<string>;
   /** Switches to a new WAL segment and waits until the old one is archived. */
   archiveAll(): Promise<void>;
-  /** Takes a barman-cloud backup into `s3://bucket/prefix`, packed with gzip unless a flag names another codec; gives its id. */
+  /**
+   * Takes a barman-cloud backup into `s3://bucket/prefix`, packed with gzip unless a flag names another codec; gives
+   * its id.
+   */
   barmanBackup(...flags: string[]): Promise<string>;
-  /** Takes a pg_basebackup with these flags (such as `-Ft -z -X stream`) and uploads it below `folder` of the bucket. */
+  /**
+   * Takes a pg_basebackup with these flags (such as `-Ft -z -X stream`) and uploads it below `folder` of the bucket.
+   */
   baseBackup(folder: string, flags?: readonly string[]): Promise<void>;
-  /** Archives all WAL of some work to the barman repository at once: barman-cloud-wal-archive takes seconds for each segment. */
+  /**
+   * Archives all WAL of some work to the barman repository at once: barman-cloud-wal-archive takes seconds for each
+   * segment.
+   */
   archiveFast(work: () => Promise<unknown>): Promise<void>;
   /** Makes a standby of it and promotes that, so that it goes on (and archives) on the next timeline. */
   promote(): Promise<void>;
@@ -52,16 +64,21 @@ export interface SourceOptions {
 }
 
 /**
- * Whether a segment has been archived; waits a few seconds for it, in the server: asking over and over from outside would slow the archiver down. The
- * archiver's last file may be a history or `.partial` file, which says nothing of segments.
+ * Whether a segment has been archived; waits a few seconds for it, in the server: asking over and over from outside
+ * would slow the archiver down. The archiver's last file may be a history or `.partial` file, which says nothing of
+ * segments.
  */
 const ARCHIVED = (segment: string) => {
-  const isArchived = `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from pg_stat_archiver`;
+  const isArchived =
+    `select last_archived_wal ~ '^[0-9A-F]{24}$' and last_archived_wal collate "C" >= '${segment}' from ` +
+    'pg_stat_archiver';
   const wait = `perform pg_stat_clear_snapshot(); exit when (${isArchived}); perform pg_sleep(0.05);`;
   return `do $wait$ begin for n in 1..100 loop ${wait} end loop; end $wait$; ${isArchived}`;
 };
 
-/** Settings that ALTER SYSTEM can change again, there when the server starts: otherwise it would have to start twice. */
+/**
+ * Settings that ALTER SYSTEM can change again, there when the server starts: otherwise it would have to start twice.
+ */
 const FIRST_START = `
   mkdir -p /docker-entrypoint-initdb.d
   echo "$ARCHIVING" > /docker-entrypoint-initdb.d/archiving.sql
@@ -180,7 +197,15 @@ export async function startSource(options: SourceOptions): Promise<SourceCluster
       await sql('select pg_reload_conf()');
       await work();
       await archiveAll();
-      await exec(['python3', '-c', UPLOAD, S3_ENDPOINT, bucket, `${prefix}/${server}/wals/0000000100000000`, '/tmp/wals']);
+      await exec([
+        'python3',
+        '-c',
+        UPLOAD,
+        S3_ENDPOINT,
+        bucket,
+        `${prefix}/${server}/wals/0000000100000000`,
+        '/tmp/wals',
+      ]);
       await archiveWith(usual);
       await sql('select pg_reload_conf()');
     },

@@ -3,7 +3,10 @@ import { THINGS_DIGEST } from './ready-repository.ts';
 import { listKeys, readObject } from './s3.ts';
 import { startSource } from './source-cluster.ts';
 
-/** A barman backup of a real PostgreSQL 15 server in several parts, and another one: made once for each S3 server, then only read. */
+/**
+ * A barman backup of a real PostgreSQL 15 server in several parts, and another one: made once for each S3 server, then
+ * only read.
+ */
 export interface SplitRepository {
   bucket: string;
   /** URL of the barman server. */
@@ -43,7 +46,8 @@ async function make(bucket: string): Promise<SplitRepository> {
     }
     const digest = await source.sql(THINGS_DIGEST);
     const parts = await partsOf(bucket, `${PREFIX}/${SERVER}/base/${splitId}/`);
-    if (parts.length < 3) throw new Error(`the backup should have several parts, and has ${parts.map(({ key }) => key)}`);
+    if (parts.length < 3)
+      throw new Error(`the backup should have several parts, and has ${parts.map(({ key }) => key)}`);
     const segments = await segmentsOf(bucket, splitId);
     return { bucket, url: `s3://${bucket}/${PREFIX}/${SERVER}`, wholeId, splitId, parts, segments, digest };
   } finally {
@@ -55,7 +59,9 @@ async function make(bucket: string): Promise<SplitRepository> {
 async function segmentsOf(bucket: string, backupId: string): Promise<string[]> {
   const info = (await readObject(bucket, `${PREFIX}/${SERVER}/base/${backupId}/backup.info`)).toString('utf8');
   const begin = /^begin_wal=(\w+)$/m.exec(info)?.[1] ?? '';
-  const names = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`)).map((key) => /\/([0-9A-F]{24})\.gz$/.exec(key)?.[1] ?? '');
+  const names = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`)).map(
+    (key) => /\/([0-9A-F]{24})\.gz$/.exec(key)?.[1] ?? '',
+  );
   return names.filter((name) => name >= begin && name !== '').sort();
 }
 
@@ -66,7 +72,9 @@ export function lastSegmentOf({ segments }: SplitRepository): RegExp {
 
 async function partsOf(bucket: string, folder: string): Promise<SplitRepository['parts']> {
   const keys = (await listKeys(bucket, folder)).filter((key) => key.includes('.tar'));
-  const parts = await Promise.all(keys.map(async (key) => ({ key, sizeBytes: (await readObject(bucket, key)).length })));
+  const parts = await Promise.all(
+    keys.map(async (key) => ({ key, sizeBytes: (await readObject(bucket, key)).length })),
+  );
   const number = (key: string) => Number(/_(\d+)\.tar/.exec(key)?.[1] ?? 0);
   return parts.sort((one, other) => number(one.key) - number(other.key));
 }

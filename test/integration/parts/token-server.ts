@@ -1,6 +1,9 @@
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 
-/** An S3 server, on a loopback address of its own, that takes temporary keys alone; the bucket behind it must be open to everybody. */
+/**
+ * An S3 server, on a loopback address of its own, that takes temporary keys alone; the bucket behind it must be open to
+ * everybody.
+ */
 export interface TokenServer extends FaultProxy {
   /** The session tokens that came. */
   readonly seen: Set<string>;

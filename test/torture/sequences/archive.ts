@@ -24,15 +24,24 @@ export function insertSql(tag: string, table = 'marks'): string {
 }
 
 /**
- * A repository of one backup with a restore point after each of a few transactions, and the data directory that it was made of: with rows of
- * one transaction more, `unarchived`, whose WAL never came into the archive. Made once for an S3 server by real tools.
+ * A repository of one backup with a restore point after each of a few transactions, and the data directory that it was
+ * made of: with rows of one transaction more, `unarchived`, whose WAL never came into the archive. Made once for an S3
+ * server by real tools.
  */
 export function pristineArchive(): Promise<{ bucket: string }> {
-  const recipe = ['ready-repository.ts', 'source-cluster.ts', '../../torture/sequences/archive.ts'];
+  const recipe = ['ready-repository.ts', 'source-cluster.ts', './archive.ts'];
   return madeOnce('sequences', recipe, async (bucket) => {
-    const source = await startSource({ major: 15, bucket, prefix: PREFIX, server: SERVER, initdbArgs: '--wal-segsize=1' });
+    const source = await startSource({
+      major: 15,
+      bucket,
+      prefix: PREFIX,
+      server: SERVER,
+      initdbArgs: '--wal-segsize=1',
+    });
     try {
-      await source.sql('create table marks (what text); create index marks_what on marks (what); create extension amcheck');
+      await source.sql(
+        'create table marks (what text); create index marks_what on marks (what); create extension amcheck',
+      );
       await source.sql(insertSql('base'));
       await source.barmanBackup();
       for (const point of RESTORE_POINTS) {

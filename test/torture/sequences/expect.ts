@@ -85,7 +85,8 @@ function rowsOf({ archive }: World, asked: Asked, old: Content | undefined): Row
 /** Ends the recovery of a server that waits. */
 export function afterPromote(world: World): Expected {
   const { place, previous } = world;
-  if (!place || (place.role === 'primary' && !place.isByHand)) return { worlds: [], refusals: [2, 24], mustRefuse: true };
+  if (!place || (place.role === 'primary' && !place.isByHand))
+    return { worlds: [], refusals: [2, 24], mustRefuse: true };
   const promoted = with_(place, {
     role: 'primary',
     line: place.isByHand ? place.line : newLine(),
@@ -122,8 +123,8 @@ export function afterClean(world: World, { acceptLoss = false } = {}): Expected 
 }
 
 /**
- * What nobody has said may go: another cluster's data, and what was written on a restored server that a rollback has set aside. Of the old data of the
- * same cluster, who has restored to a moment has said it.
+ * What nobody has said may go: another cluster's data, and what was written on a restored server that a rollback has
+ * set aside. Of the old data of the same cluster, who has restored to a moment has said it.
  */
 function losesByCleaning({ place, previous, archive }: World): boolean {
   if (!place || !previous) return false;

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JournalState } from '../../../src/target/journal.ts';
+import type { JournalState } from '../../../src/tree/exchange/journal.ts';
 import { S3_ENDPOINT } from '../../integration/parts/s3.ts';
 import { engine, lookAt } from '../engine.ts';
 import { killInside } from '../host-faults.ts';
@@ -25,7 +25,15 @@ interface Aim {
   delayMs: number;
 }
 
-const AIMED: readonly JournalState[] = ['laying-down', 'staged', 'moving-out', 'moving-in', 'swapped', 'moving-back', 'clearing'];
+const AIMED: readonly JournalState[] = [
+  'laying-down',
+  'staged',
+  'moving-out',
+  'moving-in',
+  'swapped',
+  'moving-back',
+  'clearing',
+];
 
 /** A command that is struck, and what it would make of the world. */
 export interface Interrupted {
@@ -44,10 +52,17 @@ export async function interrupt(world: World, scene: Scene, command: Interrupted
     movedNames: random.int(0, 60),
     delayMs: random.chance(0.6) ? 0 : random.int(1, 900),
   };
-  const blow = random.pick(['Ctrl-C', 'kill -9 of odo', 'kill -9 of the container', 'kill -9 of the container'] as const);
+  const blow = random.pick([
+    'Ctrl-C',
+    'kill -9 of odo',
+    'kill -9 of the container',
+    'kill -9 of the container',
+  ] as const);
   const run = startOdo(product, args, { S3_ENDPOINT });
   const struck = (await reach(aim, stage, run)) && (await strike(blow, stage, run));
-  scene.note(`${blow} at ${aim.state}, ${aim.movedNames} names moved, ${aim.delayMs} ms later${struck ? '' : ': it was over'}`);
+  scene.note(
+    `${blow} at ${aim.state}, ${aim.movedNames} names moved, ${aim.delayMs} ms later${struck ? '' : ': it was over'}`,
+  );
   const { code } = await endOf(scene, run);
   if (code === 0 && expected.mustRefuse) throw new Defect('it has done what it must refuse');
   if (code === 0) return expected.worlds;
@@ -104,7 +119,9 @@ function backFrom(before: World, after: World): World[] {
 
 /** The service may or may not run by now; what it holds is what counts. */
 function upOr(worlds: readonly World[]): World[] {
-  return worlds.flatMap((world) => (world.isUp ? [world, { ...world, isUp: false }] : [world, { ...world, isUp: true }]));
+  return worlds.flatMap((world) =>
+    world.isUp ? [world, { ...world, isUp: false }] : [world, { ...world, isUp: true }],
+  );
 }
 
 function isEmpty(stage: Stage): boolean {

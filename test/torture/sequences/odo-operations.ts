@@ -20,7 +20,11 @@ export function restoreArgs(scene: Scene, asked: Asked): string[] {
     ...['-u', `s3://${scene.stage.archive.bucket}/${PREFIX}`, ...serviceArgs(scene), '--yes'],
     ...['--retry-for', '5', '--stall-timeout', '40', '--stop-timeout', '20'],
     ...(point === 'latest' ? [] : ['--target-name', point]),
-    ...(leave === 'paused' ? ['--target-action', 'pause'] : leave === 'shut down' ? ['--target-action', 'shutdown'] : []),
+    ...(leave === 'paused'
+      ? ['--target-action', 'pause']
+      : leave === 'shut down'
+        ? ['--target-action', 'shutdown']
+        : []),
     ...(leave === 'standby' ? ['--standby'] : []),
     ...(keepPrevious ? ['--keep-previous'] : []),
     ...(wipe ? ['--wipe'] : []),
@@ -40,7 +44,12 @@ function draw({ random }: Scene, leave: Asked['leave'], point: Asked['point']): 
 }
 
 /** A command that goes to its end. */
-async function whole(world: World, scene: Scene, args: readonly string[], expected: Expected): Promise<readonly World[]> {
+async function whole(
+  world: World,
+  scene: Scene,
+  args: readonly string[],
+  expected: Expected,
+): Promise<readonly World[]> {
   const { code } = await runOdo(scene, args);
   if (code === 0) {
     if (expected.mustRefuse) throw new Defect(`odo ${args[0]} has done what it must refuse`);
@@ -91,7 +100,13 @@ function simple(
 ): Operation[] {
   const args = (scene: Scene) => [name, ...serviceArgs(scene), ...rest];
   return [
-    { name, about, weight, applies: () => true, play: (world, scene) => whole(world, scene, args(scene), expect(world)) },
+    {
+      name,
+      about,
+      weight,
+      applies: () => true,
+      play: (world, scene) => whole(world, scene, args(scene), expect(world)),
+    },
     {
       name: `${name}, interrupted`,
       about: 'the same, interrupted',
@@ -126,7 +141,14 @@ export const ODO_OPERATIONS: readonly Operation[] = [
     about: 'odo status, check, list and a dry run, which change nothing',
     applies: () => true,
     async play(world, scene) {
-      const asked: Asked = { point: 'latest', leave: 'promoted', keepPrevious: false, wipe: false, online: false, fresh: false };
+      const asked: Asked = {
+        point: 'latest',
+        leave: 'promoted',
+        keepPrevious: false,
+        wipe: false,
+        online: false,
+        fresh: false,
+      };
       const all = restoreArgs(scene, asked);
       const [, url = ''] = all;
       await runOdo(scene, ['status', ...serviceArgs(scene)]);

@@ -24,8 +24,8 @@ export interface Operation {
   weight?: number;
   applies(world: World): boolean;
   /**
-   * Does it, and gives every world that may be the one after it. A Defect says that something was seen that must not be; the worlds are
-   * compared with the real thing by whoever plays the sequence.
+   * Does it, and gives every world that may be the one after it. A Defect says that something was seen that must not
+   * be; the worlds are compared with the real thing by whoever plays the sequence.
    */
   play(world: World, scene: Scene): Promise<readonly World[]>;
 }

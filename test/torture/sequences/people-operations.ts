@@ -90,7 +90,9 @@ async function demandHistory(scene: Scene): Promise<void> {
   const timeline = await must(scene, 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)');
   if (timeline === '00000001') return;
   const isThere = async () =>
-    (await listKeys(scene.stage.archive.bucket, `${PREFIX}/${SERVER}/wals/`)).some((key) => key.includes(`${timeline}.history`));
+    (await listKeys(scene.stage.archive.bucket, `${PREFIX}/${SERVER}/wals/`)).some((key) =>
+      key.includes(`${timeline}.history`),
+    );
   if (!(await poll(isThere, 15_000, 300)))
     throw new Defect(`segments of timeline ${timeline} are archived, and its history is not`);
 }
@@ -155,7 +157,8 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
   {
     name: 'archive',
     about:
-      'archiving is turned on as the receipt says, rows are archived, sometimes a new base backup is taken, and it is turned off',
+      'archiving is turned on as the receipt says, rows are archived, sometimes a new base backup is taken, ' +
+      'and it is turned off',
     weight: 0.8,
     applies: (world) => isOpen(world) && world.place?.cluster === 'shop',
     async play(world, scene) {
@@ -170,7 +173,16 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
         const { code, stderr } = await execIn(
           stage.db,
           [
-            ...['barman-cloud-backup', '-z', '--endpoint-url', S3_ENDPOINT, '-h', '/var/run/postgresql', '-U', 'postgres'],
+            ...[
+              'barman-cloud-backup',
+              '-z',
+              '--endpoint-url',
+              S3_ENDPOINT,
+              '-h',
+              '/var/run/postgresql',
+              '-U',
+              'postgres',
+            ],
             ...['--immediate-checkpoint', `s3://${stage.archive.bucket}/${PREFIX}`, SERVER],
           ],
           { user: 'postgres' },
@@ -193,7 +205,9 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
     applies: ({ archive }) => archive.isForked,
     async play(world, { stage, note }) {
       const { bucket } = stage.archive;
-      const histories = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`)).filter((key) => /\.history/.test(key)).sort();
+      const histories = (await listKeys(bucket, `${PREFIX}/${SERVER}/wals/`))
+        .filter((key) => /\.history/.test(key))
+        .sort();
       const newest = histories.at(-1);
       note(`${newest ?? 'no history'} is deleted`);
       if (newest) await deleteObjects(bucket, [newest]);

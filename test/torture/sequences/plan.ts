@@ -12,7 +12,9 @@ export interface PlannedSequence {
   number: number;
   old: OldData;
   layout: Layout;
-  /** Each with the words that its own random numbers follow from, so that it is the same whatever is left out before it. */
+  /**
+   * Each with the words that its own random numbers follow from, so that it is the same whatever is left out before it.
+   */
   steps: readonly { operation: Operation; index: number }[];
 }
 
@@ -28,5 +30,10 @@ export function planSequence(seed: number, number: number): PlannedSequence {
   const deck = OPERATIONS.flatMap((operation) =>
     Array.from({ length: Math.round((operation.weight ?? 1) * 10) }, () => operation),
   );
-  return { number, old, layout, steps: Array.from({ length: STEPS }, (_, index) => ({ operation: random.pick(deck), index })) };
+  return {
+    number,
+    old,
+    layout,
+    steps: Array.from({ length: STEPS }, (_, index) => ({ operation: random.pick(deck), index })),
+  };
 }

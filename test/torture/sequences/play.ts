@@ -135,7 +135,9 @@ function misfitOfContent(
 async function stateOf(stage: Stage): Promise<string> {
   const files = await stage
     .onVolume(
-      'cd /v; ls -lA . | grep -v wide-; ls -lA .odo 2>/dev/null; cat .odo/journal.json 2>/dev/null | cut -c 1-1500; echo; for d in .odo/previous .odo/incoming .odo/spool; do [ -d $d ] && echo $d: $(ls -A $d | grep -v wide-); done; true',
+      'cd /v; ls -lA . | grep -v wide-; ls -lA .odo 2>/dev/null; cat .odo/journal.json 2>/dev/null | cut -c ' +
+        '1-1500; echo; for d in .odo/previous .odo/incoming .odo/spool; do [ -d $d ] && echo $d: $(ls -A $d | ' +
+        'grep -v wide-); done; true',
     )
     .catch((error: Error) => error.message);
   const { execFileSync } = await import('node:child_process');

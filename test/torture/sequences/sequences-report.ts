@@ -10,18 +10,24 @@ export function sequencesReport(verdicts: readonly SequenceVerdict[], setting: S
   const codes = verdicts.flatMap((verdict) => verdict.codes);
   const commands = [...new Set(codes.map(({ command }) => command))].sort();
   const countOf = (command: string) => {
-    const own = codes.filter((one) => one.command === command).map(({ code }) => (code === null ? 'killed' : String(code)));
+    const own = codes
+      .filter((one) => one.command === command)
+      .map(({ code }) => (code === null ? 'killed' : String(code)));
     return [...new Set(own)].sort().map((code) => `${code}: ${own.filter((other) => other === code).length}`);
   };
   const defects = verdicts.filter(({ defect }) => defect).length;
   return [
-    `${verdicts.length} sequences of ${played.length} operations in ${setting.minutes.toFixed(1)} minutes, seed ${setting.seed}, on ${new Date().toISOString().slice(0, 10)}:`,
-    `ODO ${setting.product}, Docker ${setting.engine}, ${setting.postgres}, Node ${process.version}, ${os.cpus().length} cores, ${os.type()} ${os.release()}.`,
+    `${verdicts.length} sequences of ${played.length} operations in ${setting.minutes.toFixed(1)} minutes, ` +
+      `seed ${setting.seed}, on ${new Date().toISOString().slice(0, 10)}:`,
+    `ODO ${setting.product}, Docker ${setting.engine}, ${setting.postgres}, Node ${process.version}, ` +
+      `${os.cpus().length} cores, ${os.type()} ${os.release()}.`,
     `**${defects} ${defects === 1 ? 'defect' : 'defects'}.**`,
     '',
     line(['operation', 'played']),
     line(['---', '--:']),
-    ...OPERATIONS.map(({ name, about }) => line([`**${name}**: ${about}`, String(played.filter((one) => one === name).length)])),
+    ...OPERATIONS.map(({ name, about }) =>
+      line([`**${name}**: ${about}`, String(played.filter((one) => one === name).length)]),
+    ),
     '',
     line(['command', 'exit code: how often']),
     line(['---', '---']),
@@ -34,5 +40,8 @@ export function sequencesReport(verdicts: readonly SequenceVerdict[], setting: S
 export function sequenceLine({ planned, played, elapsedMs, defect }: SequenceVerdict): string {
   const how = defect ? 'DEFECT' : 'held';
   const steps = played.join(' → ');
-  return `${String(planned.number).padStart(4)} ${(elapsedMs / 1000).toFixed(1).padStart(5)} s  ${how.padEnd(7)} ${planned.old}, ${planned.layout}: ${steps}`;
+  return (
+    `${String(planned.number).padStart(4)} ${(elapsedMs / 1000).toFixed(1).padStart(5)} s  ${how.padEnd(7)} ` +
+    `${planned.old}, ${planned.layout}: ${steps}`
+  );
 }

@@ -42,9 +42,12 @@ export async function sequences(options: SequencesOptions): Promise<{ verdicts: 
       for (let next = queue.shift(); next !== undefined && !options.signal?.aborted; next = queue.shift()) {
         const planned = planSequence(seed, next);
         const found = await playSequence(stage, product, seed, planned, options.steps);
-        const play = (sequence: typeof planned, only: ReadonlySet<number>) => playSequence(stage, product, seed, sequence, only);
+        const play = (sequence: typeof planned, only: ReadonlySet<number>) =>
+          playSequence(stage, product, seed, sequence, only);
         const { verdict, only } =
-          found.defect && !options.steps ? await shrink(found, play, options.shrinkTries) : { verdict: found, only: undefined };
+          found.defect && !options.steps
+            ? await shrink(found, play, options.shrinkTries)
+            : { verdict: found, only: undefined };
         const told = verdict.defect && only ? withSteps(verdict, only, seed) : verdict;
         verdicts.push(told);
         options.onVerdict(told);
@@ -71,6 +74,7 @@ export async function sequences(options: SequencesOptions): Promise<{ verdicts: 
 function withSteps(verdict: SequenceVerdict, only: ReadonlySet<number>, seed: number): SequenceVerdict {
   const { planned, defect } = verdict;
   if (!defect) return verdict;
-  const command = `npm run torture -- --sequences --seed ${seed} --run ${planned.number} --steps ${[...only].join(',')}`;
+  const command =
+    `npm run torture -- --sequences --seed ${seed} --run ${planned.number} ` + `--steps ${[...only].join(',')}`;
   return { ...verdict, defect: { ...defect, evidence: `${command}\n${defect.evidence}` } };
 }

@@ -2,7 +2,8 @@ import type { PlannedSequence } from './plan.ts';
 import type { SequenceVerdict } from './play.ts';
 
 /**
- * Leaves steps out, one at a time from the end, for as long as a defect shows all the same. Gives the shortest sequence that was found.
+ * Leaves steps out, one at a time from the end, for as long as a defect shows all the same. Gives the shortest sequence
+ * that was found.
  * @param play plays the steps of these indices
  */
 export async function shrink(

@@ -27,7 +27,10 @@ export interface ServerWords {
   damage?: string;
 }
 
-/** A compose service on a volume in memory, and a keeper that sees that volume without being one of its writers to the engine. */
+/**
+ * A compose service on a volume in memory, and a keeper that sees that volume without being one of its writers to the
+ * engine.
+ */
 export interface Stage {
   project: string;
   composeFile: string;
@@ -64,7 +67,8 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
   const port = 15_000 + ((process.pid % 400) * 10 + number);
   const archive = await openStageArchive(number);
   let layout: Layout = 'below';
-  const compose = (...args: string[]) => mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
+  const compose = (...args: string[]) =>
+    mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
   const inPlace = () => (layout === 'root' ? '/v' : '/v/pgdata');
   const write = () => fs.writeFileSync(composeFile, composeText(project, layout, port));
 
@@ -99,7 +103,8 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
   ]);
   await engine().getContainer(db).stop({ t: 30 });
   await onVolume(
-    "mkdir -p /golden/other /golden/empty && echo 'fsync = off' >>/v/pgdata/postgresql.conf && cp -a /v/pgdata/. /golden/other/",
+    "mkdir -p /golden/other /golden/empty && echo 'fsync = off' >>/v/pgdata/postgresql.conf && cp -a " +
+      '/v/pgdata/. /golden/other/',
   );
   await unpackOldData();
 
@@ -108,7 +113,8 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
     fs.writeFileSync(file, await archive.oldData());
     await mustRun('sh', [
       '-c',
-      `docker exec -i -u root ${keeper} sh -c 'mkdir /golden/same && tar -x -C /golden/same --strip-components=1' <${file}`,
+      `docker exec -i -u root ${keeper} sh -c 'mkdir /golden/same && tar -x -C /golden/same ` +
+        `--strip-components=1' <${file}`,
     ]);
     fs.rmSync(file);
   }
@@ -136,7 +142,8 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
       await compose('up', '--no-start');
       if (old === 'empty') return;
       await engine().getContainer(db).start();
-      if (!(await poll(async () => (await askOnce()) !== undefined, READY_MS))) throw new Error('the old data does not come up');
+      if (!(await poll(async () => (await askOnce()) !== undefined, READY_MS)))
+        throw new Error('the old data does not come up');
     },
     psql,
     onVolume,
@@ -151,21 +158,32 @@ export async function makeStage(number: number, folder: string): Promise<Stage> 
     async askCopy(directory) {
       const copy = '/golden/copy';
       // What belongs to a server that waits is of no matter here: all that it has replayed is in its files.
-      const prepare = asHeld(`rm -rf ${copy}; cp -a ${directory} ${copy} && cd ${copy} && rm -f postmaster.pid *.signal`);
-      const settings = '-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=off -c port=5999 -c hot_standby=on';
-      const start = `pg_ctl -D ${copy} -w -t 60 -s -l /tmp/copy.log -o "${settings}" start || { tail -n 8 /tmp/copy.log; exit 1; }`;
+      const prepare = asHeld(
+        `rm -rf ${copy}; cp -a ${directory} ${copy} && cd ${copy} && rm -f postmaster.pid *.signal`,
+      );
+      const settings =
+        '-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=off -c port=5999 -c hot_standby=on';
+      const start =
+        `pg_ctl -D ${copy} -w -t 60 -s -l /tmp/copy.log -o "${settings}" start || { tail -n 8 /tmp/copy.log; ` +
+        'exit 1; }';
       const started = await execIn(keeper, ['sh', '-c', prepare], { user: 'root' });
       if (started.code !== 0) return `there is no ${directory}: ${started.stderr.trim()}`;
       const begun = await execIn(keeper, ['sh', '-c', start], { user: 'postgres' });
       try {
         if (begun.code !== 0) return `no server starts on ${directory}: ${begun.stdout}${begun.stderr}`;
         return await wordsOf(false, (sql) =>
-          execIn(keeper, ['psql', '-XAtq', '-h', '/tmp', '-p', '5999', '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-c', sql], {
-            user: 'postgres',
-          }),
+          execIn(
+            keeper,
+            ['psql', '-XAtq', '-h', '/tmp', '-p', '5999', '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-c', sql],
+            {
+              user: 'postgres',
+            },
+          ),
         );
       } finally {
-        await execIn(keeper, ['sh', '-c', `pg_ctl -D ${copy} -m immediate -w -s stop; rm -rf ${copy}`], { user: 'postgres' });
+        await execIn(keeper, ['sh', '-c', `pg_ctl -D ${copy} -m immediate -w -s stop; rm -rf ${copy}`], {
+          user: 'postgres',
+        });
       }
     },
     async remove() {

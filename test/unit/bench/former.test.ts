@@ -35,7 +35,12 @@ describe('measuring beside a former bundle', () => {
 
   it('gives the bundle back after a run that fails', async () => {
     const bench = { odo: { bundle: 'now.mjs' } } as Bench;
-    const failing = { name: 'ODO', settings: '-', run: () => Promise.reject(new Error('no')), verify: async () => undefined };
+    const failing = {
+      name: 'ODO',
+      settings: '-',
+      run: () => Promise.reject(new Error('no')),
+      verify: async () => undefined,
+    };
     const stage = { about: '-', contestants: [failing], close: async () => undefined };
     const [, twin] = besideFormer(stage, bench, former).contestants;
     await expect(twin?.run()).rejects.toThrow('no');

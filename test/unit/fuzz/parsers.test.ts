@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import { parseBackupInfo } from '../../../src/formats/barman/backup-info.ts';
 import { parsePythonLiteral } from '../../../src/formats/barman/python-literal.ts';
-import { parseBackupLabel } from '../../../src/postgres/backup-label.ts';
-import { parseManifest } from '../../../src/postgres/backup-manifest.ts';
-import { readManifest } from '../../../src/postgres/manifest-reader.ts';
-import { parsePgControl } from '../../../src/postgres/pg-control.ts';
-import { parseTablespaceMap } from '../../../src/postgres/tablespace-map.ts';
-import { parseTimelineHistory } from '../../../src/postgres/timeline-history.ts';
-import { readWalPageHeader } from '../../../src/postgres/wal-page.ts';
+import { parseBackupLabel } from '../../../src/postgres/files/backup-label.ts';
+import { parseManifest } from '../../../src/postgres/files/backup-manifest.ts';
+import { readManifest } from '../../../src/postgres/files/manifest-reader.ts';
+import { parsePgControl } from '../../../src/postgres/files/pg-control.ts';
+import { parseTablespaceMap } from '../../../src/postgres/files/tablespace-map.ts';
+import { parseTimelineHistory } from '../../../src/postgres/terms/timeline-history.ts';
+import { readWalPageHeader } from '../../../src/postgres/wal/wal-page.ts';
 import { createRandom, damage } from './random.ts';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url);
@@ -20,10 +20,13 @@ const INFO = readdirSync(new URL('barman/prefix/', FIXTURES), { recursive: true,
   .map((name) => fixture(`barman/prefix/${name}`));
 const HISTORY = fixture('postgres/00000002.history');
 const LABEL = Buffer.from(
-  'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nBACKUP METHOD: streamed\nSTART TIME: 2025-10-24 02:26:08 UTC\nLABEL: x\nSTART TIMELINE: 1\n',
+  'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nBACKUP ' +
+    'METHOD: streamed\nSTART TIME: 2025-10-24 02:26:08 UTC\nLABEL: x\nSTART TIMELINE: 1\n',
 );
 const MAP = Buffer.from('16384 /srv/with a space\n16385 /srv/back\\\\slash\n');
-const LITERAL = Buffer.from("[('ts1', 16387, '/path'), {'a': [1, 2.5, None], \"b\": (True,)}, b'\\x00', 'It\\'s \\u00e9\\n']");
+const LITERAL = Buffer.from(
+  "[('ts1', 16387, '/path'), {'a': [1, 2.5, None], \"b\": (True,)}, b'\\x00', 'It\\'s \\u00e9\\n']",
+);
 const REAL = fixture('basebackup/backups/pg17/20251024T100000/backup_manifest');
 /** The ends of a manifest, which are what matters, without the length of the real one. */
 const MANIFEST = Buffer.concat([REAL.subarray(0, REAL.indexOf('\n', 2000) + 1), REAL.subarray(-600)]);

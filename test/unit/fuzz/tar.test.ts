@@ -4,15 +4,15 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
-import type { Part } from '../../../src/formats/format.ts';
-import type { LayDownJob } from '../../../src/restore/engine.ts';
-import { layDownParts } from '../../../src/restore/lay-down.ts';
-import { createTally } from '../../../src/restore/tally.ts';
-import { createRooms } from '../../../src/target/room.ts';
-import { NO_WRITE_BACK } from '../../../src/target/write-back.ts';
-import { MemoryStore } from '../formats/memory-store.ts';
-import { scratchDirectory } from '../scratch-directory.ts';
-import { plantTree, snapshotTree } from '../tree-snapshot.ts';
+import type { Part } from '../../../src/formats/contract/format.ts';
+import { createTally } from '../../../src/progress/tally.ts';
+import type { LayDownJob } from '../../../src/restore/contract/lay-down-job.ts';
+import { layDownParts } from '../../../src/restore/lay-down/lay-down.ts';
+import { createRooms } from '../../../src/tree/writing/room.ts';
+import { NO_WRITE_BACK } from '../../../src/tree/writing/write-back.ts';
+import { MemoryStore } from '../parts/memory-store.ts';
+import { scratchDirectory } from '../parts/scratch-directory.ts';
+import { plantTree, snapshotTree } from '../parts/tree-snapshot.ts';
 import { createRandom, damage, type Random } from './random.ts';
 
 const BLOCK_BYTES = 512;
@@ -204,7 +204,10 @@ it('that is damaged or forged in any way is laid down or called corrupt, and tou
     const change = random.pick([forge, forge, forge, shuffle, damage]);
     let archive = change(random, random.pick(archives));
     if (random.below(4) === 0)
-      archive = forge(random, archive.length % BLOCK_BYTES === 0 && archive.includes('ustar') ? archive : random.pick(archives));
+      archive = forge(
+        random,
+        archive.length % BLOCK_BYTES === 0 && archive.includes('ustar') ? archive : random.pick(archives),
+      );
     const outcome = await layDown(archive);
     if (outcome === 'laid down') outcomes['laid down'] += 1;
     else if (outcome instanceof OdoError && outcome.code === 'dataCorrupt') {

@@ -25,7 +25,9 @@ a_key_of_the_future={1, 2}
   });
 
   it('reads tablespaces as Python wrote them', () => {
-    const info = parseBackupInfo(`status=DONE\ntablespaces=[('ts1', 16384, '/tmp/ts1'), ("it's", 16385, '/tmp/ts 2')]\n`);
+    const info = parseBackupInfo(
+      `status=DONE\ntablespaces=[('ts1', 16384, '/tmp/ts1'), ("it's", 16385, '/tmp/ts 2')]\n`,
+    );
     expect(info.tablespaces).toEqual([
       { oid: 16384, name: 'ts1', location: '/tmp/ts1' },
       { oid: 16385, name: "it's", location: '/tmp/ts 2' },

@@ -13,7 +13,11 @@ end_time=2025-10-24 02:26:08+00:00
 function folder(info: string | undefined, names: string[], ageMs = 0): BackupFolder {
   return {
     id: '20251024T022608',
-    objects: names.map((name) => ({ key: `s/base/20251024T022608/${name}`, sizeBytes: 10, lastModified: new Date(NOW - ageMs) })),
+    objects: names.map((name) => ({
+      key: `s/base/20251024T022608/${name}`,
+      sizeBytes: 10,
+      lastModified: new Date(NOW - ageMs),
+    })),
     plainDirectory: false,
     info: info === undefined ? undefined : parseBackupInfo(info),
   };
@@ -27,7 +31,15 @@ function judge(info: string | undefined, names: string[], ageMs = 0) {
 describe('parts', () => {
   it('come in order: the data by number, then each tablespace by number, with their codecs', () => {
     const info = `${DONE}tablespaces=[('b', 200, '/b'), ('a', 100, '/a')]\n`;
-    const names = ['100_0001.tar.gz', '100.tar.gz', '200.tar', 'data_0010.tar', 'data_0002.tar', 'data.tar', 'backup.info'];
+    const names = [
+      '100_0001.tar.gz',
+      '100.tar.gz',
+      '200.tar',
+      'data_0010.tar',
+      'data_0002.tar',
+      'data.tar',
+      'backup.info',
+    ];
     for (let n = 1; n <= 9; n++) if (n !== 2) names.push(`data_000${n}.tar`);
     const backup = toBackup(folder(info, names), 's', NOW);
     expect(backup.state).toBe('complete');
@@ -102,14 +114,17 @@ describe('state', () => {
     });
   });
 
-  it.each([undefined, 'status=STARTED\n', 'status=EMPTY\n', 'status=SYNCING\n'])('goes by the newest object for %j', (info) => {
-    expect(judge(info, ['data.tar'], DIED_AFTER_MS - 1)).toMatchObject({
-      state: 'running',
-      reason: expect.stringMatching(/newest object is of 2025-10-24T09:00:00/),
-    });
-    expect(judge(info, ['data.tar'], DIED_AFTER_MS)).toMatchObject({
-      state: 'died',
-      reason: expect.stringMatching(/2025-10-24T09:00:00.000Z: it did not/),
-    });
-  });
+  it.each([undefined, 'status=STARTED\n', 'status=EMPTY\n', 'status=SYNCING\n'])(
+    'goes by the newest object for %j',
+    (info) => {
+      expect(judge(info, ['data.tar'], DIED_AFTER_MS - 1)).toMatchObject({
+        state: 'running',
+        reason: expect.stringMatching(/newest object is of 2025-10-24T09:00:00/),
+      });
+      expect(judge(info, ['data.tar'], DIED_AFTER_MS)).toMatchObject({
+        state: 'died',
+        reason: expect.stringMatching(/2025-10-24T09:00:00.000Z: it did not/),
+      });
+    },
+  );
 });

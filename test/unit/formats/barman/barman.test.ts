@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DIED_AFTER_MS } from '../../../../src/formats/barman/backup.ts';
 import { barman } from '../../../../src/formats/barman/barman.ts';
-import { fixtureStore, folderNames } from '../fixture-store.ts';
-import type { MemoryObject } from '../memory-store.ts';
+import { fixtureStore, folderNames } from '../../parts/fixture-store.ts';
+import type { MemoryObject } from '../../parts/memory-store.ts';
 
 const LSN = /^0\/[0-9A-F]+$/;
 const SEGMENT = /^[0-9A-F]{24}$/;
@@ -106,7 +106,10 @@ describe('barman 3.13 with PostgreSQL 17', () => {
       for (const key of [...objects.keys()]) if (/data_0002\.tar$|16385\.tar\.gz$/.test(key)) objects.delete(key);
     });
     const backups = await repository.catalogue();
-    expect(backups.find(({ id }) => id === ids[0])).toMatchObject({ state: 'failed', reason: 'data_0002.tar is missing' });
+    expect(backups.find(({ id }) => id === ids[0])).toMatchObject({
+      state: 'failed',
+      reason: 'data_0002.tar is missing',
+    });
     expect(backups.find(({ id }) => id === ids[3])).toMatchObject({
       state: 'failed',
       reason: "16385.tar, a tablespace's, is missing",
@@ -115,7 +118,8 @@ describe('barman 3.13 with PostgreSQL 17', () => {
 
   it('counts one with an unreadable backup.info as failed, and goes on', async () => {
     const { repository, ids } = catalogueOf('pg17', (objects) => {
-      const key = [...objects.keys()].find((name) => name.startsWith('prefix/pg17/') && name.endsWith('/backup.info')) ?? '';
+      const key =
+        [...objects.keys()].find((name) => name.startsWith('prefix/pg17/') && name.endsWith('/backup.info')) ?? '';
       objects.set(key, { content: Buffer.from('stat') });
     });
     const backups = await repository.catalogue();
@@ -139,7 +143,8 @@ describe('barman 3.20 with PostgreSQL 18', () => {
   });
 
   const waiting = (objects: Map<string, MemoryObject>) => {
-    const [key, object] = [...objects].find(([name]) => name.startsWith('prefix/pg18/') && name.endsWith('/backup.info')) ?? [];
+    const [key, object] =
+      [...objects].find(([name]) => name.startsWith('prefix/pg18/') && name.endsWith('/backup.info')) ?? [];
     if (!key || !object?.content) throw new Error('the fixture has no backup.info');
     const content = Buffer.from(object.content.toString().replace('status=DONE', 'status=WAITING_FOR_WALS'));
     objects.set(key, { content, lastModified: new Date() });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { openBarmanWalArchive } from '../../../../src/formats/barman/wal-archive.ts';
-import { fixtureStore } from '../fixture-store.ts';
-import { MemoryStore } from '../memory-store.ts';
+import { fixtureStore } from '../../parts/fixture-store.ts';
+import { MemoryStore } from '../../parts/memory-store.ts';
 
 async function namesOf(files: AsyncIterable<{ name: string }>): Promise<string[]> {
   const names: string[] = [];
@@ -63,7 +63,9 @@ it('goes on from folder to folder, begins in the middle, and names a doubled seg
 
 it('gives both histories of one name', async () => {
   const store = new MemoryStore({ 'wals/00000002.history': '', 'wals/00000002.history.gz': 'x' });
-  expect(await openBarmanWalArchive(store, '').histories()).toMatchObject([{ codec: 'none', twins: [{ codec: 'gzip' }] }]);
+  expect(await openBarmanWalArchive(store, '').histories()).toMatchObject([
+    { codec: 'none', twins: [{ codec: 'gzip' }] },
+  ]);
 });
 
 it('names what stands in the place of a file that is missing, but not what is never read', async () => {

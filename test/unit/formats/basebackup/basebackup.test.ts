@@ -2,10 +2,10 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { DIED_AFTER_MS } from '../../../../src/formats/basebackup/backup.ts';
 import { basebackup } from '../../../../src/formats/basebackup/basebackup.ts';
-import type { Backup } from '../../../../src/formats/format.ts';
-import { fixtureStore } from '../fixture-store.ts';
-import { type MemoryObject, MemoryStore } from '../memory-store.ts';
-import { LABEL, makeTar } from './make-tar.ts';
+import type { Backup } from '../../../../src/formats/contract/format.ts';
+import { fixtureStore } from '../../parts/fixture-store.ts';
+import { LABEL, makeTar } from '../../parts/make-tar.ts';
+import { type MemoryObject, MemoryStore } from '../../parts/memory-store.ts';
 
 const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 const LSN = /^0\/[0-9A-F]+$/;
@@ -68,20 +68,29 @@ describe('PostgreSQL 15, gzip, with tablespaces', () => {
     });
     expect(withManifest?.restoredBytes).toBeGreaterThan(36_000_000);
     expect(withManifest?.restoredFiles).toBeGreaterThan(900);
-    expect(withManifest?.tablespaces.map(({ oid, restoredBytes, restoredFiles }) => [oid, restoredBytes, restoredFiles])).toEqual(
-      [
-        [16384, 40960, 1],
-        [16385, 8192, 1],
-      ],
-    );
+    expect(
+      withManifest?.tablespaces.map(({ oid, restoredBytes, restoredFiles }) => [oid, restoredBytes, restoredFiles]),
+    ).toEqual([
+      [16384, 40960, 1],
+      [16385, 8192, 1],
+    ]);
     // pg_basebackup --no-manifest: the WAL tells the version all the same
-    expect(without).toMatchObject({ state: 'complete', postgresMajor: 15, systemIdentifier: withManifest?.systemIdentifier });
+    expect(without).toMatchObject({
+      state: 'complete',
+      postgresMajor: 15,
+      systemIdentifier: withManifest?.systemIdentifier,
+    });
     expect(without?.endWal).toBeUndefined();
   });
 
   it('is incomplete without the tar of a tablespace of its map', async () => {
-    const { backups } = await backupsOf('pg15', (objects) => objects.delete('backups/pg15/20251024T100000/16385.tar.gz'));
-    expect(backups[0]).toMatchObject({ state: 'failed', reason: '16385.tar (the tablespace at /tmp/ts\\two) is missing' });
+    const { backups } = await backupsOf('pg15', (objects) =>
+      objects.delete('backups/pg15/20251024T100000/16385.tar.gz'),
+    );
+    expect(backups[0]).toMatchObject({
+      state: 'failed',
+      reason: '16385.tar (the tablespace at /tmp/ts\\two) is missing',
+    });
   });
 
   it('is running or dead without base.tar', async () => {
@@ -193,9 +202,24 @@ describe('other sets', () => {
   it.each([
     ['a cold tar', { 'base.tar': { PG_VERSION: '15\n' } }, 'unsupported', 'does not begin with backup_label'],
     ['an empty tar', { 'base.tar': {} }, 'unsupported', 'does not begin with backup_label'],
-    ['a label without a start', { 'base.tar': { backup_label: 'LABEL: x\n' } }, 'failed', 'no readable START WAL LOCATION'],
-    ['a label without a time', { 'base.tar': { backup_label: LABEL.replace(/START TIME.*/, '') } }, 'failed', 'START TIME'],
-    ['two base tars', { 'base.tar': { backup_label: LABEL }, 'base.tar.gz': {} }, 'failed', 'it holds base.tar and base.tar.gz'],
+    [
+      'a label without a start',
+      { 'base.tar': { backup_label: 'LABEL: x\n' } },
+      'failed',
+      'no readable START WAL LOCATION',
+    ],
+    [
+      'a label without a time',
+      { 'base.tar': { backup_label: LABEL.replace(/START TIME.*/, '') } },
+      'failed',
+      'START TIME',
+    ],
+    [
+      'two base tars',
+      { 'base.tar': { backup_label: LABEL }, 'base.tar.gz': {} },
+      'failed',
+      'it holds base.tar and base.tar.gz',
+    ],
     ['a tar that ODO does not know', { 'base.tar.gz.age': {} }, 'unsupported', 'does not read base.tar.gz.age'],
   ] as const)('judges %s', async (_, tars, state, reason) => {
     const objects: Record<string, MemoryObject> = {};

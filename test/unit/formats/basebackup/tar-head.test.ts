@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readTarHead } from '../../../../src/formats/basebackup/tar-head.ts';
-import type { Part } from '../../../../src/formats/format.ts';
-import type { Codec } from '../../../../src/stream/codec.ts';
-import { MemoryStore } from '../memory-store.ts';
-import { makeTar } from './make-tar.ts';
+import type { Part } from '../../../../src/formats/contract/format.ts';
+import type { Codec } from '../../../../src/stream/bytes/codec.ts';
+import { makeTar } from '../../parts/make-tar.ts';
+import { MemoryStore } from '../../parts/memory-store.ts';
 
 const KIB = 1024;
 
@@ -33,7 +33,10 @@ describe('the head of a tar', () => {
       codec,
     );
     const members: [string, number, string][] = [];
-    for await (const { name, sizeBytes, content } of readTarHead(store, part, { maxBytes: KIB * KIB, contentBytes: 7 })) {
+    for await (const { name, sizeBytes, content } of readTarHead(store, part, {
+      maxBytes: KIB * KIB,
+      contentBytes: 7,
+    })) {
       members.push([name, sizeBytes, content.toString()]);
     }
     expect(members).toEqual([

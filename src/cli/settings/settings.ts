@@ -1,0 +1,76 @@
+import { ALL_OPTIONS, variablesOf } from '../options/topics.ts';
+import { readConfigFile } from './config-file.ts';
+import { readDotenv } from './dotenv-file.ts';
+
+/** An option's value in force, and where it comes from. */
+export interface Setting {
+  name: string;
+  value: unknown;
+  from: 'flag' | 'environment' | 'config' | '.env' | 'default';
+  /** The variable, or the file. */
+  source?: string;
+}
+
+/** Where values other than flags come from. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  /** The working directory. */
+  directory: string;
+}
+
+/** Of each row only one group can be meant: what a flag says of one outdoes what a file says of the others. */
+const RIVALS: readonly (readonly (readonly string[])[])[] = [
+  [['into'], ['volume', 'service', 'compose-file']],
+  [['target-time', 'timezone'], ['target-lsn'], ['target-xid'], ['target-name'], ['target']],
+];
+
+const KEYS = ['aws-access-key', 'aws-secret-key'];
+
+/**
+ * The settings in force: a flag wins over the environment, that over the config file, that over `.env`, that over the
+ * default. Options without any value are not among them. Throws usage for a config file that is wrong.
+ * @param flags what the command line gave, by long option name
+ */
+export function settle(flags: Readonly<Record<string, unknown>>, { env, directory }: Surroundings): Setting[] {
+  const config = readConfigFile(typeof flags.config === 'string' ? flags.config : undefined, directory);
+  const dotenv = readDotenv(directory);
+  const isGiven = (name: string) => flags[name] !== undefined;
+  const outdone = new Set(
+    RIVALS.filter((groups) => groups.flat().some(isGiven)).flatMap((groups) =>
+      groups.filter((group) => !group.some(isGiven)).flat(),
+    ),
+  );
+
+  const settings = Object.entries(ALL_OPTIONS).flatMap(([name, option]): Setting[] => {
+    if (flags[name] !== undefined) return [{ name, value: flags[name], from: 'flag' }];
+    const variable = variablesOf(option).find((candidate) => env[candidate]);
+    if (variable !== undefined) return [{ name, value: env[variable], from: 'environment', source: variable }];
+    const value = config?.values[name];
+    if (config && value !== undefined && !outdone.has(name))
+      return [{ name, value, from: 'config', source: config.file }];
+    const last = dotenv.options.get(name);
+    // a profile of the environment stands for keys, and wins over the file as they would
+    const isOutdone = KEYS.includes(name) && Boolean(env.AWS_PROFILE);
+    if (last && !isOutdone) return [{ name, value: last.value, from: '.env', source: last.variable }];
+    return option.default === undefined ? [] : [{ name, value: option.default, from: 'default' }];
+  });
+  // A session token belongs to the keys beside which it stands.
+  const hasKeysOfDotenv = settings.some(({ name, from }) => name === 'aws-access-key' && from === '.env');
+  if (hasKeysOfDotenv && dotenv.sessionToken !== undefined) {
+    settings.push({ name: SESSION_TOKEN, value: dotenv.sessionToken, from: '.env', source: 'AWS_SESSION_TOKEN' });
+  }
+  return settings;
+}
+
+/** Not an option: only `.env` and the environment have it. */
+export const SESSION_TOKEN = 'aws-session-token';
+
+/**
+ * The values as commands take them. What the environment gives is left to be read there: its keys bring a session token
+ * with them.
+ */
+export function toArguments(settings: readonly Setting[]): Record<string, unknown> {
+  return Object.fromEntries(
+    settings.filter(({ from }) => from !== 'environment').map(({ name, value }) => [name, value]),
+  );
+}

@@ -1,0 +1,132 @@
+import path from 'node:path';
+import type { FormatName } from '../formats/contract/format.ts';
+import type { TarEntry } from '../stream/bytes/entry.ts';
+import { ODO_DIR } from '../tree/places/place.ts';
+
+/**
+ * Files that belong to a running server or an earlier recovery; one that survives into a restored directory does harm.
+ */
+const NEVER_RESTORED = new Set([
+  'recovery.signal',
+  'standby.signal',
+  'postmaster.pid',
+  'postmaster.opts',
+  'backup_label.old',
+  'tablespace_map.old',
+]);
+
+/** Directories that the server expects and that backup tools leave out when they are empty, excluded or links. */
+export const REQUIRED_DIRECTORIES = [
+  'global',
+  'pg_commit_ts',
+  'pg_dynshmem',
+  'pg_logical',
+  'pg_logical/mappings',
+  'pg_logical/snapshots',
+  'pg_multixact',
+  'pg_multixact/members',
+  'pg_multixact/offsets',
+  'pg_notify',
+  'pg_replslot',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat',
+  'pg_stat_tmp',
+  'pg_subtrans',
+  'pg_tblspc',
+  'pg_twophase',
+  'pg_wal',
+  'pg_wal/archive_status',
+  'pg_xact',
+];
+
+/**
+ * Directories whose content no backup holds (PostgreSQL, src/backend/backup/basebackup.c, excludeDirContents, and
+ * pg_wal). Some clusters have links in their place; an empty directory does as well.
+ */
+const EMPTY_IN_BACKUPS = new Set([
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_replslot',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat_tmp',
+  'pg_subtrans',
+  'pg_wal',
+]);
+
+/** Where the server keeps its data, and the files that it or ODO writes. */
+const SERVER_DIRECTORIES = new Set(['base', ...REQUIRED_DIRECTORIES.map((directory) => directory.split('/')[0] ?? '')]);
+const SERVER_FILES = new Set([
+  'PG_VERSION',
+  'backup_label',
+  'tablespace_map',
+  'postgresql.auto.conf',
+  'current_logfiles',
+]);
+
+export const CONTROL_FILE = 'global/pg_control';
+
+/**
+ * Where a member of a base part goes: 'held' is pg_control, which is put in place last; 'skip' goes nowhere; 'keep' to
+ * its own path. Links to tablespaces, and to a pg_wal, a pg_stat_tmp … elsewhere are skipped: ODO makes the former
+ * anew, and the others as real directories.
+ */
+export function placeBaseMember(entry: TarEntry): 'held' | 'skip' | 'keep' {
+  if (entry.path === CONTROL_FILE) return 'held';
+  const top = entry.path.split('/')[0] ?? '';
+  if (top === ODO_DIR || NEVER_RESTORED.has(entry.path)) return 'skip';
+  if (top === 'pg_tblspc' && entry.path !== 'pg_tblspc') return 'skip';
+  if (entry.type === 'symlink' && EMPTY_IN_BACKUPS.has(entry.path)) return 'skip';
+  return 'keep';
+}
+
+/**
+ * Whether a symbolic link may be laid down as it is: not where the server keeps its data, and not in place of a file
+ * that the server or ODO writes, because the copy would then share it with whatever the link points to. Elsewhere it is
+ * the user's own (postgresql.conf, certificates, a log directory); ODO keeps it and never goes through it.
+ */
+export function mayBeLink({ path: member }: TarEntry): boolean {
+  const top = member.split('/')[0] ?? '';
+  return !SERVER_DIRECTORIES.has(top) && !SERVER_FILES.has(member);
+}
+
+/**
+ * Whether a link points out of the data directory, where a restored server may not find anything, or something else.
+ */
+export function leadsOut({ path: member, linkName = '' }: TarEntry): boolean {
+  const target = path.posix.join(path.posix.dirname(member), linkName);
+  return path.posix.isAbsolute(linkName) || target === '..' || target.startsWith('../');
+}
+
+/** What barman's native backups bring first and, in the order of the directories, again. */
+const REPEATED_AS_IT_IS = new Set(['backup_label', 'backup_manifest']);
+
+/**
+ * What may come more than once in the base parts of a format, and what counts then: with 'later' the later one, with
+ * 'same' there is no difference. barman-cloud puts configuration files from outside the data directory beside those
+ * inside; the later one is what the server read, as tar has it. barman's native cloud backups have PostgreSQL's own
+ * files twice, with the same bytes. Source: barman, barman/cloud.py (CloudBackupUploader._backup_config_files); tars
+ * that barman 3.20 made.
+ */
+export function mayRepeat({ path: member, type }: TarEntry, format: FormatName): 'later' | 'same' | undefined {
+  if (format !== 'barman' || type !== 'file' || member.includes('/')) return undefined;
+  if (REPEATED_AS_IT_IS.has(member)) return 'same';
+  return SERVER_FILES.has(member) ? undefined : 'later';
+}
+
+/** Incremental backups must be combined first; their files cannot be used as they are. */
+export function isIncremental(entry: TarEntry): boolean {
+  return path.posix.basename(entry.path).startsWith('INCREMENTAL.');
+}
+
+/**
+ * Whether a name at the top of a data directory is that of data or of what describes the backup, so that it holds no
+ * configuration.
+ */
+export function isServersOwn(name: string): boolean {
+  return (
+    (SERVER_DIRECTORIES.has(name) || SERVER_FILES.has(name) || name === 'backup_manifest') &&
+    name !== 'postgresql.auto.conf'
+  );
+}

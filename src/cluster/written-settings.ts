@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { blockOf, removeBlock } from '../postgres/configuration/recovery-settings.ts';
+import type { WrittenSetting } from '../tree/exchange/journal.ts';
+
+// PostgreSQL's ALTER SYSTEM writes postgresql.auto.conf anew, without any comment, and so without the lines that ODO's
+// settings stand between.
+
+/** One line that sets a parameter, as PostgreSQL and ODO write it. */
+const LINE = /^[ \t]*([\w.]+)[ \t]*=[ \t]*'((?:[^'\\]|''|\\.)*)'[ \t]*$/;
+
+/** What ODO's block sets, to be found again without its marker lines. Digests, since a value may hold a password. */
+export function digestBlock(conf: string): WrittenSetting[] {
+  return settingsIn(blockOf(conf)).map(({ name, value }) => ({ name, digest: digestOf(name, value) }));
+}
+
+/**
+ * Takes ODO's settings out: the block, or what was in it where the marker lines are gone. `left` are names of ODO's
+ * that stay, with a value which is not ODO's.
+ */
+export function removeWritten(conf: string, written: readonly WrittenSetting[]): { conf: string; left: string[] } {
+  const own = removeBlock(conf);
+  if (own !== conf) return { conf: own, left: [] };
+  const digests = new Map(written.map(({ name, digest }) => [name, digest]));
+  const left: string[] = [];
+  const kept = conf.split('\n').filter((line) => {
+    const [setting] = settingsIn(line);
+    const digest = setting && digests.get(setting.name);
+    if (!setting || digest === undefined) return true;
+    if (digest === digestOf(setting.name, setting.value)) return false;
+    left.push(setting.name);
+    return true;
+  });
+  return { conf: kept.join('\n'), left };
+}
+
+/** Whether ODO's settings turn archiving off, whether or not they still stand between marker lines. */
+export function turnsArchivingOff(written: readonly WrittenSetting[]): boolean {
+  return written.some(({ name, digest }) => name === 'archive_mode' && digest === digestOf(name, 'off'));
+}
+
+function settingsIn(text: string): { name: string; value: string }[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name, quoted = ''] = LINE.exec(line) ?? [];
+    return name === undefined ? [] : [{ name: name.toLowerCase(), value: unquote(quoted) }];
+  });
+}
+
+/** As PostgreSQL reads a quoted value (GUC_scanstr): two quotes are one, and a backslash takes what follows. */
+function unquote(quoted: string): string {
+  return quoted.replace(/''|\\([0-7]{1,3}|.)/g, (all, escaped?: string) => {
+    if (escaped === undefined) return all === "''" ? "'" : all;
+    if (/^[0-7]+$/.test(escaped)) return String.fromCharCode(Number.parseInt(escaped, 8));
+    return { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }[escaped] ?? escaped;
+  });
+}
+
+function digestOf(name: string, value: string): string {
+  return createHash('sha256').update(`${name}=${value}`).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,160 @@
+import { access, constants, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { OdoError } from '../../errors.ts';
+
+/** The file beside the compose file through which ODO leads a service to other volumes. */
+export const OVERRIDE_NAME = 'compose.odo.yaml';
+
+/** One mount of a service that leads to another volume than the compose file says. */
+export interface SwitchedMount {
+  service: string;
+  /** The path in the container. */
+  destination: string;
+  /** The real name of the volume that is mounted there now. */
+  volume: string;
+  /** What the compose file mounts there, where it mounts anything; `key` is compose's name of a volume. */
+  instead?: { type: string; source: string; key?: string };
+}
+
+/** What one switch of a service had led to, until a later one. */
+export interface EarlierSwitch {
+  service: string;
+  mounts: SwitchedMount[];
+}
+
+/**
+ * What the override says: where services are led now, and where switches before the last one had led them, the newest
+ * last.
+ */
+export interface Switches {
+  switched: SwitchedMount[];
+  earlier: EarlierSwitch[];
+}
+
+interface Override {
+  'x-odo': { composeFile: string; switched: SwitchedMount[]; earlier?: EarlierSwitch[] };
+}
+
+/** Where the override of a project is: beside its first compose file. */
+export function overrideFileOf(files: readonly string[]): string {
+  return join(dirname(files[0] ?? '.'), OVERRIDE_NAME);
+}
+
+/**
+ * What ODO's override for this compose file says; undefined when there is none, or when it belongs to another compose
+ * file.
+ */
+export async function readOverride(files: readonly string[]): Promise<Switches | undefined> {
+  const override = await read(overrideFileOf(files));
+  if (!override || override.composeFile !== basename(files[0] ?? '')) return undefined;
+  return { switched: override.switched, earlier: override.earlier ?? [] };
+}
+
+/** A service is led to other mounts; where it had been led before is kept, for the way back. */
+export function withSwitch(switches: Switches, service: string, mounts: readonly SwitchedMount[]): Switches {
+  const before = switches.switched.filter((one) => one.service === service);
+  return {
+    switched: [...switches.switched.filter((one) => one.service !== service), ...mounts],
+    earlier: before.length === 0 ? switches.earlier : [...switches.earlier, { service, mounts: before }],
+  };
+}
+
+/** One switch of a service taken back: to where the one before had led it, or to what its compose file says. */
+export function withoutLastSwitch(switches: Switches, service: string): Switches {
+  const index = switches.earlier.findLastIndex((one) => one.service === service);
+  return {
+    switched: [
+      ...switches.switched.filter((one) => one.service !== service),
+      ...(switches.earlier[index]?.mounts ?? []),
+    ],
+    earlier: switches.earlier.filter((_one, at) => at !== index),
+  };
+}
+
+/**
+ * Refuses (`unsafeTarget`) where ODO cannot write its override: the file is somebody else's, or the folder is not
+ * writable.
+ */
+export async function demandOverridable(files: readonly string[]): Promise<string> {
+  const file = overrideFileOf(files);
+  const override = await read(file);
+  if (override && override.composeFile !== basename(files[0] ?? '')) {
+    throw new OdoError(
+      'unsafeTarget',
+      `${file} belongs to ${override.composeFile}, and there can be only one in a folder`,
+      {
+        hint:
+          `go back with odo rollback -f ${override.composeFile}, or make that switch part of ` +
+          `${override.composeFile} and remove the file`,
+      },
+    );
+  }
+  await access(dirname(file), constants.W_OK).catch((cause: unknown) => {
+    throw new OdoError('unsafeTarget', `${file} cannot be written`, {
+      hint: `may you write to ${dirname(file)}?`,
+      cause,
+    });
+  });
+  return file;
+}
+
+async function read(file: string): Promise<Override['x-odo'] | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new OdoError('serviceNotFound', `${file} cannot be read`, { cause });
+  }
+  try {
+    // A dollar sign would be a variable's to compose, so it is written twice.
+    const undoubled = (_key: string, value: unknown) =>
+      typeof value === 'string' ? value.replaceAll('$$', '$') : value;
+    const written = (JSON.parse(text.replace(/^#.*$/gm, ''), undoubled) as Override)['x-odo'];
+    if (typeof written.composeFile !== 'string' || !Array.isArray(written.switched))
+      throw new TypeError('not as ODO writes it');
+    return written;
+  } catch (cause) {
+    throw new OdoError('serviceNotFound', `${file} is not as ODO wrote it`, {
+      hint: 'make what it says part of the compose file, and move it away',
+      cause,
+    });
+  }
+}
+
+/** Writes the override in one step; without any switched mount the file goes. */
+export async function writeOverride(files: readonly string[], switches: Switches): Promise<void> {
+  const file = overrideFileOf(files);
+  if (switches.switched.length === 0) return rm(file, { force: true });
+  const temporary = `${file}.${process.pid}`;
+  try {
+    await writeFile(temporary, formatOverride(basename(files[0] ?? ''), switches));
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new OdoError('unsafeTarget', `${file} cannot be written`, { cause });
+  }
+}
+
+/**
+ * The text of an override: JSON, which is YAML too. Compose merges the volumes of a service by their path in the
+ * container. Source: https://github.com/compose-spec/compose-spec/blob/main/13-merge.md
+ */
+export function formatOverride(composeFile: string, { switched, earlier }: Switches): string {
+  const services: Record<string, { volumes: object[] }> = {};
+  const volumes: Record<string, object> = {};
+  for (const { service, destination, volume } of switched) {
+    services[service] ??= { volumes: [] };
+    services[service].volumes.push({ type: 'volume', source: `odo-${volume}`, target: destination });
+    volumes[`odo-${volume}`] = { name: volume, external: true };
+  }
+  const header = [
+    '# Written by ODO: leads services to the volumes that were restored for them.',
+    `# Compose reads it only when it is told to: docker compose -f ${composeFile} -f ${OVERRIDE_NAME} …`,
+    '# odo rollback removes it again.',
+  ];
+  const told = { composeFile, switched, ...(earlier.length > 0 ? { earlier } : {}) };
+  // Compose looks for variables in all of it, in x-odo as well.
+  const doubled = (_key: string, value: unknown) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value);
+  return `${header.join('\n')}\n${JSON.stringify({ 'x-odo': told, services, volumes }, doubled, 2)}\n`;
+}

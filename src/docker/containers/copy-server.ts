@@ -1,0 +1,126 @@
+import type Dockerode from 'dockerode';
+import { OdoError } from '../../errors.ts';
+import type { ContainerLimits } from '../client/container-limits.ts';
+import { isNameTaken, translateDockerError } from '../client/docker-errors.ts';
+import type { DockerEngine } from '../client/engine.ts';
+import type { Mount } from '../client/mount.ts';
+import { COPY_KIND_LABEL, COPY_LABEL } from './copy-volume.ts';
+
+const SERVER_PORT = '5432/tcp';
+
+/** Parallel queries share memory; the engine's own 64 MiB are soon used up. */
+const SHARED_MEMORY_BYTES = 256 * 1024 * 1024;
+
+/** A server beside the service, in a container of its own. */
+export interface CopyServerOptions {
+  name: string;
+  image: string;
+  /** What the server program is told; anyone who may inspect containers can read it. */
+  args: readonly string[];
+  user: { uid: number; gid: number };
+  mounts: readonly Mount[];
+  env: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  /** What it may use of its host, as the service's own. */
+  limits?: ContainerLimits;
+  /** On 127.0.0.1 of the engine's host; 0: a free one. Not given: no network at all. */
+  port?: number;
+}
+
+/**
+ * Creates and starts a server: the program `postgres` itself, since the entry point of an image may do more than to
+ * start it. It has no capabilities. Errors: unsafeTarget (the name or the port is taken), serviceNotFound (a mount is
+ * not there), recoveryFailed. Nothing is left behind when this throws.
+ */
+export async function startCopyServer(engine: DockerEngine, options: CopyServerOptions): Promise<string> {
+  const { name, image, user, port, limits = {} } = options;
+  let container: Dockerode.Container;
+  try {
+    container = await engine.docker.createContainer({
+      name,
+      Image: image,
+      Entrypoint: ['postgres'],
+      Cmd: [...options.args],
+      User: `${user.uid}:${user.gid}`,
+      Env: Object.entries(options.env).map(([key, value]) => `${key}=${value}`),
+      Labels: { ...options.labels },
+      StopSignal: 'SIGINT',
+      ...(port === undefined ? {} : { ExposedPorts: { [SERVER_PORT]: {} } }),
+      HostConfig: {
+        NetworkMode: port === undefined ? 'none' : 'bridge',
+        ...(port === undefined
+          ? {}
+          : { PortBindings: { [SERVER_PORT]: [{ HostIp: '127.0.0.1', HostPort: String(port) }] } }),
+        Mounts: options.mounts.map(toEngineMount),
+        ...limits,
+        ShmSize: Math.max(SHARED_MEMORY_BYTES, limits.ShmSize ?? 0),
+        CapDrop: ['ALL'],
+        SecurityOpt: [...(limits.SecurityOpt ?? []), 'no-new-privileges', 'label=disable'],
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      },
+    });
+  } catch (error) {
+    if (isNameTaken(error)) {
+      throw new OdoError('unsafeTarget', `there is a container ${name} already`, {
+        hint: `see what it is (docker inspect ${name}), and remove it: docker rm -f ${name}`,
+        cause: error,
+      });
+    }
+    throw translateDockerError(error, `create container ${name}`, {
+      notFound: 'versionMismatch',
+      refused: 'serviceNotFound',
+    });
+  }
+  try {
+    await container.start();
+    return container.id;
+  } catch (error) {
+    await container.remove({ force: true, v: true }).catch(() => undefined);
+    if (/port is already allocated|address already in use/i.test(String((error as Error).message))) {
+      throw new OdoError('unsafeTarget', `port ${port} of 127.0.0.1 is taken`, {
+        hint: 'choose another with --port, or leave it out for a free one',
+        cause: error,
+      });
+    }
+    throw translateDockerError(error, `start container ${name}`, { refused: 'recoveryFailed' });
+  }
+}
+
+function toEngineMount({ type, source, destination, readOnly, subpath }: Mount): Dockerode.MountSettings {
+  return {
+    Type: type,
+    Source: source,
+    Target: destination,
+    ReadOnly: readOnly,
+    ...(type === 'volume' && { VolumeOptions: { NoCopy: true, ...(subpath && { Subpath: subpath }) } }),
+  } as Dockerode.MountSettings;
+}
+
+/** A server of a copy, as the engine has it. */
+export interface CopyServer {
+  id: string;
+  copy: string;
+  running: boolean;
+  /** On 127.0.0.1, while it runs. */
+  port?: number;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** The servers of copies of one kind. */
+export async function listCopyServers(engine: DockerEngine, kind: string): Promise<CopyServer[]> {
+  try {
+    const list = await engine.docker.listContainers({ all: true, filters: { label: [`${COPY_KIND_LABEL}=${kind}`] } });
+    return list.map(({ Id, State, Labels, Ports }) => {
+      const port = Ports.find(({ PublicPort }) => PublicPort !== undefined)?.PublicPort;
+      return {
+        id: Id,
+        copy: Labels[COPY_LABEL] ?? '',
+        running: State === 'running',
+        labels: Labels,
+        ...(port === undefined ? {} : { port }),
+      };
+    });
+  } catch (error) {
+    throw translateDockerError(error, 'list the servers of copies');
+  }
+}

@@ -1,0 +1,150 @@
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import type { Codec } from '../../stream/bytes/codec.ts';
+
+export type FormatName = 'barman' | 'basebackup';
+
+/** How far a backup got. Only a complete one is ever restored. */
+export type BackupState = 'complete' | 'running' | 'died' | 'failed' | 'unsupported';
+
+/** One object to lay down. */
+export interface Part {
+  /**
+   * base: into PGDATA; tablespace: into that tablespace's directory; wal: into pg_wal (entries without that prefix).
+   */
+  role: 'base' | 'tablespace' | 'wal';
+  key: string;
+  sizeBytes: number;
+  etag?: string;
+  codec: Codec;
+  /** The archive storage class that the listing told of. */
+  archived?: string;
+  /** Of the tablespace, for role 'tablespace'. */
+  oid?: number;
+}
+
+export interface Tablespace {
+  oid: number;
+  /** Where the format records it (barman does, pg_basebackup's tars do not). */
+  name?: string;
+  /** The directory it had on the server that was backed up. */
+  location: string;
+  /** What it takes after the restore, where the format tells. */
+  restoredBytes?: number;
+  restoredFiles?: number;
+}
+
+/**
+ * One base backup with what is known of it, as plain JSON (times are ISO 8601 in UTC, LSNs in PostgreSQL's `0/2000028`
+ * form, WAL names have 24 hex digits). Only id, format, state and parts are always there; a complete backup also has
+ * timeline, beginWal and endTime.
+ */
+export interface Backup {
+  id: string;
+  /** A name that a person gave it, besides the id (barman-cloud-backup --name). */
+  name?: string;
+  format: FormatName;
+  state: BackupState;
+  /** Why it is not complete, in words. */
+  reason?: string;
+  server?: string;
+  beginTime?: string;
+  /** What "latest" goes by: barman's end_time; for pg_basebackup sets START TIME of backup_label. */
+  endTime?: string;
+  postgresMajor?: number;
+  /** A 64-bit number as decimal text. */
+  systemIdentifier?: string;
+  timeline?: number;
+  beginWal?: string;
+  endWal?: string;
+  beginLsn?: string;
+  endLsn?: string;
+  /** 16 MiB when not given. */
+  walSegmentSizeBytes?: number;
+  tablespaces: Tablespace[];
+  /** In the order in which they are laid down: base parts first. */
+  parts: Part[];
+  /** Bytes in the store (sum of the parts). */
+  storedBytes?: number;
+  /** Bytes on disk after the restore, where the format tells. */
+  restoredBytes?: number;
+  /** Files after the restore, where the format tells. */
+  restoredFiles?: number;
+  /** archive: WAL comes from the repository's archive; included: it travels in the backup itself. */
+  wal: 'archive' | 'included';
+  /** Key of backup_manifest, for formats that have one. */
+  manifestKey?: string;
+}
+
+/**
+ * One file of a WAL archive: a complete segment or a timeline history. `.partial` and `.backup` files are never among
+ * them.
+ */
+export interface WalFile {
+  /** PostgreSQL's name without the codec's extension: `000000010000000000000003` or `00000002.history`. */
+  name: string;
+  key: string;
+  sizeBytes: number;
+  etag?: string;
+  codec: Codec;
+  /** The archive storage class that the listing told of. */
+  archived?: string;
+  /** When the store got it: about the time of the last commit in it. */
+  archivedAt?: Date;
+  /**
+   * Further objects of the same name, such as a compressed one that a half-finished upload lies beside: any of them may
+   * be the good one.
+   */
+  twins?: WalFile[];
+}
+
+export interface WalArchive {
+  /** All timeline history files, by ascending timeline. */
+  histories(signal?: AbortSignal): Promise<WalFile[]>;
+  /** The timelines of which there is any WAL, be it only a `.partial` segment; ascending. */
+  timelines(signal?: AbortSignal): Promise<number[]>;
+  /** The segments of one timeline from the named one on, in order, holes and all. */
+  segments(timeline: number, fromSegment: string, signal?: AbortSignal): AsyncIterable<WalFile>;
+  /**
+   * All segments of all timelines, holes and all, in at most `count` slices that can be listed at the same time: each
+   * in order, and each before the next.
+   */
+  slices(count: number, signal?: AbortSignal): Promise<AsyncIterable<WalFile>[]>;
+  /**
+   * Names of objects that stand where a file of that name would, and that are none that can be read: those with another
+   * extension, such as that of an encrypted one, or `.partial`.
+   */
+  beside(name: string, signal?: AbortSignal): Promise<string[]>;
+}
+
+/** Enough to find the repository's WAL again elsewhere (in the restore container); plain JSON. */
+export interface RepositoryRef {
+  format: FormatName;
+  /** Key prefix of the repository: '' or ending in '/'. */
+  root: string;
+}
+
+/** One repository that was found under a URL. */
+export interface Repository {
+  ref: RepositoryRef;
+  /** barman's server name, else the name of the folder. */
+  server: string;
+  /** Every backup, good or not, oldest first by end time, those without a time first. */
+  catalogue(signal?: AbortSignal): Promise<Backup[]>;
+  /** The same backup with what a few small reads tell of it: what a list shows. A damaged manifest is dataCorrupt. */
+  glance(backup: Backup, signal?: AbortSignal): Promise<Backup>;
+  /**
+   * The same backup with what is too dear to find out for the whole catalogue (version, system identifier, end of its
+   * WAL, sizes), as far as the format tells. Meant for the chosen one. What it cannot find out stays undefined; a
+   * damaged manifest is dataCorrupt.
+   */
+  describe(backup: Backup, signal?: AbortSignal): Promise<Backup>;
+}
+
+/** What a format brings: recognising its folders, and reading them. One object per format, listed in registry.ts. */
+export interface Format {
+  name: FormatName;
+  /** Opens the repository at `root` (a prefix that recognise() answered). */
+  open(store: ObjectStore, root: string): Repository;
+  /** The archive that recovery reads from; undefined where WAL travels in the backup. */
+  walArchive(store: ObjectStore, root: string): WalArchive | undefined;
+}

@@ -1,0 +1,162 @@
+import { OdoError } from '../../errors.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { barman } from '../barman/barman.ts';
+import { basebackup } from '../basebackup/basebackup.ts';
+import { folderName, parentPrefix } from '../contract/folder-name.ts';
+import type { Format, FormatName, Repository, RepositoryRef, WalArchive } from '../contract/format.ts';
+import { folderOfKey, type Look, lookInto } from '../contract/look.ts';
+import { mapLimit } from '../contract/map-limit.ts';
+import { nothingFound } from './nothing-found.ts';
+import { isBarmanRoot, isSet, otherTool } from './recognise.ts';
+
+const FORMATS: Readonly<Record<FormatName, Format>> = { barman, basebackup };
+
+/** How many levels below the URL repositories are looked for. */
+const MAX_DEPTH = 4;
+const MAX_FOLDERS = 2000;
+const PARALLEL_LISTINGS = 16;
+
+/** What lies under a URL. */
+export interface Found {
+  /** At least one; several when the URL stands above several servers. In key order. */
+  repositories: Repository[];
+  /** Of the backup that the URL points at, if it does. */
+  backupId?: string;
+}
+
+/** Opens a repository that was found before. */
+export function openRepository(store: ObjectStore, ref: RepositoryRef): Repository {
+  return FORMATS[ref.format].open(store, ref.root);
+}
+
+/** The archive that recovery from a repository reads; undefined where WAL travels in the backups. */
+export function openWalArchive(store: ObjectStore, ref: RepositoryRef): WalArchive | undefined {
+  return FORMATS[ref.format].walArchive(store, ref.root);
+}
+
+/**
+ * Finds the repositories that a URL means. Its key may be that of a repository, of a folder some levels above (several
+ * servers), of `base/` or `wals/` in it, of one backup's folder, or of one object of a backup; with or without a slash
+ * at the end. Throws notFound when there is none, and usage when the URL stands above too much to look through.
+ */
+export async function findRepositories(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
+  try {
+    return await findAt(store, key, signal);
+  } catch (error) {
+    const plain = key.replace(/^\/+/, '');
+    const isNowhere = error instanceof OdoError && error.code === 'notFound';
+    if (plain === key || !isNowhere) throw error;
+    // One slash too many is more frequent than a key that begins with one.
+    return findAt(store, plain, signal).catch((other: unknown) => {
+      throw other instanceof OdoError && other.code === 'notFound' ? error : other;
+    });
+  }
+}
+
+async function findAt(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
+  const prefix = await folderOfKey(store, key.replace(/\/{2,}$/, '/'), signal);
+  return (await findAround(store, prefix, signal)) ?? (await findBelow(store, prefix, signal));
+}
+
+/** The repository that the folder lies in. */
+async function findAround(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<Found | undefined> {
+  const components = prefix.split('/').slice(0, -1);
+  for (const [index, component] of [...components.entries()].reverse()) {
+    if (component !== 'base' && component !== 'wals') continue;
+    const root = components
+      .slice(0, index)
+      .map((name) => `${name}/`)
+      .join('');
+    if (!(await isBarmanRoot(store, await lookInto(store, root, signal), signal))) continue;
+    const backupId = component === 'base' ? components[index + 1] : undefined;
+    return { repositories: [barman.open(store, root)], ...(backupId === undefined ? {} : { backupId }) };
+  }
+  if (!isSet(await lookInto(store, prefix, signal))) return undefined;
+  // a set at the very top of the store has no folder above it
+  return { repositories: [basebackup.open(store, parentPrefix(prefix))], backupId: folderName(store, prefix) };
+}
+
+/** The repositories in a folder and below it: level by level, not going down into those that it finds. */
+async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal): Promise<Found> {
+  const found = new Map<string, Repository>();
+  const shapesOfSets = new Set<string>();
+  const others = new Set<string>();
+  let isInsideBarman = false;
+  let level = [start];
+  let looked = 0;
+  let first: Look | undefined;
+
+  for (let depth = 0; depth <= MAX_DEPTH && level.length > 0; depth++) {
+    const below: string[] = [];
+    for (let at = 0; at < level.length; at += PARALLEL_LISTINGS) {
+      const batch = level.slice(at, at + PARALLEL_LISTINGS).filter((prefix) => !shapesOfSets.has(shapeOf(prefix)));
+      looked += batch.length;
+      if (looked > MAX_FOLDERS) throw tooMuch(store, start);
+      const looks = await mapLimit(batch, PARALLEL_LISTINGS, async (prefix) => {
+        const look = await lookInto(store, prefix, signal);
+        return { look, isBarman: await isBarmanRoot(store, look, signal) };
+      });
+      for (const { look, isBarman } of looks) {
+        first ??= look;
+        if (isBarman) {
+          found.set(look.prefix, barman.open(store, look.prefix));
+        } else if (isSet(look)) {
+          const root = parentPrefix(look.prefix);
+          found.set(root, basebackup.open(store, root));
+          if (isDated(look.prefix)) shapesOfSets.add(shapeOf(look.prefix));
+        } else {
+          const tool = otherTool(look);
+          if (tool !== undefined) others.add(tool);
+          isInsideBarman ||= look.objects.some(({ key }) => key.endsWith('backup.info'));
+          below.push(...look.folders.map((name) => `${look.prefix}${name}/`));
+        }
+      }
+    }
+    level = below;
+  }
+  if (found.size === 0) {
+    if (others.size > 0) throw ofAnotherTool(store, start, [...others]);
+    if (isInsideBarman) throw insideBarman(store, start);
+    throw await nothingFound(store, first ?? { prefix: start, objects: [], folders: [] }, signal);
+  }
+  return { repositories: [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, repository]) => repository) };
+}
+
+/** Beside a set, what is named like it will be one, too: of a thousand dated folders one has to be looked into. */
+function shapeOf(prefix: string): string {
+  return parentPrefix(prefix) + prefix.slice(parentPrefix(prefix).length).replace(/\d/g, '0');
+}
+
+function isDated(prefix: string): boolean {
+  return prefix.slice(parentPrefix(prefix).length).replace(/\D/g, '').length >= 6;
+}
+
+function tooMuch(store: ObjectStore, start: string): OdoError {
+  return new OdoError(
+    'usage',
+    `there are more than ${MAX_FOLDERS} folders under ${store.url}/${start}, too many to look for backups in`,
+    {
+      hint: 'give a more exact URL: the folder that holds base/ and wals/, or the one that holds the backups',
+    },
+  );
+}
+
+function ofAnotherTool(store: ObjectStore, start: string, tools: readonly string[]): OdoError {
+  return new OdoError(
+    'notFound',
+    `no backup that ODO reads under ${store.url}/${start}; it looks like a repository of ${tools.join(' and ')}`,
+    {
+      hint: 'ODO reads the repositories of barman-cloud (CloudNativePG) and sets of pg_basebackup -Ft',
+    },
+  );
+}
+
+function insideBarman(store: ObjectStore, start: string): OdoError {
+  return new OdoError(
+    'notFound',
+    `${store.url}/${start} lies within a repository of barman, whose base/ and wals/ are out of sight from there`,
+    {
+      hint: 'point the URL at the folder that holds base/ and wals/',
+    },
+  );
+}

@@ -1,0 +1,243 @@
+import { crc32c } from '../terms/crc32c.ts';
+import { microsOfTimestampTz } from '../terms/timestamp.ts';
+import { readWalPageHeader } from './wal-page.ts';
+
+/** A record that recovery may stop at: the end of a transaction, or a restore point. */
+export interface WalMark {
+  kind: 'commit' | 'abort' | 'restore point';
+  /** Where the record begins. */
+  lsn: bigint;
+  /** In microseconds since 1970, by the clock of the server that wrote it. */
+  micros: bigint;
+  /** Whose end it is; a prepared transaction's record may speak of several, one of which it is. */
+  xids: readonly number[];
+  /** Of a restore point. */
+  name?: string;
+}
+
+/** Finds records of some kind in consecutive segments of one timeline. */
+export interface RecordFinder<T> {
+  /** Gives what is in the next segment, whole; a record that goes on in the segment after it is told with that one. */
+  feed(segment: Uint8Array): (T & { lsn: bigint })[];
+}
+
+/** Which records are wanted, and what they say. */
+export interface RecordKind<T> {
+  /** By resource manager, operation and padding alone: one in many thousands of places. */
+  looksLike(bytes: Uint8Array, at: number): boolean;
+  /** Of a record that is sound. undefined: it is none of them after all. */
+  read(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): T | undefined;
+  /** What its main data has at the least. */
+  fewestDataBytes: number;
+}
+
+export type MarkFinder = RecordFinder<Omit<WalMark, 'lsn'>>;
+
+const RECORD_HEADER_BYTES = 24;
+const PAGE_HEADER_BYTES = 24;
+const LONG_PAGE_HEADER_BYTES = 40;
+/** Far above what a commit of a hundred thousand subtransactions takes. What claims to be larger is something else. */
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+const RM_XLOG = 0;
+const RM_XACT = 1;
+const RESTORE_POINT = 0x70;
+const OPERATION_MASK = 0x70;
+const COMMIT = 0x00;
+const ABORT = 0x20;
+const COMMIT_PREPARED = 0x30;
+const ABORT_PREPARED = 0x40;
+const RESTORE_POINT_NAME_BYTES = 64;
+
+/**
+ * Looks through WAL without following the chain of records, so that it can begin at any segment: what looks like a mark
+ * at a place where a record may begin, and has the right checksum, is one. Source: PostgreSQL 13 to 19,
+ * src/include/access/xlogrecord.h (XLogRecord, the order of its headers), xlog_internal.h (pages, xl_restore_point),
+ * xact.h (xl_xact_commit, xl_xact_abort); xlogrecovery.c (recoveryStopsBefore, recoveryStopsAfter) for what counts.
+ */
+export function createMarkFinder(): MarkFinder {
+  return createRecordFinder({ looksLike: looksLikeMark, read: markAt, fewestDataBytes: 8 });
+}
+
+/** The same for records of any kind that have no blocks. */
+export function createRecordFinder<T>(kind: RecordKind<T>): RecordFinder<T> {
+  /** The end of the segment before from the first record on that was not whole, and where that begins. */
+  let rest: Uint8Array = new Uint8Array(0);
+  let restLsn = 0n;
+  let nextLsn: bigint | undefined;
+
+  return {
+    feed(segment) {
+      const pages = readPages(segment);
+      if (!pages) {
+        nextLsn = undefined;
+        return [];
+      }
+      if (nextLsn !== pages.startLsn) rest = new Uint8Array(0);
+      const payload = new Uint8Array(rest.length + pages.content.length);
+      payload.set(rest);
+      payload.set(pages.content, rest.length);
+      const restBytes = rest.length;
+      const lsnAt = (at: number): bigint =>
+        at < restBytes ? advance(restLsn, at, pages) : advance(pages.startLsn, at - restBytes, pages);
+      const { found, incompleteAt } = findRecords(kind, payload, restBytes, lsnAt);
+      restLsn = lsnAt(incompleteAt);
+      rest = payload.slice(incompleteAt);
+      nextLsn = pages.isWhole ? pages.startLsn + BigInt(pages.segmentBytes) : undefined;
+      return found;
+    },
+  };
+}
+
+interface Pages {
+  startLsn: bigint;
+  segmentBytes: number;
+  pageBytes: number;
+  /** All that stands in the pages, without their headers. */
+  content: Uint8Array;
+  /** No page was left out: the next segment goes on where this one ends. */
+  isWhole: boolean;
+}
+
+/**
+ * Takes the headers off, up to the first page that is not one of this segment: behind a switch to another there are
+ * zeros, or an older segment's content.
+ */
+function readPages(segment: Uint8Array): Pages | undefined {
+  const header = readWalPageHeader(segment);
+  if (!header || segment.length === 0) return undefined;
+  const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);
+  const { blockSizeBytes: pageBytes, segmentSizeBytes } = header;
+  const startLsn = view.getBigUint64(8, true);
+  const magic = view.getUint16(0, true);
+  const content = new Uint8Array(segment.length);
+  let filled = 0;
+  let at = 0;
+  for (; at + pageBytes <= segment.length; at += pageBytes) {
+    if (view.getUint16(at, true) !== magic || view.getBigUint64(at + 8, true) !== startLsn + BigInt(at)) break;
+    const body = segment.subarray(at + (at === 0 ? LONG_PAGE_HEADER_BYTES : PAGE_HEADER_BYTES), at + pageBytes);
+    content.set(body, filled);
+    filled += body.length;
+  }
+  return {
+    startLsn,
+    segmentBytes: segmentSizeBytes,
+    pageBytes,
+    content: content.subarray(0, filled),
+    isWhole: at === segment.length,
+  };
+}
+
+/** The LSN that is `bytes` of content further on; at the very start of a segment, from behind its header. */
+function advance(lsn: bigint, bytes: number, { pageBytes, segmentBytes }: Pages): bigint {
+  const segmentStart = lsn - (lsn % BigInt(segmentBytes));
+  let inSegment = Number(lsn - segmentStart);
+  let left = bytes;
+  for (;;) {
+    const inPage = inSegment % pageBytes;
+    const headerBytes = inSegment < pageBytes ? LONG_PAGE_HEADER_BYTES : PAGE_HEADER_BYTES;
+    const from = Math.max(inPage, headerBytes);
+    if (left < pageBytes - from) return segmentStart + BigInt(inSegment - inPage + from + left);
+    left -= pageBytes - from;
+    inSegment += pageBytes - inPage;
+  }
+}
+
+/** @param toldBytes what ends within them has been told before */
+function findRecords<T>(
+  kind: RecordKind<T>,
+  bytes: Uint8Array,
+  toldBytes: number,
+  lsnAt: (at: number) => bigint,
+): { found: (T & { lsn: bigint })[]; incompleteAt: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found: (T & { lsn: bigint })[] = [];
+  const lastHeaderAt = bytes.length - RECORD_HEADER_BYTES;
+  let incompleteAt: number | undefined;
+  let at = 0;
+  // Records begin at multiples of eight.
+  for (; at <= lastHeaderAt; at += 8) {
+    if (!kind.looksLike(bytes, at)) continue;
+    const totalBytes = view.getUint32(at, true);
+    if (totalBytes < RECORD_HEADER_BYTES + 2 + kind.fewestDataBytes || totalBytes > MAX_RECORD_BYTES) continue;
+    if (at + totalBytes > bytes.length) {
+      incompleteAt ??= at;
+      continue;
+    }
+    if (at + totalBytes <= toldBytes || !isSound(bytes, view, at, totalBytes)) continue;
+    const record = kind.read(bytes, view, at, totalBytes);
+    if (record) found.push({ ...record, lsn: lsnAt(at) });
+  }
+  return { found, incompleteAt: incompleteAt ?? at };
+}
+
+/** By resource manager, operation and padding alone: one in many thousands of places. */
+function looksLikeMark(bytes: Uint8Array, at: number): boolean {
+  const manager = bytes[at + 17] as number;
+  if (manager > RM_XACT || bytes[at + 18] !== 0 || bytes[at + 19] !== 0) return false;
+  const info = bytes[at + 16] as number;
+  if (manager === RM_XLOG) return (info & 0xf0) === RESTORE_POINT;
+  const operation = info & OPERATION_MASK;
+  return operation === COMMIT || operation === ABORT || operation === COMMIT_PREPARED || operation === ABORT_PREPARED;
+}
+
+/** The checksum is of what follows the header, and then of the header up to the checksum itself. */
+function isSound(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): boolean {
+  const ofData = crc32c(bytes, at + RECORD_HEADER_BYTES, at + totalBytes);
+  return crc32c(bytes, at, at + 20, ofData) === view.getUint32(at + 20, true);
+}
+
+/** The mark that one whole record is, header and all; undefined when it is none. Its checksum is not looked at. */
+export function readMark(record: Uint8Array): Omit<WalMark, 'lsn'> | undefined {
+  if (record.length < RECORD_HEADER_BYTES + 2 + 8 || !looksLikeMark(record, 0)) return undefined;
+  return markAt(record, new DataView(record.buffer, record.byteOffset, record.byteLength), 0, record.length);
+}
+
+function markAt(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): Omit<WalMark, 'lsn'> | undefined {
+  const end = at + totalBytes;
+  const dataAt = mainDataAt(bytes, at + RECORD_HEADER_BYTES, end);
+  if (dataAt === undefined || dataAt + 8 > end) return undefined;
+  const micros = microsOfTimestampTz(view.getBigInt64(dataAt, true));
+  if (bytes[at + 17] === RM_XLOG) {
+    if (dataAt + 8 + RESTORE_POINT_NAME_BYTES > end) return undefined;
+    const name = Buffer.from(bytes.subarray(dataAt + 8, dataAt + 8 + RESTORE_POINT_NAME_BYTES));
+    const nameBytes = name.indexOf(0);
+    return {
+      kind: 'restore point',
+      micros,
+      xids: [],
+      name: name.toString('utf8', 0, nameBytes < 0 ? name.length : nameBytes),
+    };
+  }
+  const operation = (bytes[at + 16] as number) & OPERATION_MASK;
+  const kind = operation === COMMIT || operation === COMMIT_PREPARED ? 'commit' : 'abort';
+  if (operation === COMMIT || operation === ABORT) return { kind, micros, xids: [view.getUint32(at + 4, true)] };
+  // The prepared transaction's id stands behind lists of any length, each present or not.
+  const xids = new Set<number>();
+  for (let word = dataAt + 8; word + 4 <= end; word += 4) xids.add(view.getUint32(word, true));
+  return { kind, micros, xids: [...xids] };
+}
+
+/**
+ * Where the main data of a record without blocks begins; an origin (of replication) and a top-level transaction may
+ * stand before the data.
+ */
+export function mainDataAt(bytes: Uint8Array, from: number, end: number): number | undefined {
+  for (let at = from; at < end; ) {
+    switch (bytes[at]) {
+      case 253:
+        at += 3;
+        break;
+      case 252:
+        at += 5;
+        break;
+      case 255:
+        return at + 2;
+      case 254:
+        return at + 5;
+      default:
+        return undefined;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,179 @@
+import type { SwitchedMount } from '../../docker/compose/override-file.ts';
+import { resolveService } from '../../docker/compose/service.ts';
+import { asOdoError, OdoError } from '../../errors.ts';
+import { inPhase } from '../../events.ts';
+import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { ServiceTarget } from '../contract/request.ts';
+import { type Answering, seeAnswer } from '../database/see-answer.ts';
+import type { RunContext } from '../outcome/run-context.ts';
+import { forgetStrayed, ownMounts, switchBack } from '../procedure/switch-service.ts';
+import { stopContainers } from '../recovery/service-control.ts';
+import type { FoundService } from '../service/found-service.ts';
+import { demandService } from '../service/prove-service.ts';
+import { startContainers } from '../service/start-service.ts';
+import { TRANSITIONS } from '../volume/transitions.ts';
+import { backToTheRestored, backToVolume, outOfUse } from './rollback-question.ts';
+import { isUnstarted } from './unstarted-rollback.ts';
+import { openOnJournal } from './volume-commands.ts';
+
+/** What a rollback did, as plain JSON. */
+export interface Rollback {
+  kind: 'rollback';
+  volume: string;
+  service: string;
+  dataDirectory: string;
+  /** False: there was nothing to put back, and no data was changed. */
+  rolledBack: boolean;
+  /** What was in place is kept, so that another rollback goes back to it. */
+  isKept: boolean;
+  /** before: what was there before the restore is in place · restored: what was restored is */
+  inPlace: 'before' | 'restored';
+  /** The service did not run before, or was stopped for the rollback, and was started. */
+  started: boolean;
+  /** Of a service that was started. */
+  answers?: boolean;
+  /** What the person should know. */
+  notes: string[];
+}
+
+/**
+ * What a rollback needs from its surroundings. `confirm` is asked before data that has been in use goes out of place;
+ * false cancels.
+ */
+export interface RollbackContext extends Omit<RunContext, 'confirm'> {
+  confirm(question: string): Promise<boolean>;
+}
+
+/** A server that comes back on its own data has nothing to recover but its last moments. */
+const STALL_TIMEOUT_MS = 600_000;
+
+/**
+ * Goes one step back: puts the data back that was there before the last restore, or, where no restore has left anything
+ * on the volume, the service back on its old volume. Then it starts the service, if there is data in place, and sees
+ * whether it answers.
+ */
+export async function rollbackService(
+  request: { target: ServiceTarget; stopTimeoutSeconds: number },
+  context: RollbackContext,
+): Promise<Rollback> {
+  const { report } = context;
+  const found = await inPhase(report, 'prove', () =>
+    demandService(request.target, context, { alone: true, mayStray: true }),
+  );
+  const { service, data } = found;
+  const result: Rollback = {
+    kind: 'rollback',
+    volume: data.mount.source,
+    service: service.name,
+    dataDirectory: data.place.root,
+    rolledBack: false,
+    isKept: false,
+    inPlace: 'before',
+    started: false,
+    notes: [],
+  };
+  const { engine, place } = await openOnJournal(found, request.target, context.version);
+  let probe: TargetProbe;
+  try {
+    probe = (await engine.probe(place)).pgdata;
+    const { situation = 'untouched' } = probe;
+    const deed = TRANSITIONS[situation].rollback;
+    const isUnfinished = deed === 'exchange' && (await isUnstarted(found, probe));
+    if (deed === 'exchange' && probe.hasPrevious && !isUnfinished) {
+      await demandConsent(situation === 'set-aside' ? backToTheRestored(found) : outOfUse(found, probe), context);
+    }
+    if (isUnfinished) {
+      Object.assign(result, {
+        rolledBack: true,
+        isKept: true,
+        inPlace: situation === 'set-aside' ? 'before' : 'restored',
+      });
+      result.notes.push('an earlier rollback had ended before it started the service; this one has finished it');
+    } else if (deed !== 'none') {
+      await stopNow(found, request.stopTimeoutSeconds, context);
+      Object.assign(result, await inPhase(report, 'swap', () => engine.rollback(place)));
+      probe = (await engine.probe(place)).pgdata;
+    }
+  } finally {
+    await engine.close();
+  }
+  // The service stays on what its container says, which the override has to say from now on, too.
+  if (found.strayed) {
+    await forgetStrayed(found);
+    return start(found, probe, result, context);
+  }
+  const [switched] = ownMounts(found).filter(({ destination }) => destination === data.mount.destination);
+  // Where a restore has left something on this volume, the step back from that is all.
+  if (!result.rolledBack && switched && probe.situation === 'untouched')
+    return goBack(found, switched, request, result, context);
+  return start(found, probe, result, context);
+}
+
+async function demandConsent(question: string, { confirm }: RollbackContext): Promise<void> {
+  if (!(await confirm(question))) throw new OdoError('cancelled', 'cancelled before anything was touched');
+}
+
+/** As they are now, not as the proofs saw them. */
+async function stopNow(found: FoundService, timeoutSeconds: number, { report }: RollbackContext): Promise<void> {
+  const { containers } = await resolveService(found.docker, found.project, found.service.name);
+  await stopContainers(
+    found,
+    containers.filter(({ running }) => running),
+    timeoutSeconds,
+    report,
+  );
+}
+
+async function goBack(
+  found: FoundService,
+  switched: SwitchedMount,
+  request: { target: ServiceTarget; stopTimeoutSeconds: number },
+  result: Rollback,
+  context: RollbackContext,
+): Promise<Rollback> {
+  await demandConsent(backToVolume(found, switched), context);
+  const { target, stopTimeoutSeconds } = request;
+  const how = { target, stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS, version: context.version };
+  const volume = await switchBack(found, how, context.report, context.signal);
+  const left = `volume ${switched.volume} is left as it was`;
+  return {
+    ...result,
+    volume,
+    rolledBack: true,
+    started: true,
+    answers: true,
+    notes: [left],
+  };
+}
+
+/** Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data. */
+async function start(
+  found: FoundService,
+  probe: TargetProbe,
+  result: Rollback,
+  context: RollbackContext,
+): Promise<Rollback> {
+  const { docker, service, data } = found;
+  if (!probe.startable) {
+    // A server would begin a new, empty cluster there, or end at once.
+    const why = `there is no whole data directory in ${data.place.root}, so service ${service.name} is not started`;
+    return { ...result, notes: [...result.notes, why] };
+  }
+  const isRunning = service.containers.some(({ running }) => running);
+  if (!result.rolledBack && service.containers.length === 0) {
+    return { ...result, notes: [...result.notes, `service ${service.name} has no container, and is not started`] };
+  }
+  const answering = await startAndAsk(found, context).catch((thrown: unknown): Answering => {
+    const error = asOdoError(thrown, context.signal);
+    if (error.code === 'cancelled') throw error;
+    return { answers: false, reason: error.message };
+  });
+  const { answers, reason } = answering;
+  const notes = answers ? [] : [`the server of service ${service.name} does not answer: ${reason}; see docker logs`];
+  return { ...result, started: result.rolledBack || !isRunning, answers, notes: [...result.notes, ...notes] };
+
+  async function startAndAsk(one: FoundService, { report, signal }: RollbackContext): Promise<Answering> {
+    const containerId = await inPhase(report, 'start', () => startContainers(one, signal));
+    return seeAnswer({ docker, containerId, dataDirectory: data.place.root, env: service.env }, signal);
+  }
+}

@@ -1,0 +1,122 @@
+import { inPhase } from '../../events.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { Target } from '../contract/places.ts';
+import type { ServiceTarget } from '../contract/request.ts';
+import type { VolumeStatus } from '../contract/volume-status.ts';
+import { keptSalvageNote } from '../outcome/failure-hints.ts';
+import type { RunContext } from '../outcome/run-context.ts';
+import { leftSettingsNotes } from '../recovery/service-control.ts';
+import type { FoundService } from '../service/found-service.ts';
+import { withMountsOf } from '../service/journal-mounts.ts';
+import { refuseOthersNow } from '../service/nobody-else.ts';
+import { isFollowed, openServiceEngine, type Role } from '../service/open-service-engine.ts';
+import { demandService } from '../service/prove-service.ts';
+import { findOnlyCopy, refusedLoss } from '../volume/kept-old-data.ts';
+import { adviceOn } from '../volume/status-advice.ts';
+
+type Context = Omit<RunContext, 'confirm'>;
+
+/** What of ODO's is on a service's volume. */
+export interface StatusReport extends VolumeStatus {
+  kind: 'status';
+  volume: string;
+  service: string;
+  dataDirectory: string;
+  /** An odo follow is at work for the standby. */
+  isFollowed?: boolean;
+  /** What to do about it. */
+  advice: string;
+}
+
+/** What a clean-up did. */
+export interface CleanReport {
+  kind: 'clean';
+  volume: string;
+  service: string;
+  /** Bytes of staged files, WAL and old data that are really gone. */
+  freedBytes: number;
+  /** There was something to remove. */
+  found: boolean;
+  /** What the person should know. */
+  notes: string[];
+}
+
+/** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
+export async function volumeStatus(target: ServiceTarget, context: Context): Promise<StatusReport> {
+  return onVolume(target, context, 'status', async (engine, place, found) => {
+    const { service, data } = found;
+    const status = await engine.status(place);
+    const names = { volume: data.mount.source, service: service.name, dataDirectory: data.place.root };
+    const following = status.isStandby ? { isFollowed: await isFollowed(found) } : {};
+    return { kind: 'status', ...names, ...status, ...following, advice: adviceOn({ ...status, ...following }) };
+  });
+}
+
+/** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
+export async function cleanVolume(
+  { target, acceptLoss }: { target: ServiceTarget; acceptLoss: boolean },
+  context: Context,
+): Promise<CleanReport> {
+  return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
+    const unjudged = acceptLoss ? undefined : (await engine.status(place)).oldDataUnjudged;
+    if (unjudged !== undefined) {
+      const onlyCopy = await findOnlyCopy(engine, place, unjudged);
+      if (onlyCopy) throw refusedLoss(place.pgdata, onlyCopy.because);
+    }
+    const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>
+      engine.clean(place, { acceptLoss }),
+    );
+    const { pgdata } = await engine.probe(place);
+    const notes = [
+      ...leftSettingsNotes(leftSettings),
+      ...(keptSalvage ? [keptSalvageNote(data.place, { target })] : []),
+      ...(pgdata.empty
+        ? [
+            `${pgdata.exists ? 'there is no data in' : 'there is no'} ${data.place.root}: a server that is ` +
+              'started there begins a new, empty cluster',
+          ]
+        : []),
+    ];
+    return { kind: 'clean', volume: data.mount.source, service: service.name, freedBytes, found, notes };
+  });
+}
+
+async function onVolume<T>(
+  target: ServiceTarget,
+  context: Context,
+  role: Role,
+  work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
+): Promise<T> {
+  const found = await demandService(target, context, { alone: false, mayStray: role === 'status' });
+  const { engine, place } = await openOnJournal(found, target, context.version, role);
+  try {
+    return await work(engine, place, found);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Looks at the journal first: it tells which tablespaces were exchanged, and so which other volumes are needed. */
+export async function openOnJournal(
+  found: FoundService,
+  target: ServiceTarget,
+  version: string,
+  role: Role = 'restore',
+): Promise<{ engine: Engine; place: Target }> {
+  const { data } = found;
+  const place: Target = { pgdata: data.place, tablespaces: [] };
+  const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
+  const { pgdata } = await engine.probe(place);
+  // As the restore has it.
+  place.pgdata = { ...place.pgdata, root: pgdata.layout?.realRoot ?? place.pgdata.root };
+  const all = withMountsOf(found, [data.mount], pgdata.journalPlaces);
+  // What changes the places must not do so under a server; a look may.
+  const users = role === 'restore' ? refuseOthersNow(found, all, pgdata) : undefined;
+  await users?.catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
+  if (all.length === 1) return { engine, place };
+  await engine.close();
+  return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };
+}

@@ -1,0 +1,111 @@
+import type { VerifiedCluster } from '../../cluster/verified-cluster.ts';
+import type { Backup, RepositoryRef } from '../../formats/contract/format.ts';
+import type { Setting, Standby } from '../../postgres/configuration/recovery-settings.ts';
+import type { Moment } from '../../postgres/configuration/recovery-target.ts';
+import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
+import type { StoreConfig } from '../../store/kinds/open.ts';
+import type { AwaitedPromotion } from '../../tree/exchange/journal.ts';
+import type { Owner } from '../../tree/places/place.ts';
+import type { WalPlan } from '../../wal/plan/wal-plan.ts';
+import type { Target } from './places.ts';
+/**
+ * Everything that laying a backup down needs, as plain JSON: it is sent into the restore container. Holds secrets:
+ * never print it.
+ */
+export interface LayDownJob {
+  store: StoreConfig;
+  repository: RepositoryRef;
+  backup: Backup;
+  wal: WalPlan;
+  target: Target;
+  owner?: Owner;
+  /** The content that postgresql.auto.conf gets instead of the backup's. */
+  replacementConf?: string;
+  /** The server becomes a standby. Holds a secret. */
+  standby?: Standby;
+  /** Settings that postgresql.auto.conf gets and keeps. */
+  settings?: Setting[];
+  /** The content that pg_hba.conf gets instead of the backup's. */
+  hbaConf?: string;
+  /**
+   * Archiving stays as the configuration has it; otherwise it is off, so that the copy does not write into the
+   * original's archive.
+   */
+  keepArchiving?: boolean;
+  /** The server that will run on it. */
+  server?: ServerFacts;
+  /** The backup's settings stay as they are, also those that do not fit that server. */
+  keepSettings?: boolean;
+  /**
+   * The server is told to read its configuration from outside of its data directory (config_file on its command line).
+   */
+  configElsewhere?: boolean;
+  /** What the server that will run on it is; a backup of another one is refused before the swap. */
+  postgresMajor?: number;
+  /** Where recovery stops before the end, and what the server does there. */
+  stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
+  /**
+   * The server is left waiting where it stops; `odo promote` finishes the restore. All WAL has to stay in the spool
+   * until then.
+   */
+  awaitsPromotion?: AwaitedPromotion;
+  /** The old data is known to be the only copy of something, whatever is restored: of what. */
+  keptBecause?: string;
+  /** It goes in the end also where it is of another cluster. */
+  allowDifferentCluster?: boolean;
+  /** A server may be writing to the same disk all the time. */
+  besideServer?: boolean;
+  /** Flush to disk before the swap. */
+  sync: boolean;
+  /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */
+  verify: 'stream' | 'full';
+  /** Start over, even where files of an interrupted run of the same job could be used. */
+  fresh: boolean;
+  /**
+   * The spool also gets what takeSalvage() sets aside of the old data's WAL. isLater: that is done when the laying down
+   * is over, and nothing is told of the end of the WAL before.
+   */
+  salvage?: { isLater: boolean };
+  /** Delete the old content first. */
+  wipe: boolean;
+  /** Whoever asks for it has stopped the server, and sees to it that none runs. */
+  stopped?: boolean;
+  /**
+   * How much WAL may wait in the spool: it is fed to the server while that recovers, see feed(). Without it, all WAL is
+   * fetched before the exchange.
+   */
+  spoolBytes?: number;
+  /** Resident memory of the process at most; 256 MiB when not given. */
+  memoryBytes?: number;
+  /** Requests to the store at once for each part; when not given, as many as suit the measured rate. */
+  connections?: number;
+  /** Nobody watches the recovery: the server itself clears the spool away at its end. */
+  unattended: boolean;
+}
+
+/** What was laid down. */
+export interface LaidDown {
+  readBytes: number;
+  writtenBytes: number;
+  files: number;
+  walSegments: number;
+  /** Of an interrupted run: bytes that were found in place, parts and WAL segments that were not fetched again. */
+  reusedBytes: number;
+  reusedParts: number;
+  reusedSegments: number;
+  /** What of the backup's settings was overridden, and why. */
+  overridden: string[];
+  /** What there is to go back to after the exchange: it is kept, was deleted beforehand (--wipe), or there was none. */
+  oldData?: 'kept' | 'deleted' | 'none';
+  /** With verify full. */
+  verified?: VerifiedCluster;
+  /** Highest resident memory of the process that did it. */
+  peakMemoryBytes: number;
+}
+
+export function isFed(job: LayDownJob): job is FedJob {
+  return job.spoolBytes !== undefined && job.wal.source === 'archive';
+}
+
+/** A job whose WAL is fed to the server while it recovers. */
+export type FedJob = LayDownJob & { spoolBytes: number; wal: Extract<WalPlan, { source: 'archive' }> };

@@ -1,7 +1,0 @@
-import type { Backup } from '../formats/format.ts';
-import { demandKnownMajor } from '../postgres/versions.ts';
-
-/** A version that ODO does not know is no damage, and is said by its name before anything is touched: versionMismatch. */
-export function demandKnownVersion({ id, postgresMajor }: Backup): void {
-  if (postgresMajor !== undefined) demandKnownMajor(postgresMajor, `backup ${id}`);
-}

@@ -1,0 +1,175 @@
+import { cancelled } from '../../errors.ts';
+import { inPhase, type Report } from '../../events.ts';
+import type { Backup } from '../../formats/contract/format.ts';
+import { openWalArchive } from '../../formats/registry/registry.ts';
+import { createTally, type Tally, type Totals } from '../../progress/tally.ts';
+import { tellRetries } from '../../progress/tell-retries.ts';
+import { openStore } from '../../store/kinds/open.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import { type Lock, takeLock } from '../../tree/exchange/lock.ts';
+import { isReadOnly, translateFsError } from '../../tree/places/fs-errors.ts';
+import { incomingDir, salvageDir, spoolDir } from '../../tree/places/place.ts';
+import { createRooms, type RoomOf } from '../../tree/writing/room.ts';
+import type { WriteBack } from '../../tree/writing/write-back.ts';
+import { fillSpool } from '../../wal/feed/fill-spool.ts';
+import { withSalvage } from '../../wal/salvage/salvage-archive.ts';
+import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
+import { isFed } from '../contract/lay-down-job.ts';
+import type { Target } from '../contract/places.ts';
+import { completeStaging } from '../staging/complete-staging.ts';
+import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from '../staging/staging.ts';
+import { type Feeding, startFeeding } from './feed-wal.ts';
+import { layDownParts } from './lay-down.ts';
+import { putStaleSalvageAway } from './take-salvage.ts';
+import { verifyStaged } from './verify-cluster.ts';
+
+/**
+ * Fills `incoming` and the spool, so that nothing is left to do but the exchange: parts, WAL (or a head start of it,
+ * where it is fed), what makes a recovering server of it, and the flush to disk.
+ */
+export async function layDownBackup(
+  job: LayDownJob,
+  keys: RenewableKeys,
+  report: Report,
+  cancelling: AbortSignal,
+  onFeeding: (feeding: Feeding) => void,
+  writeBack: WriteBack,
+): Promise<LaidDown> {
+  const { odoDir } = job.target.pgdata;
+  let lock: Lock | undefined;
+  let staging: Staging | undefined;
+  const roomOf = createRooms({ besideServer: job.besideServer === true });
+  const fault = new AbortController();
+  const signal = AbortSignal.any([cancelling, fault.signal]);
+  try {
+    makeOwnedDirectory(job.target.pgdata.root, job.owner);
+    makeOwnedDirectory(odoDir, job.owner);
+    lock = await takeLock(odoDir);
+    if (job.salvage?.isLater !== false) putStaleSalvageAway(job.target.pgdata);
+    const prepared = prepareStaging(job);
+    staging = prepared;
+    const feeding = isFed(job)
+      ? startFeeding(job, keys, { reuse: prepared.spoolReusable, inUse: false }, report, roomOf)
+      : undefined;
+    if (feeding) onFeeding(feeding);
+    feeding?.over.catch((error: unknown) => fault.abort(error));
+    const { store } = openStore(job.store, keys);
+    store.onRetry = tellRetries(report);
+    try {
+      const { tally: parts, noted } = await inPhase(report, 'lay-down', async () => {
+        const tally = createTally('lay-down', totalsOf(job.backup), report);
+        return { tally, ...(await layDownParts(job, store, prepared, tally, report, signal, writeBack, roomOf)) };
+      });
+      feeding?.takeAllConnections();
+      const wal = await inPhase(report, 'wal', () =>
+        feeding ? untilFed(feeding, signal) : fetchWal(job, store, prepared, report, signal, roomOf),
+      );
+      // That phase is over, and who follows the recovery will ask.
+      feeding?.tellTo((event) => event.type !== 'progress' && report(event));
+      const overridden = completeStaging(job);
+      for (const message of overridden) report({ type: 'note', level: 'info', message });
+      const verified =
+        job.verify === 'full' ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal)) : undefined;
+      if (job.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.target)));
+      await noted;
+      if (signal.aborted) throw cancelled(signal.reason);
+      prepared.complete();
+      return { ...laidDown(parts, wal), overridden, oldData: prepared.oldData, ...(verified ? { verified } : {}) };
+    } finally {
+      store.close();
+    }
+  } catch (thrown) {
+    const error = isReadOnly(thrown) ? await reasonOf(thrown, writeBack) : thrown;
+    if (writeBack.hasFailed) staging?.distrust();
+    throw translateFsError(error, odoDir);
+  } finally {
+    lock?.release();
+  }
+}
+
+/** @param wal what was fetched of it, unless it is fed, which has only begun */
+function laidDown(parts: Tally, wal: Tally | undefined): Omit<LaidDown, 'overridden'> {
+  return {
+    readBytes: parts.done.readBytes + (wal?.done.readBytes ?? 0),
+    writtenBytes: parts.done.writtenBytes + (wal?.done.writtenBytes ?? 0),
+    files: parts.done.files,
+    walSegments: wal?.done.segments ?? 0,
+    reusedBytes: parts.done.reusedBytes,
+    reusedParts: parts.done.reusedParts,
+    reusedSegments: wal?.done.reusedSegments ?? 0,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+async function untilFed(feeding: Feeding, signal: AbortSignal): Promise<undefined> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(cancelled(signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([feeding.headStart(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return undefined;
+}
+
+async function fetchWal(
+  job: LayDownJob,
+  store: ObjectStore,
+  staging: Staging,
+  report: Report,
+  signal: AbortSignal,
+  roomOf: RoomOf,
+): Promise<Tally> {
+  const totals =
+    job.wal.source === 'archive' ? { totalBytes: job.wal.storedBytes, totalSegments: job.wal.segments } : {};
+  const tally = createTally('wal', totals, report);
+  const common = {
+    store,
+    spool: spoolDir(job.target.pgdata),
+    owner: job.owner,
+    reuse: staging.spoolReusable,
+    roomOf,
+    tally,
+    signal,
+  };
+  if (job.wal.source === 'archive') {
+    const { postgresMajor, systemIdentifier } = job.backup;
+    const archive = openWalArchive(store, job.repository);
+    await fillSpool({
+      ...common,
+      ...(archive && job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),
+      plan: job.wal,
+      cluster: { postgresMajor, systemIdentifier },
+    });
+  } else {
+    await fillSpool(common);
+  }
+  return tally;
+}
+
+/**
+ * A file system that was written to a moment ago makes itself read-only when its disk fails: the flush tells of that,
+ * the write does not.
+ */
+function reasonOf(thrown: unknown, writeBack: WriteBack): Promise<unknown> {
+  return writeBack.flush().then(
+    () => thrown,
+    (told: unknown) => told,
+  );
+}
+
+/** All that was written before the exchange. */
+function treesOf(target: Target): string[] {
+  return [...placesOf(target).map(incomingDir), spoolDir(target.pgdata)];
+}
+
+function totalsOf({ storedBytes, restoredBytes, restoredFiles }: Backup): Totals {
+  return {
+    ...(storedBytes === undefined ? {} : { totalBytes: storedBytes }),
+    ...(restoredBytes === undefined ? {} : { totalWrittenBytes: restoredBytes }),
+    ...(restoredFiles === undefined ? {} : { totalFiles: restoredFiles }),
+  };
+}

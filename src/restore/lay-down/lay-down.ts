@@ -1,0 +1,231 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from '../../cluster/base-members.ts';
+import { cancelled, OdoError } from '../../errors.ts';
+import type { Report } from '../../events.ts';
+import type { Part } from '../../formats/contract/format.ts';
+import type { Tally } from '../../progress/tally.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { createBlockPool } from '../../stream/blocks/block-pool.ts';
+import type { Codec } from '../../stream/bytes/codec.ts';
+import type { TarEntry } from '../../stream/bytes/entry.ts';
+import { freeing } from '../../stream/bytes/freeing.ts';
+import { untar } from '../../stream/bytes/untar.ts';
+import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../../tree/places/place.ts';
+import type { RoomOf } from '../../tree/writing/room.ts';
+import { createTreeWriter } from '../../tree/writing/tree-writer.ts';
+import type { WriteBack } from '../../tree/writing/write-back.ts';
+import type { LayDownJob } from '../contract/lay-down-job.ts';
+import { type ManifestCheck, openManifestCheck } from '../staging/manifest-check.ts';
+import type { Staging } from '../staging/staging.ts';
+import { createRepeats, finishInOrder } from './part-order.ts';
+import { shareOut } from './share-out.ts';
+import { createUnpacker, type Unpacker } from './unpacker.ts';
+
+/**
+ * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files;
+ * several parts at once, where there are several. What can be checked is checked on the way, against backup_manifest
+ * where there is one; anything wrong is dataCorrupt. `noted` resolves when all parts are on the disk and noted as
+ * finished, so that no later run builds on what was lost on its way there.
+ */
+export async function layDownParts(
+  job: LayDownJob,
+  store: ObjectStore,
+  staging: Staging,
+  tally: Tally,
+  report: Report,
+  outerSignal: AbortSignal,
+  writeBack: WriteBack,
+  roomOf: RoomOf,
+): Promise<{ noted: Promise<unknown> }> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([outerSignal, stop.signal]);
+  const { parts } = job.backup;
+  const manifest = await openManifestCheck(store, job.backup, signal);
+  const share = shareOut(job, parts.length);
+  const blockPool = createBlockPool(share.blocks.threads);
+  const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
+  const context = { ...common, roomOf, isSuperseded: createRepeats(parts, job.backup.format) };
+  const finish = finishInOrder(parts, staging);
+  const noting: Promise<void>[] = [];
+  const waiting = parts.values();
+
+  /** Beside the next part. */
+  async function note(part: Part): Promise<void> {
+    try {
+      await writeBack.flush();
+      finish(part);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  }
+
+  /** Takes one part after the other until none is left. */
+  async function work(): Promise<void> {
+    const unpacker = createUnpacker(store, share, blockPool);
+    try {
+      for (const part of waiting) {
+        if (signal.aborted) throw cancelled(signal.reason);
+        if (staging.isFinished(part.key)) {
+          report({ type: 'note', level: 'info', message: `${store.url}/${part.key} was laid down before` });
+          tally.reusedPart(part.sizeBytes);
+          manifest?.skip(part);
+          continue;
+        }
+        report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
+        await layDownPart(part, unpacker, context);
+        const noted = note(part);
+        // It has ended the rest then, and is told when all have stopped.
+        noted.catch(() => undefined);
+        noting.push(noted);
+      }
+    } finally {
+      await unpacker.close();
+    }
+  }
+
+  const workers = Array.from({ length: share.atOnce }, work);
+  try {
+    await Promise.all(workers);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(workers);
+    const notes = await Promise.allSettled(noting);
+    // What could not be noted has ended the rest.
+    throw notes.find((outcome) => outcome.status === 'rejected')?.reason ?? error;
+  } finally {
+    await blockPool.close();
+  }
+  manifest?.finish();
+  const noted = Promise.all(noting);
+  noted.catch(() => undefined);
+  return { noted };
+}
+
+/** What the parts of one backup have in common. */
+interface Context {
+  job: LayDownJob;
+  store: ObjectStore;
+  manifest: ManifestCheck | undefined;
+  tally: Tally;
+  report: Report;
+  signal: AbortSignal;
+  resuming: boolean;
+  roomOf: RoomOf;
+  writeBack: WriteBack;
+  isSuperseded: (entry: TarEntry, part: Part) => boolean;
+}
+
+async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Promise<void> {
+  const { job, store, manifest, tally, report, signal, resuming } = context;
+  const pgdata = job.target.pgdata;
+  const root = rootOf(part, job);
+  if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
+    fs.chownSync(root, job.owner.uid, job.owner.gid);
+  }
+  let countedFiles = 0;
+  const countFiles = () => {
+    tally.files(writer.files - countedFiles);
+    countedFiles = writer.files;
+  };
+  const room = context.roomOf(root).claim();
+  const writer = createTreeWriter({
+    root,
+    room,
+    owner: job.owner,
+    reuse: resuming,
+    place(entry) {
+      if (part.role !== 'base') return placeOther(entry);
+      return context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
+    },
+    ...(part.role === 'base' ? { mayRepeat: (entry) => mayRepeat(entry, job.backup.format) } : {}),
+    onBytes: (bytes) => {
+      countFiles();
+      tally.wrote(bytes);
+      flushAhead(bytes);
+    },
+  });
+  const flushAhead = context.writeBack.flushAhead(root);
+  const name = `${store.url}/${part.key}`;
+  const check = await manifest?.begin(part);
+  const accept = (entry: TarEntry) => {
+    refuseIncremental(entry, name);
+    refuseImpossibleSize(entry, part, name);
+    if (entry.type === 'symlink') judgeLink(entry, part, name, report);
+    return check ? check.watch(entry, () => writer.accept(entry)) : writer.accept(entry);
+  };
+  const chunks = unpacker.unpack(part, { name, signal, onBytes: (bytes) => tally.read(bytes) });
+  try {
+    await untar(freeing(chunks), accept, { name, signal });
+    check?.finish();
+  } catch (error) {
+    throw nameObject(error, name);
+  } finally {
+    room.release();
+  }
+  writer.finish();
+  countFiles();
+  tally.reused(writer.reusedBytes);
+}
+
+function rootOf(part: Part, job: LayDownJob): string {
+  const incoming = incomingDir(job.target.pgdata);
+  if (part.role === 'base') return incoming;
+  if (part.role === 'wal') return path.join(incoming, 'pg_wal');
+  const tablespace = job.target.tablespaces.find(({ oid, isLater }) => oid === part.oid && !isLater);
+  if (!tablespace) throw new OdoError('bug', `no place was planned for tablespace ${part.oid}`);
+  return incomingDir(tablespace.place);
+}
+
+function placeBase(entry: TarEntry, pgdata: Place): string | 'skip' | undefined {
+  const where = placeBaseMember(entry);
+  return where === 'held' ? heldControlFile(pgdata) : where === 'skip' ? 'skip' : undefined;
+}
+
+function placeOther(entry: TarEntry): 'skip' | undefined {
+  return entry.path.split('/')[0] === ODO_DIR ? 'skip' : undefined;
+}
+
+function judgeLink(entry: TarEntry, part: Part, name: string, report: Report): void {
+  if (part.role === 'base' && placeBaseMember(entry) === 'skip') return;
+  const what = `${entry.path}, a link to ${entry.linkName}`;
+  if (part.role !== 'base' || !mayBeLink(entry)) {
+    throw new OdoError('dataCorrupt', `${name} holds ${what}: the copy would share the server's own data with it`, {
+      hint: 'a cluster with such links cannot be restored from this backup; choose another with --backup',
+    });
+  }
+  if (leadsOut(entry))
+    report({ type: 'note', level: 'warning', message: `${what} outside the backup, is kept as a link` });
+}
+
+function refuseIncremental(entry: TarEntry, name: string): void {
+  if (!isIncremental(entry)) return;
+  throw new OdoError('backupIncomplete', `${name} is an incremental backup (it holds ${entry.path})`, {
+    hint: 'choose a full backup with --backup, or combine the chain with pg_combinebackup first',
+  });
+}
+
+/**
+ * How many bytes one byte can stand for at most: in deflate 1032, in LZ4 a length byte's 255, in snappy 64 for 3. The
+ * others have no such limit, so that only the room on the disk counts.
+ */
+const MOST_UNPACKED: Partial<Record<Codec, number>> = { none: 1, gzip: 1032, lz4: 256, snappy: 22 };
+
+/** Before room is made for it: a size that all of the object could not unpack to is a damaged header's. */
+function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, part: Part, name: string): void {
+  if (sizeBytes <= part.sizeBytes * (MOST_UNPACKED[part.codec] ?? Number.POSITIVE_INFINITY)) return;
+  throw new OdoError(
+    'dataCorrupt',
+    `${name} has ${part.sizeBytes} bytes, and its member ${member} claims ${sizeBytes}`,
+    {
+      hint: 'the object was written wrongly or damaged; choose another backup with --backup',
+    },
+  );
+}
+
+/** The writer knows members, not where they come from. */
+function nameObject(error: unknown, name: string): unknown {
+  if (!(error instanceof OdoError) || error.code !== 'dataCorrupt' || error.message.includes(name)) return error;
+  return new OdoError('dataCorrupt', `${name}: ${error.message}`, { hint: error.hint, cause: error });
+}

@@ -1,0 +1,58 @@
+import type { Part } from '../../formats/contract/format.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { readRanged } from '../../store/reading/ranged-read.ts';
+import type { BlockPool } from '../../stream/blocks/block-pool.ts';
+import { freeing } from '../../stream/bytes/freeing.ts';
+import { decompress } from '../../stream/unpack/decompress.ts';
+import { startUnpackingThread, type UnpackingThread } from '../../stream/unpack/unpack-apart.ts';
+import type { Share } from './share-out.ts';
+
+/** Reads and unpacks one part at a time. */
+export interface Unpacker {
+  /**
+   * In large chunks, each of them the taker's until it asks for the next. Errors are those of readRanged() and
+   * decompress().
+   */
+  unpack(part: Part, options: UnpackOptions): AsyncGenerator<Buffer, void, void>;
+  close(): Promise<void>;
+}
+
+export interface UnpackOptions {
+  /** What is being read, for errors: `s3://bucket/key`. */
+  name: string;
+  signal?: AbortSignal | undefined;
+  /** Told of every chunk that arrives. */
+  onBytes?: (bytes: number) => void;
+}
+
+/** What is smaller is unpacked before a thread is up. */
+const APART_FROM_BYTES = 1 << 20;
+
+/**
+ * Reads in this thread, and unpacks in one of its own, which is started for the first part that is worth it. bzip2 is
+ * left to the threads of `blockPool`, which all parts share.
+ */
+export function createUnpacker(
+  store: ObjectStore,
+  { windowBytes, connections, blocks }: Share,
+  blockPool: BlockPool,
+): Unpacker {
+  let thread: UnpackingThread | undefined;
+  return {
+    unpack({ key, sizeBytes, etag, codec }, { name, signal, onBytes }) {
+      const isBlocks = codec === 'bzip2' && sizeBytes >= APART_FROM_BYTES;
+      const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
+      const window = isBlocks ? blocks.windowBytes : windowBytes;
+      const source = readRanged(store, object, { windowBytes: window, connections, signal, onBytes });
+      // What is not packed passes through, and is freed by whoever takes it.
+      if (codec === 'none') return decompress(source, codec, { name, signal });
+      if (isBlocks) return decompress(freeing(source), codec, { name, signal, blockPool });
+      if (sizeBytes < APART_FROM_BYTES) return decompress(freeing(source), codec, { name, signal });
+      thread ??= startUnpackingThread();
+      return thread.unpack(source, codec, { name, signal });
+    },
+    async close() {
+      await thread?.close();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { type ComposeCall, composeFlags } from '../../docker/compose/compose-call.ts';
+import type { ComposeProject } from '../../docker/compose/project.ts';
+import type { ServiceTarget } from '../contract/request.ts';
+import { shellWord } from './failure-hints.ts';
+
+/** How compose is called for the project that a service was named in, as it was given. */
+export function composeCallOf({ composeFiles, projectName, projectDirectory, envFiles }: ServiceTarget): ComposeCall {
+  return { files: composeFiles, projectName, projectDirectory, envFiles };
+}
+
+/** A call of compose for a person to type, with all that it needs to see the same project as ODO. */
+export function composeCommand(call: ComposeCall, ...words: readonly string[]): string {
+  return ['docker', 'compose', ...composeFlags(call), ...words].map(shellWord).join(' ');
+}
+
+/** The same for a project that was read, with an override file of ODO's where there is one. */
+export function projectCommand(
+  { files, call }: Pick<ComposeProject, 'files' | 'call'>,
+  ...words: readonly string[]
+): string {
+  return composeCommand({ ...call, files }, ...words);
+}

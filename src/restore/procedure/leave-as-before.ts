@@ -1,0 +1,103 @@
+import type { DockerEngine } from '../../docker/client/engine.ts';
+import { removeVolume } from '../../docker/compose/volume.ts';
+import { asOdoError, type OdoError } from '../../errors.ts';
+import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { Engine } from '../contract/engine.ts';
+import { isResumable, withHints, withKeptStaging, withWayBack } from '../outcome/failure-hints.ts';
+import { startAgain } from '../service/start-again.ts';
+import { exchangesFirst } from '../volume/transitions.ts';
+import { onEngine, type ServiceRun } from './service-run.ts';
+
+/**
+ * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had
+ * stopped it, and what was laid down stays for resuming where that makes sense. Gives the error with what to do next.
+ */
+export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<OdoError> {
+  const { request, proven, stopped } = run;
+  const { docker } = proven.found;
+  // Or it would go on in a new container, if this one is what has failed.
+  run.feeding?.drop();
+  let kept = !request.discard && isResumable(error);
+  const wiped = run.layingDown && request.wipe;
+  let isBack = true;
+  // The restore container may be the very thing that failed; the next run settles what it left.
+  if (run.swapping) {
+    const undo = async (engine: Engine) => {
+      const isStaged = await engine.takeBack(proven.target);
+      if (isStaged && !kept) await engine.discard(proven.target);
+      return isStaged && kept;
+    };
+    const undone = onEngine(run, undo).then((isKept) => {
+      kept = isKept;
+    });
+    isBack = await succeeds(undone);
+  } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
+  const now = run.layingDown ? await lookAgain(run) : undefined;
+  await run.engine?.close().catch(() => undefined);
+  run.engine = undefined;
+  if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
+  // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a
+  // new cluster.
+  if (!isBack) return withWayBack(error, request, proven.target);
+  // What fails from here on is told besides: the first error is why all this is done.
+  const troubles = kept ? [] : await removeVolumes(docker, run.made);
+  const mayStart = isStartable(run, now);
+  // Where there is no data in place, a server would begin a new, empty cluster.
+  if (!request.leaveStopped && mayStart) troubles.push(...(await startAgain(proven.found, stopped)));
+  const odoDir = proven.target.pgdata.odoDir;
+  // Nothing is kept by a run that was ended before it had begun to lay down.
+  const hasKept = kept && now?.journalState !== undefined;
+  const told = run.layingDown
+    ? withKeptStaging(error, { kept: hasKept, wiped, isVacant: !mayStart, odoDir, removal: 'odo clean' })
+    : error;
+  return withHints(told, troubles);
+}
+
+/** What is in place by now; undefined when nobody can tell. */
+async function lookAgain(run: ServiceRun): Promise<TargetProbe | undefined> {
+  return onEngine(run, async (engine) => (await engine.probe(run.proven.target)).pgdata).catch(() => undefined);
+}
+
+/**
+ * Whether a server may be started on what is in place; where nobody can tell, by what was there before and what has
+ * been done since.
+ */
+function isStartable({ request, proven, layingDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+  // It was stopped, and nothing else.
+  if (!layingDown) return true;
+  if (now) return now.startable === true;
+  const { startable = false, situation } = proven.probe ?? {};
+  return startable && !request.wipe && !exchangesFirst(situation);
+}
+
+/**
+ * Whether another run has taken over what this one had laid down; then what is in place is that one's affair, and so is
+ * the service.
+ */
+function isOthers({ proven, laidDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+  return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.target.runId;
+}
+
+function leftToTheOther({ proven }: ServiceRun): string {
+  const { odoDir } = proven.target.pgdata;
+  return `service ${proven.found.service.name} is left as it is, since another odo works in ${odoDir} by now`;
+}
+
+/** Removes what a failed run has made, as far as it can; gives what is left over, in words. */
+export async function removeVolumes(docker: DockerEngine, volumes: readonly string[]): Promise<string[]> {
+  const troubles: string[] = [];
+  for (const volume of volumes) {
+    await removeVolume(docker, volume).catch((error: unknown) => {
+      troubles.push(`volume ${volume} is left over (docker volume rm ${volume}): ${asOdoError(error).message}`);
+    });
+  }
+  return troubles;
+}
+
+async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {
+  if (work === undefined) return false;
+  return work.then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,87 @@
+import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
+import { localStore } from '../../store/kinds/open.ts';
+import type { LayDownJob } from '../contract/lay-down-job.ts';
+import type { RestoreRequest } from '../contract/request.ts';
+import { meansOf } from '../lay-down/share-out.ts';
+import { archivingOf, type Configuration } from '../proofs/configuration.ts';
+import { mayHaveSalvage } from '../proofs/may-have-salvage.ts';
+import { configurationIsMounted } from '../service/mounted-files.ts';
+import { STANDBY_TARGET } from '../standby/standby.ts';
+import type { ProvenService } from './prove-service-restore.ts';
+
+/**
+ * What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the
+ * way there.
+ */
+export function makeJob(
+  request: RestoreRequest,
+  proven: Omit<ProvenService, 'engine' | 'probe' | 'proofs' | 'mounts' | 'missing' | 'oldData' | 'isThere'>,
+): LayDownJob {
+  const { found, source, target, owner, major, configuration } = proven;
+  return {
+    // A relative path means nothing inside of a container.
+    store: localStore(request.store)?.config ?? request.store,
+    repository: source.repository.ref,
+    backup: source.backup,
+    wal: source.wal,
+    target,
+    owner,
+    postgresMajor: major,
+    sync: request.sync,
+    besideServer: isBesideServer(request),
+    ...meansOf(request),
+    verify: request.verify,
+    fresh: request.fresh,
+    wipe: request.wipe,
+    ...(mayHaveSalvage(request, source)
+      ? { salvage: { isLater: 'online' in request && request.online === true } }
+      : {}),
+    unattended: false,
+    configElsewhere:
+      commandLineSettings(found.service.commandArgs).has('config_file') || configurationIsMounted(found.data),
+    keepSettings: request.keepSettings,
+    server: proven.server,
+    ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
+    ...(request.standby
+      ? { standby: request.standby, awaitsPromotion: standbyUntilPromotion(request, configuration) }
+      : {}),
+    ...(request.moment && request.moment.action !== 'promote'
+      ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }
+      : {}),
+    ...configuration,
+  };
+}
+
+/**
+ * A server that is to be shut down at the target waits for that: then it can be asked where it is, and no restart
+ * policy brings it up again.
+ */
+function stopOf({ target, exclusive, action }: Moment): NonNullable<LayDownJob['stopAt']> {
+  return { target, exclusive, action: action === 'shutdown' ? 'pause' : action };
+}
+
+function promotionLater(
+  moment: Moment,
+  request: RestoreRequest,
+  configuration: Configuration,
+): NonNullable<LayDownJob['awaitsPromotion']> {
+  return { target: targetWords(moment), ...ofOldData(request), ...archivingOf(configuration) };
+}
+
+function standbyUntilPromotion(
+  request: RestoreRequest,
+  configuration: Configuration,
+): NonNullable<LayDownJob['awaitsPromotion']> {
+  return { target: STANDBY_TARGET, isStandby: true, ...ofOldData(request), ...archivingOf(configuration) };
+}
+
+/** What becomes of the old data in the end. */
+function ofOldData({ keepPrevious, acceptLoss }: RestoreRequest) {
+  return { keepPrevious, ...(acceptLoss ? { acceptLoss } : {}) };
+}
+
+/** A copy's service goes on running, on the same disk as a rule. */
+function isBesideServer(request: RestoreRequest): boolean {
+  return 'copy' in request || ('online' in request && request.online === true);
+}

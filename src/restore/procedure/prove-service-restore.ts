@@ -1,0 +1,341 @@
+import type { OldCluster } from '../../cluster/old-cluster.ts';
+import type { Mount } from '../../docker/client/mount.ts';
+import { missingPath, missingVolumes } from '../../docker/compose/missing-mounts.ts';
+import { withStandIns } from '../../docker/compose/volume.ts';
+import { inspectImage, userInImage } from '../../docker/containers/image.ts';
+import { asOdoError, OdoError } from '../../errors.ts';
+import type { Report } from '../../events.ts';
+import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
+import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { Owner, Place } from '../../tree/places/place.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { TablespacePlace, Target } from '../contract/places.ts';
+import { createProofs, type Proofs } from '../contract/proofs.ts';
+import type { RestoreRequest, ServiceRequest } from '../contract/request.ts';
+import { proveScripts, type SqlScript } from '../database/post-sql.ts';
+import { type Configuration, proveConfiguration } from '../proofs/configuration.ts';
+import { findLaterTablespaces, locateLater } from '../proofs/later-tablespaces.ts';
+import { proveOldData, withRoomForSalvage } from '../proofs/prove-old-data.ts';
+import { proveCluster, proveTargetSafe } from '../proofs/prove-place.ts';
+import { proveReach } from '../proofs/prove-reach.ts';
+import { proveRepository, type Source } from '../proofs/prove-repository.ts';
+import { probedPlaces, proveSpace, roomWish } from '../proofs/prove-space.ts';
+import { proveWriting } from '../proofs/prove-writing.ts';
+import type { FoundService } from '../service/found-service.ts';
+import { withMountsOf } from '../service/journal-mounts.ts';
+import { withoutMountPoints } from '../service/mounted-files.ts';
+import { proveNobodyElse, refuseHostServer } from '../service/nobody-else.ts';
+import { openServiceEngine } from '../service/open-service-engine.ts';
+import { proveLayout, refuseLayout } from '../service/prove-layout.ts';
+import { proveFit, proveService } from '../service/prove-service.ts';
+import { proveSettings } from '../service/prove-settings.ts';
+import { findServerFacts } from '../service/server-facts.ts';
+import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from '../service/service-target.ts';
+import { proveStandby } from '../standby/standby.ts';
+import type { OldDataJudgement } from '../volume/judge-old-data.ts';
+
+/** Everything that the proofs found out and the steps need. */
+export interface ProvenService {
+  found: FoundService;
+  source: Source;
+  target: Target;
+  mounts: ReturnType<typeof mountsOf>;
+  /** Of the mounts, those that are not there yet. */
+  missing: Mount[];
+  major: number;
+  configuration: Configuration;
+  server: ServerFacts;
+  scripts: readonly SqlScript[];
+  /** Absent when the volume does not exist yet: a look would create it. */
+  engine: Engine | undefined;
+  /** What was on the volume then; absent with the engine. */
+  probe: TargetProbe | undefined;
+  owner: Owner;
+  oldData: OldDataJudgement;
+  /** The data directory is there already, so that something can be mounted over it. */
+  isThere: boolean;
+  proofs: Proofs['all'];
+}
+
+/**
+ * Makes every check that the others leave possible, tells all of them, and throws the first failure; nothing has been
+ * touched then.
+ */
+export async function proveServiceRestore(
+  request: ServiceRequest,
+  report: Report,
+  context: { version: string; signal: AbortSignal },
+): Promise<ProvenService> {
+  const { signal } = context;
+  const proofs = createProofs(report, signal);
+  const configuration = await proveConfiguration(request, proofs);
+  const scripts = await proveScripts(request.postSql, proofs);
+  const named = await proveService(request.target, proofs, signal);
+  const source = await proveRepository(request, proofs, signal);
+  const major = named && (await proveFit(named, source?.backup, request, proofs, signal));
+  const { standby } = request;
+  if (named && standby) await proofs.attempt('standby', () => proveStandby(named, standby));
+  if (named) await proveSettings(named, configuration, proofs, signal);
+  const server = named && (await findServerFacts(named, signal));
+  const tablespaces = named && (await proveTablespaces(named, source, request, proofs));
+
+  const byName = named && tablespaces && placesOf(named, tablespaces);
+  const look = named && byName && (await openForLook(named, byName.mounts, source, request, context, proofs));
+  let engine = look?.engine;
+  let missing = look?.missing ?? [];
+  try {
+    const first = byName && (await engine?.probe({ pgdata: byName.target.pgdata, tablespaces: [] }));
+    const real = named && first && (await proofs.attempt('layout', () => proveLayout(named, first.pgdata)));
+    const found = named && { ...named, data: real ?? named.data };
+    const earlier = first?.pgdata.journalPlaces;
+    let data = found && tablespaces && placesOf(found, tablespaces, earlier);
+    const later =
+      found &&
+      data &&
+      source &&
+      (await proveLater(found, data.target, source, first?.oldCluster, request, proofs, signal));
+    if (found && tablespaces && later && later.length > 0) data = placesOf(found, [...tablespaces, ...later], earlier);
+    if (engine && found && byName && data && data.mounts.length > byName.mounts.length) {
+      await engine.close();
+      ({ engine, missing } = await openWithStandIns(found, data.mounts, request, context));
+    }
+    if (found) await proveNobodyElse(found, data?.mounts ?? [found.data.mount], proofs);
+    const oldData =
+      found &&
+      engine &&
+      data &&
+      source &&
+      (await proveOld(engine, found, data.target, source, request, proofs, signal));
+    const probe =
+      found &&
+      engine &&
+      data &&
+      (await proveVolume(engine, found, data.target, missing, source, oldData, request, proofs));
+    const owner = found && (await proveOwner(request, found, probe, proofs));
+    if (engine && data && owner) await proveWriting(engine, data.target, owner, proofs);
+    proofs.demandAll();
+    if (!found || !source || !data || !later || !server || major === undefined || !owner)
+      throw new OdoError('bug', 'a proof failed without an error');
+    const isThere = probe?.exists === true;
+    const facts = { ...server, isAnother: isAnotherCluster(probe, source.backup.systemIdentifier) };
+    return {
+      found,
+      source,
+      ...data,
+      missing,
+      major,
+      configuration,
+      server: facts,
+      scripts,
+      engine,
+      probe,
+      owner,
+      isThere,
+      oldData: oldData ?? {},
+      proofs: proofs.all,
+    };
+  } catch (error) {
+    await engine?.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether the restored server takes the place of another cluster than its own, or of none; not when that cannot be
+ * told.
+ */
+function isAnotherCluster(probe: TargetProbe | undefined, systemIdentifier: string | undefined): boolean {
+  const old = probe?.old;
+  if (old?.pgVersion === undefined) return true;
+  return (
+    systemIdentifier !== undefined && old.systemIdentifier !== undefined && old.systemIdentifier !== systemIdentifier
+  );
+}
+
+/** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */
+async function proveTablespaces(
+  found: FoundService,
+  source: Source | undefined,
+  request: ServiceRequest,
+  proofs: Proofs,
+) {
+  if (!source) return [];
+  return proofs.attempt('tablespaces', () => {
+    const value = locateTablespaces(found.service, source.backup, request.tablespaces);
+    targetOf(found.data, value);
+    return { evidence: value.map(({ oid, place }) => `${oid} at ${place.root}`).join(', ') || 'none', value };
+  });
+}
+
+/** @param earlier places that an earlier restore has filled: what came of it is settled with the rest */
+function placesOf(
+  found: FoundService,
+  tablespaces: readonly (TablespacePlace & { mount: Mount })[],
+  earlier?: readonly Place[],
+) {
+  const mounts = withMountsOf(found, mountsOf(found.data, tablespaces), earlier);
+  return { target: targetOf(found.data, tablespaces), mounts };
+}
+
+/** Tablespaces that the backup does not have, and that recovery will create. */
+async function proveLater(
+  found: FoundService,
+  target: Target,
+  source: Source,
+  old: OldCluster | undefined,
+  request: ServiceRequest,
+  proofs: Proofs,
+  signal: AbortSignal,
+) {
+  return proofs.attempt('later tablespaces', async () => {
+    const isLikely = target.tablespaces.length > 0 || hasOtherMounts(found);
+    const { value = [], ...finding } = await findLaterTablespaces({
+      store: request.store,
+      source,
+      old,
+      isLikely,
+      signal,
+    });
+    const located = locateLater(found.service, value, target, request.moment !== undefined);
+    targetOf(found.data, [...target.tablespaces, ...located]);
+    return { ...finding, value: located };
+  });
+}
+
+/** A tablespace may lie on what the server may write to beside its data. */
+function hasOtherMounts({ service, data }: FoundService): boolean {
+  const others = service.mounts.filter(({ type, readOnly }) => type !== 'tmpfs' && !readOnly);
+  return others.some(({ destination }) => destination !== data.mount.destination);
+}
+
+/**
+ * The volume is looked at through the restore image. What is not there yet is as good as empty; an engine is given when
+ * the data's is there.
+ */
+async function openForLook(
+  found: FoundService,
+  mounts: ProvenService['mounts'],
+  source: Source | undefined,
+  request: ServiceRequest,
+  context: { version: string; signal: AbortSignal },
+  proofs: Proofs,
+): Promise<{ engine?: Engine; missing: Mount[] } | undefined> {
+  const { mount } = found.data;
+  if (!(await inspectImage(found.docker, request.target.image))) return undefined;
+  const opened = await proofs.attempt('lock', async () => {
+    const value = await openWithStandIns(found, mounts, request, context);
+    const created = value.missing.map(({ source }) => `; ${source} will be created`).join('');
+    return { evidence: `no other odo is at work on ${mount.source}${created}`, value };
+  });
+  if (!opened) return undefined;
+  const { engine, missing } = opened;
+  try {
+    await proveReach(engine, source, request, proofs, context.signal);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  if (!missing.includes(mount)) return opened;
+  // The image is the right one, and there is nothing to look at.
+  await engine.close();
+  return { missing };
+}
+
+async function openWithStandIns(
+  found: FoundService,
+  mounts: ProvenService['mounts'],
+  request: ServiceRequest,
+  context: { version: string },
+): Promise<{ engine: Engine; missing: Mount[] }> {
+  const missing = await missingVolumes(found.docker, mounts);
+  for (;;) {
+    try {
+      return { engine: await openServiceEngine(found, withStandIns(mounts, missing), request, context), missing };
+    } catch (thrown) {
+      const error = asOdoError(thrown);
+      const path = missingPath(error, mounts);
+      if (!path || missing.includes(path)) throw error;
+      missing.push(path);
+    }
+  }
+}
+
+async function proveVolume(
+  engine: Engine,
+  service: FoundService,
+  target: Target,
+  missing: readonly Mount[],
+  source: Source | undefined,
+  oldData: OldDataJudgement | undefined,
+  request: ServiceRequest,
+  proofs: Proofs,
+): Promise<TargetProbe | undefined> {
+  const found = await proofs.attempt('volume content', async () => {
+    const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
+    await refuseHostServer(service, pgdata);
+    // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
+    const { server: _server, ...rest } = withoutMountPoints(service.data, pgdata);
+    const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);
+    for (const [index, { place }] of target.tablespaces.entries()) {
+      const there = tablespaces[index];
+      refuseLayout(place, there?.layout);
+      if (there) proveTargetSafe(place, there, 'tablespace', request);
+    }
+    // A stand-in lies on the engine's own disk, as a new volume will.
+    const isElsewhere = ({ root }: Place) =>
+      missing.some(
+        (mount) => mount.type === 'bind' && (root === mount.destination || isBelow(root, mount.destination)),
+      );
+    const looked = tablespaces.map((there, index) => {
+      const { place } = target.tablespaces[index] as TablespacePlace;
+      return isElsewhere(place) ? undefined : there;
+    });
+    return { evidence, value: { probe: rest, places: probedPlaces(target, rest, looked) } };
+  });
+  const probe = found?.probe;
+  if (!found || !probe || !source) return probe;
+  await proofs.attempt('same cluster', () => proveCluster(probe, source.backup, request));
+  await proofs.attempt('free space', () =>
+    proveSpace(found.places, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), {
+      ...roomWish(request),
+      besideServer: request.online,
+    }),
+  );
+  return probe;
+}
+
+/** Nothing of it is lost that no archive has. */
+async function proveOld(
+  engine: Engine,
+  found: FoundService,
+  target: Target,
+  source: Source,
+  request: ServiceRequest,
+  proofs: Proofs,
+  signal: AbortSignal,
+) {
+  const isInUse = found.service.containers.some(({ running }) => running);
+  return proofs.attempt('old data', () => proveOldData({ engine, target, source, isInUse, signal }, request));
+}
+
+/** Who is to own the files of the restored cluster. */
+export async function proveOwner(
+  request: RestoreRequest,
+  found: FoundService,
+  probe: TargetProbe | undefined,
+  proofs: Proofs,
+) {
+  return proofs.attempt('owner', async () => {
+    const image = found.service.imageId ?? found.service.imageRef;
+    const name = namedUser(found.service) ?? 'postgres';
+    const imageUser = await userInImage(found.docker, image, name, found.service.containers[0]?.id).catch(
+      (error: unknown) => {
+        // A missing image is told by another proof.
+        if (asOdoError(error).code === 'versionMismatch') return undefined;
+        throw error;
+      },
+    );
+    const { owner, because } = chooseOwner(request.owner, found.service, probe, imageUser);
+    return { evidence: `${owner.uid}:${owner.gid}, ${because}`, value: owner };
+  });
+}

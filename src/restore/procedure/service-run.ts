@@ -1,0 +1,73 @@
+import { resolveService, type ServiceContainer } from '../../docker/compose/service.ts';
+import { OdoError } from '../../errors.ts';
+import type { Report } from '../../events.ts';
+import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { ServiceRequest } from '../contract/request.ts';
+import type { FollowedFeeding } from '../recovery/follow-feeding.ts';
+import { stopContainers } from '../recovery/service-control.ts';
+import { openServiceEngine } from '../service/open-service-engine.ts';
+import type { ProvenService } from './prove-service-restore.ts';
+
+/** One restore under way, with what has to be undone if it fails. */
+export interface ServiceRun {
+  request: ServiceRequest;
+  proven: ProvenService;
+  report: Report;
+  signal: AbortSignal;
+  /** ODO's own. */
+  version: string;
+  engine: Engine | undefined;
+  /** Another container that is being opened in the place of one that has died. */
+  reopening?: Promise<Engine> | undefined;
+  /** From the end of the laying down on, where WAL is fed. */
+  feeding: FollowedFeeding | undefined;
+  /** Containers that ODO stops, from the moment it begins to. */
+  stopped: readonly ServiceContainer[];
+  stoppedAt: number;
+  /** Volumes that ODO created. */
+  made: string[];
+  /** WAL of the old data that goes on where the archive ends. */
+  salvage?: Salvage | undefined;
+  layingDown: boolean;
+  laidDown: boolean;
+  swapping: boolean;
+}
+
+/** Stops the service's containers that run, and notes that they are to be started again if the restore fails. */
+export async function stopService(run: ServiceRun): Promise<void> {
+  run.signal.throwIfAborted();
+  const { found } = run.proven;
+  const { containers } = await resolveService(found.docker, found.project, found.service.name);
+  const running = containers.filter((container) => container.running);
+  if (running.length === 0) return;
+  run.stoppedAt = performance.now();
+  run.stopped = [...run.stopped.filter(({ id }) => running.every((container) => container.id !== id)), ...running];
+  await stopContainers(found, running, run.request.stopTimeoutSeconds, run.report);
+}
+
+/** Does what can be done twice; when the restore container is gone, in another one. */
+export async function onEngine<T>(run: ServiceRun, step: (engine: Engine) => Promise<T>): Promise<T> {
+  if (!run.engine) throw new OdoError('bug', 'no restore container was opened');
+  try {
+    return await step(run.engine);
+  } catch (error) {
+    if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
+    return step(await openAgain(run, run.engine));
+  }
+}
+
+/** Another restore container, in place of one that is gone; the same for all who find it gone. */
+export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> {
+  const { proven, request, version } = run;
+  if (run.engine !== dead && run.engine !== undefined) return run.engine;
+  run.reopening ??= dead
+    .close({ forAnother: true })
+    .catch(() => undefined)
+    .then(() => openServiceEngine(proven.found, proven.mounts, request, { version }))
+    .finally(() => {
+      run.reopening = undefined;
+    });
+  run.engine = await run.reopening;
+  return run.engine;
+}

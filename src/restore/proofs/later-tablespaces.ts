@@ -1,0 +1,121 @@
+import path from 'node:path';
+import type { OldCluster } from '../../cluster/old-cluster.ts';
+import type { Mount } from '../../docker/client/mount.ts';
+import { mountHolding } from '../../docker/client/mount.ts';
+import type { Service } from '../../docker/compose/service.ts';
+import { OdoError } from '../../errors.ts';
+import { openWalArchive } from '../../formats/registry/registry.ts';
+import type { CreatedTablespace } from '../../postgres/wal/tablespace-records.ts';
+import { openStore, type StoreConfig } from '../../store/kinds/open.ts';
+import { ODO_DIR } from '../../tree/places/place.ts';
+import { findTablespacesInWal } from '../../wal/plan/find-tablespaces.ts';
+import type { TablespacePlace, Target } from '../contract/places.ts';
+import type { Finding } from '../contract/proofs.ts';
+import { PATIENCE_MS, type Source } from './prove-repository.ts';
+
+// A tablespace that was created after the backup is created again by the replay of its WAL, in the directory of its
+// name. Whatever lies there by then is no hindrance to the server: it would write into the old cluster's files. So that
+// directory is a place of the exchange, too.
+
+/** A tablespace that replay may create. */
+export interface LaterTablespace extends CreatedTablespace {
+  /** It is known by the old data alone, so that replay up to a target may end before it is created. */
+  isPerhaps: boolean;
+}
+
+export interface Look {
+  store: StoreConfig;
+  source: Source;
+  /** What lies where the restore goes, or beside it. */
+  old: OldCluster | undefined;
+  /** Whether the cluster has, or may have, its tablespaces on other mounts than its data. */
+  isLikely: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * For a service that has no place for tablespaces, as most have, a second fetching of all WAL would be a high price.
+ */
+const MOST_SEGMENTS = { likely: 2048, unlikely: 16 };
+
+/**
+ * Finds the tablespaces that replay may create: those that the old data has, when it is of the backup's cluster, and
+ * those in the WAL that is newer than what is known by it.
+ */
+export async function findLaterTablespaces(look: Look): Promise<Finding<LaterTablespace[]>> {
+  const { source, signal } = look;
+  const { backup, wal } = source;
+  const old = look.old?.systemIdentifier === backup.systemIdentifier ? look.old : undefined;
+  const known = new Set(backup.tablespaces.map(({ oid }) => oid));
+  const ofOld = (old?.tablespaces ?? []).filter(({ oid }) => !known.has(oid));
+  const inWal = wal.source === 'included' ? undefined : await lookThrough(look, wal, old, signal);
+  const created = inWal?.created ?? [];
+  const isCreated = (one: CreatedTablespace) => created.some(({ location }) => location === one.location);
+  const all = [
+    ...created.map((one) => ({ ...one, isPerhaps: false })),
+    ...ofOld.filter((one) => !isCreated(one)).map((one) => ({ ...one, isPerhaps: true })),
+  ];
+  const value = [...new Map(all.map((one) => [one.location, one])).values()];
+  const words = value.map(({ oid, location }) => `${oid} at ${location}`).join(', ') || 'none';
+  if (!inWal || inWal.lookedThrough === inWal.segments) return { evidence: words, value };
+  const doubt = inWal.because ?? `${inWal.lookedThrough} of ${inWal.segments} segments of WAL were looked through`;
+  return { evidence: `${words} is known; ${doubt}`, value, state: 'unjudged' };
+}
+
+async function lookThrough(
+  { store: config, source, isLikely }: Look,
+  wal: Extract<Source['wal'], { source: 'archive' }>,
+  old: OldCluster | undefined,
+  signal: AbortSignal,
+) {
+  const { store } = openStore({ ...config, retryForMs: Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
+  try {
+    const archive = openWalArchive(store, source.repository.ref);
+    if (!archive) return undefined;
+    const from = old && { timeline: old.timeline, lsn: old.redoLsn };
+    const mostSegments = isLikely ? MOST_SEGMENTS.likely : MOST_SEGMENTS.unlikely;
+    return await findTablespacesInWal(store, archive, wal, { from, mostSegments, signal });
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * Those that are no place yet, each with its directory; the location is what stands in the WAL, so that it cannot be
+ * another one.
+ */
+export function placeLater(later: readonly LaterTablespace[], known: readonly TablespacePlace[]): TablespacePlace[] {
+  return later
+    .map(({ oid, location }) => ({ oid, root: path.posix.normalize(location).replace(/(?<=.)\/$/, '') }))
+    .filter(({ root }) => known.every(({ place }) => place.root !== root))
+    .map(({ oid, root }) => ({ oid, place: { root, odoDir: path.posix.join(root, ODO_DIR) }, isLater: true }));
+}
+
+/**
+ * The places of a service's later tablespaces, with their mounts. One without a mount that can be written to is
+ * serviceNotFound, unless replay may end before it is created.
+ */
+export function locateLater(
+  service: Service,
+  later: readonly LaterTablespace[],
+  target: Target,
+  hasMoment: boolean,
+): (TablespacePlace & { mount: Mount })[] {
+  return placeLater(later, target.tablespaces).flatMap((one) => {
+    const { root } = one.place;
+    const mount = mountHolding(service.mounts, root)?.mount;
+    if (mount && mount.type !== 'tmpfs' && mount.source !== '' && !mount.readOnly) return [{ ...one, mount }];
+    const isPerhaps = later.some(({ oid, isPerhaps }) => oid === one.oid && isPerhaps);
+    if (isPerhaps && hasMoment) return [];
+    throw new OdoError(
+      'serviceNotFound',
+      `tablespace ${one.oid} was created at ${root} after the backup, and service ${service.name} mounts no ` +
+        'volume there that it may write to',
+      {
+        hint:
+          `recovery creates it again, so the service needs a volume for it: add "- NAME:${root}" to its ` +
+          'volumes in the compose file; or stop before it was created, with --target-time',
+      },
+    );
+  });
+}

@@ -1,0 +1,236 @@
+import { isSamePath } from '../../cluster/ancestry.ts';
+import { asOdoError, OdoError } from '../../errors.ts';
+import type { WalArchive } from '../../formats/contract/format.ts';
+import { openWalArchive } from '../../formats/registry/registry.ts';
+import { spellMoment } from '../../postgres/configuration/target-time.ts';
+import {
+  formatLsn,
+  historyName,
+  nextSegmentName,
+  parseLsn,
+  parseSegmentName,
+  timelineOfName,
+} from '../../postgres/terms/wal-names.ts';
+import { openStore } from '../../store/kinds/open.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { hasGoneAnotherWay } from '../../wal/archive/gone-another-way.ts';
+import type { WalBeyond } from '../../wal/archive/read-beyond.ts';
+import type { WalPlan } from '../../wal/plan/wal-plan.ts';
+import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
+import { archivedPath } from '../../wal/timelines/archived-path.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { Accounted, OldDataQuestion, OldDataSurvey } from '../contract/old-data-survey.ts';
+import type { Target } from '../contract/places.ts';
+import type { Finding } from '../contract/proofs.ts';
+import type { RestoreRequest } from '../contract/request.ts';
+import {
+  divergedCopy,
+  judgeOldData,
+  type OldDataJudgement,
+  type OnlyCopy,
+  unreadCopy,
+} from '../volume/judge-old-data.ts';
+import { mayHaveSalvage } from './may-have-salvage.ts';
+import { PATIENCE_MS, type Source } from './prove-repository.ts';
+
+type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
+type Wish = Pick<
+  RestoreRequest,
+  'store' | 'moment' | 'wipe' | 'allowDifferentCluster' | 'acceptLoss' | 'salvage' | 'standby'
+>;
+
+/** Where the old data is, and what is restored in its place. */
+export interface OldDataLook {
+  engine: Pick<Engine, 'surveyOld'>;
+  target: Target;
+  source: Source;
+  /** A server runs on it: what it has not archived yet, it may archive when it stops. */
+  isInUse: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Tells whether the old data has anything that no archive has, and refuses (unsafeTarget) that --wipe deletes it. Who
+ * restores to a certain moment, or from a backup without an archive, has said what is to be left out, but of that very
+ * cluster only.
+ */
+export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Finding<OldDataJudgement>> {
+  const { source, isInUse } = look;
+  const isOwnLeftOut = wish.moment !== undefined || source.wal.source === 'included';
+  const value = isOwnLeftOut ? await judgeWhose(look, wish) : await judgeNow(look, wish);
+  const { onlyCopy, salvage } = value;
+  if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
+  if (onlyCopy?.isOfAnother && wish.allowDifferentCluster)
+    return {
+      state: 'warning',
+      evidence: `${onlyCopy.because}; it goes all the same (--allow-different-cluster)`,
+      value: {},
+    };
+  if (!onlyCopy && isOwnLeftOut) return { evidence: 'what came later is left out, as asked for', value };
+  if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
+  if (isInUse && !onlyCopy.isOfAnother) {
+    const then = wish.wipe && !wish.acceptLoss ? 'refuses --wipe' : 'is looked at again';
+    return {
+      state: 'warning',
+      evidence: `${onlyCopy.because}; what of it is not archived when the server has stopped ${then}`,
+      value,
+    };
+  }
+  if (wish.acceptLoss && !onlyCopy.isOfAnother)
+    return { state: 'warning', evidence: `${onlyCopy.because}; it goes all the same (--accept-loss)`, value };
+  // Whether --wipe may delete another cluster, proveCluster() says.
+  if (wish.wipe && onlyCopy.isOfAnother) return { state: 'warning', evidence: onlyCopy.because, value };
+  if (wish.wipe) throw refusedWipe(onlyCopy);
+  return { state: 'warning', evidence: `${onlyCopy.because}; so it is kept`, value };
+}
+
+/**
+ * The same once more, when the server has been stopped.
+ * @param salvage what was set aside
+ */
+export async function demandWipeLosesNothing(
+  look: OldDataLook,
+  wish: Wish,
+  salvage: Salvage | undefined,
+): Promise<void> {
+  if (!wish.wipe || wish.acceptLoss || wish.moment || look.source.wal.source === 'included') return;
+  const { onlyCopy } = await judgeNow(look, { ...wish, salvage: false }, salvage);
+  if (onlyCopy && !(onlyCopy.isOfAnother && wish.allowDifferentCluster)) throw refusedWipe(onlyCopy);
+}
+
+/** Only whether it is of another cluster. */
+async function judgeWhose({ engine, target, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+  const survey = await lookAtOld({ engine, target, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
+  if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
+  const { systemIdentifier } = source.backup;
+  return survey?.systemIdentifier === systemIdentifier ? {} : judgeOldData(survey, systemIdentifier);
+}
+
+/** What cannot be looked at is told by the error. */
+async function lookAtOld(
+  { engine, target, signal }: Pick<OldDataLook, 'engine' | 'target' | 'signal'>,
+  question: OldDataQuestion,
+): Promise<OldDataSurvey | OdoError | undefined> {
+  return engine.surveyOld(target, question).catch((thrown: unknown) => {
+    const error = asOdoError(thrown, signal);
+    if (error.code === 'cancelled') throw error;
+    return error;
+  });
+}
+
+async function judgeNow(
+  { engine, target, source, signal }: OldDataLook,
+  wish: Wish,
+  taken?: Salvage,
+): Promise<OldDataJudgement> {
+  const wal = source.wal as ArchivedWal;
+  const { store } = openStore({
+    ...wish.store,
+    retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS),
+  });
+  try {
+    const archive = openWalArchive(store, source.repository.ref);
+    const accounted = accountedBefore(
+      wal,
+      archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
+    );
+    if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
+    const survey = await lookAtOld({ engine, target, signal }, { accounted, isReplaced: false });
+    // Whose it is cannot be told either: proveCluster() has asked for a word on that.
+    if (survey instanceof OdoError)
+      return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
+    const isOfIt = survey?.systemIdentifier === source.backup.systemIdentifier;
+    const differs = archive && survey && isOfIt ? await differingFile(store, archive, survey, signal) : undefined;
+    if (differs !== undefined) return { onlyCopy: divergedCopy(differs) };
+    const judged = judgeOldData(survey, source.backup.systemIdentifier);
+    return mayHaveSalvage(wish, source) && isOfIt && survey && isSalvageable(wal, survey) && judged.onlyCopy
+      ? { salvage: survey.beyond }
+      : judged;
+  } finally {
+    store.close();
+  }
+}
+
+/** A file of the archive that is not the old data's of the same name, so that the two have gone different ways. */
+async function differingFile(
+  store: ObjectStore,
+  archive: WalArchive,
+  { common, path, timeline }: OldDataSurvey,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (common && (await hasGoneAnotherWay(store, archive, common, signal))) return common.name;
+  const archived = path && (await archivedPath(store, archive, timeline, signal));
+  const toThere = archived?.map((left) => ({ timeline: left.timeline, lsn: left.switchLsn }));
+  return path && toThere && !isSamePath(path, toThere) ? historyName(timeline) : undefined;
+}
+
+/** The same plan with as many more segments as the old data has: they need room as well. */
+export function withRoomForSalvage(wal: WalPlan, salvage: WalBeyond | undefined): WalPlan {
+  if (wal.source === 'included' || !salvage) return wal;
+  const end = parseSegmentName(wal.endSegment, wal.segmentSizeBytes).segmentNumber + 1;
+  const last = Number((parseLsn(salvage.endLsn) + BigInt(wal.segmentSizeBytes - 1)) / BigInt(wal.segmentSizeBytes));
+  return { ...wal, segments: wal.segments + Math.max(0, last - end) };
+}
+
+/** To where the archive goes by now, without a hole. */
+async function lastSegmentNow(
+  archive: WalArchive,
+  from: string,
+  segmentSizeBytes: number,
+  signal: AbortSignal,
+): Promise<string> {
+  let last = from;
+  for await (const { name } of archive.segments(timelineOfName(from), from, signal)) {
+    if (name === nextSegmentName(last, segmentSizeBytes)) last = name;
+    else if (name > last) break;
+  }
+  return last;
+}
+
+/** Before the restore: where a timeline is left within a segment, that segment counts whole. */
+function accountedBefore(wal: ArchivedWal, lastSegment: string): Accounted[] {
+  const spans = wal.spans.flatMap(({ lastSegment: left }) => (left === undefined ? [] : [left]));
+  const known = wal.histories.map((name) => ({ timeline: timelineOfName(name), lsn: '0/0' }));
+  return [...[...spans, lastSegment].map((name) => endOf(name, wal)), ...besides(wal), ...known];
+}
+
+/** After it the server's own history tells the rest. */
+export function accountedAfter(wal: ArchivedWal): Accounted[] {
+  return [endOf(wal.endSegment, wal), ...besides(wal)];
+}
+
+function besides(wal: ArchivedWal): Accounted[] {
+  const { otherEnds = [], unplaced = [] } = wal;
+  return [...otherEnds, ...unplaced].map(({ lastSegment }) => endOf(lastSegment, wal));
+}
+
+function endOf(segment: string, { segmentSizeBytes }: ArchivedWal): Accounted {
+  const { timeline, segmentNumber } = parseSegmentName(segment, segmentSizeBytes);
+  return { timeline, lsn: formatLsn(BigInt(segmentNumber + 1) * BigInt(segmentSizeBytes)) };
+}
+
+/**
+ * The old data goes on where the way of the restore ends. Whether it really does is seen when it is taken, by the WAL
+ * itself.
+ */
+function isSalvageable(wal: ArchivedWal, { timeline, beyond }: OldDataSurvey): boolean {
+  const isTheWay = timeline === timelineOfName(wal.endSegment) && wal.spans.at(-1)?.lastSegment === undefined;
+  return isTheWay && beyond !== undefined && beyond.commits + beyond.prepared > 0;
+}
+
+function salvageWords({ commits, lastCommitTime, endLsn }: WalBeyond, isInUse: boolean): string {
+  const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)}`;
+  const soFar = isInUse ? ' by now, as long as the server runs' : '';
+  return (
+    `its WAL goes on to ${endLsn}, behind the end of the archive: ${commits} commits${last}${soFar}; what the ` +
+    'archive lacks when the server is stopped is replayed as well (--no-salvage leaves it out)'
+  );
+}
+
+function refusedWipe({ because }: OnlyCopy): OdoError {
+  return new OdoError('unsafeTarget', `${because}, and --wipe would delete it`, {
+    hint:
+      'leave --wipe out, so that the old data is kept; see that the rest of its WAL is archived; or give it up ' +
+      'with --accept-loss',
+  });
+}

@@ -1,0 +1,24 @@
+import type { Service } from '../../docker/compose/service.ts';
+import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { RaiseFacts } from '../contract/jobs.ts';
+import type { Target } from '../contract/places.ts';
+import type { RecoveringVolume } from './watched.ts';
+
+/** What a service's own command says of its settings. */
+export function raiseFactsOf({ commandArgs }: Pick<Service, 'commandArgs'>): RaiseFacts {
+  const settings = commandLineSettings(commandArgs);
+  return { commandLine: Object.fromEntries(settings), configElsewhere: settings.has('config_file') };
+}
+
+/** The files of a recovering server, seen through the container that is there anyway. */
+export function openRecoveringVolume(
+  onEngine: <T>(step: (engine: Engine) => Promise<T>) => Promise<T>,
+  target: Target,
+  service: Pick<Service, 'commandArgs'>,
+): RecoveringVolume {
+  return {
+    look: (options) => onEngine((engine) => engine.recoveryState(target, options)),
+    raise: () => onEngine((engine) => engine.raiseSettings(target, raiseFactsOf(service))),
+  };
+}

@@ -1,0 +1,202 @@
+import { containerState, startContainer, stopContainer } from '../../docker/client/container.ts';
+import { startService } from '../../docker/compose/project.ts';
+import { resolveService, type Service, type ServiceContainer } from '../../docker/compose/service.ts';
+import { asOdoError, OdoError } from '../../errors.ts';
+import { inPhase, type Report } from '../../events.ts';
+import { patiently } from '../../progress/patiently.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { FinishOptions } from '../contract/jobs.ts';
+import type { Target } from '../contract/places.ts';
+import type { ServiceTarget } from '../contract/request.ts';
+import { askPrepared, preparedNotes } from '../database/prepared-transactions.ts';
+import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
+import { keptSalvageNote } from '../outcome/failure-hints.ts';
+import { newBackupDue } from '../outcome/new-backup-due.ts';
+import type { Reached } from '../outcome/receipt.ts';
+import type { Archiving } from '../proofs/configuration.ts';
+import type { FoundService } from '../service/found-service.ts';
+import type { OnlyCopy } from '../volume/judge-old-data.ts';
+import { openRecoveringServer } from './recovering-server.ts';
+import { raiseFactsOf } from './recovering-volume.ts';
+import { watchRecovery } from './watch-recovery.ts';
+import type { Watched } from './watched.ts';
+
+/** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
+export async function stopContainers(
+  { docker }: FoundService,
+  containers: readonly ServiceContainer[],
+  timeoutSeconds: number,
+  report: Report,
+): Promise<void> {
+  if (containers.length === 0) return;
+  await inPhase(report, 'stop', () =>
+    Promise.all(
+      containers.map(({ id, stopTimeoutSeconds = 0 }) =>
+        stopContainer(docker, id, Math.max(stopTimeoutSeconds, timeoutSeconds)),
+      ),
+    ),
+  );
+}
+
+/** How a server is followed. */
+export type WatchOptions = Pick<Watched, 'stallTimeoutMs' | 'atTarget' | 'enough' | 'isAtTarget' | 'volume'>;
+
+/** What came of a recovery. */
+export interface SeenThrough {
+  database: ServiceDatabase;
+  reached: Reached;
+  /** The server stays in recovery. */
+  waits: boolean;
+  /** Why the server itself could not be asked, in its own words: its files told. */
+  unasked?: string;
+}
+
+/**
+ * Starts the service on its new data and sees it through recovery, to its promotion unless it is to wait at its target.
+ */
+export async function bringUp(found: FoundService, options: WatchOptions, report: Report, signal: AbortSignal) {
+  const { docker, project, data } = found;
+  const containerId = await inPhase(report, 'start', () => startOn(found, signal));
+  const service = await patiently(() => resolveService(docker, project, found.service.name), signal);
+  const address = { docker, containerId, dataDirectory: data.place.root, env: service.env };
+  return { address, ...(await seeThroughRecovery(address, options, report, signal)) };
+}
+
+/** Follows a started server through recovery, wherever it runs. */
+export async function seeThroughRecovery(
+  address: DatabaseAddress,
+  options: WatchOptions,
+  report: Report,
+  signal: AbortSignal,
+): Promise<SeenThrough> {
+  const { docker, containerId } = address;
+  const database = openServiceDatabase(address, signal);
+  const status = await inPhase(report, 'recover', () =>
+    watchRecovery({ server: openRecoveringServer(docker, containerId, report), database, ...options }, report, signal),
+  );
+  const reached: Reached = {
+    timeline: status.timeline ?? 0,
+    ...(status.replayLsn === undefined ? {} : { lsn: status.replayLsn }),
+    ...(status.lastCommitTime === undefined ? {} : { lastCommitTime: status.lastCommitTime }),
+  };
+  const { inRecovery: waits, unasked } = status;
+  return { database, reached, waits, ...(unasked === undefined ? {} : { unasked }) };
+}
+
+/**
+ * Starts the service's containers as they were made, or lets compose make one. Gives the container that holds the
+ * server.
+ */
+async function startOn({ docker, project, service }: FoundService, signal: AbortSignal): Promise<string> {
+  // As they are now: compose may have made them anew while the backup was laid down.
+  const { containers } = await patiently(() => resolveService(docker, project, service.name), signal);
+  for (const { id, name } of containers) {
+    if ((await patiently(() => containerState(docker, id), signal)).running) throw startedMeanwhile(name);
+    await patiently(() => startContainer(docker, id), signal);
+  }
+  if (containers.length === 0) await startService(docker, project, service.name, signal);
+  const [first] = (await patiently(() => resolveService(docker, project, service.name), signal)).containers;
+  if (!first) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);
+  return first.id;
+}
+
+/** A server that ran while its files changed places has part of both in its hands: it proves nothing. */
+function startedMeanwhile(name: string): OdoError {
+  return new OdoError('unsafeTarget', `container ${name} was started by somebody else during the exchange`, {
+    hint:
+      'see what starts it (a scheduled job, another terminal), bring the old data back, and run the same ' +
+      'command again',
+  });
+}
+
+/**
+ * Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know.
+ * Nothing of it needs an answer of the server: where it gives none, its files tell, and what they do not tell is taken
+ * for the more careful.
+ */
+export async function cleanUp(
+  engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
+  options: {
+    target: Target;
+    archiving: Archiving;
+    keepPrevious: boolean;
+    onlyCopy?: OnlyCopy | undefined;
+    service: Pick<Service, 'commandArgs'>;
+    request: { target: ServiceTarget };
+    reached?: FinishOptions['reached'];
+  },
+  database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
+  report: Report,
+): Promise<string[]> {
+  return inPhase(report, 'clean', async () => {
+    const { archiving, target, onlyCopy, reached } = options;
+    const keepPrevious = options.keepPrevious || onlyCopy !== undefined;
+    const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
+    const [configured, prepared = []] = await Promise.all([
+      database
+        .archivingConfigured()
+        .catch(() => engine.archivingConfigured(target, raiseFactsOf(options.service)))
+        .then((told) => told ?? true),
+      askPrepared(database),
+    ]);
+    const keepOff = !ownWord && !keepArchiving && configured;
+    const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
+    const hasPrepared = prepared.length > 0 ? { hasPrepared: true } : {};
+    const finished = await engine.finish({
+      target,
+      keepPrevious,
+      settings,
+      ...hasPrepared,
+      ...(reached ? { reached } : {}),
+      ...(onlyCopy ? { keptBecause: onlyCopy.because } : {}),
+    });
+    const untold = await database.reload().then(
+      () => [],
+      (error: unknown) => [
+        'the server still has the settings of its recovery until it is started again, since it could not be ' +
+          `told: ${asOdoError(error).message}`,
+      ],
+    );
+    return [
+      ...preparedNotes(prepared),
+      ...leftSettingsNotes(finished.leftSettings),
+      ...(finished.keptSalvage ? [keptSalvageNote(target.pgdata, options.request)] : []),
+      ...untold,
+      ...archivingNotes({ configured, keepOff, ownWord, keepArchiving }),
+    ];
+  });
+}
+
+function archivingNotes(found: {
+  configured: boolean;
+  keepOff: boolean;
+  ownWord: boolean;
+  keepArchiving: boolean;
+}): string[] {
+  const { configured, keepOff, ownWord, keepArchiving } = found;
+  if (keepArchiving) {
+    if (!configured) return [];
+    return [
+      'archiving is on, as --archive-mode keep says: see that archive_command does not lead into the ' +
+        "original's archive",
+      newBackupDue('now'),
+    ];
+  }
+  if (!keepOff && !ownWord) return [];
+  const how = ownWord
+    ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'
+    : 'to turn it on: ALTER SYSTEM SET archive_mode = on, then restart the service';
+  return [
+    `archiving is off, so that the restored copy does not write into the original's archive; ${how}`,
+    newBackupDue('once archiving is on'),
+  ];
+}
+
+/** What the person should know of settings of ODO's that could not be taken out again. */
+export function leftSettingsNotes(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [
+    `postgresql.auto.conf still sets ${names.join(', ')}, which ODO had set for the recovery and somebody ` +
+      'has changed since: look at them, and take out what is not wanted (ALTER SYSTEM RESET …)',
+  ];
+}

@@ -1,0 +1,87 @@
+import path from 'node:path';
+import type { Mount } from '../../docker/client/mount.ts';
+import type { Service } from '../../docker/compose/service.ts';
+import type { Backup } from '../../formats/contract/format.ts';
+import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { ODO_DIR } from '../../tree/places/place.ts';
+import type { TablespacePlace } from '../contract/places.ts';
+import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
+
+/** The data directory of a copy: where the service has its own, on another volume. */
+export function copyData(data: DataPlace, volume: string): DataPlace {
+  const { destination } = data.mount;
+  return { ...data, mount: { type: 'volume', source: volume, destination, readOnly: false } };
+}
+
+/**
+ * Tablespaces of a copy: on its data volume where they lie below its mount, else each on a volume of its own, named
+ * after the data volume.
+ */
+export function copyTablespaces(backup: Backup, chosen: ReadonlyMap<string, string>, data: DataPlace) {
+  refuseUnknownTablespaces(backup, chosen);
+  return backup.tablespaces.map((tablespace) => {
+    const root = tablespaceLocation(tablespace, chosen);
+    const own: Mount = {
+      type: 'volume',
+      source: `${data.mount.source}_${tablespace.oid}`,
+      destination: root,
+      readOnly: false,
+    };
+    const mount = isBelow(root, data.mount.destination) ? data.mount : own;
+    return { oid: tablespace.oid, place: { root, odoDir: path.posix.join(root, ODO_DIR) }, mount };
+  });
+}
+
+/** The same for tablespaces that recovery creates, so that it does not meet those that the service has there. */
+export function copyLater(later: readonly TablespacePlace[], data: DataPlace) {
+  return later.map((one) => {
+    const { root } = one.place;
+    const own: Mount = {
+      type: 'volume',
+      source: `${data.mount.source}_${one.oid}`,
+      destination: root,
+      readOnly: false,
+    };
+    return { ...one, mount: isBelow(root, data.mount.destination) ? data.mount : own };
+  });
+}
+
+/** Where servers have their sockets and shared memory. */
+const SERVER_OWN = ['/run', '/run/postgresql', '/var/run', '/var/run/postgresql', '/tmp', '/dev', '/dev/shm'];
+
+/**
+ * What another server of the service's image can be shown of what the service mounts besides its data: configuration,
+ * certificates, secrets. Not where the service's own server has its sockets, nor the sockets of others.
+ */
+export function sharedMounts(service: Service): Mount[] {
+  return service.mounts.filter(
+    ({ type, source, destination }) =>
+      type !== 'tmpfs' && source !== '' && !SERVER_OWN.includes(destination) && !/\.sock$/.test(destination),
+  );
+}
+
+/** What the service mounts besides its data is there for the copy too, but cannot be written to. */
+export function copyMounts(service: Service, own: readonly Mount[]): Mount[] {
+  const taken = new Set(own.map(({ destination }) => destination));
+  const others = sharedMounts(service).filter(({ destination }) => !taken.has(destination));
+  return [...own, ...others.map((mount) => ({ ...mount, readOnly: true }))];
+}
+
+/**
+ * The command line of a copy's server: what the service's says of settings, then what keeps the copy to itself. It
+ * archives nothing, takes nothing from the publishers that its subscriptions name, and runs no scheduled jobs; its log
+ * is the container's.
+ */
+export function copyServerArgs(service: Service, dataDirectory: string, listen: boolean): string[] {
+  const settings = new Map([
+    ...commandLineSettings(service.commandArgs),
+    ['archive_mode', 'off'],
+    ['max_logical_replication_workers', '0'],
+    ['cron.launch_active_jobs', 'off'],
+    ['logging_collector', 'off'],
+    ['port', '5432'],
+    ['listen_addresses', listen ? '*' : ''],
+    ['unix_socket_directories', '/tmp'],
+  ]);
+  return ['-D', dataDirectory, ...[...settings].flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+}

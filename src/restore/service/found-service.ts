@@ -1,0 +1,14 @@
+import type { DockerEngine } from '../../docker/client/engine.ts';
+import type { SwitchedMount } from '../../docker/compose/override-file.ts';
+import type { ComposeProject } from '../../docker/compose/project.ts';
+import type { Service } from '../../docker/compose/service.ts';
+import type { DataPlace } from './service-target.ts';
+/** The service that a restore brings back, and where its data lies. */
+export interface FoundService {
+  docker: DockerEngine;
+  project: ComposeProject;
+  service: Service;
+  data: DataPlace;
+  /** What the override file says of the data, where the service's container is on something else. */
+  strayed?: SwitchedMount;
+}

@@ -1,0 +1,32 @@
+import { isInContainer } from '../../docker/client/container-path.ts';
+import { mountHolding } from '../../docker/client/mount.ts';
+import type { FoundService } from './found-service.ts';
+import { isBelow } from './service-target.ts';
+
+/**
+ * Says why something that neither the image nor the mounts have may be there all the same when the service starts;
+ * undefined: nothing speaks for it.
+ */
+export type MadeAtStart = (path: string) => Promise<string | undefined>;
+
+/**
+ * What compose puts into a container when it makes it, what is kept in memory, and what an entry point makes. The last
+ * is seen in the service's own container, since what was written there stays when it is stopped; before that has ever
+ * run, a start script of the compose file's may make anything.
+ */
+export function madeAtStartOf({ docker, service }: Pick<FoundService, 'docker' | 'service'>): MadeAtStart {
+  const hasRun = service.containers.find(({ neverStarted }) => !neverStarted);
+  return async (path) => {
+    if (service.injectedFiles?.some((file) => file === path || isBelow(file, path))) {
+      return 'compose puts it there when it makes the container';
+    }
+    if (mountHolding(service.mounts, path)?.mount.type === 'tmpfs')
+      return 'its place is in memory, and empty until the start';
+    if (hasRun) {
+      return (await isInContainer(docker, hasRun, path))
+        ? "the service's container has it, and its image does not"
+        : undefined;
+    }
+    return service.startsByScript ? 'the service starts by a script of its own, which may make it' : undefined;
+  };
+}

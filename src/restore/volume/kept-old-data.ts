@@ -1,0 +1,66 @@
+import { asOdoError, OdoError } from '../../errors.ts';
+import type { Journal } from '../../tree/exchange/journal.ts';
+import type { Situation } from '../../tree/exchange/situation.ts';
+import { type Place, previousDir } from '../../tree/places/place.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { Accounted } from '../contract/old-data-survey.ts';
+import type { Target } from '../contract/places.ts';
+import type { AskedOfOld } from '../contract/volume-status.ts';
+import { judgeOldData, judgeSetAside, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
+
+/** Whether a restored server is out of recovery, and what was there before lies in `previous`. */
+export function isOldDataKept(situation: Situation): boolean {
+  return situation === 'used' || situation === 'promoted';
+}
+
+/**
+ * Who restores to a moment, or says --accept-loss, has said what is to be left out, but of that very cluster only.
+ * undefined: nothing is to be asked any more.
+ */
+export function askOfOld(given: { isOwnLeftOut: boolean; allowDifferentCluster: boolean }): AskedOfOld | undefined {
+  if (given.isOwnLeftOut) return given.allowDifferentCluster ? undefined : 'whose';
+  return given.allowDifferentCluster ? 'own' : 'all';
+}
+
+/**
+ * What nobody has looked at yet, as to whether it is the only copy of anything: the run was broken off before its end,
+ * somebody has promoted the server, or a rollback has exchanged the two.
+ */
+export function unjudgedOf(situation: Situation, journal: Journal | undefined): AskedOfOld | undefined {
+  if (situation === 'set-aside') return 'aside';
+  if (!journal || !isOldDataKept(situation) || journal.isOldDataJudged) return undefined;
+  const { awaitsPromotion: awaited, allowDifferentCluster = false } = journal;
+  const isOwnLeftOut = awaited !== undefined && (awaited.acceptLoss === true || awaited.isStandby !== true);
+  return askOfOld({ isOwnLeftOut, allowDifferentCluster });
+}
+
+/**
+ * Why the old data must not go although the restored server is up, by what that one has. What cannot be looked at is
+ * not deleted.
+ * @param accounted as of surveyOldData()
+ */
+export async function findOnlyCopy(
+  engine: Pick<Engine, 'surveyOld'>,
+  target: Target,
+  asked: AskedOfOld | undefined,
+  accounted: Accounted[] = [],
+): Promise<OnlyCopy | undefined> {
+  if (asked === undefined) return undefined;
+  const how = { ...(asked === 'whose' ? { whoseOnly: true } : {}), ...(asked === 'aside' ? { isSetAside: true } : {}) };
+  try {
+    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, ...how });
+    if (asked === 'aside') return survey && judgeSetAside(survey);
+    const isOfAnother = survey?.isOfAnother === true;
+    if (asked === (isOfAnother ? 'own' : 'whose')) return undefined;
+    return judgeOldData(survey, survey?.systemIdentifier).onlyCopy;
+  } catch (error) {
+    return unreadCopy(asOdoError(error));
+  }
+}
+
+/** Of a clean-up: `unsafeTarget`, with the way out. */
+export function refusedLoss(pgdata: Place, because: string): OdoError {
+  return new OdoError('unsafeTarget', `${previousDir(pgdata)} is the only copy of something: ${because}`, {
+    hint: 'odo rollback goes back to it; --accept-loss removes it for good',
+  });
+}

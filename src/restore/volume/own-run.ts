@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { OdoError } from '../../errors.ts';
+import { type Journal, readJournal } from '../../tree/exchange/journal.ts';
+import type { Place } from '../../tree/places/place.ts';
+import type { Target } from '../contract/places.ts';
+
+// The lock is held for each step of a restore, not from its first to its last: hours may lie between, and a server is
+// started. So each step asks whether what it finds is still what this very run has staged.
+
+/**
+ * The same target, for a run of its own: from now on the engine leaves alone what another run has staged there since.
+ */
+export function forOwnRun(target: Target): Target {
+  return { ...target, runId: randomUUID() };
+}
+
+/**
+ * `unsafeTarget` when the journal is another run's by now, or gone. A target without a run is that of a command that
+ * looks after any run's.
+ */
+export function demandOwnRun({ pgdata, runId }: Target, journal: Journal | undefined): void {
+  if (runId !== undefined && journal?.runId !== runId) throw takenOver(pgdata);
+}
+
+/** Whether another run has certainly taken over; what cannot be read tells nothing. */
+export function isTakenOver({ pgdata, runId }: Target): boolean {
+  try {
+    return runId !== undefined && readJournal(pgdata.odoDir)?.runId !== runId;
+  } catch {
+    return false;
+  }
+}
+
+export function takenOver({ odoDir }: Place): OdoError {
+  return new OdoError('unsafeTarget', `another odo has taken over what this one had laid down in ${odoDir}`, {
+    hint:
+      'nothing of what the other one does was touched; see with odo status what is there by now, and who else ' +
+      'restores to it',
+  });
+}

@@ -1,0 +1,288 @@
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { cancelled, OdoError } from '../../errors.ts';
+import { type Connection, createAgents } from '../network/connection.ts';
+import { proxyTo } from '../network/proxy-choice.ts';
+import { proxyFault } from '../network/proxy-fault.ts';
+import { compareKeys } from '../objects/key-order.ts';
+import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } from '../objects/object-store.ts';
+import { retrying } from '../reading/retry.ts';
+
+export interface HttpConfig extends Connection {
+  /**
+   * Of the folder that holds the objects, without a query; user and password, if any, are sent as Basic authentication.
+   */
+  url: string;
+  retryForMs?: number;
+}
+
+const IDLE_TIMEOUT_MS = 30_000;
+const MAX_SOCKETS = 32;
+
+/** What pg_basebackup may have called the objects of a set: HTTP has no listing, so these are asked for one by one. */
+const EXTENSIONS = ['', '.gz', '.lz4', '.zst', '.bz2', '.xz', '.snappy'];
+const SET_NAMES = [
+  'backup_manifest',
+  ...['base.tar', 'pg_wal.tar'].flatMap((name) => EXTENSIONS.map((extension) => name + extension)),
+];
+
+/** Links on a page that lists a folder, as web servers make them; tablespaces have numbers for names. */
+const LINK = /href="(?:\.\/)?((?:base|pg_wal|\d+)\.tar(?:\.[a-z0-9]+)?|backup_manifest)"/g;
+const MAX_PAGE_BYTES = 1 << 20;
+
+/**
+ * A folder on a web server as a store of one pg_basebackup set. HTTP has no listing: what there is, is found by asking
+ * for the names that a set's objects have, and on the page that the server may show for the folder (tablespaces are
+ * found there alone). Reads ask for ranges and are pinned to ETag or Last-Modified. A server that offers no ranges is
+ * read by one request from the beginning; one that breaks off is begun anew, and what was had is passed over.
+ */
+export function createHttpStore(config: HttpConfig): ObjectStore {
+  const root = new URL(config.url);
+  const { username, password } = root;
+  root.username = '';
+  root.password = '';
+  root.hash = '';
+  if (!root.pathname.endsWith('/')) root.pathname += '/';
+  const shown = root.href.replace(/\/$/, '');
+  const agents = createAgents(config, MAX_SOCKETS);
+  let offersRanges: boolean | undefined;
+  const authorization =
+    username === '' && password === ''
+      ? {}
+      : {
+          authorization:
+            'Basic ' +
+            `${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`,
+        };
+
+  function urlOf(key: string): URL {
+    const url = new URL(root);
+    url.pathname += key.split('/').map(encodeURIComponent).join('/');
+    return url;
+  }
+
+  /** The answer to one request, with its body unread. */
+  function request(
+    method: 'HEAD' | 'GET',
+    key: string,
+    headers: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const url = urlOf(key);
+    const client = url.protocol === 'https:' ? https : http;
+    const agent = url.protocol === 'https:' ? agents.httpsAgent : agents.httpAgent;
+    return new Promise((resolve, reject) => {
+      const sent = client.request(url, {
+        method,
+        agent,
+        headers: { ...authorization, 'accept-encoding': 'identity', ...headers },
+        timeout: IDLE_TIMEOUT_MS,
+        ...(signal ? { signal } : {}),
+      });
+      sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })));
+      sent.on('error', (error) => reject(proxyFault(error, config.proxies, { url: root.href }) ?? error));
+      sent.on('response', (answer) => {
+        const fault = proxyFault(undefined, config.proxies, { url: root.href, status: answer.statusCode });
+        if (!fault) return resolve(answer);
+        answer.resume();
+        reject(fault);
+      });
+      sent.end();
+    });
+  }
+
+  const fail = (error: unknown, key: string, signal?: AbortSignal) =>
+    translate(error, `${shown}/${key}`, shown, signal);
+
+  async function head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    if (key === '' || key.endsWith('/')) return undefined;
+    const attempt = async (): Promise<ObjectInfo | undefined> => {
+      try {
+        const answer = await request('HEAD', key, {}, signal);
+        answer.resume();
+        if (answer.statusCode === 404 || answer.statusCode === 410) return undefined;
+        demandSuccess(answer, `${shown}/${key}`);
+        offersRanges = answer.headers['accept-ranges'] === 'bytes';
+        return describe(key, answer, `${shown}/${key}`);
+      } catch (error) {
+        throw fail(error, key, signal);
+      }
+    };
+    return retrying(attempt, { retryForMs: config.retryForMs ?? 15_000, signal });
+  }
+
+  /** What a page that shows the folder links to; nothing where there is none. */
+  async function linkedNames(signal?: AbortSignal): Promise<string[]> {
+    let page = '';
+    try {
+      const answer = await request('GET', '', {}, signal);
+      if (answer.statusCode !== 200 || !answer.headers['content-type']?.startsWith('text/html')) {
+        answer.destroy();
+        return [];
+      }
+      for await (const chunk of answer as AsyncIterable<Buffer>) {
+        page += chunk.toString('latin1');
+        if (page.length > MAX_PAGE_BYTES) break;
+      }
+    } catch (error) {
+      throw fail(error, '', signal);
+    }
+    return [...page.matchAll(LINK)].map(([, name]) => name as string);
+  }
+
+  async function* list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
+    const { startAfter, signal } = options;
+    if (signal?.aborted) throw cancelled(signal.reason);
+    const names = [...new Set([...SET_NAMES, ...(await linkedNames(signal))])]
+      .filter((name) => name.startsWith(prefix))
+      .sort(compareKeys);
+    const found = await Promise.all(names.map((name) => head(name, signal)));
+    for (const info of found) {
+      if (info && (startAfter === undefined || compareKeys(info.key, startAfter) > 0))
+        yield { kind: 'object', ...info };
+    }
+  }
+
+  async function read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { offset = 0, length, etag, signal } = options;
+    if (signal?.aborted) throw cancelled(signal.reason);
+    if (length === 0) return nothing();
+    const range =
+      offset === 0 && length === undefined
+        ? {}
+        : { range: `bytes=${offset}-${length === undefined ? '' : offset + length - 1}` };
+    const name = `${shown}/${key}`;
+    try {
+      const answer = await request('GET', key, range, signal);
+      if (answer.statusCode === 416) {
+        answer.resume();
+        return nothing();
+      }
+      if (answer.statusCode === 404 || answer.statusCode === 410) {
+        answer.resume();
+        throw new OdoError('notFound', `there is no ${name}`);
+      }
+      demandSuccess(answer, name);
+      if (etag !== undefined && versionOf(answer) !== etag) {
+        answer.destroy();
+        throw new OdoError('dataCorrupt', `${name} changed while it was being read`, {
+          hint: 'see what writes to it, then run again',
+        });
+      }
+      const isPartial = answer.statusCode === 206;
+      if (isPartial && !answer.headers['content-range']?.startsWith(`bytes ${offset}-`)) {
+        answer.destroy();
+        throw new OdoError('dataCorrupt', `the server answered with other bytes of ${name} than asked for`, {
+          hint: 'the server, or a proxy before it, does not support Range requests',
+        });
+      }
+      return translateBody(cut(answer, isPartial ? 0 : offset, length), (error) => fail(error, key, signal));
+    } catch (error) {
+      throw fail(error, key, signal);
+    }
+  }
+
+  const proxy = proxyTo(root.href, config.proxies);
+  return {
+    url: shown,
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(config.retryForMs === undefined ? {} : { retryForMs: config.retryForMs }),
+    get isSequential() {
+      return offersRanges === false;
+    },
+    list,
+    head,
+    read,
+    close() {
+      agents.httpAgent.destroy();
+      agents.httpsAgent.destroy();
+    },
+  };
+}
+
+/** What identifies the version of an object that an answer is of. */
+function versionOf({ headers }: IncomingMessage): string | undefined {
+  return headers.etag?.replace(/^"|"$/g, '') ?? headers['last-modified'];
+}
+
+function describe(key: string, answer: IncomingMessage, name: string): ObjectInfo {
+  const sizeBytes = Number(answer.headers['content-length']);
+  if (answer.headers['content-length'] === undefined || !Number.isSafeInteger(sizeBytes)) {
+    throw new OdoError('usage', `the server does not tell the size of ${name}`, {
+      hint: 'ODO has to know how much is to come; serve the folder as plain files, without compressing them on the way',
+    });
+  }
+  const etag = versionOf(answer);
+  const lastModified = new Date(answer.headers['last-modified'] ?? Number.NaN);
+  return {
+    key,
+    sizeBytes,
+    ...(etag === undefined ? {} : { etag }),
+    ...(Number.isNaN(lastModified.getTime()) ? {} : { lastModified }),
+  };
+}
+
+function demandSuccess(answer: IncomingMessage, name: string): void {
+  const status = answer.statusCode ?? 0;
+  if (status === 200 || status === 206) return;
+  answer.resume();
+  if (status === 401 || status === 403) {
+    throw new OdoError('accessDenied', `access to ${name} is denied (HTTP ${status})`, {
+      hint: 'check user and password in the URL: https://user:password@host/…',
+    });
+  }
+  if (status >= 300 && status < 400) {
+    throw new OdoError('usage', `${name} has moved (HTTP ${status})`, { hint: 'give the URL that it has moved to' });
+  }
+  if (status === 429 || status >= 500) {
+    throw new OdoError('storeUnreachable', `the server cannot serve ${name} now (HTTP ${status})`, {
+      hint: 'run again in a while',
+    });
+  }
+  throw new OdoError('usage', `the server refuses the request for ${name} (HTTP ${status})`, { hint: 'check the URL' });
+}
+
+/** Of a body the bytes from `skip` on, and `length` of them. */
+async function* cut(
+  answer: IncomingMessage,
+  skip: number,
+  length = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array> {
+  let skipped = 0;
+  let left = length;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    const dropped = Math.min(skip - skipped, chunk.length);
+    skipped += dropped;
+    const wanted = chunk.subarray(dropped, Math.min(chunk.length, dropped + left));
+    left -= wanted.length;
+    // Empty while it skips: that shows that the server sends something.
+    yield wanted;
+    if (left <= 0) return;
+  }
+}
+
+async function* translateBody(
+  body: AsyncIterable<Uint8Array>,
+  fail: (error: unknown) => OdoError,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw fail(error);
+  }
+}
+
+function translate(error: unknown, name: string, server: string, signal?: AbortSignal): OdoError {
+  if (error instanceof OdoError) return error;
+  if (signal?.aborted) return cancelled(error);
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isTrust = /CERT|SIGNATURE|ISSUER|TLS|SELF_SIGNED/.test(code ?? '');
+  return new OdoError('storeUnreachable', `cannot read ${name} (${code ?? message})`, {
+    hint: isTrust
+      ? 'give the file of the authority that signed its certificate with --ca-bundle'
+      : `check the URL and that this machine reaches ${server}`,
+    cause: error,
+  });
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

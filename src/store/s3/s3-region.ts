@@ -1,0 +1,46 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import { otherRegionIn } from './s3-errors.ts';
+
+/** Clients of one bucket: one after the other, when the server says that the bucket is in another region. */
+export interface RegionalClients {
+  /** Makes a request; a second time with a client of the region that the server names, when it names another. */
+  send<T>(request: (client: S3Client) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/**
+ * Asks the region that the server names, instead of only telling of it. That region is kept for all that follows. What
+ * the first answer was is told when the second says the same again.
+ */
+export function followRegion(
+  region: string | undefined,
+  create: (region: string | undefined) => S3Client,
+): RegionalClients {
+  let current = { region, client: create(region) };
+  const all = [current.client];
+
+  function goTo(named: string): void {
+    current = { region: named, client: create(named) };
+    all.push(current.client);
+  }
+
+  return {
+    async send(request) {
+      const used = current;
+      try {
+        return await request(used.client);
+      } catch (error) {
+        const named = otherRegionIn(error, used.region);
+        if (named === undefined) throw error;
+        // Another request may have gone there meanwhile.
+        if (current === used) goTo(named);
+        return request(current.client).catch((second: unknown) => {
+          throw otherRegionIn(second, undefined) === undefined ? second : error;
+        });
+      }
+    },
+    close() {
+      for (const client of all) client.destroy();
+    },
+  };
+}

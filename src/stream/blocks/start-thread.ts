@@ -1,0 +1,25 @@
+import { Worker } from 'node:worker_threads';
+
+/** What a thread does: whole objects (unpack-thread.ts), or blocks of bzip2 data (block-thread.ts). */
+export type ThreadRole = 'objects' | 'blocks';
+
+/**
+ * Bundled, the program of the threads comes as text, by scripts/build.mjs: a thread that read it from the bundle would
+ * take three times the memory.
+ */
+declare const THREAD_PROGRAM: string | undefined;
+/** A thread has next to nothing on its heap. */
+const YOUNG_MIB = 2;
+
+/** Starts a thread that unpacks. */
+export function startThread(role: ThreadRole): Worker {
+  const options = {
+    name: `unpack-${role}`,
+    // Text lies nowhere: what lies beside the bundle is found from there.
+    workerData: { role, bundle: import.meta.url },
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  };
+  return typeof THREAD_PROGRAM === 'string'
+    ? new Worker(THREAD_PROGRAM, { ...options, eval: true })
+    : new Worker(new URL('../unpack/thread.ts', import.meta.url), options);
+}

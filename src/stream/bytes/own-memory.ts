@@ -1,0 +1,10 @@
+/**
+ * The chunk in memory that holds nothing else, so that it can move to another thread: a copy where it shares its memory
+ * with others.
+ */
+export function ownMemory(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = chunk;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    ? new Uint8Array(buffer)
+    : new Uint8Array(chunk);
+}

@@ -1,6 +1,0 @@
-import { workerData } from 'node:worker_threads';
-import type { ThreadRole } from './start-thread.ts';
-
-// The program of the threads that unpack; what is imported like this is run only where it is asked for.
-const { role } = workerData as { role: ThreadRole };
-void (role === 'blocks' ? import('./block-thread.ts') : import('./unpack-thread.ts'));

@@ -1,0 +1,81 @@
+import { OdoError } from '../../errors.ts';
+import type { WalFile } from '../../formats/contract/format.ts';
+import { isNewerWalPage } from '../../postgres/terms/versions.ts';
+import { readWalPageHeader } from '../../postgres/wal/wal-page.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { newerWal } from './check-segment.ts';
+import { eitherTwin } from './either-twin.ts';
+import { encryptionOf } from './encryption.ts';
+import { streamWalFile } from './read-wal-file.ts';
+
+export interface ReadSegmentOptions {
+  signal?: AbortSignal | undefined;
+  /**
+   * Takes zeros for the end of what was written, and the rest for zeros as well, unread: its size is then not checked.
+   */
+  untilZeros?: boolean;
+}
+
+/**
+ * An archived segment whole, in memory; one that does not begin like a segment of that size, or has another size, is
+ * dataCorrupt.
+ */
+export function readSegment(
+  store: ObjectStore,
+  file: WalFile,
+  segmentSizeBytes: number,
+  options: ReadSegmentOptions = {},
+): Promise<Buffer> {
+  return eitherTwin(file, (object) => readObject(store, object, segmentSizeBytes, options));
+}
+
+/**
+ * The largest page that a server can be built with is half of it: so many zeros in a row hold a whole page without a
+ * header, which is none.
+ */
+const ENOUGH_ZEROS_BYTES = 128 * 1024;
+
+async function readObject(
+  store: ObjectStore,
+  file: WalFile,
+  segmentSizeBytes: number,
+  { signal, untilZeros = false }: ReadSegmentOptions,
+): Promise<Buffer> {
+  // Behind a switch a segment is zeros: memory that nobody has written to yet costs nothing, and reads as them.
+  const whole = Buffer.alloc(segmentSizeBytes);
+  let sizeBytes = 0;
+  let zeroBytes = 0;
+  for await (const chunk of streamWalFile(store, file, { signal })) {
+    if (isZero(chunk)) zeroBytes += chunk.length;
+    else {
+      zeroBytes = 0;
+      if (sizeBytes + chunk.length <= segmentSizeBytes) chunk.copy(whole, sizeBytes);
+    }
+    sizeBytes += chunk.length;
+    if (untilZeros && zeroBytes >= ENOUGH_ZEROS_BYTES && readWalPageHeader(whole)) return whole;
+    if (sizeBytes > segmentSizeBytes) break;
+  }
+  const segment = whole.subarray(0, sizeBytes);
+  if (sizeBytes === segmentSizeBytes && readWalPageHeader(segment)) return segment;
+  const encryption = encryptionOf(segment);
+  const object = `${store.url}/${file.key}`;
+  if (encryption === undefined && isNewerWalPage(segment)) throw newerWal(object);
+  const what =
+    sizeBytes === segmentSizeBytes
+      ? 'does not begin like a WAL segment'
+      : `is not a WAL segment of ${segmentSizeBytes} bytes`;
+  const fault = encryption === undefined ? what : `is encrypted (${encryption}), which ODO does not read`;
+  throw new OdoError('dataCorrupt', `${object} ${fault}`, {
+    hint: 'see what has written to the archive; recovery cannot pass it',
+  });
+}
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+function isZero(chunk: Buffer): boolean {
+  for (let at = 0; at < chunk.length; at += ZEROS.length) {
+    const piece = chunk.subarray(at, at + ZEROS.length);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+  }
+  return true;
+}

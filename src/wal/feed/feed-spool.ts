@@ -1,0 +1,351 @@
+import { asOdoError, cancelled } from '../../errors.ts';
+import type { WalArchive, WalFile } from '../../formats/contract/format.ts';
+import { nextSegmentName, parseSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
+import { translateFsError } from '../../tree/places/fs-errors.ts';
+import type { Room } from '../../tree/writing/room.ts';
+import { type ArchiveEnd, followArchive } from '../plan/follow-archive.ts';
+import type { WalPlan } from '../plan/wal-plan.ts';
+import { answerWithoutAsking } from './answer-request.ts';
+import { fetchHistories } from './fetch-histories.ts';
+import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
+import { createSpoolFiles } from './spool-files.ts';
+
+/** How many segments are on their way at once: while the base backup is laid down, which goes first, and afterwards. */
+const IN_FLIGHT_BESIDE_BASE = 2;
+const IN_FLIGHT = 6;
+
+export interface FeedJob extends Omit<WalSource, 'roomOf'> {
+  archive: WalArchive;
+  plan: Extract<WalPlan, { source: 'archive' }>;
+  /** The spool's directory; created here. */
+  spool: string;
+  /** How much of the WAL may wait there; two segments at least. */
+  spoolBytes: number;
+  /** Of the disk, which others write to as well: only what the server waits for is fetched where there is none. */
+  room?: Room;
+  /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
+  reuse: boolean;
+  /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
+  onlyOnRequest?: boolean;
+  /** Where the archive ends, more may follow yet: the end is not told before settleEnd(). */
+  endIsOpen?: boolean;
+  /** Told what has been done; of what is fetched a second time it hears nothing. */
+  tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
+  /** Told what a person should know. */
+  warn(message: string): void;
+}
+
+/** Fetches WAL beside a recovering server. */
+export interface Feeder {
+  /**
+   * Resolves when the first `count` segments lie in the spool, or all that it holds or there are. Errors: noSpace when
+   * the disk does not hold them.
+   */
+  fed(count: number): Promise<void>;
+  /** The base backup is laid down: all connections are the feeder's now. */
+  takeAllConnections(): void;
+  /** The last segment that the server has taken. */
+  lastTaken(): string | undefined;
+  /** What follows the archive is there, or nothing does: the walk goes on from where it had come to the end. */
+  settleEnd(): void;
+  /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
+  readonly over: Promise<void>;
+  /** Ends it for good, for a reason that it cannot see itself. */
+  fail(error: unknown): void;
+  /**
+   * Ends all work. A server that still recovers is stopped by its next request, with a fault.
+   * @param options forAnother: it waits for another feeder instead, for SILENCE_MS at most
+   */
+  stop(options?: { forAnother?: boolean }): Promise<void>;
+}
+
+/**
+ * Keeps the spool filled ahead of replay, in order, many segments at once, until it is stopped. What the server asks
+ * for and is not there comes next, also what it had before. See spool-protocol.ts for how it is told what.
+ */
+export function feedSpool(job: FeedJob): Feeder {
+  const { plan, archive } = job;
+  // One of them is the last segment, which stays.
+  const capacity = Math.max(2, Math.floor(job.spoolBytes / plan.segmentSizeBytes)) - 1;
+  const files = createSpoolFiles(job.spool, job.owner, {
+    segments: job.reuse,
+    answers: job.onlyOnRequest === true,
+  });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const over = Promise.withResolvers<void>();
+  over.promise.catch(() => undefined);
+
+  /** Whole segments that wait to be taken, and those on their way. */
+  const ready = new Set<string>();
+  const fetching = new Map<string, { work: Promise<void>; stop: AbortController }>();
+  /** What an interrupted run left, as long as the walk has not come by. */
+  const reusable = new Set<string>();
+  /** What was on its way when the server asked for something else, and is still to be counted. */
+  const givenUp = new Set<string>();
+  const head: string[] = [];
+  let inFlight = IN_FLIGHT_BESIDE_BASE;
+  let furthest = '';
+  let lastTaken: string | undefined;
+  let end: ArchiveEnd | undefined;
+  let endIsOpen = job.endIsOpen === true;
+  let historiesKnown = job.onlyOnRequest === true;
+  let changed = Promise.withResolvers<void>();
+
+  const firstSegment = plan.spans[0]?.firstSegment ?? plan.endSegment;
+  /** The walk along the archive: what it gives next, if nothing is missing; undefined when it has come to the end. */
+  let walk = startWalk(firstSegment);
+  let next: string | undefined = firstSegment;
+  let jumpTo: string | undefined;
+  /** Where the walk had come to the end while that was open. */
+  let openEnd: string | undefined;
+  let isToListAnew = false;
+  if (job.onlyOnRequest) next = undefined;
+
+  function startWalk(segment: string): AsyncGenerator<WalFile, ArchiveEnd> {
+    return followArchive(
+      archive,
+      plan,
+      { segment, mustHave: end?.missing ?? nextSegmentName(plan.endSegment, plan.segmentSizeBytes) },
+      signal,
+    );
+  }
+
+  function wake(): void {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  }
+
+  const mayHoldMore = () => ready.size + fetching.size < capacity;
+  const fitsOnDisk = () => job.room?.fits(plan.segmentSizeBytes) ?? true;
+  const hasRoomFor = (name: string) => mayHoldMore() && (fitsOnDisk() || files.wanted().includes(name));
+
+  /** What still fits when the segments from `first` on come next. */
+  function isInWindow(name: string, first: string): boolean {
+    if (timelineOfName(name) !== timelineOfName(first)) return false;
+    const distance =
+      parseSegmentName(name, plan.segmentSizeBytes).segmentNumber -
+      parseSegmentName(first, plan.segmentSizeBytes).segmentNumber;
+    return distance >= 0 && distance < capacity;
+  }
+
+  function dropOutside(first: string): void {
+    for (const name of [...ready].filter((held) => !isInWindow(held, first))) {
+      files.removeSegment(name);
+      ready.delete(name);
+      reusable.delete(name);
+    }
+    for (const [name, { stop }] of fetching) if (!isInWindow(name, first)) stop.abort();
+  }
+
+  /** What the server has taken leaves room; what it has left behind on an earlier timeline is in the way. */
+  function noteTaken(): void {
+    const there = new Set(files.segments());
+    const taken = [...ready].filter((name) => !there.has(name));
+    lastTaken = [...taken].sort().at(-1) ?? lastTaken;
+    for (const name of taken) {
+      ready.delete(name);
+      reusable.delete(name);
+      for (const older of [...ready].filter((held) => timelineOfName(held) < timelineOfName(name))) {
+        files.removeSegment(older);
+        ready.delete(older);
+      }
+    }
+  }
+
+  function answerRequests(): void {
+    for (const name of files.wanted()) {
+      if (files.has(name)) {
+        files.settle(name);
+        continue;
+      }
+      const answer = answerWithoutAsking(name, plan, { end, historiesKnown });
+      if (answer === 'absent') sayAbsent(name);
+      else if (answer === 'fetch' && !fetching.has(name) && !(name === next && mayHoldMore())) jumpTo = name;
+    }
+  }
+
+  function sayAbsent(name: string): void {
+    files.markAbsent(name);
+    files.settle(name);
+  }
+
+  function onChange(): void {
+    if (signal.aborted) return;
+    try {
+      files.demandOwn();
+      noteTaken();
+      answerRequests();
+    } catch (error) {
+      fail(error);
+    }
+    wake();
+  }
+
+  function begin(file: WalFile): void {
+    const { name } = file;
+    const isNew = name > furthest || givenUp.delete(name);
+    if (name > furthest) {
+      furthest = name;
+      if (head.length < capacity) head.push(name);
+    }
+    // The server asks for it again at the end of its recovery.
+    const kept = name === plan.endSegment;
+    if (ready.has(name) || (kept && files.has(name))) {
+      if (reusable.delete(name) && isNew) {
+        job.tally.reusedSegment(file.sizeBytes);
+      }
+      return;
+    }
+    if (fetching.has(name)) return;
+    const stop = new AbortController();
+    const claim = job.room?.claim();
+    claim?.take(plan.segmentSizeBytes);
+    let [readBytes, writtenBytes] = [0, 0];
+    const tally: FetchTally = {
+      read(bytes) {
+        readBytes += bytes;
+      },
+      wrote(bytes) {
+        claim?.wrote(bytes);
+        writtenBytes += bytes;
+      },
+    };
+    const aborted = AbortSignal.any([signal, stop.signal]);
+    const work = fetchWalFile(job, file, files.pathOf(name, kept), tally, aborted, files.temporaryOf(name))
+      .then(() => {
+        if (!kept) ready.add(name);
+        if (!isNew) return;
+        job.tally.read(readBytes);
+        job.tally.wrote(writtenBytes);
+        job.tally.segment();
+      })
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) fail(error);
+        else if (isNew) givenUp.add(name);
+      })
+      .finally(() => {
+        claim?.release();
+        fetching.delete(name);
+        onChange();
+      });
+    fetching.set(name, { work, stop });
+  }
+
+  /** The end is told ahead, so that the server need not wait for it. */
+  function sayEnd(found: ArchiveEnd): void {
+    if (end || endIsOpen) return;
+    end = found;
+    const at = plan.spans.findIndex(({ timeline }) => timeline === timelineOfName(found.missing));
+    for (const name of [found.missing, ...plan.spans.slice(at + 1).map(({ firstSegment }) => firstSegment)])
+      sayAbsent(name);
+    if (found.isHole && found.missing !== plan.hole) {
+      job.warn(`the archive lacks ${found.missing}; nothing that was committed later can be recovered`);
+    }
+  }
+
+  async function step(): Promise<void> {
+    if (jumpTo !== undefined) {
+      const target = jumpTo;
+      jumpTo = undefined;
+      dropOutside(target);
+      await walk.return({ missing: target, isHole: false });
+      walk = startWalk(target);
+      next = target;
+    } else if (isToListAnew) {
+      next ??= openEnd;
+      if (next !== undefined) {
+        await walk.return({ missing: next, isHole: false });
+        walk = startWalk(next);
+      }
+    }
+    isToListAnew = false;
+    // Past what lies there already the walk goes without room.
+    if (next === undefined || (!files.has(next) && !hasRoomFor(next)) || fetching.size >= inFlight) {
+      await changed.promise;
+      return;
+    }
+    const expected = next;
+    const { done, value } = await walk.next();
+    if (done || (end && value.name >= end.missing)) {
+      next = undefined;
+      if (done && endIsOpen) openEnd = value.missing;
+      else if (done) sayEnd(value);
+    } else {
+      // Only the last segment of a timeline that was left in its middle may be missing from the way, and nobody else
+      // has that.
+      if (value.name !== expected && files.wanted().includes(expected)) sayAbsent(expected);
+      next = nextSegmentName(value.name, plan.segmentSizeBytes);
+      begin(value);
+    }
+    onChange();
+  }
+
+  async function run(): Promise<void> {
+    for (const name of files.segments()) {
+      if (!job.onlyOnRequest && !isInWindow(name, firstSegment)) files.removeSegment(name);
+      else {
+        ready.add(name);
+        reusable.add(name);
+      }
+    }
+    if (files.has(plan.endSegment)) reusable.add(plan.endSegment);
+    files.open(onChange);
+    if (!historiesKnown) {
+      await fetchHistories(job, files, signal);
+      historiesKnown = true;
+    }
+    onChange();
+    while (!signal.aborted) await step();
+  }
+
+  function fail(error: unknown): void {
+    if (signal.aborted) return;
+    stopping.abort(cancelled(error));
+    files.end(true);
+    over.reject(asOdoError(translateFsError(error, job.spool)));
+    wake();
+  }
+
+  const running = run().catch(fail);
+
+  return {
+    lastTaken: () => lastTaken,
+    over: over.promise,
+    fail,
+    async fed(count) {
+      const wanted = Math.min(count, capacity);
+      const isFed = () =>
+        (next === undefined && fetching.size === 0) ||
+        (head.length >= wanted && head.slice(0, wanted).every(files.has));
+      while (!isFed()) {
+        if (signal.aborted) {
+          await over.promise;
+          throw cancelled();
+        }
+        if (next !== undefined && fetching.size === 0 && mayHoldMore()) job.room?.check(plan.segmentSizeBytes);
+        await Promise.race([changed.promise, over.promise]);
+      }
+    },
+    takeAllConnections() {
+      inFlight = IN_FLIGHT;
+      wake();
+    },
+    settleEnd() {
+      // Listings that were begun before do not know what follows.
+      isToListAnew = endIsOpen;
+      endIsOpen = false;
+      wake();
+    },
+    async stop({ forAnother = false } = {}) {
+      if (!signal.aborted) {
+        stopping.abort(cancelled());
+        files.end(!forAnother);
+        over.resolve();
+        wake();
+      }
+      await running;
+      await Promise.all([...fetching.values()].map(({ work }) => work));
+    },
+  };
+}

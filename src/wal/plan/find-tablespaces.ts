@@ -1,0 +1,88 @@
+import { asOdoError } from '../../errors.ts';
+import type { WalArchive, WalFile } from '../../formats/contract/format.ts';
+import { formatSegmentName, parseLsn, parseSegmentName } from '../../postgres/terms/wal-names.ts';
+import { type CreatedTablespace, createTablespaceFinder } from '../../postgres/wal/tablespace-records.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { readSegment } from '../archive/read-segment.ts';
+import { filesToReplay } from './replay-files.ts';
+import type { WalPlan } from './wal-plan.ts';
+
+/** What WAL makes of tablespaces, as far as it was looked through. */
+export interface TablespacesInWal {
+  created: CreatedTablespace[];
+  /** How many segments were looked through, of how many. */
+  lookedThrough: number;
+  segments: number;
+  /** Why no more of them. */
+  because?: string;
+}
+
+/** Segments that are fetched at once, and so held in memory. */
+const AHEAD = 4;
+
+/**
+ * Looks through the WAL that a plan replays for tablespaces that it creates.
+ * @param from what came before this position is known by other means
+ * @param mostSegments are looked through: all of them are fetched a second time for the restore itself
+ */
+export async function findTablespacesInWal(
+  store: ObjectStore,
+  archive: WalArchive,
+  plan: Extract<WalPlan, { source: 'archive' }>,
+  options: { from?: { timeline: number; lsn: string } | undefined; mostSegments: number; signal?: AbortSignal },
+): Promise<TablespacesInWal> {
+  const { from, mostSegments, signal } = options;
+  const { segmentSizeBytes } = plan;
+  const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
+  const spans = from ? spansFrom(plan.spans, from, segmentSizeBytes) : plan.spans;
+  const files: WalFile[] = [];
+  let segments = 0;
+  for await (const step of filesToReplay(archive, spans, segmentSizeBytes, signal)) {
+    if (step.kind === 'hole' || numberOf(step.file.name) > numberOf(plan.endSegment)) break;
+    segments += 1;
+    if (files.length < mostSegments) files.push(step.file);
+  }
+
+  const finder = createTablespaceFinder();
+  const created: CreatedTablespace[] = [];
+  const ahead = new Map<number, Promise<Buffer>>();
+  const request = (index: number): Promise<Buffer> => {
+    const bytes =
+      ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, { signal, untilZeros: true });
+    // A failure is met when its turn comes.
+    bytes.catch(() => undefined);
+    ahead.set(index, bytes);
+    return bytes;
+  };
+  for (const index of files.keys()) {
+    try {
+      for (let next = index; next < Math.min(index + AHEAD, files.length); next++) request(next);
+      for (const { oid, location } of finder.feed(await request(index))) created.push({ oid, location });
+    } catch (thrown) {
+      const error = asOdoError(thrown, signal);
+      // What is wrong with it is told where it is fetched to be replayed.
+      if (error.code === 'cancelled' || error.code === 'bug') throw error;
+      return { created, lookedThrough: index, segments, because: error.message };
+    }
+    ahead.delete(index);
+  }
+  return { created, lookedThrough: files.length, segments };
+}
+
+/** From the segment with a position on; all spans when the position's timeline is not among them. */
+function spansFrom(
+  spans: Extract<WalPlan, { source: 'archive' }>['spans'],
+  { timeline, lsn }: { timeline: number; lsn: string },
+  segmentSizeBytes: number,
+) {
+  const index = spans.findIndex((span) => span.timeline === timeline);
+  const span = spans[index];
+  if (!span) return spans;
+  const wanted = Number(parseLsn(lsn) / BigInt(segmentSizeBytes));
+  const first = parseSegmentName(span.firstSegment, segmentSizeBytes).segmentNumber;
+  if (wanted <= first) return spans.slice(index);
+  return [
+    { ...span, firstSegment: formatSegmentName({ timeline, segmentNumber: wanted }, segmentSizeBytes) },
+    ...spans.slice(index + 1),
+  ];
+}

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import type { Part } from '../../../../src/formats/contract/format.ts';
+import { createRepeats, finishInOrder } from '../../../../src/restore/lay-down/part-order.ts';
+import type { Staging } from '../../../../src/restore/staging/staging.ts';
+import type { TarEntry } from '../../../../src/stream/bytes/entry.ts';
+
+const part = (key: string, role: Part['role'] = 'base'): Part => ({ key, role, sizeBytes: 1, codec: 'none' });
+const [first, second, third, space] = [part('1'), part('2'), part('3'), part('space', 'tablespace')] as const;
+const parts = [first, second, third, space];
+
+function createStaging(...keys: string[]) {
+  const finished = [...keys];
+  const staging = {
+    isFinished: (key: string) => finished.includes(key),
+    finishPart: (key: string) => void finished.push(key),
+  };
+  return { staging: staging as unknown as Staging, finished };
+}
+
+test('a base part counts as finished when those before it are, a tablespace at once', () => {
+  const { staging, finished } = createStaging();
+  const finish = finishInOrder(parts, staging);
+  finish(second);
+  finish(space);
+  expect(finished).toEqual(['space']);
+  finish(first);
+  expect(finished).toEqual(['space', '1', '2']);
+  finish(third);
+  expect(finished).toEqual(['space', '1', '2', '3']);
+});
+
+test('what an interrupted run had finished counts', () => {
+  const { staging, finished } = createStaging('1');
+  finishInOrder(parts, staging)(second);
+  expect(finished).toEqual(['1', '2']);
+});
+
+test('of a file that may repeat, that of the latest part counts, whichever comes first', () => {
+  const isSuperseded = createRepeats(parts, 'barman');
+  const entry = (path: string): TarEntry => ({
+    path,
+    type: 'file',
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    mtimeMs: 0,
+    sizeBytes: 1,
+  });
+  expect(isSuperseded(entry('postgresql.conf'), second)).toBe(false);
+  expect(isSuperseded(entry('postgresql.conf'), first)).toBe(true);
+  expect(isSuperseded(entry('postgresql.conf'), second)).toBe(false);
+  expect(isSuperseded(entry('postgresql.conf'), third)).toBe(false);
+  // No other file may come twice, and if it does, the writer has to see it.
+  expect(isSuperseded(entry('base/1/2'), second)).toBe(false);
+  expect(isSuperseded(entry('base/1/2'), first)).toBe(false);
+});

@@ -1,0 +1,44 @@
+import { expect, it, vi } from 'vitest';
+import { OdoError } from '../../../../src/errors.ts';
+import type { Engine } from '../../../../src/restore/contract/engine.ts';
+import { onEngine, type ServiceRun } from '../../../../src/restore/procedure/service-run.ts';
+import { openServiceEngine } from '../../../../src/restore/service/open-service-engine.ts';
+
+vi.mock('../../../../src/restore/service/open-service-engine.ts', () => ({ openServiceEngine: vi.fn() }));
+
+const gone = new OdoError('dockerUnreachable', 'the line is broken');
+
+/** A run whose first engine cannot be reached, and the one that is opened in its place. */
+function brokenRun() {
+  const closed: unknown[] = [];
+  const dead = { close: async (options?: object) => void closed.push(options) } as Partial<Engine> as Engine;
+  const next = {} as Engine;
+  vi.mocked(openServiceEngine).mockReset().mockResolvedValue(next);
+  const run = { engine: dead, proven: {}, request: {}, version: '1.0' } as ServiceRun;
+  const step = async (engine: Engine) => {
+    if (engine === dead) throw gone;
+    return engine;
+  };
+  return { run, step, next, closed };
+}
+
+it('an engine that cannot be reached is left to the next, so that a server that waits for WAL goes on waiting', async () => {
+  const { run, step, next, closed } = brokenRun();
+  expect(await onEngine(run, step)).toBe(next);
+  expect(closed).toEqual([{ forAnother: true }]);
+  expect(run.engine).toBe(next);
+});
+
+it('all who find it gone go on with the same one', async () => {
+  const { run, step, next, closed } = brokenRun();
+  expect(await Promise.all([onEngine(run, step), onEngine(run, step)])).toEqual([next, next]);
+  expect(closed).toHaveLength(1);
+  expect(openServiceEngine).toHaveBeenCalledTimes(1);
+});
+
+it('any other error is told as it is', async () => {
+  const { run, closed } = brokenRun();
+  const fault = new OdoError('dataCorrupt', 'a fault');
+  await expect(onEngine(run, () => Promise.reject(fault))).rejects.toBe(fault);
+  expect(closed).toEqual([]);
+});

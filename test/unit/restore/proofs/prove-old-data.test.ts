@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { OdoError } from '../../../../src/errors.ts';
+import { withoutUndefined } from '../../../../src/formats/contract/without-undefined.ts';
+import type { Engine } from '../../../../src/restore/contract/engine.ts';
+import type { OldDataQuestion, OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
+import type { Target } from '../../../../src/restore/contract/places.ts';
+import type { RestoreRequest } from '../../../../src/restore/contract/request.ts';
+import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../../src/restore/proofs/prove-old-data.ts';
+import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
+import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
+import { scratchDirectory } from '../../parts/scratch-directory.ts';
+
+const wal: WalPlan = {
+  source: 'archive',
+  spans: [{ timeline: 1, firstSegment: '000000010000000000000002' }],
+  segmentSizeBytes: 16 << 20,
+  recoveryTargetTimeline: 'latest',
+  histories: [],
+  segments: 3,
+  storedBytes: 1,
+  endSegment: '000000010000000000000004',
+};
+const target = {} as Target;
+const LOST: OldDataSurvey = {
+  systemIdentifier: '7',
+  holdsObjects: true,
+  timeline: 1,
+  fromLsn: '0/5000000',
+  beyond: { commits: 2, prepared: 0, endLsn: '0/7000100', isWhole: true, because: 'nothing was written' },
+};
+const WISH = { wipe: false, allowDifferentCluster: false, acceptLoss: false, salvage: false };
+
+function prove(
+  wish: Partial<typeof WISH & { moment: RestoreRequest['moment'] | undefined }>,
+  more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string } = {},
+) {
+  const asked: OldDataQuestion[] = [];
+  const engine: Pick<Engine, 'surveyOld'> = {
+    async surveyOld(_target, question) {
+      asked.push(question);
+      if (more.survey instanceof Error) throw more.survey;
+      return more.survey ?? LOST;
+    },
+  };
+  const source = { backup: { systemIdentifier: '7' }, wal, repository: { ref: { format: 'barman', root: '' } } };
+  const signal = new AbortController().signal;
+  const look: OldDataLook = {
+    engine,
+    target,
+    source: source as unknown as Source,
+    isInUse: more.isInUse ?? false,
+    signal,
+  };
+  return proveOldData(look, {
+    ...WISH,
+    ...withoutUndefined(wish),
+    store: { url: more.url ?? scratchDirectory() },
+  }).then((finding) => ({
+    ...finding,
+    asked,
+  }));
+}
+
+describe('old data, before a restore', () => {
+  it('is kept where it is the only copy, and --wipe is refused', async () => {
+    const { state, evidence, asked } = await prove({});
+    expect([state, evidence]).toEqual([
+      'warning',
+      expect.stringMatching(/holds 2 commits behind 0\/5000000.*so it is kept/),
+    ]);
+    expect(asked).toMatchObject([{ isReplaced: false, accounted: [{ timeline: 1, lsn: '0/5000000' }] }]);
+    await expect(prove({ wipe: true })).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      hint: expect.stringContaining('--accept-loss'),
+    });
+    expect((await prove({ wipe: true, acceptLoss: true })).evidence).toContain('it goes all the same');
+  });
+
+  it('is not judged to the end while its server runs, which may archive the rest when it stops', async () => {
+    expect((await prove({ wipe: true }, { isInUse: true })).state).toBe('warning');
+  });
+
+  it('gives what it has beyond the archive to the restore, unless that is not wanted or it is on another timeline', async () => {
+    expect(await prove({ salvage: true, wipe: true })).toMatchObject({ value: { salvage: { commits: 2 } } });
+    expect((await prove({ salvage: true }, { survey: { ...LOST, timeline: 2 } })).value).toMatchObject({
+      onlyCopy: {},
+    });
+  });
+
+  it('is kept, and not deleted, where nothing can be told of it', async () => {
+    const survey = new OdoError('dataCorrupt', '/data/global/pg_control cannot be read');
+    const { state, evidence } = await prove({ salvage: true }, { survey });
+    expect([state, evidence]).toEqual([
+      'warning',
+      'the old data could not be looked at: /data/global/pg_control cannot be read; so it is kept',
+    ]);
+    await expect(prove({ wipe: true }, { survey })).rejects.toMatchObject({ code: 'unsafeTarget' });
+    for (const words of [{ acceptLoss: true }, { allowDifferentCluster: true }])
+      await prove({ wipe: true, ...words }, { survey });
+    const cancelled = new OdoError('cancelled', 'cancelled');
+    await expect(prove({}, { survey: cancelled })).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it.each([
+    ['to the end', undefined],
+    ['to a moment, which only says what is left out of its own cluster', { stop: { kind: 'immediate' } }],
+  ])('is kept where it is of another cluster, for a restore %s', async (_what, given) => {
+    const moment = given as unknown as RestoreRequest['moment'];
+    const survey = { ...LOST, systemIdentifier: '8' };
+    const { state, evidence, value, asked } = await prove({ moment, salvage: true }, { survey, isInUse: true });
+    expect([state, evidence]).toEqual(['warning', expect.stringMatching(/of another cluster \(8\).*; so it is kept/)]);
+    expect(value).toMatchObject({ onlyCopy: { isOfAnother: true } });
+    expect(asked).toMatchObject([moment ? { whoseOnly: true } : { accounted: [{ timeline: 1 }] }]);
+    expect((await prove({ moment }, { survey: { ...survey, holdsObjects: false } })).value).toEqual({});
+    if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
+    const allowed = await prove({ moment, allowDifferentCluster: true }, { survey });
+    expect([allowed.value, allowed.evidence]).toEqual([
+      {},
+      expect.stringMatching(/goes all the same \(--allow-different-cluster\)$/),
+    ]);
+    expect((await prove({ moment, acceptLoss: true }, { survey })).evidence).toContain('so it is kept');
+    expect(await prove({ moment, wipe: true }, { survey })).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringMatching(/one$/),
+    });
+  });
+
+  it('is kept where it cannot be looked at, also for a restore to a moment', async () => {
+    const moment = { stop: { kind: 'immediate' } } as unknown as RestoreRequest['moment'];
+    const survey = new OdoError('dataCorrupt', '/data/global/pg_control cannot be read');
+    expect((await prove({ moment }, { survey })).value).toMatchObject({ onlyCopy: { isUnread: true } });
+    expect((await prove({ moment, wipe: true }, { survey })).value).toEqual({});
+  });
+
+  it('is kept, and not replayed nor deleted, where the archive has other WAL of the same name', async () => {
+    const url = scratchDirectory();
+    const folder = path.join(url, 'wals/0000000100000000');
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, wal.endSegment), 'that of somebody else');
+    const common = { name: wal.endSegment, bytes: 4, digest: createHash('sha256').update('this').digest('hex') };
+    const none = { commits: 0, prepared: 0, endLsn: '0/5000000', isWhole: true, because: 'nothing was written' };
+    for (const beyond of [none, LOST.beyond])
+      expect(
+        await prove({ salvage: true }, { url, survey: { ...LOST, beyond, common } as OldDataSurvey }),
+      ).toMatchObject({
+        state: 'warning',
+        evidence: expect.stringContaining(`its ${wal.endSegment} is not the archive's; so it is kept`),
+        value: { onlyCopy: { hasDiverged: true } },
+      });
+    const survey = { ...LOST, beyond: none, common };
+    await expect(prove({ wipe: true }, { url, survey })).rejects.toMatchObject({ code: 'unsafeTarget' });
+    const same = { ...common, digest: createHash('sha256').update('that').digest('hex') };
+    expect((await prove({ wipe: true }, { url, survey: { ...survey, common: same } })).value).toEqual({});
+  });
+
+  it('is kept where the archive has another timeline of the same number, whatever lies behind its end', async () => {
+    const url = scratchDirectory();
+    const folder = path.join(url, 'wals');
+    fs.mkdirSync(folder, { recursive: true });
+    const archived = (lsn: string) => fs.writeFileSync(path.join(folder, '00000002.history'), `1\t${lsn}\tno target\n`);
+    const none = { commits: 0, prepared: 0, endLsn: '0/5000000', isWhole: true, because: 'nothing was written' };
+    const survey = { ...LOST, timeline: 2, beyond: none, path: [{ timeline: 1, lsn: '0/3000000' }] };
+    archived('0/4000000');
+    await expect(prove({ wipe: true }, { url, survey })).rejects.toMatchObject({
+      code: 'unsafeTarget',
+      message: expect.stringContaining("its 00000002.history is not the archive's"),
+    });
+    archived('0/3000000');
+    expect((await prove({ wipe: true }, { url, survey })).value).toEqual({});
+  });
+
+  it('needs room for that, too', () => {
+    expect(withRoomForSalvage(wal, LOST.beyond)).toMatchObject({ segments: 6 });
+    expect(withRoomForSalvage(wal, undefined)).toBe(wal);
+  });
+});
