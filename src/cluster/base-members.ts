@@ -1,5 +1,4 @@
 import path from 'node:path';
-import type { FormatName } from '../formats/contract/format.ts';
 import type { TarEntry } from '../stream/bytes/entry.ts';
 import { ODO_DIR } from '../tree/places/place.ts';
 
@@ -97,22 +96,6 @@ export function mayBeLink({ path: member }: TarEntry): boolean {
 export function leadsOut({ path: member, linkName = '' }: TarEntry): boolean {
   const target = path.posix.join(path.posix.dirname(member), linkName);
   return path.posix.isAbsolute(linkName) || target === '..' || target.startsWith('../');
-}
-
-/** What barman's native backups bring first and, in the order of the directories, again. */
-const REPEATED_AS_IT_IS = new Set(['backup_label', 'backup_manifest']);
-
-/**
- * What may come more than once in the base parts of a format, and what counts then: with 'later' the later one, with
- * 'same' there is no difference. barman-cloud puts configuration files from outside the data directory beside those
- * inside; the later one is what the server read, as tar has it. barman's native cloud backups have PostgreSQL's own
- * files twice, with the same bytes. Source: barman, barman/cloud.py (CloudBackupUploader._backup_config_files); tars
- * that barman 3.20 made.
- */
-export function mayRepeat({ path: member, type }: TarEntry, format: FormatName): 'later' | 'same' | undefined {
-  if (format !== 'barman' || type !== 'file' || member.includes('/')) return undefined;
-  if (REPEATED_AS_IT_IS.has(member)) return 'same';
-  return SERVER_FILES.has(member) ? undefined : 'later';
 }
 
 /** Incremental backups must be combined first; their files cannot be used as they are. */

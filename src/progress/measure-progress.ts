@@ -1,5 +1,5 @@
 import type { Phase, Progress, Report } from '../events.ts';
-import { withoutUndefined } from '../formats/contract/without-undefined.ts';
+import { withoutUndefined } from '../without-undefined.ts';
 import { createRateMeter } from './rate.ts';
 
 /**

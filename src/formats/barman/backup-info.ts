@@ -2,8 +2,8 @@ import { OdoError } from '../../errors.ts';
 import { parseServerTime } from '../../postgres/files/backup-label.ts';
 import { majorOfVersionNum } from '../../postgres/terms/versions.ts';
 import { respellLsn } from '../../postgres/terms/wal-names.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { Tablespace } from '../contract/format.ts';
-import { withoutUndefined } from '../contract/without-undefined.ts';
 import { type PythonValue, parsePythonLiteral } from './python-literal.ts';
 
 /** What ODO needs of barman's `backup.info`. Times are ISO 8601 in UTC; what the file gives as None is not there. */

@@ -1,6 +1,6 @@
 import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { Backup, BackupState } from '../contract/format.ts';
-import { withoutUndefined } from '../contract/without-undefined.ts';
 import type { BackupInfo } from './backup-info.ts';
 import { findParts, type PartsFound } from './parts.ts';
 

@@ -1,4 +1,5 @@
 import { OdoError } from '../../errors.ts';
+import { mapLimit } from '../../map-limit.ts';
 import { segmentsBetween } from '../../postgres/terms/wal-names.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
 import { readWhole } from '../../store/reading/read-whole.ts';
@@ -7,11 +8,12 @@ import { byEndTime } from '../contract/choose.ts';
 import { folderName } from '../contract/folder-name.ts';
 import type { Backup, Format, Repository } from '../contract/format.ts';
 import { listShallow, type ShallowFolder } from '../contract/list-shallow.ts';
-import { mapLimit } from '../contract/map-limit.ts';
 import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
 import { type BackupFolder, toBackup } from './backup.ts';
 import { parseBackupInfo } from './backup-info.ts';
 import { findParts } from './parts.ts';
+import { barmanAround, isBarmanRoot } from './recognise.ts';
+import { mayRepeat } from './repeated-members.ts';
 import { openBarmanWalArchive } from './wal-archive.ts';
 
 const PARALLEL_READS = 48;
@@ -23,7 +25,14 @@ const MAX_INFO_BYTES = 8 * 1024 * 1024;
  */
 export const barman: Format = {
   name: 'barman',
-  open(store, root): Repository {
+  about: 'repositories of barman-cloud (CloudNativePG)',
+  async recognise(store, look, signal) {
+    return (await isBarmanRoot(store, look, signal)) ? { root: look.prefix } : undefined;
+  },
+  around: barmanAround,
+  isPiece: ({ objects }) =>
+    objects.some(({ key }) => key.endsWith('backup.info')) ? { of: 'barman', missing: 'base/ and wals/' } : undefined,
+  async open(store, root): Promise<Repository> {
     const server = folderName(store, root);
     return {
       ref: { format: 'barman', root },
@@ -33,7 +42,8 @@ export const barman: Format = {
       describe: async (backup) => backup,
     };
   },
-  walArchive: openBarmanWalArchive,
+  walArchive: async (store, root) => openBarmanWalArchive(store, root),
+  mayRepeat,
 };
 
 async function readCatalogue(

@@ -1,7 +1,7 @@
 import { inferSegmentSize, parseLsn, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import type { ObjectInfo } from '../../store/objects/object-store.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { Backup, BackupState, Part } from '../contract/format.ts';
-import { withoutUndefined } from '../contract/without-undefined.ts';
 import type { SetLabel } from './label.ts';
 import type { SetObjects } from './set.ts';
 

@@ -1,11 +1,11 @@
 import { OdoError } from '../../errors.ts';
+import { mapLimit } from '../../map-limit.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { judgeArchived } from '../contract/archived.ts';
 import { byEndTime } from '../contract/choose.ts';
-import { folderName } from '../contract/folder-name.ts';
+import { folderName, parentPrefix } from '../contract/folder-name.ts';
 import type { Backup, Format, Part, Repository } from '../contract/format.ts';
 import { listShallow } from '../contract/list-shallow.ts';
-import { mapLimit } from '../contract/map-limit.ts';
 import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
 import { needsLabel, type SetHead, toBackup } from './backup.ts';
 import { describe } from './describe.ts';
@@ -20,7 +20,13 @@ const PARALLEL_READS = 16;
  */
 export const basebackup: Format = {
   name: 'basebackup',
-  open(store, root): Repository {
+  about: 'sets of pg_basebackup -Ft',
+  async recognise(store, { prefix, objects }) {
+    if (sortObjects(objects) === undefined) return undefined;
+    // A set at the very top of the store has no folder above it.
+    return { root: parentPrefix(prefix), backupId: folderName(store, prefix) };
+  },
+  async open(store, root): Promise<Repository> {
     return {
       ref: { format: 'basebackup', root },
       server: folderName(store, root),
@@ -29,7 +35,7 @@ export const basebackup: Format = {
       describe: (backup, signal) => describe(store, backup, 'full', signal),
     };
   },
-  walArchive: () => undefined,
+  walArchive: async () => undefined,
 };
 
 async function readCatalogue(store: ObjectStore, root: string, signal?: AbortSignal): Promise<Backup[]> {

@@ -13,8 +13,8 @@ import { readWalPageHeader, WAL_PAGE_HEADER_BYTES, type WalPageHeader } from '..
 import type { ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
 import { readRanged } from '../../store/reading/ranged-read.ts';
 import { readHead, readWhole } from '../../store/reading/read-whole.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { Backup } from '../contract/format.ts';
-import { withoutUndefined } from '../contract/without-undefined.ts';
 import { identifyMajor } from './identify-major.ts';
 import { readTarHead } from './tar-head.ts';
 

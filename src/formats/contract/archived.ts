@@ -1,6 +1,6 @@
+import { mapLimit } from '../../map-limit.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import type { Backup } from './format.ts';
-import { mapLimit } from './map-limit.ts';
 
 const PARALLEL_HEADS = 32;
 

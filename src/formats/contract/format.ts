@@ -1,5 +1,7 @@
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import type { Codec } from '../../stream/bytes/codec.ts';
+import type { TarEntry } from '../../stream/bytes/entry.ts';
+import type { Look } from './look.ts';
 
 export type FormatName = 'barman' | 'basebackup';
 
@@ -121,6 +123,7 @@ export interface RepositoryRef {
   format: FormatName;
   /** Key prefix of the repository: '' or ending in '/'. */
   root: string;
+  secrets?: RepositorySecrets;
 }
 
 /** One repository that was found under a URL. */
@@ -140,11 +143,38 @@ export interface Repository {
   describe(backup: Backup, signal?: AbortSignal): Promise<Backup>;
 }
 
-/** What a format brings: recognising its folders, and reading them. One object per format, listed in registry.ts. */
+/** What opens a repository whose content is not plain, such as its passphrase; plain JSON. Secret: never log it. */
+export type RepositorySecrets = Readonly<Record<string, string>>;
+
+/** Where a repository is, as a folder tells. */
+export interface Recognised {
+  /** Key prefix of the repository: '' or ending in '/'. */
+  root: string;
+  /** Of the backup that the folder is; not given for a folder that holds more than one. */
+  backupId?: string;
+}
+
+/**
+ * What a format brings: recognising its folders, and reading them. One object per format, listed in
+ * registry/registry.ts.
+ */
 export interface Format {
   name: FormatName;
+  /** What a person knows it by, for messages. */
+  about: string;
+  /** Whether a folder is a repository of this format, or one backup of it. */
+  recognise(store: ObjectStore, look: Look, signal?: AbortSignal): Promise<Recognised | undefined>;
+  /** The repository in which a folder lies, where the names on the way to it tell. */
+  around?(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<Recognised | undefined>;
+  /** Of a folder that is a piece of such a repository: whose, and what of it is out of sight from there, in words. */
+  isPiece?(look: Look): { of: string; missing: string } | undefined;
   /** Opens the repository at `root` (a prefix that recognise() answered). */
-  open(store: ObjectStore, root: string): Repository;
+  open(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<Repository>;
   /** The archive that recovery reads from; undefined where WAL travels in the backup. */
-  walArchive(store: ObjectStore, root: string): WalArchive | undefined;
+  walArchive(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<WalArchive | undefined>;
+  /**
+   * Whether a member may come more than once in the base parts, and what counts then: with 'later' the later one, with
+   * 'same' there is no difference.
+   */
+  mayRepeat?(member: TarEntry): 'later' | 'same' | undefined;
 }

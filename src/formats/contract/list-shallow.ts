@@ -1,6 +1,6 @@
+import { mapLimit } from '../../map-limit.ts';
 import { compareKeys } from '../../store/objects/key-order.ts';
 import type { ListOptions, ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
-import { mapLimit } from './map-limit.ts';
 
 /** A folder directly under the listed prefix. */
 export interface ShallowFolder {

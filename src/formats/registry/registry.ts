@@ -1,15 +1,17 @@
 import { OdoError } from '../../errors.ts';
+import { mapLimit } from '../../map-limit.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { barman } from '../barman/barman.ts';
 import { basebackup } from '../basebackup/basebackup.ts';
-import { folderName, parentPrefix } from '../contract/folder-name.ts';
-import type { Format, FormatName, Repository, RepositoryRef, WalArchive } from '../contract/format.ts';
+import { parentPrefix } from '../contract/folder-name.ts';
+import type { Format, FormatName, Recognised, Repository, RepositoryRef, WalArchive } from '../contract/format.ts';
 import { folderOfKey, type Look, lookInto } from '../contract/look.ts';
-import { mapLimit } from '../contract/map-limit.ts';
 import { nothingFound } from './nothing-found.ts';
-import { isBarmanRoot, isSet, otherTool } from './recognise.ts';
+import { otherTool } from './other-tools.ts';
 
 const FORMATS: Readonly<Record<FormatName, Format>> = { barman, basebackup };
+/** In the order in which a folder is shown to them. */
+const ALL = Object.values(FORMATS);
 
 /** How many levels below the URL repositories are looked for. */
 const MAX_DEPTH = 4;
@@ -24,14 +26,18 @@ export interface Found {
   backupId?: string;
 }
 
+export function formatNamed(name: FormatName): Format {
+  return FORMATS[name];
+}
+
 /** Opens a repository that was found before. */
-export function openRepository(store: ObjectStore, ref: RepositoryRef): Repository {
-  return FORMATS[ref.format].open(store, ref.root);
+export function openRepository(store: ObjectStore, ref: RepositoryRef): Promise<Repository> {
+  return FORMATS[ref.format].open(store, ref.root, ref.secrets);
 }
 
 /** The archive that recovery from a repository reads; undefined where WAL travels in the backups. */
-export function openWalArchive(store: ObjectStore, ref: RepositoryRef): WalArchive | undefined {
-  return FORMATS[ref.format].walArchive(store, ref.root);
+export function openWalArchive(store: ObjectStore, ref: RepositoryRef): Promise<WalArchive | undefined> {
+  return FORMATS[ref.format].walArchive(store, ref.root, ref.secrets);
 }
 
 /**
@@ -60,20 +66,20 @@ async function findAt(store: ObjectStore, key: string, signal?: AbortSignal): Pr
 
 /** The repository that the folder lies in. */
 async function findAround(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<Found | undefined> {
-  const components = prefix.split('/').slice(0, -1);
-  for (const [index, component] of [...components.entries()].reverse()) {
-    if (component !== 'base' && component !== 'wals') continue;
-    const root = components
-      .slice(0, index)
-      .map((name) => `${name}/`)
-      .join('');
-    if (!(await isBarmanRoot(store, await lookInto(store, root, signal), signal))) continue;
-    const backupId = component === 'base' ? components[index + 1] : undefined;
-    return { repositories: [barman.open(store, root)], ...(backupId === undefined ? {} : { backupId }) };
+  for (const format of ALL) {
+    const around = await format.around?.(store, prefix, signal);
+    if (around) return only(store, format, around);
   }
-  if (!isSet(await lookInto(store, prefix, signal))) return undefined;
-  // a set at the very top of the store has no folder above it
-  return { repositories: [basebackup.open(store, parentPrefix(prefix))], backupId: folderName(store, prefix) };
+  const look = await lookInto(store, prefix, signal);
+  for (const format of ALL) {
+    const recognised = await format.recognise(store, look, signal);
+    if (recognised?.backupId !== undefined) return only(store, format, recognised);
+  }
+  return undefined;
+}
+
+async function only(store: ObjectStore, format: Format, { root, backupId }: Recognised): Promise<Found> {
+  return { repositories: [await format.open(store, root)], ...(backupId === undefined ? {} : { backupId }) };
 }
 
 /** The repositories in a folder and below it: level by level, not going down into those that it finds. */
@@ -81,7 +87,7 @@ async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal
   const found = new Map<string, Repository>();
   const shapesOfSets = new Set<string>();
   const others = new Set<string>();
-  let isInsideBarman = false;
+  let piece: ReturnType<typeof pieceOf>;
   let level = [start];
   let looked = 0;
   let first: Look | undefined;
@@ -92,22 +98,16 @@ async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal
       const batch = level.slice(at, at + PARALLEL_LISTINGS).filter((prefix) => !shapesOfSets.has(shapeOf(prefix)));
       looked += batch.length;
       if (looked > MAX_FOLDERS) throw tooMuch(store, start);
-      const looks = await mapLimit(batch, PARALLEL_LISTINGS, async (prefix) => {
-        const look = await lookInto(store, prefix, signal);
-        return { look, isBarman: await isBarmanRoot(store, look, signal) };
-      });
-      for (const { look, isBarman } of looks) {
+      const looks = await mapLimit(batch, PARALLEL_LISTINGS, (prefix) => recogniseAt(store, prefix, signal));
+      for (const { look, format, recognised } of looks) {
         first ??= look;
-        if (isBarman) {
-          found.set(look.prefix, barman.open(store, look.prefix));
-        } else if (isSet(look)) {
-          const root = parentPrefix(look.prefix);
-          found.set(root, basebackup.open(store, root));
-          if (isDated(look.prefix)) shapesOfSets.add(shapeOf(look.prefix));
+        if (format && recognised) {
+          found.set(recognised.root, await format.open(store, recognised.root));
+          if (recognised.backupId !== undefined && isDated(look.prefix)) shapesOfSets.add(shapeOf(look.prefix));
         } else {
           const tool = otherTool(look);
           if (tool !== undefined) others.add(tool);
-          isInsideBarman ||= look.objects.some(({ key }) => key.endsWith('backup.info'));
+          piece ??= pieceOf(look);
           below.push(...look.folders.map((name) => `${look.prefix}${name}/`));
         }
       }
@@ -116,10 +116,28 @@ async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal
   }
   if (found.size === 0) {
     if (others.size > 0) throw ofAnotherTool(store, start, [...others]);
-    if (isInsideBarman) throw insideBarman(store, start);
+    if (piece !== undefined) throw insideOf(store, start, piece);
     throw await nothingFound(store, first ?? { prefix: start, objects: [], folders: [] }, signal);
   }
   return { repositories: [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, repository]) => repository) };
+}
+
+/** What a folder is, to the first format that knows it. */
+async function recogniseAt(
+  store: ObjectStore,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<{ look: Look; format?: Format; recognised?: Recognised }> {
+  const look = await lookInto(store, prefix, signal);
+  for (const format of ALL) {
+    const recognised = await format.recognise(store, look, signal);
+    if (recognised) return { look, format, recognised };
+  }
+  return { look };
+}
+
+function pieceOf(look: Look): ReturnType<NonNullable<Format['isPiece']>> {
+  return ALL.map((format) => format.isPiece?.(look)).find((piece) => piece !== undefined);
 }
 
 /** Beside a set, what is named like it will be one, too: of a thousand dated folders one has to be looked into. */
@@ -146,17 +164,12 @@ function ofAnotherTool(store: ObjectStore, start: string, tools: readonly string
     'notFound',
     `no backup that ODO reads under ${store.url}/${start}; it looks like a repository of ${tools.join(' and ')}`,
     {
-      hint: 'ODO reads the repositories of barman-cloud (CloudNativePG) and sets of pg_basebackup -Ft',
+      hint: `ODO reads ${ALL.map(({ about }) => about).join(' and ')}`,
     },
   );
 }
 
-function insideBarman(store: ObjectStore, start: string): OdoError {
-  return new OdoError(
-    'notFound',
-    `${store.url}/${start} lies within a repository of barman, whose base/ and wals/ are out of sight from there`,
-    {
-      hint: 'point the URL at the folder that holds base/ and wals/',
-    },
-  );
+function insideOf(store: ObjectStore, start: string, { of, missing }: { of: string; missing: string }): OdoError {
+  const message = `${store.url}/${start} lies within a repository of ${of}, whose ${missing} are out of sight from there`;
+  return new OdoError('notFound', message, { hint: `point the URL at the folder that holds ${missing}` });
 }

@@ -82,7 +82,7 @@ async function bringUpToDate(
   const isPast = job.replayLsn === undefined || parseLsn(job.replayLsn) < parseLsn(redoLsn);
   const { store } = openStore(job.store, keys);
   store.onRetry = tellRetries(report);
-  const archive = openWalArchive(store, job.repository);
+  const archive = await openWalArchive(store, job.repository);
   if (!archive) throw new OdoError('bug', `a ${job.repository.format} repository has no WAL archive`);
   let readBytes = 0;
   const count = (bytes: number) => {

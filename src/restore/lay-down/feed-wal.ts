@@ -1,5 +1,5 @@
 import type { OdoEvent, Report } from '../../events.ts';
-import { openWalArchive } from '../../formats/registry/registry.ts';
+import { deferWalArchive } from '../../formats/registry/deferred-archive.ts';
 import { parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import { createTally } from '../../progress/tally.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
@@ -57,7 +57,7 @@ export function startFeeding(
   const { postgresMajor, systemIdentifier, beginWal, endWal } = job.backup;
   const { segmentSizeBytes, segments, storedBytes } = job.wal;
   const tally = createTally('wal', { totalBytes: storedBytes, totalSegments: segments }, forward);
-  const archive = openWalArchive(store, job.repository) as NonNullable<ReturnType<typeof openWalArchive>>;
+  const archive = deferWalArchive(store, job.repository);
   const feeder = feedSpool({
     ...(job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive, store }),
     plan: job.wal,

@@ -137,7 +137,7 @@ async function fetchWal(
   };
   if (job.wal.source === 'archive') {
     const { postgresMajor, systemIdentifier } = job.backup;
-    const archive = openWalArchive(store, job.repository);
+    const archive = await openWalArchive(store, job.repository);
     await fillSpool({
       ...common,
       ...(archive && job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),

@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from '../../cluster/base-members.ts';
+import { isIncremental, leadsOut, mayBeLink, placeBaseMember } from '../../cluster/base-members.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import type { Part } from '../../formats/contract/format.ts';
+import type { Format, Part } from '../../formats/contract/format.ts';
+import { formatNamed } from '../../formats/registry/registry.ts';
 import type { Tally } from '../../progress/tally.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { createBlockPool } from '../../stream/blocks/block-pool.ts';
@@ -41,11 +42,12 @@ export async function layDownParts(
   const stop = new AbortController();
   const signal = AbortSignal.any([outerSignal, stop.signal]);
   const { parts } = job.backup;
+  const { mayRepeat } = formatNamed(job.backup.format);
   const manifest = await openManifestCheck(store, job.backup, signal);
   const share = shareOut(job, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
-  const context = { ...common, roomOf, isSuperseded: createRepeats(parts, job.backup.format) };
+  const context = { ...common, roomOf, mayRepeat, isSuperseded: createRepeats(parts, mayRepeat) };
   const finish = finishInOrder(parts, staging);
   const noting: Promise<void>[] = [];
   const waiting = parts.values();
@@ -114,6 +116,7 @@ interface Context {
   resuming: boolean;
   roomOf: RoomOf;
   writeBack: WriteBack;
+  mayRepeat: Format['mayRepeat'];
   isSuperseded: (entry: TarEntry, part: Part) => boolean;
 }
 
@@ -139,7 +142,7 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
       if (part.role !== 'base') return placeOther(entry);
       return context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
     },
-    ...(part.role === 'base' ? { mayRepeat: (entry) => mayRepeat(entry, job.backup.format) } : {}),
+    ...(part.role === 'base' && context.mayRepeat ? { mayRepeat: context.mayRepeat } : {}),
     onBytes: (bytes) => {
       countFiles();
       tally.wrote(bytes);

@@ -1,5 +1,4 @@
-import { mayRepeat } from '../../cluster/base-members.ts';
-import type { FormatName, Part } from '../../formats/contract/format.ts';
+import type { Format, Part } from '../../formats/contract/format.ts';
 import type { TarEntry } from '../../stream/bytes/entry.ts';
 import type { Staging } from '../staging/staging.ts';
 
@@ -24,10 +23,13 @@ export function finishInOrder(parts: readonly Part[], staging: Staging): (part: 
  * Tells of a member whose later one counts whether a later part has brought it already, since parts are not laid down
  * one after the other.
  */
-export function createRepeats(parts: readonly Part[], format: FormatName): (entry: TarEntry, part: Part) => boolean {
+export function createRepeats(
+  parts: readonly Part[],
+  mayRepeat: Format['mayRepeat'],
+): (entry: TarEntry, part: Part) => boolean {
   const broughtBy = new Map<string, number>();
   return (entry, part) => {
-    if (mayRepeat(entry, format) !== 'later') return false;
+    if (mayRepeat?.(entry) !== 'later') return false;
     const index = parts.indexOf(part);
     if ((broughtBy.get(entry.path) ?? -1) > index) return true;
     broughtBy.set(entry.path, index);

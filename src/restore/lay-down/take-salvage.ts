@@ -44,7 +44,7 @@ export async function takeSalvage(
   const { store } = openStore(job.store, keys);
   store.onRetry = tellRetries(() => undefined);
   try {
-    const archive = openWalArchive(store, job.repository);
+    const archive = await openWalArchive(store, job.repository);
     if (!archive) return undefined;
     let [farthest, from]: [SalvageSurvey | undefined, string] = [undefined, ''];
     for (const directory of directories) {

@@ -120,7 +120,7 @@ export function readEndOf(
     const retryForMs = Math.min(request.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS);
     const { store } = openStore({ ...request.store, retryForMs });
     try {
-      const archive = openWalArchive(store, repository.ref);
+      const archive = await openWalArchive(store, repository.ref);
       return archive && (await readSegmentEnd(store, archive, segment, segmentSizeBytes, signal));
     } finally {
       store.close();

@@ -2,8 +2,8 @@ import { OdoError } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';
 import { findBackup } from '../../formats/contract/choose.ts';
 import type { Backup, FormatName, Repository } from '../../formats/contract/format.ts';
-import { mapLimit } from '../../formats/contract/map-limit.ts';
 import { type Found, findRepositories, openWalArchive } from '../../formats/registry/registry.ts';
+import { mapLimit } from '../../map-limit.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES } from '../../postgres/terms/wal-names.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
@@ -103,7 +103,7 @@ export async function showBackup(
     const shown = { kind: 'show' as const, url: shownUrl(request.store.url), shownAt: new Date().toISOString() };
     if (reason !== undefined) return { ...shown, backup: toListed({ ...described, reason }, false) };
     try {
-      const wal = await planWal(store, openWalArchive(store, repository.ref), described, signal);
+      const wal = await planWal(store, await openWalArchive(store, repository.ref), described, signal);
       return { ...shown, backup: toListed(described, true), wal };
     } catch (error) {
       if (!(error instanceof OdoError) || error.code !== 'backupIncomplete') throw error;
@@ -137,7 +137,7 @@ async function listRepository(
     repository.glance(backup, signal).catch((error: unknown) => asFailed(backup, error)),
   );
   const listed = { server, format: ref.format, url: `${store.url}/${ref.root}` };
-  const archive = openWalArchive(store, ref);
+  const archive = await openWalArchive(store, ref);
   if (archive === undefined)
     return { ...listed, backups: backups.map((backup) => toListed(backup, isComplete(backup))) };
 

@@ -59,7 +59,7 @@ async function planOrFault(
   signal: AbortSignal,
 ): Promise<WalPlan | OdoError> {
   try {
-    return await planWal(store, openWalArchive(store, repository.ref), backup, signal);
+    return await planWal(store, await openWalArchive(store, repository.ref), backup, signal);
   } catch (error) {
     if (error instanceof OdoError && error.code === 'backupIncomplete') return error;
     throw error;

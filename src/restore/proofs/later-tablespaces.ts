@@ -70,7 +70,7 @@ async function lookThrough(
 ) {
   const { store } = openStore({ ...config, retryForMs: Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
   try {
-    const archive = openWalArchive(store, source.repository.ref);
+    const archive = await openWalArchive(store, source.repository.ref);
     if (!archive) return undefined;
     const from = old && { timeline: old.timeline, lsn: old.redoLsn };
     const mostSegments = isLikely ? MOST_SEGMENTS.likely : MOST_SEGMENTS.unlikely;

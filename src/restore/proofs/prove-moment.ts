@@ -1,4 +1,3 @@
-import { demandKnownVersion } from '../../cluster/known-version.ts';
 import { OdoError } from '../../errors.ts';
 import { byEndTime, chooseBackup } from '../../formats/contract/choose.ts';
 import type { Backup, Repository } from '../../formats/contract/format.ts';
@@ -13,6 +12,7 @@ import { isArchived } from '../../wal/plan/replay-list.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Proofs } from '../contract/proofs.ts';
 import { skippedWords } from './choose-backup.ts';
+import { demandKnownVersion } from './known-version.ts';
 import { besideWords, judged, rangeWords } from './prove-wal.ts';
 
 /** What is known of the moment before the restore. */
@@ -94,7 +94,7 @@ async function search(
   signal: AbortSignal,
 ) {
   const { moment, timeline, named } = wish;
-  const archive = openWalArchive(store, repository.ref);
+  const archive = await openWalArchive(store, repository.ref);
   if (archive === undefined) {
     if (!moment) {
       throw new OdoError('usage', '--target-timeline has no meaning for backups that bring their own WAL', {

@@ -129,7 +129,7 @@ async function judgeNow(
     retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS),
   });
   try {
-    const archive = openWalArchive(store, source.repository.ref);
+    const archive = await openWalArchive(store, source.repository.ref);
     const accounted = accountedBefore(
       wal,
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,

@@ -1,4 +1,3 @@
-import { demandKnownVersion } from '../../cluster/known-version.ts';
 import type { Backup, Repository } from '../../formats/contract/format.ts';
 import { findRepositories } from '../../formats/registry/registry.ts';
 import { formatBytes } from '../../progress/format-bytes.ts';
@@ -9,6 +8,7 @@ import type { Finding, Proofs } from '../contract/proofs.ts';
 import type { RestoreRequest } from '../contract/request.ts';
 import { chooseWithWal, skippedWords } from './choose-backup.ts';
 import { onlyRepository } from './choose-repository.ts';
+import { demandKnownVersion } from './known-version.ts';
 import { type ProvenMoment, proveMoment } from './prove-moment.ts';
 import { proveWal } from './prove-wal.ts';
 

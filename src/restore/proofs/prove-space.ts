@@ -1,4 +1,3 @@
-import { isAll, needOf, type Share, USUAL_GROWTH, walNeed } from '../../cluster/room-needed.ts';
 import { OdoError } from '../../errors.ts';
 import type { Backup } from '../../formats/contract/format.ts';
 import { formatBytes } from '../../progress/format-bytes.ts';
@@ -8,6 +7,7 @@ import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Target } from '../contract/places.ts';
 import type { Finding } from '../contract/proofs.ts';
 import type { ServiceRequest } from '../contract/request.ts';
+import { isAll, needOf, type Share, USUAL_GROWTH, walNeed } from './room-needed.ts';
 
 /** A directory that is going to be filled, as it was found. */
 export interface ProbedPlace {

@@ -3,7 +3,7 @@ import type { RecoveryState } from '../../cluster/recovery-state.ts';
 import type { ContainerState } from '../../docker/client/container.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import { withoutUndefined } from '../../formats/contract/without-undefined.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { ServerStatus } from '../database/service-database.ts';
 import { settleAtTarget } from './at-its-target.ts';
 import { createLifeSigns } from './life-signs.ts';

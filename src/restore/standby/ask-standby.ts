@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveService } from '../../docker/compose/service.ts';
 import { cancelled, OdoError } from '../../errors.ts';
-import { withoutUndefined } from '../../formats/contract/without-undefined.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import { type Answer, openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
 import type { FoundService } from '../service/found-service.ts';
 

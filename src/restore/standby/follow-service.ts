@@ -1,10 +1,10 @@
 import { asOdoError, OdoError } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';
 import type { RepositoryRef } from '../../formats/contract/format.ts';
-import { withoutUndefined } from '../../formats/contract/without-undefined.ts';
 import { findRepositories, openWalArchive } from '../../formats/registry/registry.ts';
 import { tellChanges } from '../../progress/tell-changes.ts';
 import { localStore, openStore } from '../../store/kinds/open.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { FollowRound } from '../contract/jobs.ts';
 import { createProofs } from '../contract/proofs.ts';
@@ -132,7 +132,7 @@ async function demandArchive(request: FollowRequest, report: Report, signal: Abo
     const ref = await proofs.attempt('WAL archive', async () => {
       const { repositories } = await findRepositories(store, key, signal);
       const { ref, server } = onlyRepository(repositories, request);
-      if (openWalArchive(store, ref)) return { evidence: `of ${server} at ${store.url}/${ref.root}`, value: ref };
+      if (await openWalArchive(store, ref)) return { evidence: `of ${server} at ${store.url}/${ref.root}`, value: ref };
       throw new OdoError('notFound', `the ${ref.format} repository ${store.url}/${ref.root} has no WAL archive`, {
         hint: 'only a barman repository has one; such a standby can follow its primary alone',
       });

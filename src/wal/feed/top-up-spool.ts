@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { WalArchive, WalFile } from '../../formats/contract/format.ts';
-import { mapLimit } from '../../formats/contract/map-limit.ts';
+import { mapLimit } from '../../map-limit.ts';
 import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import type { Room } from '../../tree/writing/room.ts';
 import { spansFrom } from '../plan/follow-archive.ts';

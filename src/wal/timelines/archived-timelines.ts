@@ -1,6 +1,6 @@
 import { OdoError } from '../../errors.ts';
 import type { WalArchive } from '../../formats/contract/format.ts';
-import { mapLimit } from '../../formats/contract/map-limit.ts';
+import { mapLimit } from '../../map-limit.ts';
 import { historyName, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { type ArchivedHistory, readHistories } from './read-histories.ts';

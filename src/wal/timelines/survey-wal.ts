@@ -1,7 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import { archivedWords, findArchived } from '../../formats/contract/archived.ts';
 import type { WalArchive, WalFile } from '../../formats/contract/format.ts';
-import { mapLimit } from '../../formats/contract/map-limit.ts';
+import { mapLimit } from '../../map-limit.ts';
 import { parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { type ArchivedHistory, readHistories } from './read-histories.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isIncremental, leadsOut, mayBeLink, mayRepeat, placeBaseMember } from '../../../src/cluster/base-members.ts';
+import { isIncremental, leadsOut, mayBeLink, placeBaseMember } from '../../../src/cluster/base-members.ts';
 import type { TarEntry } from '../../../src/stream/bytes/entry.ts';
 
 function member(path: string, type: TarEntry['type'] = 'file', linkName?: string): TarEntry {
@@ -77,14 +77,6 @@ it.each([
   ['log', 'elsewhere/log', false],
 ])('sees where the link %s -> %s leads: out is %s', (path, linkName, expected) => {
   expect(leadsOut(member(path, 'symlink', linkName))).toBe(expected);
-});
-
-it('lets configuration files come again in barman’s tars, its own two files with the same bytes, and no other of the server', () => {
-  expect(mayRepeat(member('postgresql.conf'), 'barman')).toBe('later');
-  for (const path of ['backup_label', 'backup_manifest']) expect(mayRepeat(member(path), 'barman')).toBe('same');
-  for (const path of ['PG_VERSION', 'base/5/1', 'global/pg_control'])
-    expect(mayRepeat(member(path), 'barman')).toBeUndefined();
-  for (const path of ['postgresql.conf', 'backup_label']) expect(mayRepeat(member(path), 'basebackup')).toBeUndefined();
 });
 
 it('knows the files of incremental backups in whatever directory', () => {

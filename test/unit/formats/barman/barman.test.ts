@@ -13,18 +13,18 @@ function longAgo(objects: Map<string, MemoryObject>): void {
   for (const object of objects.values()) object.lastModified = new Date(Date.now() - 2 * DIED_AFTER_MS);
 }
 
-function catalogueOf(server: string, change: (objects: Map<string, MemoryObject>) => void = () => {}) {
+async function catalogueOf(server: string, change: (objects: Map<string, MemoryObject>) => void = () => {}) {
   const store = fixtureStore('barman', (objects) => {
     longAgo(objects);
     change(objects);
   });
-  const repository = barman.open(store, `prefix/${server}/`);
+  const repository = await barman.open(store, `prefix/${server}/`);
   return { store, repository, ids: folderNames(store, `prefix/${server}/base/`) };
 }
 
 describe('barman 3.4 with PostgreSQL 15 and segments of 1 MiB', () => {
   it('has one that is compressed with bzip2 and one in five parts', async () => {
-    const { repository, ids } = catalogueOf('pg15');
+    const { repository, ids } = await catalogueOf('pg15');
     const [compressed, split] = await repository.catalogue();
     expect(compressed).toMatchObject({
       id: ids[0],
@@ -62,7 +62,7 @@ describe('barman 3.4 with PostgreSQL 15 and segments of 1 MiB', () => {
 
 describe('barman 3.13 with PostgreSQL 17', () => {
   it('has a named one with tablespaces, a failed one, one that died, and one on timeline 2', async () => {
-    const { repository, ids, store } = catalogueOf('pg17');
+    const { repository, ids, store } = await catalogueOf('pg17');
     const backups = await repository.catalogue();
     expect(backups.map(({ id, state }) => [id, state])).toEqual([
       [ids[1], 'failed'],
@@ -102,7 +102,7 @@ describe('barman 3.13 with PostgreSQL 17', () => {
   });
 
   it('is incomplete when a part of the middle or a tablespace is gone', async () => {
-    const { repository, ids } = catalogueOf('pg17', (objects) => {
+    const { repository, ids } = await catalogueOf('pg17', (objects) => {
       for (const key of [...objects.keys()]) if (/data_0002\.tar$|16385\.tar\.gz$/.test(key)) objects.delete(key);
     });
     const backups = await repository.catalogue();
@@ -117,7 +117,7 @@ describe('barman 3.13 with PostgreSQL 17', () => {
   });
 
   it('counts one with an unreadable backup.info as failed, and goes on', async () => {
-    const { repository, ids } = catalogueOf('pg17', (objects) => {
+    const { repository, ids } = await catalogueOf('pg17', (objects) => {
       const key =
         [...objects.keys()].find((name) => name.startsWith('prefix/pg17/') && name.endsWith('/backup.info')) ?? '';
       objects.set(key, { content: Buffer.from('stat') });
@@ -133,7 +133,7 @@ describe('barman 3.13 with PostgreSQL 17', () => {
 
 describe('barman 3.20 with PostgreSQL 18', () => {
   it('has one that died with status STARTED: that barman uploads backup.info at the beginning, too', async () => {
-    const { repository, ids } = catalogueOf('pg18');
+    const { repository, ids } = await catalogueOf('pg18');
     const backups = await repository.catalogue();
     expect(backups).toMatchObject([
       { id: ids[1], state: 'died', reason: expect.stringMatching(/its status is STARTED/), postgresMajor: 18 },
@@ -151,12 +151,12 @@ describe('barman 3.20 with PostgreSQL 18', () => {
   };
 
   it('takes WAITING_FOR_WALS for complete once the WAL has arrived', async () => {
-    const { repository, ids } = catalogueOf('pg18', waiting);
+    const { repository, ids } = await catalogueOf('pg18', waiting);
     expect((await repository.catalogue()).find(({ id }) => id === ids[0])?.state).toBe('complete');
   });
 
   it('and for running as long as it has not', async () => {
-    const { repository, ids } = catalogueOf('pg18', (objects) => {
+    const { repository, ids } = await catalogueOf('pg18', (objects) => {
       waiting(objects);
       objects.delete('prefix/pg18/wals/0000000100000000/000000010000000000000002.gz');
     });
@@ -168,8 +168,8 @@ describe('barman 3.20 with PostgreSQL 18', () => {
 });
 
 it('passes over folders that are no backups, and steps over plain directories', async () => {
-  const { ids } = catalogueOf('pg18');
-  const { repository, store } = catalogueOf('pg18', (objects) => {
+  const { ids } = await catalogueOf('pg18');
+  const { repository, store } = await catalogueOf('pg18', (objects) => {
     objects.set('prefix/pg18/base/readme.txt', {});
     objects.set('prefix/pg18/base/lost+found/x', {});
     objects.set('prefix/pg18/base/20251024T000000/annotations/keep', {});
@@ -181,7 +181,7 @@ it('passes over folders that are no backups, and steps over plain directories', 
 });
 
 it('has an empty catalogue where only WAL has been archived', async () => {
-  const { repository } = catalogueOf('pg18', (objects) => {
+  const { repository } = await catalogueOf('pg18', (objects) => {
     for (const key of [...objects.keys()]) if (key.includes('/base/')) objects.delete(key);
   });
   expect(await repository.catalogue()).toEqual([]);

@@ -12,7 +12,7 @@ const LSN = /^0\/[0-9A-F]+$/;
 
 async function backupsOf(server: string, change?: (objects: Map<string, MemoryObject>) => void) {
   const store = fixtureStore('basebackup', change);
-  const repository = basebackup.open(store, `backups/${server}/`);
+  const repository = await basebackup.open(store, `backups/${server}/`);
   return { store, repository, backups: await repository.catalogue() };
 }
 
@@ -178,7 +178,7 @@ describe('PostgreSQL 18, timeline 2', () => {
 
 describe('other sets', () => {
   async function only(objects: Record<string, MemoryObject | string>): Promise<Backup> {
-    const [backup, ...others] = await basebackup.open(new MemoryStore(objects), 'sets/').catalogue();
+    const [backup, ...others] = await (await basebackup.open(new MemoryStore(objects), 'sets/')).catalogue();
     expect(others).toEqual([]);
     return backup as Backup;
   }
@@ -196,7 +196,7 @@ describe('other sets', () => {
 
   it('leaves the parts of a barman backup alone', async () => {
     const store = new MemoryStore({ 'sets/x/data.tar': '', 'sets/x/backup.info': '' });
-    expect(await basebackup.open(store, 'sets/').catalogue()).toEqual([]);
+    expect(await (await basebackup.open(store, 'sets/')).catalogue()).toEqual([]);
   });
 
   it.each([
@@ -243,7 +243,7 @@ describe('other sets', () => {
     const fetched = await makeTar({ backup_label: LABEL, 'pg_wal/000000010000000000000002': page });
     const neither = await makeTar({ backup_label: LABEL, tablespace_map: '' });
     const store = new MemoryStore({ 'sets/a/base.tar': { content: fetched }, 'sets/b/base.tar': { content: neither } });
-    const repository = basebackup.open(store, 'sets/');
+    const repository = await basebackup.open(store, 'sets/');
     const [a, b] = await repository.catalogue();
     expect((await repository.describe(a as Backup)).postgresMajor).toBe(17);
     expect((await repository.describe(b as Backup)).postgresMajor).toBeUndefined();

@@ -32,7 +32,7 @@ describe('backups of which something lies in an archive storage class', () => {
   )('are at fault alone: %s, %s', async (name, file, format, root, folders) => {
     const [first] = folderNames(fixtureStore(name), folders);
     const store = fixtureStore(name, archiving(new RegExp(`/${first}/${file}$`)));
-    const backups = await format.open(store, root).catalogue();
+    const backups = await (await format.open(store, root)).catalogue();
     const [bad, ...others] = [...backups].sort((a, b) => (a.id === first ? -1 : b.id === first ? 1 : 0));
     expect(bad?.state).not.toBe('complete');
     expect(bad?.reason).toMatch(/archive storage class/);
@@ -42,13 +42,13 @@ describe('backups of which something lies in an archive storage class', () => {
 
   it.each(FORMATS)('are as good as any when all was brought back: %s', async (name, format, root) => {
     const states = async (store: MemoryStore) =>
-      (await format.open(store, root).catalogue()).map(({ id, state }) => [id, state]);
+      (await (await format.open(store, root)).catalogue()).map(({ id, state }) => [id, state]);
     expect(await states(fixtureStore(name, archiving(/./, true)))).toEqual(await states(fixtureStore(name)));
   });
 
   it.each(FORMATS)('are the fault of the keys when none at all can be read: %s', async (name, format, root) => {
     const store = fixtureStore(name, archiving(/(backup\.info|base\.tar\S*)$/));
-    await expect(format.open(store, root).catalogue()).rejects.toMatchObject({ code: 'accessDenied' });
+    await expect((await format.open(store, root)).catalogue()).rejects.toMatchObject({ code: 'accessDenied' });
   });
 });
 

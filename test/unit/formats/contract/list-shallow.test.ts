@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { listShallow } from '../../../../src/formats/contract/list-shallow.ts';
-import { mapLimit } from '../../../../src/formats/contract/map-limit.ts';
+import { mapLimit } from '../../../../src/map-limit.ts';
 import { MemoryStore } from '../../parts/memory-store.ts';
 
 it('lists two levels by one listing, and steps over what lies deeper', async () => {

@@ -155,9 +155,9 @@ describe('a search', () => {
 it('opens again what was found', async () => {
   const store = fixtureStore('barman');
   const ref = { format: 'barman', root: 'prefix/pg17/' } as const;
-  expect(openRepository(store, ref)).toMatchObject({ ref, server: 'pg17' });
-  expect(await openWalArchive(store, ref)?.histories()).toHaveLength(1);
-  expect(openWalArchive(store, { format: 'basebackup', root: '' })).toBeUndefined();
+  expect(await openRepository(store, ref)).toMatchObject({ ref, server: 'pg17' });
+  expect(await (await openWalArchive(store, ref))?.histories()).toHaveLength(1);
+  expect(await openWalArchive(store, { format: 'basebackup', root: '' })).toBeUndefined();
 });
 
 describe('keys that begin with a slash', () => {
@@ -169,7 +169,7 @@ describe('keys that begin with a slash', () => {
     expect(await found(store, '/shop/base/20251024T000000')).toEqual(['barman /shop/ shop', '20251024T000000']);
     expect(await found(store, '')).toEqual(['barman /shop/ shop']);
     const keys: string[] = [];
-    const archive = openWalArchive(store, { format: 'barman', root: '/shop/' });
+    const archive = await openWalArchive(store, { format: 'barman', root: '/shop/' });
     for (const { key } of (await archive?.histories()) ?? []) keys.push(key);
     expect(keys).toEqual(['/shop/wals/00000002.history']);
   });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { barman } from '../../../../src/formats/barman/barman.ts';
 import type { Part } from '../../../../src/formats/contract/format.ts';
 import { createRepeats, finishInOrder } from '../../../../src/restore/lay-down/part-order.ts';
 import type { Staging } from '../../../../src/restore/staging/staging.ts';
@@ -36,7 +37,7 @@ test('what an interrupted run had finished counts', () => {
 });
 
 test('of a file that may repeat, that of the latest part counts, whichever comes first', () => {
-  const isSuperseded = createRepeats(parts, 'barman');
+  const isSuperseded = createRepeats(parts, barman.mayRepeat);
   const entry = (path: string): TarEntry => ({
     path,
     type: 'file',

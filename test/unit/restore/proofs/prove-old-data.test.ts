@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
-import { withoutUndefined } from '../../../../src/formats/contract/without-undefined.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
 import type { Target } from '../../../../src/restore/contract/places.ts';
@@ -11,6 +10,7 @@ import type { RestoreRequest } from '../../../../src/restore/contract/request.ts
 import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../../src/restore/proofs/prove-old-data.ts';
 import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
+import { withoutUndefined } from '../../../../src/without-undefined.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 const wal: WalPlan = {

@@ -3,9 +3,9 @@ import { type Row, TRANSITIONS } from '../../../../src/restore/volume/transition
 
 const HEAD = `# What a volume can hold, and what each command does then
 
-Made from the table in \`src/restore/transitions.ts\` by \`test/unit/restore/transitions-page.test.ts\`, which fails when they differ
+Made from the table in \`src/restore/volume/transitions.ts\` by \`test/unit/restore/volume/transitions-page.test.ts\`, which fails when they differ
 (\`npx vitest run --project unit -u transitions-page\` writes it anew). The code decides by the same table, and
-\`test/unit/restore/transitions.test.ts\` tries every cell of it.
+\`test/unit/restore/volume/transitions.test.ts\` tries every cell of it.
 
 - **restore**: \`begin\` lays down beside what is in place; \`resume\` goes on from staged files of the same job and removes others; \`settle\` brings an
   interrupted exchange to its end and acts by what that is; \`take-back\` puts the old data back first, and what was restored goes; \`finish-clearing\`
@@ -24,5 +24,5 @@ test('the page on the states is the table', async () => {
     '| situation | what is there | restore | restore --wipe deletes | promote | rollback | clean | status |';
   const rows = Object.entries(TRANSITIONS).map(cells);
   const page = [HEAD, '', titles, `|${' --- |'.repeat(8)}`, ...rows, ''].join('\n');
-  await expect(page).toMatchFileSnapshot('../../../docs/states.md');
+  await expect(page).toMatchFileSnapshot('../../../../docs/states.md');
 });

@@ -36,7 +36,7 @@ async function isOther(beforeLsn = END): Promise<boolean | undefined> {
   const common = await lastWritten(directory, owner, beforeLsn);
   if (!common) return undefined;
   const { store } = openStore({ url });
-  const walArchive = openWalArchive(store, { format: 'barman', root: '' });
+  const walArchive = await openWalArchive(store, { format: 'barman', root: '' });
   if (!walArchive) throw new Error('there is no archive');
   try {
     return await hasGoneAnotherWay(store, walArchive, common, new AbortController().signal);

@@ -1,5 +1,5 @@
-import type { Backup } from '../formats/contract/format.ts';
-import { demandKnownMajor } from '../postgres/terms/versions.ts';
+import type { Backup } from '../../formats/contract/format.ts';
+import { demandKnownMajor } from '../../postgres/terms/versions.ts';
 
 /**
  * A version that ODO does not know is no damage, and is said by its name before anything is touched: versionMismatch.

@@ -1,7 +1,7 @@
+import { mapLimit } from '../../map-limit.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
-import { sortObjects } from '../basebackup/set.ts';
+import type { Recognised } from '../contract/format.ts';
 import { type Look, lookInto } from '../contract/look.ts';
-import { mapLimit } from '../contract/map-limit.ts';
 
 /** How many folders in `base/` are looked into before it is taken for something else than barman's. */
 const SAMPLE = 40;
@@ -27,18 +27,20 @@ export async function isBarmanRoot(store: ObjectStore, look: Look, signal?: Abor
   return sample.some(({ objects }) => objects.some(({ key }) => key.endsWith('/backup.info')));
 }
 
-/** Whether a folder is a pg_basebackup set. */
-export function isSet(look: Look): boolean {
-  return sortObjects(look.objects) !== undefined;
-}
-
-/** Folders that other tools make, so that a search that finds nothing can say what it has seen. */
-const OTHER_TOOLS: readonly { folders: readonly string[]; tool: string }[] = [
-  { folders: ['archive', 'backup'], tool: 'pgBackRest' },
-  { folders: ['basebackups_005', 'wal_005'], tool: 'WAL-G' },
-];
-
-/** The tool whose repository this looks like, of those that ODO does not read. */
-export function otherTool(look: Look): string | undefined {
-  return OTHER_TOOLS.find(({ folders }) => folders.every((name) => look.folders.includes(name)))?.tool;
+/** The repository whose `base/` or `wals/` a folder is, or lies in; and of which backup it is. */
+export async function barmanAround(
+  store: ObjectStore,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<Recognised | undefined> {
+  const components = prefix.split('/').slice(0, -1);
+  for (const [index, component] of [...components.entries()].reverse()) {
+    if (component !== 'base' && component !== 'wals') continue;
+    const above = components.slice(0, index);
+    const root = above.map((name) => `${name}/`).join('');
+    if (!(await isBarmanRoot(store, await lookInto(store, root, signal), signal))) continue;
+    const backupId = component === 'base' ? components[index + 1] : undefined;
+    return { root, ...(backupId === undefined ? {} : { backupId }) };
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
-import type { Backup } from '../formats/contract/format.ts';
-import type { WalPlan } from '../wal/plan/wal-plan.ts';
+import type { Backup } from '../../formats/contract/format.ts';
+import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 
 /** Which of a backup's directories: PGDATA, or the tablespace of that OID. */
 export type Share = 'pgdata' | number;
