@@ -25,6 +25,7 @@ import { amendStaged, readStaged } from '../staging/staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from '../staging/staging.ts';
 import { demandOwnRun } from '../volume/own-run.ts';
 import { probeTarget } from '../volume/probe-target.ts';
+import { noteRollbackTold } from '../volume/rollback-told.ts';
 import { statusOf } from '../volume/status.ts';
 import { surveyOldData } from '../volume/survey-old-data.ts';
 import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
@@ -137,6 +138,7 @@ export function createDirectoryEngine(): Engine {
       }),
     takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
+    noteRollbackTold: (target) => locked(target, () => noteRollbackTold(target)),
     async recoveryState({ pgdata }, options) {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };

@@ -63,6 +63,7 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
     const {
       settingAside: _done,
       rolledBack,
+      isRollbackTold: _former,
       isOldDataJudged: _judged,
       allowDifferentCluster: _given,
       ...rest
@@ -70,7 +71,13 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
     const setAsideAt = new Date().toISOString();
     const ended: Journal = { ...rest, setAsideAt, ...(rolledBack ? {} : { rolledBack: true }) };
     recordWayBack(odoDir, ended, 'swapped');
-    for (const key of ['settingAside', 'rolledBack', 'isOldDataJudged', 'allowDifferentCluster'] as const)
+    for (const key of [
+      'settingAside',
+      'rolledBack',
+      'isRollbackTold',
+      'isOldDataJudged',
+      'allowDifferentCluster',
+    ] as const)
       delete journal[key];
     Object.assign(journal, ended);
     removeSpares(odoDir);
