@@ -19,6 +19,7 @@ import { readTimelines } from '../timelines/archived-timelines.ts';
 import { descendants } from '../timelines/timeline-path.ts';
 import { findUnplaced, mayLeadOn, refuseUnplaced } from '../timelines/unplaced-timelines.ts';
 import { allLists, listsOf, type MomentQuery, type MomentSearch } from './moment-search.ts';
+import { onOtherTimeline } from './on-other-timeline.ts';
 import { nothingLater, noWay, nowhere, onlyWithinBackup, tooEarly, tooLate, when } from './out-of-reach.ts';
 
 /** From which backup, and with which WAL, a moment is recovered. */
@@ -237,7 +238,8 @@ async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean
       stop: stopOf(found.mark),
     };
   }
-  throw seen ? onlyWithinBackup(search, seen.list.backup, seen.found.mark) : await nowhere(search);
+  if (seen) throw onlyWithinBackup(search, seen.list.backup, seen.found.mark);
+  throw (await onOtherTimeline(search, passes)) ?? (await nowhere(search));
 }
 
 async function firstOf<T>(items: AsyncGenerator<T>): Promise<T | undefined> {
