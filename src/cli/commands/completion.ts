@@ -44,7 +44,12 @@ function argumentsOf({ positionals = {} }: CommandEntry): readonly string[] {
 function bash(commands: readonly CommandEntry[]): string {
   const names = commands.map(({ name }) => name);
   const all = unique(commands.flatMap(wordsOf));
-  const chosen = all.filter(({ choices }) => choices.length > 0);
+  const choosing = all
+    .filter(({ choices }) => choices.length > 0)
+    .map(
+      ({ forms, choices }) =>
+        `    ${forms.join('|')}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$cur")); return ;;`,
+    );
   const valued = all.filter(({ takesValue, choices }) => takesValue && choices.length === 0);
   const cases = commands.map(
     (command) =>
@@ -59,7 +64,7 @@ _odo() {
     case $word in ${names.join('|')}) command=$word; break ;; esac
   done
   case $prev in
-${chosen.map(({ forms, choices }) => `    ${forms.join('|')}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$cur")); return ;;`).join('\n')}
+${choosing.join('\n')}
     ${valued.flatMap(({ forms }) => forms).join('|')}) return ;;
   esac
   case $command in
@@ -92,7 +97,9 @@ _odo() {
   commands=(${described.join(' ')})
   for word in \${words[2,CURRENT-1]}; do
     at=$((at + 1))
-    case $word in (${commands.map(({ name }) => name).join('|')}) command=$word; words=(odo \${words[at+1,-1]}); CURRENT=$((CURRENT - at + 1)); break ;; esac
+    case $word in (${commands.map(({ name }) => name).join('|')})
+      command=$word; words=(odo \${words[at+1,-1]}); CURRENT=$((CURRENT - at + 1)); break ;;
+    esac
   done
   case $command in
 ${cases.join('\n')}

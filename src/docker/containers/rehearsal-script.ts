@@ -59,8 +59,11 @@ exit 0
 `;
 
 /** What a server says once it has begun to recover, should it end before that was seen. */
-const RECOVERING =
-  /^LOG: +(starting (archive|point-in-time) recovery|entering standby mode|aborting startup due to startup process failure)/m;
+const RECOVERING = new RegExp(
+  '^LOG: +(starting (archive|point-in-time) recovery|entering standby mode|' +
+    'aborting startup due to startup process failure)',
+  'm',
+);
 
 /** Reads what the script has printed. */
 export function readAnswers(output: string, questions: number): RehearsalAnswers {

@@ -170,6 +170,7 @@ function ofAnotherTool(store: ObjectStore, start: string, tools: readonly string
 }
 
 function insideOf(store: ObjectStore, start: string, { of, missing }: { of: string; missing: string }): OdoError {
-  const message = `${store.url}/${start} lies within a repository of ${of}, whose ${missing} are out of sight from there`;
+  const where = `${store.url}/${start} lies within a repository of ${of}`;
+  const message = `${where}, whose ${missing} are out of sight from there`;
   return new OdoError('notFound', message, { hint: `point the URL at the folder that holds ${missing}` });
 }

@@ -14,8 +14,10 @@ const NOT_FREE: Readonly<Record<string, string>> = {
   config_file: 'no configuration file can set it',
 };
 
-const RECOVERY =
-  /^(restore_command|recovery_end_command|archive_cleanup_command|recovery_(target\w*|min_apply_delay)|standby_mode|trigger_file|promote_trigger_file)$/;
+const RECOVERY = new RegExp(
+  '^(restore_command|recovery_end_command|archive_cleanup_command|recovery_(target\\w*|min_apply_delay)|' +
+    'standby_mode|trigger_file|promote_trigger_file)$',
+);
 
 /**
  * Reads one `name=value`. A name that is none, one that recovery depends on, a value that would break out of its line:

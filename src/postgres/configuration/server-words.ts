@@ -29,7 +29,10 @@ const RULES: readonly Rule[] = [
     },
   ],
   [
-    /^LOG: +(?:invalid value for parameter "([^"]+)"|parameter "([^"]+)" requires a |[^"]* is outside the valid range for parameter "([^"]+)")/,
+    new RegExp(
+      '^LOG: +(?:invalid value for parameter "([^"]+)"|parameter "([^"]+)" requires a |' +
+        '[^"]* is outside the valid range for parameter "([^"]+)")',
+    ),
     ([, ...names], context, why) => invalidValue(names.find(Boolean)?.toLowerCase() ?? '', context, why),
   ],
   [
@@ -107,8 +110,10 @@ export function isOtherServers(log: string): boolean {
 export const MEMORY_REFUSED = /^FATAL: +could not map anonymous shared memory: /m;
 
 /** What only looks so because there is no network, and nothing mounted can be written to. */
-const REHEARSAL_ALONE =
-  /could not translate|[Nn]ame or service not known|failure in name resolution|could not resolve|[Nn]etwork is unreachable|Read-only file system/;
+const REHEARSAL_ALONE = new RegExp(
+  'could not translate|[Nn]ame or service not known|failure in name resolution|could not resolve|' +
+    '[Nn]etwork is unreachable|Read-only file system',
+);
 
 /**
  * Why a server that did not start in a rehearsal may start all the same: it said nothing of its own, or what it said

@@ -14,9 +14,11 @@ export interface ChangedCollation {
  * Databases that can be connected to, with the version of their own collation. C and POSIX sort by bytes, whatever the
  * library. Columns: name, provider, recorded version, actual version. For PostgreSQL 15 and newer, which records them.
  */
-export const DATABASES_SQL = `select datname, case datlocprovider when 'c' then 'libc' when 'i' then 'icu' else 'builtin' end,
+export const DATABASES_SQL = `select datname,
+  case datlocprovider when 'c' then 'libc' when 'i' then 'icu' else 'builtin' end,
   coalesce(datcollversion, ''), coalesce(pg_database_collation_actual_version(oid), '')
-  from pg_database where datallowconn and not (datlocprovider = 'c' and datcollate in ('C', 'POSIX', 'C.UTF-8', 'C.utf8'))`;
+  from pg_database
+  where datallowconn and not (datlocprovider = 'c' and datcollate in ('C', 'POSIX', 'C.UTF-8', 'C.utf8'))`;
 
 /** The same for servers that record none: every database is looked into. */
 export const DATABASE_NAMES_SQL = 'select datname from pg_database where datallowconn and not datistemplate';
@@ -29,7 +31,8 @@ export const DATABASE_NAMES_SQL = 'select datname from pg_database where datallo
 export function collationsSql(major: number): string {
   const ownNamesake =
     major >= 15 ? '' : 'or c.collcollate = (select datcollate from pg_database where datname = current_database())';
-  return `select quote_ident(n.nspname) || '.' || quote_ident(c.collname), case c.collprovider when 'c' then 'libc' when 'i' then 'icu' else 'builtin' end,
+  return `select quote_ident(n.nspname) || '.' || quote_ident(c.collname),
+  case c.collprovider when 'c' then 'libc' when 'i' then 'icu' else 'builtin' end,
   coalesce(c.collversion, ''), coalesce(pg_collation_actual_version(c.oid), '')
   from pg_collation c join pg_namespace n on n.oid = c.collnamespace
   where c.collprovider in ('c', 'i') and c.collcollate is distinct from 'C' and c.collcollate is distinct from 'POSIX'

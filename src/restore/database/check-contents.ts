@@ -6,7 +6,8 @@ import type { ServiceDatabase } from './service-database.ts';
  * What of the connected database needs something beside its data: `library` and a C function's file, `extension` and
  * its name. The server's own functions have numbers below 16384.
  */
-const NEEDS_SQL = `select 'library', probin from (select distinct probin from pg_proc where probin is not null and oid >= 16384) functions
+const NEEDS_SQL = `select 'library', probin
+  from (select distinct probin from pg_proc where probin is not null and oid >= 16384) functions
   union all select 'extension', extname from pg_extension where extname = 'pg_cron'`;
 
 /**
@@ -18,7 +19,8 @@ const SUBSCRIPTIONS_SQL = `select subname, datname from pg_subscription join pg_
 
 /** Active jobs of pg_cron, which has to be loaded for them. */
 const JOBS_SQL = `select count(*) from cron.job where active
-  and current_setting('shared_preload_libraries') ~ '\\mpg_cron\\M' and lower(current_setting('cron.launch_active_jobs', true)) is distinct from 'off'`;
+  and current_setting('shared_preload_libraries') ~ '\\mpg_cron\\M'
+  and lower(current_setting('cron.launch_active_jobs', true)) is distinct from 'off'`;
 
 /** How many are named one by one. */
 const NAMED = 5;

@@ -3,8 +3,11 @@ const OWN_TRACES =
   /\b(FATAL|DETAIL|HINT|CONTEXT|STATEMENT):|LOG: +(connection|disconnection|statement|duration|execute)\b/;
 
 /** What a server writes of those whom it turns away: it is no end of its own. */
-const TURNED_DOWN =
-  /FATAL: +(the database system is |terminating |sorry, |remaining connection slots|password authentication|no pg_hba\.conf entry|pg_hba\.conf rejects|role "|Peer authentication|database ")|DETAIL: +(Consistent recovery state|Hot standby mode)/;
+const TURNED_DOWN = new RegExp(
+  'FATAL: +(the database system is |terminating |sorry, |remaining connection slots|password authentication|' +
+    'no pg_hba\\.conf entry|pg_hba\\.conf rejects|role "|Peer authentication|database ")|' +
+    'DETAIL: +(Consistent recovery state|Hot standby mode)',
+);
 
 /** What a server writes about each segment that the restore_command has brought. */
 const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
@@ -18,8 +21,10 @@ const DEATH = /startup process \(PID \d+\) (exited with|was terminated)|aborting
  */
 const TOLD_TO_STOP = /\bLOG[:,].*received (smart|fast|immediate) shutdown request/;
 
-const PAUSE_OR_START =
-  /\bLOG[:,].*(pausing at the end of recovery|recovery has paused|starting (PostgreSQL|archive recovery|point-in-time recovery))/;
+const PAUSE_OR_START = new RegExp(
+  '\\bLOG[:,].*(pausing at the end of recovery|recovery has paused|' +
+    'starting (PostgreSQL|archive recovery|point-in-time recovery))',
+);
 
 /** The segment that was brought last. */
 export function takenSegmentOf(log: string): string | undefined {

@@ -34,7 +34,8 @@ function beat({ file, name, at }) {
       const words = fs.readFileSync(fd, 'utf8');
       if (name === '' ? words !== '' : !words.startsWith(name)) return;
       try {
-        if (at !== undefined) fs.writeSync(fd, String(Math.round(os.uptime() * 1000)).padStart(workerData.digits, '0'), at);
+        const uptimeMs = String(Math.round(os.uptime() * 1000));
+        if (at !== undefined) fs.writeSync(fd, uptimeMs.padStart(workerData.digits, '0'), at);
       } catch {}
       const now = new Date();
       fs.futimesSync(fd, now, now);
