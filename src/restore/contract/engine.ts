@@ -40,7 +40,7 @@ export interface Engine {
     options?: { measure?: boolean },
   ): Promise<{ pgdata: TargetProbe; tablespaces: TargetProbe[]; oldCluster?: OldCluster }>;
   /** Reads some of a backup, for the proof that the store can be reached from where the engine works. */
-  reach(job: ReachJob, signal: AbortSignal): Promise<Reached>;
+  reach(job: ReachJob, report: Report, signal: AbortSignal): Promise<Reached>;
   /** Does in small, in all places, what a restore will do there; nothing of it stays. */
   tryWriting(target: Target, owner: Owner | undefined): Promise<void>;
   /** Tells what of ODO's is there, and how large it is. */

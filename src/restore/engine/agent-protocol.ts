@@ -1,13 +1,7 @@
-import type { SuspectPage } from '../../cluster/verified-cluster.ts';
 import type { ErrorReport } from '../../errors.ts';
 import type { OdoEvent } from '../../events.ts';
-import type { Amendment } from '../../postgres/configuration/amendment.ts';
 import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
-import type { Owner } from '../../tree/places/place.ts';
-import type { FinishOptions, FollowJob, RaiseFacts, ReachJob } from '../contract/jobs.ts';
-import type { LayDownJob } from '../contract/lay-down-job.ts';
-import type { OldDataQuestion } from '../contract/old-data-survey.ts';
-import type { Target } from '../contract/places.ts';
+import type { EngineMethod } from './engine-methods.ts';
 
 /**
  * What the host and the restore container say to each other: one JSON document a line, requests on the container's
@@ -19,22 +13,7 @@ import type { Target } from '../contract/places.ts';
  * could look them up.
  */
 export type AgentRequest =
-  | { id: number; do: 'probe'; target: Target; options?: { measure?: boolean } }
-  | { id: number; do: 'tryWriting'; target: Target; owner?: Owner }
-  | { id: number; do: 'status' | 'staged'; target: Target }
-  | { id: number; do: 'clean'; target: Target; options?: { acceptLoss?: boolean } }
-  | { id: number; do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
-  | { id: number; do: 'amend'; target: Target; amendments: readonly Amendment[]; owner?: Owner }
-  | { id: number; do: 'follow'; job: FollowJob }
-  | { id: number; do: 'reach'; job: ReachJob }
-  | { id: number; do: 'recheckPages'; target: Target; suspects: SuspectPage[] }
-  | { id: number; do: 'recoveryState'; target: Target; options?: { log?: boolean } }
-  | { id: number; do: 'raiseSettings' | 'archivingConfigured'; target: Target; facts: RaiseFacts }
-  | { id: number; do: 'surveyOld'; target: Target; question: OldDataQuestion }
-  | { id: number; do: 'swap'; target: Target }
-  | { id: number; do: 'takeBack' | 'rollback' | 'noteRollbackTold'; target: Target }
-  | { id: number; do: 'discard'; target: Target }
-  | { id: number; do: 'finish'; options: FinishOptions }
+  | { id: number; do: EngineMethod; args: readonly unknown[] }
   | { do: 'renew'; credentials: S3Credentials }
   | { do: 'cancel' }
   | { do: 'end' };

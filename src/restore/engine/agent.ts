@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
 import { splitLines } from '../../docker/client/lines.ts';
-import { asOdoError, cancelled, type OdoError } from '../../errors.ts';
+import { asOdoError, cancelled, OdoError } from '../../errors.ts';
+import type { Report } from '../../events.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
+import { ENGINE_METHODS } from './engine-methods.ts';
 import { HOST_GONE } from './host-gone.ts';
 
 /** Serves an engine to a host over a pair of streams; resolves when the input ends. See agent-protocol.ts. */
@@ -17,7 +19,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
 
   async function answer(request: Answered): Promise<void> {
     if (hostGone.signal.aborted) return;
-    const isBeside = request.do === 'feed';
+    const isBeside = ENGINE_METHODS[request.do] === 'beside';
     const cancelling = new AbortController();
     if (!isBeside) current = cancelling;
     const signal = AbortSignal.any([cancelling.signal, hostGone.signal]);
@@ -39,7 +41,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
     if (request.do === 'cancel') current?.abort(cancelled());
     else if (request.do === 'end') isDone = true;
     else if (request.do === 'renew') engine.renewKeys(request.credentials);
-    else if (request.do === 'feed') beside.push(answer(request));
+    else if (ENGINE_METHODS[request.do] === 'beside') beside.push(answer(request));
     else queue = queue.then(() => answer(request));
   }
   hostGone.abort(isDone ? cancelled() : HOST_GONE);
@@ -50,57 +52,17 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
 type Answered = Extract<AgentRequest, { id: number }>;
 
 function carryOut(
-  request: Answered,
+  { do: name, args }: Answered,
   engine: Engine,
-  report: Parameters<Engine['layDown']>[1],
+  report: Report,
   signal: AbortSignal,
 ): Promise<unknown> {
-  switch (request.do) {
-    case 'probe':
-      return engine.probe(request.target, request.options);
-    case 'reach':
-      return engine.reach(request.job, signal);
-    case 'tryWriting':
-      return engine.tryWriting(request.target, request.owner);
-    case 'status':
-      return engine.status(request.target);
-    case 'staged':
-      return engine.staged(request.target);
-    case 'amend':
-      return engine.amend(request.target, request.amendments, request.owner);
-    case 'clean':
-      return engine.clean(request.target, request.options);
-    case 'layDown':
-      return engine.layDown(request.job, report, signal);
-    case 'feed':
-      return engine.feed(request.job, report, signal);
-    case 'takeSalvage':
-      return engine.takeSalvage(request.job, report, signal);
-    case 'follow':
-      return engine.follow(request.job, report, signal);
-    case 'recheckPages':
-      return engine.recheckPages(request.target, request.suspects);
-    case 'recoveryState':
-      return engine.recoveryState(request.target, request.options);
-    case 'raiseSettings':
-      return engine.raiseSettings(request.target, request.facts);
-    case 'archivingConfigured':
-      return engine.archivingConfigured(request.target, request.facts);
-    case 'surveyOld':
-      return engine.surveyOld(request.target, request.question);
-    case 'swap':
-      return engine.swap(request.target);
-    case 'takeBack':
-      return engine.takeBack(request.target);
-    case 'rollback':
-      return engine.rollback(request.target);
-    case 'noteRollbackTold':
-      return engine.noteRollbackTold(request.target);
-    case 'discard':
-      return engine.discard(request.target);
-    case 'finish':
-      return engine.finish(request.options);
-  }
+  const way = ENGINE_METHODS[name];
+  if (way === undefined) throw new OdoError('bug', `there is no method ${name} of the engine`);
+  // An argument that was left out is null on the way.
+  const given = args.map((arg) => arg ?? undefined);
+  const method = engine[name] as (...args: readonly unknown[]) => Promise<unknown>;
+  return way === 'ask' ? method(...given) : method(...given, report, signal);
 }
 
 /** A bug's stack would be lost on the way to the host, so its first lines go along. */

@@ -73,7 +73,7 @@ export function createDirectoryEngine(): Engine {
 
   return {
     probe: async (target, options) => probeTarget(target, options),
-    async reach(job, signal) {
+    async reach(job, _report, signal) {
       takeKeys(job);
       return reachStore(job, keys, signal);
     },

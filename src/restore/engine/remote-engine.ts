@@ -1,37 +1,19 @@
-import type { RecoveryState } from '../../cluster/recovery-state.ts';
 import type { RestoreContainer } from '../../docker/containers/restore-container.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
+import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
-import type { SalvageSurvey } from '../../wal/salvage/salvage-survey.ts';
 import type { Engine } from '../contract/engine.ts';
-import type {
-  Cleaned,
-  FedWal,
-  FinishedRestore,
-  FollowJob,
-  FollowRound,
-  Reached,
-  ReachJob,
-  RolledBack,
-} from '../contract/jobs.ts';
-import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
-import type { OldDataSurvey } from '../contract/old-data-survey.ts';
-import type { Target } from '../contract/places.ts';
-import type { StagedConfiguration } from '../contract/staged-configuration.ts';
-import type { VolumeStatus } from '../contract/volume-status.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
+import { ENGINE_METHODS, type EngineMethod, type Way } from './engine-methods.ts';
 import { supplyKeys } from './renew-keys.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
-type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
-
 /** What needs the store, and so its keys. */
-type Work =
-  | { do: 'layDown' | 'feed' | 'takeSalvage'; job: LayDownJob }
-  | { do: 'follow'; job: FollowJob }
-  | { do: 'reach'; job: ReachJob };
+interface Job {
+  store: StoreConfig;
+}
 
 interface Waiting {
   report: Report;
@@ -73,37 +55,50 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     waiting.clear();
   });
 
-  async function call(request: Unnumbered<AgentRequest>, report: Report = () => undefined): Promise<unknown> {
+  async function call(name: EngineMethod, args: readonly unknown[], report: Report = () => undefined): Promise<unknown> {
     if (over) throw over;
     const id = ++lastId;
     const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject, report }));
     // The container may end while the request is still on its way, when nobody listens to the answer yet.
     answer.catch(() => undefined);
-    await container.send(JSON.stringify({ ...request, id }));
-    return answer;
+    const request: AgentRequest = { id, do: name, args };
+    await container.send(JSON.stringify(request));
+    // What is undefined is null on the way.
+    return (await answer) ?? undefined;
   }
 
   /** For requests that no answer is waited for; a container that is gone is noticed elsewhere. */
   const tellAgent = (request: AgentRequest) => void container.send(JSON.stringify(request)).catch(() => undefined);
   const renewKeys = (credentials: S3Credentials) => tellAgent({ do: 'renew', credentials });
   const keys = supplyKeys(renewKeys);
-  const work = (request: Work, tell: Report, signal: AbortSignal) =>
-    keys.during(request.job.store, tell, signal, (store) => {
-      const job = { ...request.job, store };
-      return call({ ...request, job } as Work, tell);
-    });
+  const work = (name: EngineMethod, job: Job, tell: Report, signal: AbortSignal) =>
+    keys.during(job.store, tell, signal, (store) => call(name, [{ ...job, store }], tell));
 
-  /** The same of one that an abort of the signal ends. */
-  async function workUntil(signal: AbortSignal, request: Work, tell: Report): Promise<unknown> {
+  /** Ends by an abort of the signal, there and here. */
+  async function workUntil(name: EngineMethod, job: Job, tell: Report, signal: AbortSignal): Promise<unknown> {
     if (signal.aborted) throw cancelled(signal.reason);
     const cancel = () => tellAgent({ do: 'cancel' });
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      return await work(request, tell, signal);
+      return await work(name, job, tell, signal);
     } finally {
       signal.removeEventListener('abort', cancel);
     }
   }
+
+  /** It ends with the container; whoever waits no longer wants to hear of it. */
+  async function workBeside(name: EngineMethod, job: Job, tell: Report, signal: AbortSignal): Promise<unknown> {
+    const dropped = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
+    });
+    return Promise.race([work(name, job, tell, signal), dropped]);
+  }
+
+  const methodOf = (name: EngineMethod, way: Way) => {
+    if (way === 'ask') return (...args: readonly unknown[]) => call(name, args);
+    const doing = way === 'work' ? workUntil : workBeside;
+    return (job: Job, tell: Report, signal: AbortSignal) => doing(name, job, tell, signal);
+  };
 
   const theirs = await greeted.promise.catch(async (error: unknown) => {
     await container.end().catch(() => undefined);
@@ -113,80 +108,11 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     await container.end();
     throw otherBuild(image, theirs, { version, build: BUILD });
   }
+  const ways = Object.entries(ENGINE_METHODS) as [EngineMethod, Way][];
+  const methods = Object.fromEntries(ways.map(([name, way]) => [name, methodOf(name, way)]));
   return {
-    async probe(target, options) {
-      const request = { do: 'probe', target } as const;
-      return (await call(options ? { ...request, options } : request)) as Awaited<ReturnType<Engine['probe']>>;
-    },
-    async reach(job, signal) {
-      return (await workUntil(signal, { do: 'reach', job }, () => undefined)) as Reached;
-    },
-    async tryWriting(target, owner) {
-      await call({ do: 'tryWriting', target, ...(owner ? { owner } : {}) });
-    },
-    async status(target) {
-      return (await call({ do: 'status', target })) as VolumeStatus;
-    },
-    async staged(target) {
-      return (await call({ do: 'staged', target })) as StagedConfiguration;
-    },
-    async amend(target, amendments, owner) {
-      await call({ do: 'amend', target, amendments, ...(owner ? { owner } : {}) });
-    },
-    async recheckPages(target, suspects) {
-      await call({ do: 'recheckPages', target, suspects });
-    },
-    async recoveryState(target, options) {
-      const request = { do: 'recoveryState', target } as const;
-      return (await call(options ? { ...request, options } : request)) as RecoveryState;
-    },
-    async raiseSettings(target, facts) {
-      return (await call({ do: 'raiseSettings', target, facts })) as Awaited<ReturnType<Engine['raiseSettings']>>;
-    },
-    async archivingConfigured(target, facts) {
-      return ((await call({ do: 'archivingConfigured', target, facts })) as boolean | null) ?? undefined;
-    },
-    async surveyOld(target, question) {
-      return ((await call({ do: 'surveyOld', target, question })) as OldDataSurvey | null) ?? undefined;
-    },
-    async clean(target, options) {
-      return (await call({ do: 'clean', target, ...(options ? { options } : {}) })) as Cleaned;
-    },
-    async layDown(job, tell, signal) {
-      return (await workUntil(signal, { do: 'layDown', job }, tell)) as LaidDown;
-    },
-    async feed(job, tell, signal) {
-      // Feeding ends with the container; whoever waits no longer wants to hear of it.
-      const dropped = new Promise<never>((_resolve, reject) => {
-        signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
-      });
-      return Promise.race([work({ do: 'feed', job }, tell, signal) as Promise<FedWal>, dropped]);
-    },
-    async follow(job, tell, signal) {
-      return ((await workUntil(signal, { do: 'follow', job }, tell)) as FollowRound | null) ?? undefined;
-    },
-    async takeSalvage(job, tell, signal) {
-      return ((await workUntil(signal, { do: 'takeSalvage', job }, tell)) as SalvageSurvey | null) ?? undefined;
-    },
+    ...(methods as unknown as Pick<Engine, EngineMethod>),
     renewKeys,
-    async swap(target: Target) {
-      await call({ do: 'swap', target });
-    },
-    async takeBack(target) {
-      return (await call({ do: 'takeBack', target })) as boolean;
-    },
-    async rollback(target) {
-      return (await call({ do: 'rollback', target })) as RolledBack;
-    },
-    async noteRollbackTold(target) {
-      await call({ do: 'noteRollbackTold', target });
-    },
-    async discard(target) {
-      await call({ do: 'discard', target });
-    },
-    async finish(options) {
-      return (await call({ do: 'finish', options })) as FinishedRestore;
-    },
     async close({ forAnother = false } = {}) {
       if (!forAnother) tellAgent({ do: 'end' });
       await container.end();

@@ -262,7 +262,7 @@ it('hears a cancellation that comes in one breath with the request', async () =>
   const input = new PassThrough();
   const output = new PassThrough();
   const served = serveAgent(engineWith({ layDown: untilCancelled }), input, output, '1.0');
-  input.write(`${JSON.stringify({ id: 1, do: 'layDown', job: JOB })}\n${JSON.stringify({ do: 'cancel' })}\n`);
+  input.write(`${JSON.stringify({ id: 1, do: 'layDown', args: [JOB] })}\n${JSON.stringify({ do: 'cancel' })}\n`);
   const answers: unknown[] = [];
   for await (const line of splitLines(output)) {
     answers.push(JSON.parse(line));
@@ -299,7 +299,7 @@ it('stops its work when the host is gone, does not begin what is queued, and end
   };
   const served = serveAgent(engineWith({ layDown, swap }), input, output, '1.0');
   input.write(
-    `${JSON.stringify({ id: 1, do: 'layDown', job: JOB })}\n${JSON.stringify({ id: 2, do: 'swap', target: TARGET })}\n`,
+    `${JSON.stringify({ id: 1, do: 'layDown', args: [JOB] })}\n${JSON.stringify({ id: 2, do: 'swap', args: [TARGET] })}\n`,
   );
   await nextTurn();
   input.end();
@@ -495,7 +495,7 @@ describe('feeding', () => {
         }),
     });
     const served = serveAgent(engine, input, output, '1.0');
-    input.write(`${JSON.stringify({ id: 1, do: 'feed', job: JOB })}\n`);
+    input.write(`${JSON.stringify({ id: 1, do: 'feed', args: [JOB] })}\n`);
     await nextTurn();
     input.end();
     await served;
