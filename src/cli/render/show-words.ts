@@ -38,8 +38,8 @@ export function showWords({ backup, wal }: ShowReport): string {
   return `backup ${backup.id}\n${table(rows)}`;
 }
 
-function partWord({ role, oid, codec }: Part): string {
-  return `${role === 'tablespace' ? `tablespace ${oid}` : role}${codec === 'none' ? '' : `, ${codec}`}`;
+function partWord({ role, oid, layers }: Part): string {
+  return `${role === 'tablespace' ? `tablespace ${oid}` : role}${layers.map((layer) => `, ${layer}`).join('')}`;
 }
 
 function reachWords(wal: WalPlan): string {

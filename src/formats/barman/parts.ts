@@ -1,5 +1,5 @@
 import type { ObjectInfo } from '../../store/objects/object-store.ts';
-import { splitCodec } from '../../stream/bytes/codec.ts';
+import { splitLayers } from '../../stream/bytes/layers.ts';
 import type { Part, Tablespace } from '../contract/format.ts';
 
 /** The tars of a backup, and what is wrong with them. */
@@ -32,7 +32,7 @@ export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly 
   const unknown: string[] = [];
   for (const object of objects) {
     const name = object.key.slice(object.key.lastIndexOf('/') + 1);
-    const { stem, codec } = splitCodec(name);
+    const { stem, layers } = splitLayers(name);
     const match = PART_NAME.exec(stem);
     if (!match) {
       if (/^(data|\d+)(_\d+)?\.tar\b/.test(name)) unknown.push(name);
@@ -40,7 +40,7 @@ export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly 
     }
     const base = match[1] ?? '';
     const where = base === 'data' ? { role: 'base' as const } : { role: 'tablespace' as const, oid: Number(base) };
-    const part: Part = { ...where, key: object.key, sizeBytes: object.sizeBytes, codec };
+    const part: Part = { ...where, key: object.key, sizeBytes: object.sizeBytes, layers };
     if (object.etag !== undefined) part.etag = object.etag;
     if (object.archived !== undefined) part.archived = object.archived;
     const list = found.get(base) ?? [];

@@ -1,6 +1,6 @@
 import { isHistoryName, isSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore } from '../../store/objects/object-store.ts';
-import { splitCodec } from '../../stream/bytes/codec.ts';
+import { splitLayers } from '../../stream/bytes/layers.ts';
 import type { WalArchive, WalFile } from '../contract/format.ts';
 
 /** Timeline and log number, as the segments in it begin. */
@@ -124,9 +124,9 @@ function addTwin(file: WalFile, twin: WalFile): void {
 }
 
 function toWalFile(object: ObjectInfo): WalFile | undefined {
-  const { stem, codec } = splitCodec(object.key.slice(object.key.lastIndexOf('/') + 1));
+  const { stem, layers } = splitLayers(object.key.slice(object.key.lastIndexOf('/') + 1));
   if (!isSegmentName(stem) && !isHistoryName(stem)) return undefined;
-  const file: WalFile = { name: stem, key: object.key, sizeBytes: object.sizeBytes, codec };
+  const file: WalFile = { name: stem, key: object.key, sizeBytes: object.sizeBytes, layers };
   if (object.etag !== undefined) file.etag = object.etag;
   if (object.archived !== undefined) file.archived = object.archived;
   if (object.lastModified !== undefined) file.archivedAt = object.lastModified;

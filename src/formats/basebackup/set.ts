@@ -1,5 +1,5 @@
 import type { ObjectInfo } from '../../store/objects/object-store.ts';
-import { splitCodec } from '../../stream/bytes/codec.ts';
+import { splitLayers } from '../../stream/bytes/layers.ts';
 import type { Part } from '../contract/format.ts';
 
 /** The objects of one folder, sorted out as those of a `pg_basebackup -Ft` set. */
@@ -20,15 +20,15 @@ export interface SetObjects {
 export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefined {
   const named = objects.map((object) => ({ object, name: object.key.slice(object.key.lastIndexOf('/') + 1) }));
   if (named.some(({ name }) => name === 'backup.info')) return undefined;
-  const hasBase = named.some(({ name }) => splitCodec(name).stem === 'base.tar');
+  const hasBase = named.some(({ name }) => splitLayers(name).stem === 'base.tar');
   const set: SetObjects = { base: [], tablespaces: [], wal: [], unknown: [] };
 
   for (const { object, name } of named) {
-    const { stem, codec } = splitCodec(name);
+    const { stem, layers } = splitLayers(name);
     const common = {
       key: object.key,
       sizeBytes: object.sizeBytes,
-      codec,
+      layers,
       ...(object.etag === undefined ? {} : { etag: object.etag }),
       ...(object.archived === undefined ? {} : { archived: object.archived }),
     };

@@ -1,7 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readRanged } from '../../store/reading/ranged-read.ts';
-import { decompress } from '../../stream/unpack/decompress.ts';
+import { undoLayers } from '../../stream/unpack/undo-layers.ts';
 import type { Part } from '../contract/format.ts';
 
 /** A member that was met on the way through the beginning of a tar. */
@@ -42,7 +42,7 @@ export async function* readTarHead(
   // the decompressor reads ahead: without this, stopping early would wait for a range that nobody wants any more
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const bytes = new Take(decompress(readAtMost(store, part, { ...options, signal }), part.codec, { name, signal }));
+  const bytes = new Take(undoLayers(readAtMost(store, part, { ...options, signal }), part.layers, { name, signal }));
   try {
     for (;;) {
       const header = await bytes.take(BLOCK_BYTES);

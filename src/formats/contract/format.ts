@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../store/objects/object-store.ts';
-import type { Codec } from '../../stream/bytes/codec.ts';
 import type { TarEntry } from '../../stream/bytes/entry.ts';
+import type { Layers } from '../../stream/bytes/layers.ts';
 import type { Look } from './look.ts';
 
 export type FormatName = 'barman' | 'basebackup';
@@ -17,7 +17,7 @@ export interface Part {
   key: string;
   sizeBytes: number;
   etag?: string;
-  codec: Codec;
+  layers: Layers;
   /** The archive storage class that the listing told of. */
   archived?: string;
   /** Of the tablespace, for role 'tablespace'. */
@@ -82,12 +82,12 @@ export interface Backup {
  * them.
  */
 export interface WalFile {
-  /** PostgreSQL's name without the codec's extension: `000000010000000000000003` or `00000002.history`. */
+  /** PostgreSQL's name without its layers' extensions: `000000010000000000000003` or `00000002.history`. */
   name: string;
   key: string;
   sizeBytes: number;
   etag?: string;
-  codec: Codec;
+  layers: Layers;
   /** The archive storage class that the listing told of. */
   archived?: string;
   /** When the store got it: about the time of the last commit in it. */

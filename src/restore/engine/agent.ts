@@ -51,12 +51,7 @@ export async function serveAgent(engine: Engine, input: Readable, output: Writab
 
 type Answered = Extract<AgentRequest, { id: number }>;
 
-function carryOut(
-  { do: name, args }: Answered,
-  engine: Engine,
-  report: Report,
-  signal: AbortSignal,
-): Promise<unknown> {
+function carryOut({ do: name, args }: Answered, engine: Engine, report: Report, signal: AbortSignal): Promise<unknown> {
   const way = ENGINE_METHODS[name];
   if (way === undefined) throw new OdoError('bug', `there is no method ${name} of the engine`);
   // An argument that was left out is null on the way.

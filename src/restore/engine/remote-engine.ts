@@ -55,7 +55,11 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     waiting.clear();
   });
 
-  async function call(name: EngineMethod, args: readonly unknown[], report: Report = () => undefined): Promise<unknown> {
+  async function call(
+    name: EngineMethod,
+    args: readonly unknown[],
+    report: Report = () => undefined,
+  ): Promise<unknown> {
     if (over) throw over;
     const id = ++lastId;
     const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject, report }));

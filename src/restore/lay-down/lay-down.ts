@@ -8,9 +8,9 @@ import { formatNamed } from '../../formats/registry/registry.ts';
 import type { Tally } from '../../progress/tally.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { createBlockPool } from '../../stream/blocks/block-pool.ts';
-import type { Codec } from '../../stream/bytes/codec.ts';
 import type { TarEntry } from '../../stream/bytes/entry.ts';
 import { freeing } from '../../stream/bytes/freeing.ts';
+import type { Layer } from '../../stream/bytes/layers.ts';
 import { untar } from '../../stream/bytes/untar.ts';
 import { heldControlFile, incomingDir, ODO_DIR, type Place } from '../../tree/places/place.ts';
 import type { RoomOf } from '../../tree/writing/room.ts';
@@ -213,11 +213,12 @@ function refuseIncremental(entry: TarEntry, name: string): void {
  * How many bytes one byte can stand for at most: in deflate 1032, in LZ4 a length byte's 255, in snappy 64 for 3. The
  * others have no such limit, so that only the room on the disk counts.
  */
-const MOST_UNPACKED: Partial<Record<Codec, number>> = { none: 1, gzip: 1032, lz4: 256, snappy: 22 };
+const MOST_UNPACKED: Partial<Record<Layer, number>> = { gzip: 1032, lz4: 256, snappy: 22 };
 
 /** Before room is made for it: a size that all of the object could not unpack to is a damaged header's. */
 function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, part: Part, name: string): void {
-  if (sizeBytes <= part.sizeBytes * (MOST_UNPACKED[part.codec] ?? Number.POSITIVE_INFINITY)) return;
+  const growth = part.layers.reduce((most, layer) => most * (MOST_UNPACKED[layer] ?? Number.POSITIVE_INFINITY), 1);
+  if (sizeBytes <= part.sizeBytes * growth) return;
   throw new OdoError(
     'dataCorrupt',
     `${name} has ${part.sizeBytes} bytes, and its member ${member} claims ${sizeBytes}`,

@@ -2,8 +2,7 @@ import type { Part } from '../../formats/contract/format.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readRanged } from '../../store/reading/ranged-read.ts';
 import type { BlockPool } from '../../stream/blocks/block-pool.ts';
-import { freeing } from '../../stream/bytes/freeing.ts';
-import { decompress } from '../../stream/unpack/decompress.ts';
+import { undoLayers } from '../../stream/unpack/undo-layers.ts';
 import { startUnpackingThread, type UnpackingThread } from '../../stream/unpack/unpack-apart.ts';
 import type { Share } from './share-out.ts';
 
@@ -39,17 +38,21 @@ export function createUnpacker(
 ): Unpacker {
   let thread: UnpackingThread | undefined;
   return {
-    unpack({ key, sizeBytes, etag, codec }, { name, signal, onBytes }) {
-      const isBlocks = codec === 'bzip2' && sizeBytes >= APART_FROM_BYTES;
+    unpack({ key, sizeBytes, etag, layers }, { name, signal, onBytes }) {
+      const innermost = layers.at(-1);
+      const isBlocks = innermost === 'bzip2' && sizeBytes >= APART_FROM_BYTES;
       const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
       const window = isBlocks ? blocks.windowBytes : windowBytes;
       const source = readRanged(store, object, { windowBytes: window, connections, signal, onBytes });
       // What is not packed passes through, and is freed by whoever takes it.
-      if (codec === 'none') return decompress(source, codec, { name, signal });
-      if (isBlocks) return decompress(freeing(source), codec, { name, signal, blockPool });
-      if (sizeBytes < APART_FROM_BYTES) return decompress(freeing(source), codec, { name, signal });
+      if (innermost === undefined || sizeBytes < APART_FROM_BYTES) return undoLayers(source, layers, { name, signal });
+      if (isBlocks) return undoLayers(source, layers, { name, signal, blockPool });
+      const outer = layers.slice(0, -1);
       thread ??= startUnpackingThread();
-      return thread.unpack(source, codec, { name, signal });
+      return thread.unpack(outer.length === 0 ? source : undoLayers(source, outer, { name, signal }), innermost, {
+        name,
+        signal,
+      });
     },
     async close() {
       await thread?.close();

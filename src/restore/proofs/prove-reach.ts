@@ -24,7 +24,11 @@ export async function proveReach(
     const config = localStore(request.store)?.config ?? request.store;
     const retryForMs = Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS);
     try {
-      const { readBytes, clockSkewMs } = await engine.reach({ store: { ...config, retryForMs }, part }, () => undefined, signal);
+      const { readBytes, clockSkewMs } = await engine.reach(
+        { store: { ...config, retryForMs }, part },
+        () => undefined,
+        signal,
+      );
       const clock = judgeClock(clockSkewMs, "the restore container's clock");
       const evidence = `${formatBytes(readBytes)} of ${part.key} read`;
       return clock.state === 'warning'

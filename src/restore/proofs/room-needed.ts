@@ -1,4 +1,4 @@
-import type { Backup } from '../../formats/contract/format.ts';
+import type { Backup, Part } from '../../formats/contract/format.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 
 /** Which of a backup's directories: PGDATA, or the tablespace of that OID. */
@@ -87,8 +87,8 @@ function storedOf(backup: Backup, shares: readonly Share[]): number {
 }
 
 function grownOf(backup: Backup, shares: readonly Share[]): number {
-  const growth = (codec: string) => (codec === 'none' ? 1 : USUAL_GROWTH);
-  return partsOf(backup, shares).reduce((sum, { codec, sizeBytes }) => sum + sizeBytes * growth(codec), 0);
+  const growth = ({ layers }: Part) => (layers.length === 0 ? 1 : USUAL_GROWTH);
+  return partsOf(backup, shares).reduce((sum, part) => sum + part.sizeBytes * growth(part), 0);
 }
 
 /**

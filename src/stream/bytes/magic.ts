@@ -1,4 +1,4 @@
-import type { Codec } from './codec.ts';
+import type { Layer } from './layers.ts';
 
 /** How many bytes detectCodec wants to see at most. */
 export const MAGIC_BYTES = 262;
@@ -8,7 +8,7 @@ export const MAGIC_BYTES = 262;
  * RFC 1952 (gzip), RFC 8878 (zstd, whose streams may begin with a skippable frame), the bzip2 and xz file formats, the
  * LZ4 and Snappy framing formats, POSIX ustar.
  */
-export function detectCodec(head: Buffer): Codec | undefined {
+export function detectCodec(head: Buffer): Layer | 'none' | undefined {
   const hex = head.toString('hex', 0, 10);
   if (hex.startsWith('1f8b')) return 'gzip';
   if (hex.startsWith('28b52ffd') || /^5[0-9a-f]2a4d18/.test(hex)) return 'zstd';

@@ -2,8 +2,8 @@ import zlib from 'node:zlib';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { BlockPool } from '../blocks/block-pool.ts';
 import { decodeBlocks } from '../blocks/decode-blocks.ts';
-import { type Codec, extensionOf } from '../bytes/codec.ts';
 import { expectPadding, nextChunk } from '../bytes/input.ts';
+import { extensionOf, type Layer } from '../bytes/layers.ts';
 import { detectCodec, MAGIC_BYTES } from '../bytes/magic.ts';
 import { decode } from '../decode/decode.ts';
 import { inflateInRing } from '../decode/inflate-ring.ts';
@@ -38,7 +38,7 @@ const CHUNK_BYTES = 1 << 18;
  */
 export async function* decompress(
   source: AsyncIterable<Buffer>,
-  codec: Codec,
+  codec: Layer | 'none',
   options: DecompressOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const { signal } = options;
@@ -59,7 +59,7 @@ export async function* decompress(
 function undo(
   input: AsyncIterator<Buffer>,
   head: Buffer,
-  codec: Codec,
+  codec: Layer | 'none',
   options: DecompressOptions,
 ): AsyncIterable<Buffer> {
   const { name, chunkBytes = CHUNK_BYTES, blockPool, inRing } = options;
@@ -149,7 +149,7 @@ async function readHead(input: AsyncIterator<Buffer>): Promise<Buffer> {
 }
 
 /** The codec that is to be undone, once the first bytes have shown that it is what the name says. */
-function confirm(head: Buffer, codec: Codec, { name, detect }: DecompressOptions): Codec {
+function confirm(head: Buffer, codec: Layer | 'none', { name, detect }: DecompressOptions): Layer | 'none' {
   const found = detectCodec(head);
   if (found === codec || (codec === 'none' && found === undefined)) return codec;
   if (codec === 'none' && detect && found !== undefined) return found;
@@ -158,7 +158,10 @@ function confirm(head: Buffer, codec: Codec, { name, detect }: DecompressOptions
       hint: 'the object was written wrongly or damaged; choose another backup with --backup',
     });
   }
-  const right = found === 'none' ? `without ${extensionOf(codec)}` : `with the extension ${extensionOf(found)}`;
+  const right =
+    found === 'none'
+      ? `without ${codec === 'none' ? '' : extensionOf(codec)}`
+      : `with the extension ${extensionOf(found)}`;
   throw new OdoError(
     'dataCorrupt',
     `${name} has the wrong extension: it is not ${wordFor(codec)}, it looks like ${wordFor(found)}`,
@@ -168,11 +171,11 @@ function confirm(head: Buffer, codec: Codec, { name, detect }: DecompressOptions
   );
 }
 
-function wordFor(codec: Codec): string {
+function wordFor(codec: Layer | 'none'): string {
   return codec === 'none' ? 'a plain tar' : `${codec} data`;
 }
 
-function translateEngineError(error: unknown, codec: Codec, name: string, producedBytes: number): unknown {
+function translateEngineError(error: unknown, codec: Layer | 'none', name: string, producedBytes: number): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof OdoError || typeof code !== 'string' || !/^(Z_|ZSTD_)/.test(code)) return error;
   if (code === 'ZSTD_error_frameParameter_windowTooLarge') {

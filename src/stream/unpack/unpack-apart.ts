@@ -1,8 +1,9 @@
 import { cancelled, OdoError } from '../../errors.ts';
 import { startThread } from '../blocks/start-thread.ts';
+import type { Layer } from '../bytes/layers.ts';
 import { ownMemory } from '../bytes/own-memory.ts';
 import type { DecompressOptions } from './decompress.ts';
-import { PACKED_UNDER_WAY, type PackedCodec, type UnpackAnswer, type UnpackRequest } from './unpack-protocol.ts';
+import { PACKED_UNDER_WAY, type UnpackAnswer, type UnpackRequest } from './unpack-protocol.ts';
 
 /** A thread that unpacks objects, one at a time, while this one reads and writes. */
 export interface UnpackingThread {
@@ -10,7 +11,7 @@ export interface UnpackingThread {
    * As decompress() does it. The memory of each chunk of `source` moves to the thread; each chunk that is yielded is
    * the taker's until it asks for the next. What `source` gave before it failed is unpacked before its error is thrown.
    */
-  unpack(source: Source, codec: PackedCodec, options: Options): AsyncGenerator<Buffer, void, void>;
+  unpack(source: Source, layer: Layer, options: Options): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
 
@@ -56,15 +57,11 @@ export function startUnpackingThread(): UnpackingThread {
     }
   }
 
-  async function* unpack(
-    source: Source,
-    codec: PackedCodec,
-    { name, signal }: Options,
-  ): AsyncGenerator<Buffer, void, void> {
+  async function* unpack(source: Source, layer: Layer, { name, signal }: Options): AsyncGenerator<Buffer, void, void> {
     let isOver = false;
     let failure: unknown;
     packedUnderWay = 0;
-    ask({ do: 'unpack', codec, name });
+    ask({ do: 'unpack', layer, name });
 
     /** Hands the source over, as fast as the thread works it up. */
     async function feed(): Promise<void> {

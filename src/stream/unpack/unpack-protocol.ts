@@ -1,9 +1,6 @@
 import type { ErrorReport } from '../../errors.ts';
-import type { Codec } from '../bytes/codec.ts';
+import type { Layer } from '../bytes/layers.ts';
 import { CHUNKS_HELD } from '../decode/inflate-ring.ts';
-
-/** Without any, there is nothing to do for a thread. */
-export type PackedCodec = Exclude<Codec, 'none'>;
 
 /** How many unpacked chunks may be on their way from a thread, so that it works on while one is being written. */
 export const CHUNKS_UNDER_WAY = CHUNKS_HELD;
@@ -16,7 +13,7 @@ export const PACKED_UNDER_WAY = 2;
  * more will come; meanwhile, that another unpacked chunk may come, or that none is wanted.
  */
 export type UnpackRequest =
-  | { do: 'unpack'; codec: PackedCodec; name: string }
+  | { do: 'unpack'; layer: Layer; name: string }
   | { do: 'take'; packed: Uint8Array<ArrayBuffer> }
   | { do: 'end' }
   | { do: 'break' }

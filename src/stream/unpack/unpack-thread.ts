@@ -40,11 +40,11 @@ port.on('message', (request: UnpackRequest) => {
   change = Promise.withResolvers();
 });
 
-async function work(current: Job, { codec, name }: Extract<UnpackRequest, { do: 'unpack' }>): Promise<void> {
+async function work(current: Job, { layer, name }: Extract<UnpackRequest, { do: 'unpack' }>): Promise<void> {
   const { signal } = current.stop;
   try {
     const source = freeing(packedChunks(current));
-    for await (const chunk of decompress(source, codec, { name, chunkBytes: CHUNK_BYTES, inRing: true, signal })) {
+    for await (const chunk of decompress(source, layer, { name, chunkBytes: CHUNK_BYTES, inRing: true, signal })) {
       while (current.allowed === 0 && !signal.aborted) await change.promise;
       if (signal.aborted) throw cancelled(signal.reason);
       current.allowed -= 1;

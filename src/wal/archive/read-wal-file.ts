@@ -2,8 +2,7 @@ import { OdoError } from '../../errors.ts';
 import type { WalFile } from '../../formats/contract/format.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readStreamed } from '../../store/reading/streamed-read.ts';
-import { freeing } from '../../stream/bytes/freeing.ts';
-import { decompress } from '../../stream/unpack/decompress.ts';
+import { undoLayers } from '../../stream/unpack/undo-layers.ts';
 
 /** Streams one archived file, decompressed, by one request: parallelism comes from fetching many files at once. */
 export function streamWalFile(
@@ -16,7 +15,7 @@ export function streamWalFile(
   const abort = signal === undefined ? {} : { signal };
   const source = readStreamed(store, file, { ...abort, ...(onBytes === undefined ? {} : { onBytes }) });
   // barman's own servers keep compressed segments under plain names.
-  return decompress(file.codec === 'none' ? source : freeing(source), file.codec, { name, detect: true, ...abort });
+  return undoLayers(source, file.layers, { name, detect: true, ...abort });
 }
 
 /** Far more than a history of a thousand timelines has. */

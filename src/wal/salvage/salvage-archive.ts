@@ -49,6 +49,6 @@ export function salvagedIn(directory: string): WalFile[] {
     name,
     key: `${KEY_PREFIX}${name}`,
     sizeBytes: fs.statSync(path.join(directory, name)).size,
-    codec: 'none',
+    layers: [],
   }));
 }

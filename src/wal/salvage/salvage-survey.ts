@@ -142,7 +142,7 @@ async function lastOf({ archive, plan, signal }: SalvageQuery): Promise<WalFile>
     last = file;
   }
   // It was there when the plan was made; reading it tells that it is gone.
-  return last ?? { name: endSegment, key: endSegment, sizeBytes: segmentSizeBytes, codec: 'none' };
+  return last ?? { name: endSegment, key: endSegment, sizeBytes: segmentSizeBytes, layers: [] };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { WalArchive, WalFile } from '../../../src/formats/contract/format.ts';
 import { isHistoryName, isSegmentName, timelineOfName } from '../../../src/postgres/terms/wal-names.ts';
-import { splitCodec } from '../../../src/stream/bytes/codec.ts';
+import { splitLayers } from '../../../src/stream/bytes/layers.ts';
 
 /**
  * An archive of files that lie under their own names, such as `000000010000000000000001.gz`; on request with the times
@@ -12,12 +12,12 @@ export function archiveOf(
   archivedAt?: (name: string) => Date,
 ): WalArchive {
   const files = [...names].sort().map((key): WalFile => {
-    const { stem, codec } = splitCodec(key);
+    const { stem, layers } = splitLayers(key);
     return {
       name: stem,
       key,
       sizeBytes: sizeBytes(key),
-      codec,
+      layers,
       ...(archivedAt ? { archivedAt: archivedAt(stem) } : {}),
     };
   });
@@ -31,7 +31,7 @@ export function archiveOf(
       }
     },
     beside: async (name) =>
-      [...names].filter((other) => other.startsWith(name) && ![splitCodec(other).stem, other].some(isFileName)),
+      [...names].filter((other) => other.startsWith(name) && ![splitLayers(other).stem, other].some(isFileName)),
     async slices(count) {
       const size = Math.max(1, Math.ceil(segments.length / count));
       const starts = Array.from({ length: Math.ceil(segments.length / size) }, (_, index) => index * size);

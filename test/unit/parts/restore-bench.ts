@@ -115,13 +115,13 @@ export function setUpBench(root = 'data'): Bench {
       walSegmentSizeBytes: SEGMENT_SIZE_BYTES,
       tablespaces: [{ oid: 16387, name: 'space', location: '/where/it/was' }],
       parts: [
-        { role: 'base', key: BASE_KEY, sizeBytes: sizeOf(BASE_KEY), codec: 'none' },
+        { role: 'base', key: BASE_KEY, sizeBytes: sizeOf(BASE_KEY), layers: [] },
         {
           role: 'tablespace',
           oid: 16387,
           key: SPACE_KEY,
           sizeBytes: sizeOf(SPACE_KEY),
-          codec: 'gzip',
+          layers: ['gzip'],
         },
       ],
       wal: 'archive',

@@ -22,7 +22,7 @@ function backup(changes: Partial<ListedBackup> = {}): ListedBackup {
     beginLsn: '0/2000028',
     endLsn: '0/2000158',
     tablespaces: [{ oid: 16384, name: 'fast', location: '/fast' }],
-    parts: [{ role: 'base', key: 'shop/base/20261121T020000/data.tar.gz', sizeBytes: 1536, codec: 'gzip' }],
+    parts: [{ role: 'base', key: 'shop/base/20261121T020000/data.tar.gz', sizeBytes: 1536, layers: ['gzip'] }],
     storedBytes: 1536,
     restoredBytes: 4096,
     wal: 'archive',

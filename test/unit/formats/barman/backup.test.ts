@@ -56,7 +56,7 @@ describe('parts', () => {
       oid: 100,
       key: 's/base/20251024T022608/100_0001.tar.gz',
       sizeBytes: 10,
-      codec: 'gzip',
+      layers: ['gzip'],
     });
     expect(backup.storedBytes).toBe(140);
   });

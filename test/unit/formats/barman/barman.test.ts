@@ -29,7 +29,7 @@ describe('barman 3.4 with PostgreSQL 15 and segments of 1 MiB', () => {
     expect(compressed).toMatchObject({
       id: ids[0],
       state: 'complete',
-      parts: [{ codec: 'bzip2' }],
+      parts: [{ layers: ['bzip2'] }],
     });
     expect(split).toEqual({
       id: ids[1],
@@ -52,7 +52,7 @@ describe('barman 3.4 with PostgreSQL 15 and segments of 1 MiB', () => {
         key: `prefix/pg15/base/${ids[1]}/${name}.tar`,
         sizeBytes: expect.any(Number),
         etag: expect.any(String),
-        codec: 'none',
+        layers: [],
       })),
       storedBytes: expect.any(Number),
       wal: 'archive',
@@ -93,7 +93,7 @@ describe('barman 3.13 with PostgreSQL 17', () => {
     expect(onTimeline2).toMatchObject({
       timeline: 2,
       beginWal: expect.stringMatching(/^00000002/),
-      parts: [{ codec: 'gzip' }, { oid: 16384 }, { oid: 16385 }],
+      parts: [{ layers: ['gzip'] }, { oid: 16384 }, { oid: 16385 }],
     });
 
     // one listing for all, one read for each backup.info

@@ -29,12 +29,12 @@ it('gives what it takes to read one', async () => {
       key: `prefix/pg17/wals/0000000200000000/${file.name}.gz`,
       sizeBytes: expect.any(Number),
       etag: expect.any(String),
-      codec: 'gzip',
+      layers: ['gzip'],
       archivedAt: expect.any(Date),
     });
   }
   expect(await archive.histories()).toMatchObject([
-    { name: '00000002.history', key: 'prefix/pg17/wals/00000002.history.gz', codec: 'gzip' },
+    { name: '00000002.history', key: 'prefix/pg17/wals/00000002.history.gz', layers: ['gzip'] },
   ]);
 });
 
@@ -58,13 +58,13 @@ it('goes on from folder to folder, begins in the middle, and names a doubled seg
   expect(store.requests).toEqual(['list wals/00000001 after wals/0000000100000000/0000000100000000000000F']);
   // Any of the two may be the good one.
   const first = await archive.segments(1, '0000000100000000000000FF')[Symbol.asyncIterator]().next();
-  expect(first.value).toMatchObject({ codec: 'gzip', twins: [{ codec: 'zstd' }] });
+  expect(first.value).toMatchObject({ layers: ['gzip'], twins: [{ layers: ['zstd'] }] });
 });
 
 it('gives both histories of one name', async () => {
   const store = new MemoryStore({ 'wals/00000002.history': '', 'wals/00000002.history.gz': 'x' });
   expect(await openBarmanWalArchive(store, '').histories()).toMatchObject([
-    { codec: 'none', twins: [{ codec: 'gzip' }] },
+    { layers: [], twins: [{ layers: ['gzip'] }] },
   ]);
 });
 
@@ -99,9 +99,9 @@ it('finds histories at the root and, where tools have put them there, beside the
     'wals/0000000A.history': '',
     'wals/notes.history': '',
   });
-  expect((await openBarmanWalArchive(store, '').histories()).map(({ name, codec }) => [name, codec])).toEqual([
-    ['00000002.history', 'none'],
-    ['00000003.history', 'bzip2'],
-    ['0000000A.history', 'none'],
+  expect((await openBarmanWalArchive(store, '').histories()).map(({ name, layers }) => [name, layers])).toEqual([
+    ['00000002.history', []],
+    ['00000003.history', ['bzip2']],
+    ['0000000A.history', []],
   ]);
 });

@@ -43,10 +43,10 @@ describe('PostgreSQL 15, gzip, with tablespaces', () => {
         { oid: 16385, location: '/tmp/ts\\two' },
       ],
       parts: [
-        expect.objectContaining({ role: 'base', codec: 'gzip' }),
+        expect.objectContaining({ role: 'base', layers: ['gzip'] }),
         expect.objectContaining({ role: 'tablespace', oid: 16384 }),
         expect.objectContaining({ role: 'tablespace', oid: 16385 }),
-        expect.objectContaining({ role: 'wal', codec: 'gzip' }),
+        expect.objectContaining({ role: 'wal', layers: ['gzip'] }),
       ],
       storedBytes: expect.any(Number),
       wal: 'included',
@@ -159,7 +159,7 @@ describe('PostgreSQL 18, timeline 2', () => {
     expect(backups.find(({ id }) => id === '20251024T110000')).toMatchObject({
       state: 'complete',
       timeline: 2,
-      parts: [{ role: 'base', codec: 'lz4' }, expect.objectContaining({ role: 'wal' })],
+      parts: [{ role: 'base', layers: ['lz4'] }, expect.objectContaining({ role: 'wal' })],
     });
   });
 
@@ -188,7 +188,7 @@ describe('other sets', () => {
     expect(await only({ 'sets/20231024/data.tar.gz': { content } })).toMatchObject({
       id: '20231024',
       state: 'complete',
-      parts: [{ role: 'base', codec: 'gzip' }],
+      parts: [{ role: 'base', layers: ['gzip'] }],
     });
     const both = await only({ 'sets/20231024/data.tar.gz': { content }, 'sets/20231024/base.tar.gz': { content } });
     expect(namesOf(both)).toEqual(['base.tar.gz']);

@@ -5,7 +5,7 @@ import { createRepeats, finishInOrder } from '../../../../src/restore/lay-down/p
 import type { Staging } from '../../../../src/restore/staging/staging.ts';
 import type { TarEntry } from '../../../../src/stream/bytes/entry.ts';
 
-const part = (key: string, role: Part['role'] = 'base'): Part => ({ key, role, sizeBytes: 1, codec: 'none' });
+const part = (key: string, role: Part['role'] = 'base'): Part => ({ key, role, sizeBytes: 1, layers: [] });
 const [first, second, third, space] = [part('1'), part('2'), part('3'), part('space', 'tablespace')] as const;
 const parts = [first, second, third, space];
 

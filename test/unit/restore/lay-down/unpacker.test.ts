@@ -21,8 +21,8 @@ afterEach(async () => {
 });
 
 /** What a part with this content unpacks to, and how many of its bytes were told of. */
-async function unpack(content: Buffer, codec: Part['codec']): Promise<{ unpacked: Buffer; readBytes: number }> {
-  const part: Part = { role: 'base', key: 'data.tar', sizeBytes: content.length, codec };
+async function unpack(content: Buffer, ...layers: Part['layers']): Promise<{ unpacked: Buffer; readBytes: number }> {
+  const part: Part = { role: 'base', key: 'data.tar', sizeBytes: content.length, layers };
   unpacker = createUnpacker(new MemoryStore({ 'data.tar': { content } }), shareOut({}, 1), pool);
   let readBytes = 0;
   const chunks: Buffer[] = [];
@@ -38,7 +38,7 @@ test.each([
 ] as const)('gives what a part holds, small or large: %s', async (codec, pack) => {
   for (const content of [small, large]) {
     const packed = pack(content);
-    const { unpacked, readBytes } = await unpack(packed, codec);
+    const { unpacked, readBytes } = await unpack(packed, ...(codec === 'none' ? [] : [codec]));
     expect(unpacked.equals(content)).toBe(true);
     expect(readBytes).toBe(packed.length);
     await unpacker.close();
@@ -47,9 +47,17 @@ test.each([
 
 test('what is packed has to say so in its name, however large it is', async () => {
   for (const content of [small, large]) {
-    await expect(unpack(gzipSync(content), 'none')).rejects.toMatchObject({
+    await expect(unpack(gzipSync(content))).rejects.toMatchObject({
       code: 'dataCorrupt',
       message: expect.stringContaining('s3://backups/data.tar has the wrong extension'),
     });
+  }
+});
+
+test('a part in two layers is unpacked from the outside in, large or small', async () => {
+  for (const sizeBytes of [10_000, 3_000_000]) {
+    const plain = randomBytes(sizeBytes);
+    const { unpacked } = await unpack(zstdCompressSync(gzipSync(plain)), 'zstd', 'gzip');
+    expect(unpacked.equals(plain)).toBe(true);
   }
 });

@@ -102,13 +102,13 @@ describe('the space', () => {
   });
 
   it('is warned of where packed data will hardly fit, since how much it grows is not known', () => {
-    const parts: Part[] = [{ role: 'base', key: 'base.tar.gz', sizeBytes: GIB, codec: 'gzip' }];
+    const parts: Part[] = [{ role: 'base', key: 'base.tar.gz', sizeBytes: GIB, layers: ['gzip'] }];
     expect(space(3.9 * GIB, INCLUDED, { parts })).toMatchObject({
       state: 'warning',
       evidence: expect.stringMatching(/grows about 4 times, and 4\.0 GiB would be too much/),
     });
     expect(space(4 * GIB + RESERVE, INCLUDED, { parts }).state).toBeUndefined();
-    const plain: Part[] = [{ role: 'base', key: 'base.tar', sizeBytes: GIB, codec: 'none' }];
+    const plain: Part[] = [{ role: 'base', key: 'base.tar', sizeBytes: GIB, layers: [] }];
     expect(space(1.1 * GIB, INCLUDED, { parts: plain }).state).toBeUndefined();
     expect(space(1.1 * GIB, INCLUDED, { parts, restoredBytes: GIB }).state).toBeUndefined();
   });
@@ -148,17 +148,17 @@ describe('the space', () => {
 });
 
 describe('where tablespaces lie on other file systems, the space', () => {
-  const part = (role: Part['role'], gib: number, codec: Part['codec'], oid?: number): Part => ({
+  const part = (role: Part['role'], gib: number, layers: Part['layers'], oid?: number): Part => ({
     role,
     key: `${oid ?? 'data'}.tar`,
     sizeBytes: gib * GIB,
-    codec,
+    layers,
     ...(oid === undefined ? {} : { oid }),
   });
-  const big = (codec: Part['codec'], of: Partial<Backup> = {}): Backup => ({
+  const big = (layers: Part['layers'], of: Partial<Backup> = {}): Backup => ({
     ...BACKUP,
     tablespaces: [{ oid: 7, location: '/pg/7' }],
-    parts: [part('base', 50, codec), part('tablespace', 950, codec, 7)],
+    parts: [part('base', 50, layers), part('tablespace', 950, layers, 7)],
     storedBytes: 1000 * GIB,
     ...of,
   });
@@ -177,7 +177,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
     );
 
   it('is asked of each for what goes there, WAL where PGDATA is', () => {
-    const backup = big('none', { restoredBytes: 1000 * GIB });
+    const backup = big([], { restoredBytes: 1000 * GIB });
     const { evidence, state } = judge(backup, 52, 951);
     expect(state).toBeUndefined();
     expect(evidence).toMatch(
@@ -189,7 +189,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
 
   it('is known of each by a manifest', () => {
     const tablespaces = [{ oid: 7, location: '/pg/7', restoredBytes: 600 * GIB, restoredFiles: 20 }];
-    const backup = big('gzip', { tablespaces, restoredBytes: 640 * GIB, restoredFiles: 2020 });
+    const backup = big(['gzip'], { tablespaces, restoredBytes: 640 * GIB, restoredFiles: 2020 });
     expect(judge(backup, 42, 601).state).toBeUndefined();
     expect(() => judge(backup, 41, 601)).toThrow(noSpace('/pg/pgdata'));
     expect(() => judge(backup, 42, 600)).toThrow(noSpace('/pg/7'));
@@ -197,7 +197,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
   });
 
   it('is warned of by shares, where nothing tells more than the size of the whole', () => {
-    const backup = big('gzip', { restoredBytes: 3000 * GIB });
+    const backup = big(['gzip'], { restoredBytes: 3000 * GIB });
     expect(judge(backup, 160, 2900).state).toBeUndefined();
     expect(judge(backup, 400, 2700)).toMatchObject({
       state: 'warning',
@@ -208,7 +208,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
   });
 
   it('counts once what several share', () => {
-    const backup = big('none', { restoredBytes: 1000 * GIB });
+    const backup = big([], { restoredBytes: 1000 * GIB });
     const together = (gib: number) => () =>
       proveSpace([place('pgdata', { freeBytes: gib * GIB }), place(7, { freeBytes: gib * GIB })], backup, INCLUDED, {
         wipe: false,
@@ -218,7 +218,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
   });
 
   it('is left open for those that cannot be looked at', () => {
-    const backup = big('none', { restoredBytes: 1000 * GIB });
+    const backup = big([], { restoredBytes: 1000 * GIB });
     expect(() =>
       proveSpace([place('pgdata', { freeBytes: 51 * GIB })], backup, INCLUDED, { wipe: false }),
     ).not.toThrow();

@@ -5,9 +5,9 @@ import { openManifestCheck } from '../../../../src/restore/staging/manifest-chec
 import type { TarEntry } from '../../../../src/stream/bytes/entry.ts';
 import { MemoryStore } from '../../parts/memory-store.ts';
 
-const BASE: Part = { role: 'base', key: 'set/base.tar', sizeBytes: 1, codec: 'none' };
-const SPACE: Part = { role: 'tablespace', key: 'set/16391.tar', sizeBytes: 1, codec: 'none', oid: 16391 };
-const WAL: Part = { role: 'wal', key: 'set/pg_wal.tar', sizeBytes: 1, codec: 'none' };
+const BASE: Part = { role: 'base', key: 'set/base.tar', sizeBytes: 1, layers: [] };
+const SPACE: Part = { role: 'tablespace', key: 'set/16391.tar', sizeBytes: 1, layers: [], oid: 16391 };
+const WAL: Part = { role: 'wal', key: 'set/pg_wal.tar', sizeBytes: 1, layers: [] };
 
 /** CRC32C of "123456789", as the manifest shows it. */
 const NINE = '{ "Path": "base/1", "Size": 9, "Checksum-Algorithm": "CRC32C", "Checksum": "839206e3" }';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { splitCodec } from '../../../../src/stream/bytes/codec.ts';
+import { type Layer, splitLayers } from '../../../../src/stream/bytes/layers.ts';
 import { type DecompressOptions, decompress } from '../../../../src/stream/unpack/decompress.ts';
 import { plainContent } from '../../../fixtures/codecs/plain.ts';
 
@@ -9,8 +9,8 @@ const FOLDER = new URL('../../../fixtures/codecs/', import.meta.url);
 const plain = plainContent();
 const special = /^(demanding|bomb)\./;
 const files = readdirSync(FOLDER)
-  .filter((name) => splitCodec(name).codec !== 'none' && !special.test(name))
-  .map((name) => ({ name, codec: splitCodec(name).codec, packed: readFileSync(new URL(name, FOLDER)) }));
+  .filter((name) => splitLayers(name).layers.length > 0 && !special.test(name))
+  .map((name) => ({ name, codec: splitLayers(name).layers[0] as Layer, packed: readFileSync(new URL(name, FOLDER)) }));
 
 async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

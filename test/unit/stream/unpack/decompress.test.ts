@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
-import type { Codec } from '../../../../src/stream/bytes/codec.ts';
+import type { Layer } from '../../../../src/stream/bytes/layers.ts';
+
+type Codec = Layer | 'none';
+
 import { type DecompressOptions, decompress } from '../../../../src/stream/unpack/decompress.ts';
 import { INFLATERS } from '../../parts/inflaters.ts';
 

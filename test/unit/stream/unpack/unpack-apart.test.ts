@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
+import type { Layer } from '../../../../src/stream/bytes/layers.ts';
 import { startUnpackingThread, type UnpackingThread } from '../../../../src/stream/unpack/unpack-apart.ts';
-import type { PackedCodec } from '../../../../src/stream/unpack/unpack-protocol.ts';
 
 const plain = Buffer.concat([randomBytes(1_500_000), Buffer.alloc(30_000_000, 'PostgreSQL '), randomBytes(1_500_000)]);
 const packed = gzipSync(plain);
@@ -42,7 +42,7 @@ async function gather(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 test('unpacks one object after the other, whatever they are packed with', async () => {
-  const objects: [PackedCodec, Buffer, Buffer][] = [
+  const objects: [Layer, Buffer, Buffer][] = [
     ['gzip', packed, plain],
     ['zstd', zstdCompressSync(plain), plain],
     ['gzip', gzipSync(''), Buffer.alloc(0)],

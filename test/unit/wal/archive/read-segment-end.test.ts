@@ -29,7 +29,7 @@ function endOf(segment: Buffer, name = nameOf(segment), twin?: Buffer) {
   store.objects.set(`${name}.gz`, { content });
   if (twin) store.objects.set(name, { content: twin });
   const archive = archiveOf([`${name}.gz`], () => content.length);
-  const other = { name, key: name, sizeBytes: MIB, codec: 'none' as const };
+  const other = { name, key: name, sizeBytes: MIB, layers: [] as const };
   const withTwin: typeof archive = {
     ...archive,
     async *segments(...asked) {
