@@ -22,7 +22,7 @@ judgeCircles();
 for (const file of [...filesBelow('src'), ...filesBelow('test'), ...filesBelow('scripts'), ...filesBelow('native')]) {
   judgeLines(file);
 }
-for (const line of faults) console.error(line);
+for (const line of faults) process.stderr.write(`${line}\n`);
 if (faults.length > 0) process.exit(1);
 
 function fault(where, what) {

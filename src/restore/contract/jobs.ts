@@ -3,7 +3,7 @@ import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts
 import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { Place } from '../../tree/places/place.ts';
 import type { TopUp } from '../../wal/feed/top-up-spool.ts';
-import type { LayDownJob } from './lay-down-job.ts';
+import type { ServerOfJob } from './lay-down-job.ts';
 import type { Target } from './places.ts';
 /** What was fed to a recovering server. */
 export interface FedWal {
@@ -35,7 +35,7 @@ export interface FollowRound extends TopUp {
 }
 
 /** Of the server that recovers: what its files alone do not say of its settings. */
-export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<LayDownJob, 'configElsewhere'>;
+export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<ServerOfJob, 'configElsewhere'>;
 
 export interface FinishOptions {
   target: Target;

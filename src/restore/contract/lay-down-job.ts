@@ -19,10 +19,17 @@ export interface LayDownJob {
   wal: WalPlan;
   target: Target;
   owner?: Owner;
+  configuration: ConfigurationWish;
+  server: ServerOfJob;
+  recovery: RecoveryWish;
+  oldData: OldDataWish;
+  run: RunWish;
+}
+
+/** What the configuration gets besides what the backup says. */
+export interface ConfigurationWish {
   /** The content that postgresql.auto.conf gets instead of the backup's. */
   replacementConf?: string;
-  /** The server becomes a standby. Holds a secret. */
-  standby?: Standby;
   /** Settings that postgresql.auto.conf gets and keeps. */
   settings?: Setting[];
   /** The content that pg_hba.conf gets instead of the backup's. */
@@ -32,55 +39,70 @@ export interface LayDownJob {
    * original's archive.
    */
   keepArchiving?: boolean;
-  /** The server that will run on it. */
-  server?: ServerFacts;
-  /** The backup's settings stay as they are, also those that do not fit that server. */
+  /** The backup's settings stay as they are, also those that do not fit the server. */
   keepSettings?: boolean;
-  /**
-   * The server is told to read its configuration from outside of its data directory (config_file on its command line).
-   */
-  configElsewhere?: boolean;
-  /** What the server that will run on it is; a backup of another one is refused before the swap. */
+}
+
+/** What is known of the server that will run on it. */
+export interface ServerOfJob {
+  /** A backup of another major version is refused before the exchange. */
   postgresMajor?: number;
+  facts?: ServerFacts;
+  /** It is told to read its configuration from outside of its data directory (config_file on its command line). */
+  configElsewhere?: boolean;
+}
+
+/** Where recovery ends, and how it gets its WAL. */
+export interface RecoveryWish {
   /** Where recovery stops before the end, and what the server does there. */
   stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
+  /** The server becomes a standby. Holds a secret. */
+  standby?: Standby;
   /**
    * The server is left waiting where it stops; `odo promote` finishes the restore. All WAL has to stay in the spool
    * until then.
    */
   awaitsPromotion?: AwaitedPromotion;
-  /** The old data is known to be the only copy of something, whatever is restored: of what. */
-  keptBecause?: string;
-  /** It goes in the end also where it is of another cluster. */
-  allowDifferentCluster?: boolean;
-  /** A server may be writing to the same disk all the time. */
-  besideServer?: boolean;
-  /** Flush to disk before the swap. */
-  sync: boolean;
-  /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */
-  verify: 'stream' | 'full';
-  /** Start over, even where files of an interrupted run of the same job could be used. */
-  fresh: boolean;
   /**
    * The spool also gets what takeSalvage() sets aside of the old data's WAL. isLater: that is done when the laying down
    * is over, and nothing is told of the end of the WAL before.
    */
   salvage?: { isLater: boolean };
-  /** Delete the old content first. */
-  wipe: boolean;
-  /** Whoever asks for it has stopped the server, and sees to it that none runs. */
-  stopped?: boolean;
   /**
    * How much WAL may wait in the spool: it is fed to the server while that recovers, see feed(). Without it, all WAL is
    * fetched before the exchange.
    */
   spoolBytes?: number;
+  /** Nobody watches the recovery: the server itself clears the spool away at its end. */
+  unattended: boolean;
+}
+
+/** What becomes of the data that is in place. */
+export interface OldDataWish {
+  /** It is deleted first. */
+  wipe: boolean;
+  /** It is known to be the only copy of something, whatever is restored: of what. */
+  keptBecause?: string;
+  /** It goes in the end also where it is of another cluster. */
+  allowDifferentCluster?: boolean;
+  /** Whoever asks for it has stopped the server, and sees to it that none runs. */
+  stopped?: boolean;
+}
+
+/** How the work is done. */
+export interface RunWish {
+  /** Start over, even where files of an interrupted run of the same job could be used. */
+  fresh: boolean;
+  /** Flush to disk before the exchange. */
+  sync: boolean;
+  /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */
+  verify: 'stream' | 'full';
+  /** A server may be writing to the same disk all the time. */
+  besideServer?: boolean;
   /** Resident memory of the process at most; 256 MiB when not given. */
   memoryBytes?: number;
   /** Requests to the store at once for each part; when not given, as many as suit the measured rate. */
   connections?: number;
-  /** Nobody watches the recovery: the server itself clears the spool away at its end. */
-  unattended: boolean;
 }
 
 /** What was laid down. */
@@ -104,8 +126,8 @@ export interface LaidDown {
 }
 
 export function isFed(job: LayDownJob): job is FedJob {
-  return job.spoolBytes !== undefined && job.wal.source === 'archive';
+  return job.recovery.spoolBytes !== undefined && job.wal.source === 'archive';
 }
 
 /** A job whose WAL is fed to the server while it recovers. */
-export type FedJob = LayDownJob & { spoolBytes: number; wal: Extract<WalPlan, { source: 'archive' }> };
+export type FedJob = LayDownJob & { recovery: { spoolBytes: number }; wal: Extract<WalPlan, { source: 'archive' }> };

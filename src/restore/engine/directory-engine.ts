@@ -85,7 +85,7 @@ export function createDirectoryEngine(): Engine {
       const { pgdata } = job.target;
       await stopFeeding(pgdata);
       takeKeys(job);
-      const writeBack = watchWrites(job.target, job.sync);
+      const writeBack = watchWrites(job.target, job.run.sync);
       const onFeeding = (feeding: Feeding) => feedings.set(pgdata.odoDir, feeding);
       try {
         return await layDownBackup(job, keys, report, signal, onFeeding, writeBack);
@@ -118,7 +118,7 @@ export function createDirectoryEngine(): Engine {
     async takeSalvage(job, _report, signal) {
       takeKeys(job);
       const survey = await locked(job.target, () => {
-        if (job.salvage?.isLater) demandOwnRun(job.target, readJournal(job.target.pgdata.odoDir));
+        if (job.recovery.salvage?.isLater) demandOwnRun(job.target, readJournal(job.target.pgdata.odoDir));
         return takeSalvage(job, keys, signal);
       });
       feedings.get(job.target.pgdata.odoDir)?.settleEnd();
@@ -176,7 +176,7 @@ function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feedin
   const journal = readJournal(job.target.pgdata.odoDir);
   demandOwnRun(job.target, journal);
   if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
-  const roomOf = createRooms({ besideServer: job.besideServer === true });
+  const roomOf = createRooms({ besideServer: job.run.besideServer === true });
   return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report, roomOf);
 }
 

@@ -59,16 +59,16 @@ export function startFeeding(
   const tally = createTally('wal', { totalBytes: storedBytes, totalSegments: segments }, forward);
   const archive = deferWalArchive(store, job.repository);
   const feeder = feedSpool({
-    ...(job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive, store }),
+    ...(job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive, store }),
     plan: job.wal,
     cluster: { postgresMajor, systemIdentifier },
     owner: job.owner,
     spool: spoolDir(job.target.pgdata),
-    spoolBytes: job.spoolBytes,
+    spoolBytes: job.recovery.spoolBytes,
     room: roomOf(job.target.pgdata.odoDir),
     reuse: spool.reuse,
     onlyOnRequest: spool.inUse,
-    endIsOpen: job.salvage?.isLater === true && !spool.inUse,
+    endIsOpen: job.recovery.salvage?.isLater === true && !spool.inUse,
     tally,
     warn: (message) => forward({ type: 'note', level: 'warning', message }),
   });

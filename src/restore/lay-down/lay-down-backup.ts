@@ -39,14 +39,14 @@ export async function layDownBackup(
   const { odoDir } = job.target.pgdata;
   let lock: Lock | undefined;
   let staging: Staging | undefined;
-  const roomOf = createRooms({ besideServer: job.besideServer === true });
+  const roomOf = createRooms({ besideServer: job.run.besideServer === true });
   const fault = new AbortController();
   const signal = AbortSignal.any([cancelling, fault.signal]);
   try {
     makeOwnedDirectory(job.target.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
-    if (job.salvage?.isLater !== false) putStaleSalvageAway(job.target.pgdata);
+    if (job.recovery.salvage?.isLater !== false) putStaleSalvageAway(job.target.pgdata);
     const prepared = prepareStaging(job);
     staging = prepared;
     const feeding = isFed(job)
@@ -70,8 +70,10 @@ export async function layDownBackup(
       const overridden = completeStaging(job);
       for (const message of overridden) report({ type: 'note', level: 'info', message });
       const verified =
-        job.verify === 'full' ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal)) : undefined;
-      if (job.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.target)));
+        job.run.verify === 'full'
+          ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal))
+          : undefined;
+      if (job.run.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.target)));
       await noted;
       if (signal.aborted) throw cancelled(signal.reason);
       prepared.complete();
@@ -140,7 +142,7 @@ async function fetchWal(
     const archive = await openWalArchive(store, job.repository);
     await fillSpool({
       ...common,
-      ...(archive && job.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),
+      ...(archive && job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),
       plan: job.wal,
       cluster: { postgresMajor, systemIdentifier },
     });

@@ -44,7 +44,7 @@ export async function layDownParts(
   const { parts } = job.backup;
   const { mayRepeat } = formatNamed(job.backup.format);
   const manifest = await openManifestCheck(store, job.backup, signal);
-  const share = shareOut(job, parts.length);
+  const share = shareOut(job.run, parts.length);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
   const context = { ...common, roomOf, mayRepeat, isSuperseded: createRepeats(parts, mayRepeat) };

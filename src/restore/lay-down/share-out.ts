@@ -1,8 +1,8 @@
 import os from 'node:os';
-import type { LayDownJob } from '../contract/lay-down-job.ts';
+import type { RunWish } from '../contract/lay-down-job.ts';
 
 /** What a restore may take; not given: the default memory, and as many connections as suit the measured rate. */
-export type Means = Pick<LayDownJob, 'memoryBytes' | 'connections'>;
+export type Means = Pick<RunWish, 'memoryBytes' | 'connections'>;
 
 /** How much of the machine each part of a backup gets that is being laid down. */
 export interface Share {

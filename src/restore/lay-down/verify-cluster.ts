@@ -39,7 +39,7 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
     onBytes: (bytes) => tally.read(bytes),
   });
   const suspects = found.bad.map(({ file, block }) => locate(file, block, places, control.relationSegmentBlocks));
-  if (suspects.length > 0 && job.unattended) throw badPages(job.target, suspects, found.badCount);
+  if (suspects.length > 0 && job.recovery.unattended) throw badPages(job.target, suspects, found.badCount);
   if (suspects.length > 0) {
     const message =
       `${found.badCount} of ${found.pages} data pages have wrong checksums; recovery may repair them, so they ` +

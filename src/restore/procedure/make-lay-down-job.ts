@@ -1,7 +1,7 @@
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
 import { localStore } from '../../store/kinds/open.ts';
-import type { LayDownJob } from '../contract/lay-down-job.ts';
+import type { LayDownJob, RecoveryWish } from '../contract/lay-down-job.ts';
 import type { RestoreRequest } from '../contract/request.ts';
 import { meansOf } from '../lay-down/share-out.ts';
 import { archivingOf, type Configuration } from '../proofs/configuration.ts';
@@ -27,29 +27,34 @@ export function makeJob(
     wal: source.wal,
     target,
     owner,
-    postgresMajor: major,
-    sync: request.sync,
-    besideServer: isBesideServer(request),
-    ...meansOf(request),
-    verify: request.verify,
-    fresh: request.fresh,
-    wipe: request.wipe,
-    ...(mayHaveSalvage(request, source)
-      ? { salvage: { isLater: 'online' in request && request.online === true } }
-      : {}),
-    unattended: false,
-    configElsewhere:
-      commandLineSettings(found.service.commandArgs).has('config_file') || configurationIsMounted(found.data),
-    keepSettings: request.keepSettings,
-    server: proven.server,
-    ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
-    ...(request.standby
-      ? { standby: request.standby, awaitsPromotion: standbyUntilPromotion(request, configuration) }
-      : {}),
-    ...(request.moment && request.moment.action !== 'promote'
-      ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }
-      : {}),
-    ...configuration,
+    configuration: { ...configuration, keepSettings: request.keepSettings },
+    server: {
+      postgresMajor: major,
+      facts: proven.server,
+      configElsewhere:
+        commandLineSettings(found.service.commandArgs).has('config_file') || configurationIsMounted(found.data),
+    },
+    recovery: {
+      unattended: false,
+      ...(mayHaveSalvage(request, source)
+        ? { salvage: { isLater: 'online' in request && request.online === true } }
+        : {}),
+      ...(request.moment ? { stopAt: stopOf(request.moment) } : {}),
+      ...(request.standby
+        ? { standby: request.standby, awaitsPromotion: standbyUntilPromotion(request, configuration) }
+        : {}),
+      ...(request.moment && request.moment.action !== 'promote'
+        ? { awaitsPromotion: promotionLater(request.moment, request, configuration) }
+        : {}),
+    },
+    oldData: { wipe: request.wipe },
+    run: {
+      sync: request.sync,
+      verify: request.verify,
+      fresh: request.fresh,
+      besideServer: isBesideServer(request),
+      ...meansOf(request),
+    },
   };
 }
 
@@ -57,7 +62,7 @@ export function makeJob(
  * A server that is to be shut down at the target waits for that: then it can be asked where it is, and no restart
  * policy brings it up again.
  */
-function stopOf({ target, exclusive, action }: Moment): NonNullable<LayDownJob['stopAt']> {
+function stopOf({ target, exclusive, action }: Moment): NonNullable<RecoveryWish['stopAt']> {
   return { target, exclusive, action: action === 'shutdown' ? 'pause' : action };
 }
 
@@ -65,14 +70,14 @@ function promotionLater(
   moment: Moment,
   request: RestoreRequest,
   configuration: Configuration,
-): NonNullable<LayDownJob['awaitsPromotion']> {
+): NonNullable<RecoveryWish['awaitsPromotion']> {
   return { target: targetWords(moment), ...ofOldData(request), ...archivingOf(configuration) };
 }
 
 function standbyUntilPromotion(
   request: RestoreRequest,
   configuration: Configuration,
-): NonNullable<LayDownJob['awaitsPromotion']> {
+): NonNullable<RecoveryWish['awaitsPromotion']> {
   return { target: STANDBY_TARGET, isStandby: true, ...ofOldData(request), ...archivingOf(configuration) };
 }
 

@@ -113,17 +113,16 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
     backup: source.backup,
     wal: source.wal,
     target,
-    sync: request.sync,
-    ...meansOf(request),
-    verify: request.verify,
-    fresh: request.fresh,
-    wipe: request.wipe,
-    unattended: true,
-    ...(mayHaveSalvage(request, source) ? { salvage: { isLater: false } } : {}),
-    keepSettings: request.keepSettings,
     ...(owner ? { owner } : {}),
-    ...(request.moment ? { stopAt: request.moment } : {}),
-    ...configuration,
+    configuration: { ...configuration, keepSettings: request.keepSettings },
+    server: {},
+    recovery: {
+      unattended: true,
+      ...(mayHaveSalvage(request, source) ? { salvage: { isLater: false } } : {}),
+      ...(request.moment ? { stopAt: request.moment } : {}),
+    },
+    oldData: { wipe: request.wipe },
+    run: { sync: request.sync, verify: request.verify, fresh: request.fresh, ...meansOf(request) },
   };
   async function leaveAsBefore(thrown: unknown, isStaged: boolean): Promise<OdoError> {
     const error = asOdoError(thrown, signal);
@@ -134,7 +133,7 @@ export async function restoreDirectory(request: DirectoryRequest, context: RunCo
   }
 
   const takeAlong = async () => {
-    const survey = job.salvage && (await engine.takeSalvage(job, report, signal));
+    const survey = job.recovery.salvage && (await engine.takeSalvage(job, report, signal));
     tellSalvage(survey, report);
     await demandWipeLosesNothing({ engine, target, source, isInUse: false, signal }, request, survey?.salvage);
     return survey?.salvage;

@@ -5,7 +5,7 @@ import { measureProgress } from '../../progress/measure-progress.ts';
 import { timePhases } from '../../progress/stopwatch.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
+import type { LaidDown, LayDownJob, OldDataWish } from '../contract/lay-down-job.ts';
 import { isFed } from '../contract/lay-down-job.ts';
 import type { ServiceRequest } from '../contract/request.ts';
 import { isLeftWaiting } from '../contract/request.ts';
@@ -189,7 +189,12 @@ async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Pr
   const engine = await openOnAll(run);
   // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
   const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
-  const job = { ...makeJob(request, proven), ...fed, ...keptFromTheBeginning(run), stopped: isStopped };
+  const made = makeJob(request, proven);
+  const job: LayDownJob = {
+    ...made,
+    recovery: { ...made.recovery, ...fed },
+    oldData: { ...made.oldData, ...keptFromTheBeginning(run), stopped: isStopped },
+  };
   if (!request.online) run.salvage = await takeSalvage(engine, job, report, signal);
   const look = { engine, target, source: proven.source, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
@@ -217,7 +222,7 @@ async function layDownAndSwap(run: ServiceRun, rehearsal: PreparedRehearsal): Pr
 function keptFromTheBeginning({
   request,
   proven,
-}: ServiceRun): Pick<LayDownJob, 'keptBecause' | 'allowDifferentCluster'> {
+}: ServiceRun): Pick<OldDataWish, 'keptBecause' | 'allowDifferentCluster'> {
   const { onlyCopy } = proven.oldData;
   const allowed = request.allowDifferentCluster ? { allowDifferentCluster: true } : {};
   return staysSo(onlyCopy, request) ? { keptBecause: onlyCopy.because } : allowed;
@@ -287,7 +292,7 @@ async function takeSalvage(
   report: Report,
   signal: AbortSignal,
 ): Promise<Salvage | undefined> {
-  if (!job.salvage) return undefined;
+  if (!job.recovery.salvage) return undefined;
   const survey = await engine.takeSalvage(job, report, signal);
   tellSalvage(survey, report);
   return survey?.salvage;

@@ -87,10 +87,10 @@ function checkMajor(job: LayDownJob, incoming: string): void {
   if (text === undefined) throw incomplete(job, 'it has no PG_VERSION file');
   const major = majorOfPgVersionFile(text);
   demandKnownMajor(major, `backup ${job.backup.id}`);
-  if (job.postgresMajor !== undefined && major !== job.postgresMajor) {
+  if (job.server.postgresMajor !== undefined && major !== job.server.postgresMajor) {
     throw new OdoError(
       'versionMismatch',
-      `backup ${job.backup.id} is of PostgreSQL ${major}, the service runs ${job.postgresMajor}`,
+      `backup ${job.backup.id} is of PostgreSQL ${major}, the service runs ${job.server.postgresMajor}`,
       {
         hint: `set the service's image to PostgreSQL ${major}`,
       },
@@ -146,33 +146,39 @@ function placeTablespaces(job: LayDownJob, incoming: string): void {
 function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgControl): string[] {
   const pgdata = job.target.pgdata;
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
-  const given = removeFitBlock(removeBlock(job.replacementConf ?? readIfThere(autoConf) ?? ''));
+  const given = removeFitBlock(removeBlock(job.configuration.replacementConf ?? readIfThere(autoConf) ?? ''));
   const hbaSettings = replaceHba(job, incoming, given);
-  const amended = job.keepSettings || job.configElsewhere ? [] : amendFiles(job, incoming, control);
+  const amended =
+    job.configuration.keepSettings || job.server.configElsewhere ? [] : amendFiles(job, incoming, control);
   const replaced = amended.filter((amendment) => amendment.do === 'set');
-  const own = setParameters(given, [...(job.settings ?? []), ...hbaSettings]);
+  const own = setParameters(given, [...(job.configuration.settings ?? []), ...hbaSettings]);
   const fit = fitConfiguration(effectiveSettings(job, incoming, own), {
     needed: control.settings,
     major: majorIn(incoming),
-    facts: job.server ?? UNKNOWN_SERVER,
-    keepSettings: job.keepSettings ?? false,
-    own: job.settings ?? [],
-    isPassing: !job.unattended,
+    facts: job.server.facts ?? UNKNOWN_SERVER,
+    keepSettings: job.configuration.keepSettings ?? false,
+    own: job.configuration.settings ?? [],
+    isPassing: !job.recovery.unattended,
     subscribes: hasSubscriptions(incoming),
   });
   const conf = addFitBlock(own, [...fit.unfit, ...replaced]);
   const settings = recoverySettings({
     restoreCommand: isFed(job) ? fedRestoreCommandSetting(pgdata) : restoreCommandSetting(pgdata),
     recoveryEndCommand: endCommand(job),
-    timeline: job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.stopAt ? 'current' : 'latest',
-    ...(job.stopAt ? { stopAt: job.stopAt } : {}),
-    keepArchiving: job.keepArchiving ?? false,
-    ...(job.standby ? { standby: job.standby } : {}),
+    timeline:
+      job.wal.source === 'archive' ? job.wal.recoveryTargetTimeline : job.recovery.stopAt ? 'current' : 'latest',
+    ...(job.recovery.stopAt ? { stopAt: job.recovery.stopAt } : {}),
+    keepArchiving: job.configuration.keepArchiving ?? false,
+    ...(job.recovery.standby ? { standby: job.recovery.standby } : {}),
   });
-  const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
+  const whole = job.server.configElsewhere ? undefined : wholeConfiguration(incoming, conf);
   const needful = whole === undefined ? settings : withoutNeedless(settings, whole);
   writeOwned(job.owner, autoConf, addBlock(conf, [...needful, ...fit.raised]));
-  writeOwned(job.owner, path.join(incoming, job.standby ? 'standby.signal' : 'recovery.signal'), signalMark(job));
+  writeOwned(
+    job.owner,
+    path.join(incoming, job.recovery.standby ? 'standby.signal' : 'recovery.signal'),
+    signalMark(job),
+  );
   writeOwned(job.owner, restoreCommandFile(pgdata), isFed(job) ? FED_RESTORE_COMMAND_SCRIPT : RESTORE_COMMAND_SCRIPT);
   return [...amended.map(amendmentNote), ...fit.notes, ...fitIdentFile(job, incoming)];
 }
@@ -221,13 +227,18 @@ function makeWhatLacks(
     const content = madeConfiguration(control.settings, majorIn(incoming));
     amendments.push({ do: 'make', file: 'postgresql.conf', content, why: NO_CONFIGURATION });
   }
-  if (job.hbaConf !== undefined) return amendments;
+  if (job.configuration.hbaConf !== undefined) return amendments;
   if (hbaFile === undefined && !isThere(job, incoming, 'pg_hba.conf')) {
     amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why: NO_HBA });
   }
   const isElsewhere = hbaFile !== undefined && path.resolve('/', hbaFile) !== path.join(root, 'pg_hba.conf');
   // Where a server in Docker will find it, only its rehearsal can tell.
-  if (isElsewhere && job.server === undefined && !fs.existsSync(hbaFile) && isThere(job, incoming, 'pg_hba.conf')) {
+  if (
+    isElsewhere &&
+    job.server.facts === undefined &&
+    !fs.existsSync(hbaFile) &&
+    isThere(job, incoming, 'pg_hba.conf')
+  ) {
     const value = path.join(root, 'pg_hba.conf');
     amendments.push({ do: 'set', name: 'hba_file', was: hbaFile, value, why: `${hbaFile} is not there` });
   }
@@ -237,7 +248,7 @@ function makeWhatLacks(
 /** What is mounted there is the server's. */
 function isThere(job: LayDownJob, incoming: string, name: string): boolean {
   const mounted = path.join(job.target.pgdata.root, name);
-  const { mounts = [] } = job.server ?? {};
+  const { mounts = [] } = job.server.facts ?? {};
   const isMounted = mounts.some(
     (mount) => mount === mounted || (mount.startsWith(`${job.target.pgdata.root}/`) && mounted.startsWith(`${mount}/`)),
   );
@@ -245,7 +256,7 @@ function isThere(job: LayDownJob, incoming: string, name: string): boolean {
 }
 
 /** A server that is left waiting may be promoted by hand. */
-function endCommand({ unattended, standby, stopAt, target }: LayDownJob): string {
+function endCommand({ recovery: { unattended, standby, stopAt }, target }: LayDownJob): string {
   if (unattended) return `${LEAVE_HISTORY_SETTING}; ${clearSpoolSetting(target.pgdata)}`;
   const isLeftWaiting = standby !== undefined || (stopAt !== undefined && stopAt.action !== 'promote');
   return isLeftWaiting ? LEAVE_HISTORY_SETTING : '';
@@ -253,13 +264,13 @@ function endCommand({ unattended, standby, stopAt, target }: LayDownJob): string
 
 /** What the server's configuration will say without ODO's doing. One that is read from elsewhere cannot be seen. */
 function effectiveSettings(job: LayDownJob, incoming: string, autoConf: string): EffectiveSettings {
-  if (!job.configElsewhere) return readEffective(incoming, autoConf);
+  if (!job.server.configElsewhere) return readEffective(incoming, autoConf);
   return readSettings(NO_FILES, autoConf);
 }
 
 /** Lets the server's own user in where the backup's maps know only that of another container. Gives the note on it. */
 function fitIdentFile(job: LayDownJob, incoming: string): string[] {
-  if (job.keepSettings || job.hbaConf !== undefined) return [];
+  if (job.configuration.keepSettings || job.configuration.hbaConf !== undefined) return [];
   const file = path.join(incoming, 'pg_ident.conf');
   const fit = fitIdent(readIfThere(path.join(incoming, 'pg_hba.conf')) ?? '', readIfThere(file) ?? '');
   if (!fit) return [];
@@ -272,9 +283,9 @@ function fitIdentFile(job: LayDownJob, incoming: string): string[] {
  * Puts the user's pg_hba.conf in place; gives the setting that leads to it where the configuration may lead elsewhere.
  */
 function replaceHba(job: LayDownJob, incoming: string, autoConf: string): Setting[] {
-  if (job.hbaConf === undefined) return [];
-  writeOwned(job.owner, path.join(incoming, 'pg_hba.conf'), job.hbaConf);
-  const whole = job.configElsewhere ? undefined : wholeConfiguration(incoming, autoConf);
+  if (job.configuration.hbaConf === undefined) return [];
+  writeOwned(job.owner, path.join(incoming, 'pg_hba.conf'), job.configuration.hbaConf);
+  const whole = job.server.configElsewhere ? undefined : wholeConfiguration(incoming, autoConf);
   const leadsThere = whole !== undefined && !setsParameter(whole, 'hba_file');
   return leadsThere ? [] : [['hba_file', path.join(job.target.pgdata.root, 'pg_hba.conf')]];
 }

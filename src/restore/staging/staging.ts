@@ -56,7 +56,7 @@ export function prepareStaging(job: LayDownJob): Staging {
   const { pgdata } = job.target;
   const fingerprint = fingerprintOf(job);
   const old = settleOld(job);
-  const resuming = !job.fresh && old?.fingerprint === fingerprint;
+  const resuming = !job.run.fresh && old?.fingerprint === fingerprint;
   const { runId } = job.target;
   // What an earlier run has left is this one's from now on, to remove or to go on from.
   if (old && runId !== undefined) old.runId = runId;
@@ -79,9 +79,9 @@ export function prepareStaging(job: LayDownJob): Staging {
   }
   const bootId = currentBootId();
   const intact = resuming && old !== undefined && isOfThisBoot(old);
-  const wipes = job.wipe || old?.wiping === true;
+  const wipes = job.oldData.wipe || old?.wiping === true;
   const guarded = wipes || isVacant(pgdata.root);
-  if (wipes) demandNoServer(pgdata, job);
+  if (wipes) demandNoServer(pgdata, job.oldData);
   const lastTimeline = lastTimelineOf(job);
   const journal: Journal = {
     version: 1,
@@ -93,9 +93,9 @@ export function prepareStaging(job: LayDownJob): Staging {
     fingerprint,
     finishedParts: intact ? (old?.finishedParts ?? []) : [],
     ...(bootId === undefined ? {} : { bootId }),
-    ...(job.keptBecause === undefined ? {} : { keptBecause: job.keptBecause }),
-    ...(job.allowDifferentCluster ? { allowDifferentCluster: true } : {}),
-    ...(job.awaitsPromotion ? { awaitsPromotion: job.awaitsPromotion } : {}),
+    ...(job.oldData.keptBecause === undefined ? {} : { keptBecause: job.oldData.keptBecause }),
+    ...(job.oldData.allowDifferentCluster ? { allowDifferentCluster: true } : {}),
+    ...(job.recovery.awaitsPromotion ? { awaitsPromotion: job.recovery.awaitsPromotion } : {}),
     ...(lastTimeline === undefined ? {} : { lastTimeline }),
     ...(wipes || (old?.wiped && guarded) ? { wiped: true } : {}),
     ...(wipes ? { wiping: true } : {}),
@@ -104,7 +104,7 @@ export function prepareStaging(job: LayDownJob): Staging {
   writeJournal(pgdata.odoDir, journal);
   // The guard takes the place of a file that the old server needs, so that one must not be able to start by then.
   if (wipes) makeUnstartable(pgdata);
-  if (guarded) putGuard(pgdata.root, job.postgresMajor ?? job.backup.postgresMajor, job.owner);
+  if (guarded) putGuard(pgdata.root, job.server.postgresMajor ?? job.backup.postgresMajor, job.owner);
   if (wipes) {
     for (const place of places) wipePlace(place);
     delete journal.wiping;
@@ -182,9 +182,9 @@ function settleOld(job: LayDownJob): Journal | undefined {
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation, journal?.keptBecause);
-  if (job.wipe && TRANSITIONS[situation].wipes === 'refuse') throw refusedWipe(pgdata);
+  if (job.oldData.wipe && TRANSITIONS[situation].wipes === 'refuse') throw refusedWipe(pgdata);
   if (!journal) return undefined;
-  if (exchangesFirst(situation)) demandNoServer(pgdata, job);
+  if (exchangesFirst(situation)) demandNoServer(pgdata, job.oldData);
   switch (TRANSITIONS[situation].restore) {
     case 'begin':
     case 'resume':
@@ -212,30 +212,20 @@ function settleOld(job: LayDownJob): Journal | undefined {
 }
 
 /**
- * Everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings are written
- * anew each time.
+ * A digest of everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings
+ * are written anew each time.
  */
-const DECISIVE = [
-  'repository',
-  'backup',
-  'target',
-  'owner',
-  'replacementConf',
-  'unattended',
-  'settings',
-  'hbaConf',
-  'keepArchiving',
-  'keepSettings',
-] as const satisfies readonly (keyof LayDownJob)[];
-
-function fingerprintOf(job: LayDownJob): string {
-  const facts: Record<string, unknown> = Object.fromEntries(DECISIVE.map((name) => [name, job[name]]));
+function fingerprintOf({ repository, backup, target, owner, configuration, recovery }: LayDownJob): string {
   // Whoever asks for it.
-  const { runId: _own, ...places } = job.target;
-  facts.target = places;
+  const { runId: _own, ...places } = target;
+  const { replacementConf, settings, hbaConf, keepArchiving, keepSettings } = configuration;
+  const { unattended, standby } = recovery;
   // How a standby reaches its primary is written anew, too; it may hold a password, of which not even a digest is left
   // behind.
-  facts.isStandby = job.standby !== undefined;
+  const isStandby = standby !== undefined;
+  const { secrets: _secret, ...where } = repository;
+  const configured = [replacementConf, settings, hbaConf, keepArchiving, keepSettings];
+  const facts = [where, backup, places, owner, configured, unattended, isStandby];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

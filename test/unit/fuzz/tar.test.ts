@@ -139,6 +139,7 @@ async function layDown(archive: Buffer, layers: Part['layers'] = []): Promise<'l
   const job = {
     backup: { parts: [part], format: 'barman' },
     target: { pgdata: { root, odoDir: path.join(root, '.odo') }, tablespaces: [] },
+    run: {},
   };
   const staging = {
     resuming: false,

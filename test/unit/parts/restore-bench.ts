@@ -138,12 +138,11 @@ export function setUpBench(root = 'data'): Bench {
     },
     target,
     owner: OWNER,
-    postgresMajor: 17,
-    sync: false,
-    verify: 'stream',
-    fresh: false,
-    wipe: false,
-    unattended: false,
+    configuration: {},
+    server: { postgresMajor: 17 },
+    recovery: { unattended: false },
+    oldData: { wipe: false },
+    run: { sync: false, verify: 'stream', fresh: false },
   };
   const bench = { repository, volume, target, job, old: [] };
   return { ...bench, old: contentOf(bench) };

@@ -168,12 +168,14 @@ it('carries any text, also characters that some take for the end of a line', asy
   let arrived: unknown;
   const engine = await remote({
     layDown: async (job) => {
-      arrived = job.replacementConf;
-      return { echo: job.replacementConf } as never;
+      arrived = job.configuration.replacementConf;
+      return { echo: job.configuration.replacementConf } as never;
     },
   });
   const replacementConf = '# one\u2028two\u2029three\r\nfour\u0085five é 🐘\n';
-  expect(await engine.layDown({ ...JOB, replacementConf }, () => undefined, new AbortController().signal)).toEqual({
+  expect(
+    await engine.layDown({ ...JOB, configuration: { replacementConf } }, () => undefined, new AbortController().signal),
+  ).toEqual({
     echo: replacementConf,
   });
   expect(arrived).toBe(replacementConf);

@@ -265,7 +265,7 @@ describe('a failure before the exchange', () => {
     'by a cancellation in phase %s leaves the old content, and can be discarded without a trace',
     async (phase) => {
       const bench = setUpBench();
-      bench.job.sync = true;
+      bench.job.run.sync = true;
       const { signal, report } = cancelAt(phase);
       await expect(layDown(bench, report, signal)).rejects.toMatchObject({ name: 'OdoError', code: 'cancelled' });
       expect(contentOf(bench)).toEqual(bench.old);
@@ -295,7 +295,7 @@ describe('a failure before the exchange', () => {
       (bench) => fs.rmSync(path.join(bench.repository, `wals/0000000100000000/${segment(1, 2)}.gz`)),
       'backupIncomplete',
     ],
-    ['the version does not fit', (bench) => Object.assign(bench.job, { postgresMajor: 18 }), 'versionMismatch'],
+    ['the version does not fit', (bench) => Object.assign(bench.job.server, { postgresMajor: 18 }), 'versionMismatch'],
   ])('because %s has its own code and leaves the old content', async (_what, damage, code) => {
     const bench = setUpBench();
     damage(bench);
@@ -680,7 +680,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
   const spoolOf = ({ target }: Bench, ...names: string[]) => path.join(spoolDir(target.pgdata), ...names);
   const fedBench = (segments = 2) => {
     const bench = setUpBench();
-    bench.job.spoolBytes = segments * MIB;
+    bench.job.recovery.spoolBytes = segments * MIB;
     return bench;
   };
   const feeding = (bench: Bench) => fs.readFileSync(spoolOf(bench, 'feeding'), 'utf8').trim();

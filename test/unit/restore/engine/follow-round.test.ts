@@ -8,6 +8,7 @@ import type { FollowJob } from '../../../../src/restore/contract/jobs.ts';
 import { createDirectoryEngine } from '../../../../src/restore/engine/directory-engine.ts';
 import { takeLock } from '../../../../src/tree/exchange/lock.ts';
 import { spoolDir } from '../../../../src/tree/places/place.ts';
+import { jobWith } from '../../parts/job-with.ts';
 import { segment } from '../../parts/named-archive.ts';
 import { type Bench, CONTROL, OWNER, SYSTEM_IDENTIFIER, setUpBench } from '../../parts/restore-bench.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
@@ -33,7 +34,7 @@ describe('a round of following', { timeout: 60_000 }, () => {
       ownWordOnArchiving: false,
       keepArchiving: false,
     };
-    await engine.layDown({ ...bench.job, standby: {}, awaitsPromotion }, silent, never);
+    await engine.layDown(jobWith(bench.job, { standby: {}, awaitsPromotion }), silent, never);
     await engine.swap(bench.target);
     const control = Buffer.from(CONTROL);
     control.writeBigUInt64LE(0x100028n, 40);

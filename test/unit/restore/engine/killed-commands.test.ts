@@ -6,6 +6,7 @@ import { TRANSITIONS } from '../../../../src/restore/volume/transitions.ts';
 import { readJournal, writeJournal } from '../../../../src/tree/exchange/journal.ts';
 import { incomingDir, previousDir, spoolDir } from '../../../../src/tree/places/place.ts';
 import { crashesLaterAt } from '../../parts/crash.ts';
+import { jobWith } from '../../parts/job-with.ts';
 import { type Bench, contentOf, setUpBench } from '../../parts/restore-bench.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 import { emptyBench, layDown, placesOf, promoted, restored } from '../../parts/situations.ts';
@@ -103,7 +104,7 @@ describe('a command that is killed at any step', () => {
     };
     for (let n = 1, isBegun = false; !isBegun; n++) {
       const bench = await make();
-      const fresh = { ...bench.job, fresh: true };
+      const fresh = jobWith(bench.job, { fresh: true });
       const crashed = await crashesLaterAt(n, () =>
         engine.layDown(fresh, stopAtLayDown(), new AbortController().signal).catch(rethrow),
       );
@@ -153,7 +154,7 @@ describe('a command that is killed at any step', () => {
   it('a restore --wipe: nothing that is left can be started, and no image takes it for new', async () => {
     for (let n = 1, isBegun = false; !isBegun; n++) {
       const bench = setUpBench();
-      bench.job.wipe = true;
+      bench.job.oldData.wipe = true;
       isBegun = !(await crashesLaterAt(n, () =>
         engine.layDown(bench.job, stopAtLayDown(), new AbortController().signal).catch(rethrow),
       ));
@@ -171,16 +172,8 @@ describe('a command that is killed at any step', () => {
       expect(pgdata).toMatchObject({ startable: false, situation: 'interrupted-vacant', old: { where: 'gone' } });
       expect((await engine.rollback(bench.target)).rolledBack).toBe(false);
       // Another job, without --wipe: what was deleted is not promised.
-      const other = { ...bench.job, wipe: false, settings: [['work_mem', '9MB']] as const };
-      expect(
-        (
-          await engine.layDown(
-            { ...other, settings: [...other.settings] },
-            () => undefined,
-            new AbortController().signal,
-          )
-        ).oldData,
-      ).toBe('deleted');
+      const other = jobWith(bench.job, { wipe: false, settings: [['work_mem', '9MB']] });
+      expect((await engine.layDown(other, () => undefined, new AbortController().signal)).oldData).toBe('deleted');
       await engine.swap(bench.target);
       expect(await situationIn(bench)).toBe('recovering-alone');
     }
@@ -194,7 +187,7 @@ async function expectNothingDeleted(bench: Bench): Promise<void> {
   const { pgdata } = await engine.probe(bench.target);
   expect(pgdata).toMatchObject({ startable: true, old: { where: 'in place' } });
   expect(pgdata.situation).toMatch(/^(untouched|leftovers|interrupted)$/);
-  const job = { ...bench.job, wipe: false };
+  const job = jobWith(bench.job, { wipe: false });
   expect((await engine.layDown(job, () => undefined, new AbortController().signal)).oldData).toBe('kept');
   expect(fs.readFileSync(committed, 'utf8')).toBe('committed');
   await engine.clean(bench.target);
@@ -237,7 +230,7 @@ describe('a place that was empty', () => {
 
   it('keeps its guard after a restore --wipe that was discarded, until odo clean', async () => {
     const bench = setUpBench();
-    bench.job.wipe = true;
+    bench.job.oldData.wipe = true;
     await layDown(bench);
     await engine.discard(bench.target);
     expect(fs.readdirSync(rootOf(bench))).toEqual(['PG_VERSION']);
@@ -267,7 +260,7 @@ describe('a place that was empty', () => {
 
   it('is guarded again when a restore that waits is taken back', async () => {
     const bench = await restored(emptyBench());
-    bench.job.fresh = true;
+    bench.job.run.fresh = true;
     const { report, signal } = cancelled();
     await expect(engine.layDown(bench.job, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
     expect(fs.readdirSync(rootOf(bench))).toEqual(['PG_VERSION']);

@@ -12,6 +12,7 @@ import { adviceOn } from '../../../../src/restore/volume/status-advice.ts';
 import { writeJournal } from '../../../../src/tree/exchange/journal.ts';
 import { wipePlace } from '../../../../src/tree/exchange/wipe.ts';
 import { type Place, previousDir, salvageDir, spoolDir } from '../../../../src/tree/places/place.ts';
+import { type JobFields, jobWith } from '../../parts/job-with.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 const MIB = 2 ** 20;
@@ -48,7 +49,7 @@ function plantOld(root: string, controlFile = bytes): void {
   fs.writeFileSync(path.join(root, 'pg_wal', second), wal.subarray(MIB, 2 * MIB));
 }
 
-const take = (more: Partial<LayDownJob> = {}) => engine.takeSalvage({ ...job, ...more }, () => undefined, never);
+const take = (more: JobFields = {}) => engine.takeSalvage(jobWith(job, more), () => undefined, never);
 const aside = () => (fs.existsSync(salvageDir(place)) ? fs.readdirSync(salvageDir(place)) : []);
 
 beforeEach(() => {
@@ -74,6 +75,9 @@ beforeEach(() => {
       endSegment: first,
     },
     target: { pgdata: place, tablespaces: [] },
+    recovery: { unattended: false },
+    run: {},
+    oldData: {},
     salvage: { isLater: false },
   } as unknown as LayDownJob;
 });

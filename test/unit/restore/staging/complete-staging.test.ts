@@ -4,12 +4,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Amendment } from '../../../../src/postgres/configuration/amendment.ts';
 import { blockTurnsArchivingOff, removeBlock } from '../../../../src/postgres/configuration/recovery-settings.ts';
 import { parsePgControl } from '../../../../src/postgres/files/pg-control.ts';
-import type { LayDownJob } from '../../../../src/restore/contract/lay-down-job.ts';
+import type { ConfigurationWish, LayDownJob } from '../../../../src/restore/contract/lay-down-job.ts';
 import type { Target } from '../../../../src/restore/contract/places.ts';
 import { createDirectoryEngine } from '../../../../src/restore/engine/directory-engine.ts';
 import { completeStaging } from '../../../../src/restore/staging/complete-staging.ts';
 import { heldControlFile, incomingDir, originalsFile } from '../../../../src/tree/places/place.ts';
 import { crashesAt } from '../../parts/crash.ts';
+import { type JobFields, jobWith } from '../../parts/job-with.ts';
 import { segment } from '../../parts/named-archive.ts';
 import { CONTROL, OWNER, SYSTEM_IDENTIFIER } from '../../parts/restore-bench.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
@@ -31,8 +32,8 @@ function layDown(files: Record<string, string> = {}): void {
   fs.rmSync(originalsFile(target.pgdata), { force: true });
 }
 
-function jobWith(more: Partial<LayDownJob> = {}, backup: Partial<LayDownJob['backup']> = {}): LayDownJob {
-  return {
+function jobOf(more: JobFields = {}, backup: Partial<LayDownJob['backup']> = {}): LayDownJob {
+  const job: LayDownJob = {
     store: { url: '/nowhere', pathStyle: false },
     repository: { format: 'basebackup', root: '' },
     backup: {
@@ -48,13 +49,13 @@ function jobWith(more: Partial<LayDownJob> = {}, backup: Partial<LayDownJob['bac
     wal: { source: 'included' },
     target,
     owner: OWNER,
-    sync: false,
-    verify: 'stream',
-    fresh: false,
-    wipe: false,
-    unattended: false,
-    ...more,
+    configuration: {},
+    server: {},
+    recovery: { unattended: false },
+    oldData: { wipe: false },
+    run: { sync: false, verify: 'stream', fresh: false },
   };
+  return jobWith(job, more);
 }
 
 const read = (name: string) => fs.readFileSync(path.join(incoming, name), 'utf8');
@@ -73,7 +74,7 @@ beforeEach(() => {
 describe('a complete staging directory', () => {
   it('has pg_control, and everything that the server needs, with its owner', () => {
     layDown();
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(fs.readFileSync(path.join(incoming, 'global/pg_control')).equals(CONTROL)).toBe(true);
     expect(fs.existsSync(heldControlFile(target.pgdata))).toBe(false);
     const made = Object.entries(snapshotTree(incoming)).filter(
@@ -95,9 +96,9 @@ describe('a complete staging directory', () => {
   it('is refused with a pg_control that was torn while it was copied, or with files of a version newer than known', () => {
     layDown();
     fs.writeFileSync(heldControlFile(target.pgdata), Buffer.from(CONTROL).fill(7, 40, 48));
-    expect(() => completeStaging(jobWith())).toThrow(expect.objectContaining({ code: 'dataCorrupt' }));
+    expect(() => completeStaging(jobOf())).toThrow(expect.objectContaining({ code: 'dataCorrupt' }));
     layDown({ PG_VERSION: '20\n' });
-    expect(() => completeStaging(jobWith())).toThrow(expect.objectContaining({ code: 'versionMismatch' }));
+    expect(() => completeStaging(jobOf())).toThrow(expect.objectContaining({ code: 'versionMismatch' }));
     expect(fs.existsSync(path.join(incoming, 'global/pg_control'))).toBe(false);
   });
 
@@ -109,27 +110,27 @@ describe('a complete staging directory', () => {
   ])('has a mode that the server accepts: %o becomes %s', (mode, expected) => {
     layDown();
     fs.chmodSync(incoming, mode);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect((fs.statSync(incoming).mode & 0o7777).toString(8)).toBe(expected);
   });
 
   it("keeps the backup's settings, or has the user's instead, and recovers with ours", () => {
     layDown();
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(read('postgresql.auto.conf')).toMatch(
       /^work_mem = '8MB'\n# >>> odo[\s\S]*restore_command = 'test -r \.\.\/\.\.\/\.odo\/restore-command/,
     );
     expect(fs.readFileSync(path.join(target.pgdata.odoDir, 'restore-command'), 'utf8')).toMatch(/^#!\/bin\/sh\n/);
     layDown();
-    completeStaging(jobWith({ replacementConf: "work_mem = '1GB'" }));
+    completeStaging(jobOf({ replacementConf: "work_mem = '1GB'" }));
     expect(read('postgresql.auto.conf')).toMatch(/^work_mem = '1GB'\n# >>> odo/);
   });
 
   it('gets single settings, which stand before ours, and once only when they are set again', () => {
     layDown();
-    const settings: LayDownJob['settings'] = [['work_mem', "it's"]];
-    completeStaging(jobWith({ settings }));
-    completeStaging(jobWith({ settings }));
+    const settings: ConfigurationWish['settings'] = [['work_mem', "it's"]];
+    completeStaging(jobOf({ settings }));
+    completeStaging(jobOf({ settings }));
     expect(read('postgresql.auto.conf')).toMatch(/^work_mem = 'it''s'\n# >>> odo/);
     expect(removeBlock(read('postgresql.auto.conf'))).toBe("work_mem = 'it''s'\n");
   });
@@ -137,23 +138,23 @@ describe('a complete staging directory', () => {
   it("gets the user's pg_hba.conf, and the way to it where the configuration leads elsewhere or is not all known", () => {
     const hbaConf = 'local all all trust\n';
     layDown({ 'postgresql.conf': 'port = 5432\n', 'pg_hba.conf': 'host all all all md5\n' });
-    completeStaging(jobWith({ hbaConf }));
+    completeStaging(jobOf({ hbaConf }));
     expect([read('pg_hba.conf'), read('postgresql.auto.conf')]).toEqual([
       hbaConf,
       expect.not.stringContaining('hba_file'),
     ]);
     const way = `hba_file = '${path.join(target.pgdata.root, 'pg_hba.conf')}'\n# >>> odo`;
     layDown({ 'postgresql.conf': "hba_file = '/etc/hba'\n" });
-    completeStaging(jobWith({ hbaConf }));
+    completeStaging(jobOf({ hbaConf }));
     expect(read('postgresql.auto.conf')).toContain(way);
     layDown({ 'postgresql.conf': 'port = 5432\n' });
-    completeStaging(jobWith({ hbaConf, configElsewhere: true }));
+    completeStaging(jobOf({ hbaConf, configElsewhere: true }));
     expect(read('postgresql.auto.conf')).toContain(way);
   });
 
   it('stays a standby when that is asked for, with the address of its primary where only the server can read it', () => {
     layDown({ 'postgresql.conf': 'hot_standby = off\n' });
-    completeStaging(jobWith({ standby: { primaryConninfo: "host=h password=it's" } }));
+    completeStaging(jobOf({ standby: { primaryConninfo: "host=h password=it's" } }));
     const names = fs.readdirSync(incoming).filter((name) => name.endsWith('.signal'));
     expect(names).toEqual(['standby.signal']);
     expect(read('postgresql.auto.conf')).toContain("primary_conninfo = 'host=h password=it''s'\n");
@@ -165,16 +166,16 @@ describe('a complete staging directory', () => {
 
   it('archives as configured only when that is asked for', () => {
     layDown({ 'postgresql.conf': 'archive_mode = on\n' });
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(blockTurnsArchivingOff(read('postgresql.auto.conf'))).toBe(true);
-    completeStaging(jobWith({ keepArchiving: true }));
+    completeStaging(jobOf({ keepArchiving: true }));
     expect(read('postgresql.auto.conf')).not.toContain('archive_mode');
   });
 
   it('needs no postgresql.auto.conf in the backup', () => {
     layDown();
     fs.rmSync(path.join(incoming, 'postgresql.auto.conf'));
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(read('postgresql.auto.conf')).toMatch(/^# >>> odo/);
   });
 
@@ -183,23 +184,23 @@ describe('a complete staging directory', () => {
     const to = (name: string) => ({
       stopAt: { target: { kind: 'name' as const, name }, exclusive: false, action: 'shutdown' as const },
     });
-    completeStaging(jobWith(to('first')));
-    completeStaging(jobWith(to('second')));
+    completeStaging(jobOf(to('first')));
+    completeStaging(jobOf(to('second')));
     const conf = read('postgresql.auto.conf');
     expect(conf).toContain("recovery_target_name = 'second'");
     expect(conf).toContain("recovery_target_action = 'shutdown'");
     // A backup that brings its own WAL must not be drawn to another timeline.
     expect(conf).toContain("recovery_target_timeline = 'current'");
     expect(conf).not.toContain('first');
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(read('postgresql.auto.conf')).not.toMatch(/recovery_target_(name|action) = '\w/);
   });
 
   it('clears the spool away by itself only when nobody watches it recover', () => {
     layDown();
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(read('postgresql.auto.conf')).toContain("recovery_end_command = ''");
-    completeStaging(jobWith({ unattended: true }));
+    completeStaging(jobOf({ unattended: true }));
     expect(read('postgresql.auto.conf')).toMatch(
       /recovery_end_command = '.*archive_status.*; rm -rf \.\.\/\.\.\/\.odo\/spool/,
     );
@@ -207,11 +208,11 @@ describe('a complete staging directory', () => {
 
   it('has links to the tablespaces, or a map with their new places where the backup brings one', () => {
     layDown();
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(snapshotTree(incoming)['pg_tblspc/16387']).toBe(`link to ${target.tablespaces[0]?.place.root} 999:998`);
     fs.rmSync(path.join(incoming, 'pg_tblspc/16387'));
     layDown({ tablespace_map: '16387 /where/it was\n16999 /of/no/concern\n' });
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(read('tablespace_map')).toBe(`16387 ${target.tablespaces[0]?.place.root}\n16999 /of/no/concern\n`);
     expect(fs.readdirSync(path.join(incoming, 'pg_tblspc'))).toEqual([]);
   });
@@ -223,13 +224,13 @@ describe('a complete staging directory', () => {
       'pg_hba.conf': 'local all all peer map=local\n',
     };
     layDown(files);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     const expected = snapshotTree(incoming);
     for (let n = 1; ; n++) {
       fs.rmSync(incoming, { recursive: true });
       layDown(files);
-      const crashed = crashesAt(n, () => completeStaging(jobWith()));
-      completeStaging(jobWith());
+      const crashed = crashesAt(n, () => completeStaging(jobOf()));
+      completeStaging(jobOf());
       expect([n, snapshotTree(incoming)]).toEqual([n, expected]);
       if (!crashed) break;
     }
@@ -243,7 +244,7 @@ describe('a complete staging directory', () => {
       fs.rmSync(path.join(incoming, name), { force: true });
       fs.symlinkSync(outside, path.join(incoming, name));
     }
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(fs.readFileSync(outside, 'utf8')).toBe('untouched');
     expect(read('postgresql.auto.conf')).toMatch(/^# >>> odo/);
     expect(fs.lstatSync(path.join(incoming, 'recovery.signal')).isFile()).toBe(true);
@@ -259,23 +260,23 @@ describe('a backup that cannot be started', () => {
   it.each(['PG_VERSION', 'backup_label'])('is incomplete without %s, and does not get its pg_control', (name) => {
     layDown();
     fs.rmSync(path.join(incoming, name));
-    refused(jobWith(), { code: 'backupIncomplete', message: expect.stringContaining(name) });
+    refused(jobOf(), { code: 'backupIncomplete', message: expect.stringContaining(name) });
   });
 
   it('is incomplete without pg_control', () => {
     layDown();
     fs.rmSync(heldControlFile(target.pgdata));
-    refused(jobWith(), { code: 'backupIncomplete', message: expect.stringContaining('pg_control') });
+    refused(jobOf(), { code: 'backupIncomplete', message: expect.stringContaining('pg_control') });
   });
 
   it('does not fit a server of another major version', () => {
     layDown();
-    refused(jobWith({ postgresMajor: 18 }), { code: 'versionMismatch', hint: expect.stringContaining('17') });
+    refused(jobOf({ postgresMajor: 18 }), { code: 'versionMismatch', hint: expect.stringContaining('17') });
   });
 
   it('is corrupt when it is put together from two clusters', () => {
     layDown();
-    refused(jobWith({}, { systemIdentifier: '7' }), {
+    refused(jobOf({}, { systemIdentifier: '7' }), {
       code: 'dataCorrupt',
       message: expect.stringContaining(SYSTEM_IDENTIFIER),
     });
@@ -284,7 +285,7 @@ describe('a backup that cannot be started', () => {
   it('is corrupt when its pg_control is cut off', () => {
     layDown();
     fs.truncateSync(heldControlFile(target.pgdata), 100);
-    refused(jobWith(), { code: 'dataCorrupt' });
+    refused(jobOf(), { code: 'dataCorrupt' });
   });
 
   it('is incomplete when the WAL that it should bring along is not all there', () => {
@@ -299,9 +300,9 @@ describe('a backup that cannot be started', () => {
     for (const number of [1, 2]) {
       fs.writeFileSync(path.join(incoming, 'pg_wal', segment(1, number)), walSegment(1, number, SYSTEM_IDENTIFIER));
     }
-    refused(jobWith({}, backup), { code: 'backupIncomplete', message: expect.stringContaining(segment(1, 3)) });
+    refused(jobOf({}, backup), { code: 'backupIncomplete', message: expect.stringContaining(segment(1, 3)) });
     fs.writeFileSync(path.join(incoming, 'pg_wal', segment(1, 3)), walSegment(1, 3, SYSTEM_IDENTIFIER));
-    expect(() => completeStaging(jobWith({}, backup))).not.toThrow();
+    expect(() => completeStaging(jobOf({}, backup))).not.toThrow();
   });
 });
 
@@ -317,7 +318,7 @@ describe('settings that do not fit the server', () => {
 
   it('are overridden before the settings of recovery, so that they stay when those go; doing it twice changes nothing', () => {
     layDown(OPERATOR);
-    const notes = completeStaging(jobWith({ server }));
+    const notes = completeStaging(jobOf({ facts: server }));
     const once = read('postgresql.auto.conf');
     expect(notes).toHaveLength(5);
     expect(once.indexOf('logging_collector')).toBeLessThan(once.indexOf('restore_command'));
@@ -332,24 +333,24 @@ describe('settings that do not fit the server', () => {
     }
     expect(read('pg_ident.conf')).toContain('local postgres postgres');
     const ident = read('pg_ident.conf');
-    expect(completeStaging(jobWith({ server }))).toEqual(notes);
+    expect(completeStaging(jobOf({ facts: server }))).toEqual(notes);
     expect([read('postgresql.auto.conf'), read('pg_ident.conf')]).toEqual([once, ident]);
   });
 
   it('are left as they are when they are to be kept, and where the user has set them', () => {
     layDown(OPERATOR);
-    expect(completeStaging(jobWith({ server, keepSettings: true }))).toEqual([
+    expect(completeStaging(jobOf({ facts: server, keepSettings: true }))).toEqual([
       expect.stringMatching(/^max_connections was raised/),
     ]);
     expect(removeBlock(read('postgresql.auto.conf'))).toBe("work_mem = '8MB'\n");
-    completeStaging(jobWith({ server, settings: [['log_directory', '/controller/log']] }));
+    completeStaging(jobOf({ facts: server, settings: [['log_directory', '/controller/log']] }));
     expect(read('postgresql.auto.conf')).toContain("log_directory = '/controller/log'");
     expect(read('postgresql.auto.conf')).not.toContain("log_directory = 'log'");
   });
 
   it('are raised among the settings of recovery where pg_control demands more', () => {
     layDown({ 'postgresql.conf': 'max_connections = 3\n', 'pg_hba.conf': '' });
-    const notes = completeStaging(jobWith({ server }));
+    const notes = completeStaging(jobOf({ facts: server }));
     const { max_connections: needed } = parsePgControl(CONTROL).settings;
     expect(notes).toEqual([expect.stringContaining(`max_connections was raised from 3 to ${needed}`)]);
     expect(read('postgresql.auto.conf')).toContain(`max_connections = '${needed}'`);
@@ -362,7 +363,7 @@ describe('configuration that a backup lacks', () => {
 
   it('is made, with what pg_control knows of it', () => {
     layDown({});
-    expect(completeStaging(jobWith()).filter((note) => made.test(note))).toHaveLength(2);
+    expect(completeStaging(jobOf()).filter((note) => made.test(note))).toHaveLength(2);
     const { max_connections } = parsePgControl(CONTROL).settings;
     expect(read('postgresql.conf')).toContain(`max_connections = ${max_connections}\n`);
     expect(read('pg_hba.conf')).toContain('host all all all md5\n');
@@ -373,7 +374,7 @@ describe('configuration that a backup lacks', () => {
     layDown({ 'postgresql.conf': 'include more/a.conf\n', 'more/a.conf': includes.join('\n'), 'pg_hba.conf': '' });
     fs.symlinkSync('/etc/postgresql/linked.conf', path.join(incoming, 'more/linked.conf'));
     const mounts = ['more/own.conf', 'more/conf.d'].map((name) => path.join(target.pgdata.root, name));
-    completeStaging(jobWith({ server: { mounts, commandLine: {} } }));
+    completeStaging(jobOf({ facts: { mounts, commandLine: {} } }));
     expect(read('more/a.conf').split('\n')).toEqual([
       ...includes.slice(0, 2),
       "# taken out by odo: include 'gone.conf'",
@@ -385,10 +386,10 @@ describe('configuration that a backup lacks', () => {
     layDown({});
     const { root } = target.pgdata;
     const mounts = ['postgresql.conf', 'pg_hba.conf'].map((name) => path.join(root, name));
-    expect(completeStaging(jobWith({ server: { mounts, commandLine: {} } })).filter((note) => made.test(note))).toEqual(
+    expect(completeStaging(jobOf({ facts: { mounts, commandLine: {} } })).filter((note) => made.test(note))).toEqual(
       [],
     );
-    expect(completeStaging(jobWith({ configElsewhere: true })).filter((note) => made.test(note))).toEqual([]);
+    expect(completeStaging(jobOf({ configElsewhere: true })).filter((note) => made.test(note))).toEqual([]);
   });
 });
 
@@ -402,17 +403,17 @@ describe('a run that goes on from what another has changed', () => {
     layDown({ 'postgresql.conf': CONF, 'conf.d/': '', 'pg_hba.conf': '' });
     fs.chmodSync(path.join(incoming, 'postgresql.conf'), 0o640);
     fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     const before = snapshotTree(incoming);
     await amend(drop('port'), exclude, { do: 'set', name: 'ssl', was: 'on', value: 'off', why: 'x' }, drop('work_mem'));
     await amend(drop('ssl'));
     expect(read('postgresql.conf').match(/taken out by odo/g)).toHaveLength(3);
     expect(read('postgresql.auto.conf')).toMatch(/taken out by odo: work_mem[\s\S]*ssl = 'off'/);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(snapshotTree(incoming)).toEqual(before);
     // And again: what it has changed itself is no original either.
     await amend(drop('port'));
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(snapshotTree(incoming)).toEqual(before);
   });
 
@@ -426,13 +427,13 @@ describe('a run that goes on from what another has changed', () => {
       'pg_ident.conf': conf,
     }))
       fs.writeFileSync(path.join(incoming, name), bytes);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     await amend(drop('port'), drop('work_mem'), { do: 'set', name: 'cluster_name', was: 'x', value: 'y', why: 'z' });
     const latin1 = (name: string) => fs.readFileSync(path.join(incoming, name), 'latin1');
     expect(latin1('postgresql.conf')).toBe(conf.toString('latin1').replace('port', '# taken out by odo: port'));
     expect(latin1('pg_ident.conf').startsWith(conf.toString('latin1'))).toBe(true);
     expect(latin1('postgresql.auto.conf')).toMatch(/^# f\xfcr\n.*work_mem = '8MB'\nsearch_path = '\xe9'\n# >>> odo/);
-    completeStaging(jobWith());
+    completeStaging(jobOf());
     expect(latin1('postgresql.conf')).toBe(conf.toString('latin1'));
     expect(latin1('postgresql.auto.conf').startsWith(auto.toString('latin1'))).toBe(true);
   });
@@ -441,7 +442,7 @@ describe('a run that goes on from what another has changed', () => {
     layDown({ 'postgresql.conf': '-> /etc/postgresql/postgresql.conf', 'pg_hba.conf': '' });
     fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
     fs.rmSync(path.join(incoming, 'pg_hba.conf'));
-    const job = jobWith({ server: { mounts: [path.join(target.pgdata.root, 'pg_hba.conf')], commandLine: {} } });
+    const job = jobOf({ facts: { mounts: [path.join(target.pgdata.root, 'pg_hba.conf')], commandLine: {} } });
     completeStaging(job);
     const before = snapshotTree(incoming);
     await amend(
@@ -455,7 +456,7 @@ describe('a run that goes on from what another has changed', () => {
 
   it('sets nothing aside of what ODO itself has written, which may be secret', async () => {
     layDown({ 'postgresql.conf': '' });
-    completeStaging(jobWith({ standby: { primaryConninfo: 'password=secret' } }));
+    completeStaging(jobOf({ standby: { primaryConninfo: 'password=secret' } }));
     await amend(drop('work_mem'));
     const { 'postgresql.auto.conf': kept } = JSON.parse(fs.readFileSync(originalsFile(target.pgdata), 'utf8'));
     expect(Buffer.from(kept.content, 'base64').toString()).toBe("work_mem = '8MB'\n");

@@ -1,15 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import type { LayDownJob } from '../../../../src/restore/contract/lay-down-job.ts';
 import { prepareStaging } from '../../../../src/restore/staging/staging.ts';
+import { type JobFields, jobWith } from '../../parts/job-with.ts';
 import { setUpBench } from '../../parts/restore-bench.ts';
 
 /** Whether a second job builds on what a first one has laid down. */
-function resumes(first: Partial<LayDownJob>, second: Partial<LayDownJob>): boolean {
+function resumes(first: JobFields, second: JobFields): boolean {
   const { job } = setUpBench();
-  prepareStaging({ ...job, ...first });
-  return prepareStaging({ ...job, ...second }).resuming;
+  prepareStaging(jobWith(job, first));
+  return prepareStaging(jobWith(job, second)).resuming;
 }
 
 it('goes on from what the same job has laid down, and not from what another has', () => {
@@ -24,7 +24,7 @@ it('goes on when the password of the primary was wrong, and keeps no digest of i
   expect(resumes(withPassword('wrong'), withPassword('right'))).toBe(true);
   const { job } = setUpBench();
   const journal = (password: string) => {
-    prepareStaging({ ...job, ...withPassword(password) });
+    prepareStaging(jobWith(job, withPassword(password)));
     const text = fs.readFileSync(path.join(job.target.pgdata.odoDir, 'journal.json'), 'utf8');
     return JSON.parse(text).fingerprint;
   };

@@ -9,6 +9,7 @@ import { findOnlyCopy, unjudgedOf } from '../../../../src/restore/volume/kept-ol
 import { adviceOn } from '../../../../src/restore/volume/status-advice.ts';
 import type { Journal } from '../../../../src/tree/exchange/journal.ts';
 import { previousDir } from '../../../../src/tree/places/place.ts';
+import { jobWith } from '../../parts/job-with.ts';
 import { type Bench, setUpBench } from '../../parts/restore-bench.ts';
 import { journalOf, layDown, MAKE, promoted, restored, rewrite } from '../../parts/situations.ts';
 
@@ -69,7 +70,7 @@ describe('old data that was kept as the only copy', () => {
 
   it('is known from the beginning where the archive has gone another way, whoever ends the recovery', async () => {
     const bench = setUpBench();
-    bench.job = { ...bench.job, keptBecause: BECAUSE };
+    bench.job = jobWith(bench.job, { keptBecause: BECAUSE });
     await promoted(bench);
     expect(await engine.status(bench.target)).toMatchObject({ keptBecause: BECAUSE });
     await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
@@ -87,7 +88,7 @@ describe('old data that --wipe is to delete', () => {
     const bench = setUpBench();
     const { root } = bench.target.pgdata;
     fs.writeFileSync(path.join(root, 'postmaster.pid'), '1\n');
-    bench.job = { ...bench.job, wipe: true };
+    bench.job = jobWith(bench.job, { wipe: true });
     await expect(layDown(bench)).rejects.toMatchObject({
       code: 'unsafeTarget',
       message: expect.stringContaining(`a server may be running on ${root}`),

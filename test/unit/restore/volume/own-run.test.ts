@@ -7,6 +7,7 @@ import { createDirectoryEngine } from '../../../../src/restore/engine/directory-
 import { forOwnRun } from '../../../../src/restore/volume/own-run.ts';
 import { readJournal, writeJournal } from '../../../../src/tree/exchange/journal.ts';
 import { incomingDir, previousDir, spoolDir } from '../../../../src/tree/places/place.ts';
+import { type JobFields, jobWith } from '../../parts/job-with.ts';
 import { type Bench, contentOf, setUpBench } from '../../parts/restore-bench.ts';
 import { layDown, promoted, restored } from '../../parts/situations.ts';
 
@@ -26,8 +27,8 @@ interface Run {
   job: LayDownJob;
 }
 
-function runOf(bench: Bench, name: string, more: Partial<LayDownJob> = {}): Run {
-  const job = { ...bench.job, settings: [['cluster_name', name]] as LayDownJob['settings'], ...more } as LayDownJob;
+function runOf(bench: Bench, name: string, more: JobFields = {}): Run {
+  const job = jobWith(bench.job, { settings: [['cluster_name', name]], ...more });
   return { engine: createDirectoryEngine(), job: { ...job, target: forOwnRun(bench.target) } };
 }
 
@@ -45,7 +46,7 @@ async function expectAllRefused({ engine, job }: Run): Promise<void> {
   await expect(end({ engine, job })).rejects.toMatchObject(TAKEN_OVER);
   const drop = { do: 'drop', name: 'port', was: '5432', why: 'it is taken' } as const;
   await expect(engine.amend(target, [drop], job.owner)).rejects.toMatchObject(TAKEN_OVER);
-  await expect(engine.feed({ ...job, spoolBytes: 2 ** 21 }, silent, never)).rejects.toMatchObject(TAKEN_OVER);
+  await expect(engine.feed(jobWith(job, { spoolBytes: 2 ** 21 }), silent, never)).rejects.toMatchObject(TAKEN_OVER);
 }
 
 describe('a run that another has overtaken', () => {

@@ -89,7 +89,7 @@ describe.each(ALL)('in situation %s', (situation, row) => {
 
   it(`a restore --wipe deletes, or: ${row.wipes}`, async () => {
     const bench = await MAKE[situation]();
-    bench.job.wipe = true;
+    bench.job.oldData.wipe = true;
     const before = contentOf(bench);
     if (settled(situation).restore === 'refuse' || row.wipes === 'refuse') {
       await expect(layDown(bench)).rejects.toMatchObject({ code: 'unsafeTarget' });
