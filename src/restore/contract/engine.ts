@@ -4,7 +4,7 @@ import type { SuspectPage } from '../../cluster/verified-cluster.ts';
 import type { Report } from '../../events.ts';
 import type { Amendment } from '../../postgres/configuration/amendment.ts';
 import type { TooLow } from '../../postgres/configuration/required-settings.ts';
-import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
+import type { StoreKeys } from '../../store/objects/store-keys.ts';
 import type { TargetProbe } from '../../tree/exchange/probe.ts';
 import type { Owner } from '../../tree/places/place.ts';
 import type { SalvageSurvey } from '../../wal/salvage/salvage-survey.ts';
@@ -74,7 +74,7 @@ export interface Engine {
   /** Changes the configuration in `incoming`, so that the server that was asked will start with it. */
   amend(target: Target, amendments: readonly Amendment[], owner: Owner | undefined): Promise<void>;
   /** Other keys for the jobs under way, whose own end soon. */
-  renewKeys(credentials: S3Credentials): void;
+  renewKeys(credentials: StoreKeys): void;
   /**
    * Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still
    * lives.

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../errors.ts';
 import type { OdoEvent } from '../../events.ts';
-import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
+import type { StoreKeys } from '../../store/objects/store-keys.ts';
 import type { EngineMethod } from './engine-methods.ts';
 
 /**
@@ -14,7 +14,7 @@ import type { EngineMethod } from './engine-methods.ts';
  */
 export type AgentRequest =
   | { id: number; do: EngineMethod; args: readonly unknown[] }
-  | { do: 'renew'; credentials: S3Credentials }
+  | { do: 'renew'; credentials: StoreKeys }
   | { do: 'cancel' }
   | { do: 'end' };
 

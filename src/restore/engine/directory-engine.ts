@@ -3,7 +3,7 @@ import { readRecoveryState } from '../../cluster/recovery-state.ts';
 import { writeAmended } from '../../cluster/write-owned.ts';
 import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import { createRenewableKeys, type RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import { createRenewableKeys, type RenewableKeys } from '../../store/objects/store-keys.ts';
 import { syncfs } from '../../stream/native/native.ts';
 import { readJournal } from '../../tree/exchange/journal.ts';
 import { takeLock } from '../../tree/exchange/lock.ts';

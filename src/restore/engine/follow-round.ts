@@ -9,7 +9,7 @@ import { majorOfPgVersionFile } from '../../postgres/terms/versions.ts';
 import { parseLsn } from '../../postgres/terms/wal-names.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
-import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { readJournal } from '../../tree/exchange/journal.ts';
 import { type Lock, takeLock } from '../../tree/exchange/lock.ts';
 import { probePlace } from '../../tree/exchange/probe.ts';

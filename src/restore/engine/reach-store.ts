@@ -1,7 +1,7 @@
 import type { Part } from '../../formats/contract/format.ts';
 import { openStore } from '../../store/kinds/open.ts';
+import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { retrying } from '../../store/reading/retry.ts';
-import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
 import type { Reached, ReachJob } from '../contract/jobs.ts';
 
 /** More than fits into one packet: a small answer may come where a large one gets stuck, as behind a VPN. */

@@ -2,7 +2,7 @@ import type { RestoreContainer } from '../../docker/containers/restore-container
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import type { StoreConfig } from '../../store/kinds/open.ts';
-import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
+import type { StoreKeys } from '../../store/objects/store-keys.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
@@ -73,7 +73,7 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
 
   /** For requests that no answer is waited for; a container that is gone is noticed elsewhere. */
   const tellAgent = (request: AgentRequest) => void container.send(JSON.stringify(request)).catch(() => undefined);
-  const renewKeys = (credentials: S3Credentials) => tellAgent({ do: 'renew', credentials });
+  const renewKeys = (credentials: StoreKeys) => tellAgent({ do: 'renew', credentials });
   const keys = supplyKeys(renewKeys);
   const work = (name: EngineMethod, job: Job, tell: Report, signal: AbortSignal) =>
     keys.during(job.store, tell, signal, (store) => call(name, [{ ...job, store }], tell));

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asOdoError, cancelled } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import { keysOf, type StoreConfig } from '../../store/kinds/open.ts';
+import type { StoreKeys } from '../../store/objects/store-keys.ts';
 import { retrying } from '../../store/reading/retry.ts';
-import type { S3Credentials } from '../../store/s3/s3-credentials.ts';
 
 /**
  * So long before their end, keys are exchanged for later ones; keys with a shorter life, when half of what is left is
@@ -30,7 +30,7 @@ export interface SuppliedKeys {
 
 /** Where keys come from, and how time passes. */
 export interface KeyMeans {
-  keysOf(store: StoreConfig): (() => Promise<S3Credentials>) | undefined;
+  keysOf(store: StoreConfig): (() => Promise<StoreKeys>) | undefined;
   /** Rejects when the signal fires. */
   pause(ms: number, signal: AbortSignal): Promise<unknown>;
 }
@@ -38,17 +38,17 @@ export interface KeyMeans {
 const REAL_MEANS: KeyMeans = { keysOf, pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }) };
 
 /** @param give hands new keys to the process */
-export function supplyKeys(give: (credentials: S3Credentials) => void, { keysOf, pause } = REAL_MEANS): SuppliedKeys {
-  let held: S3Credentials | undefined;
+export function supplyKeys(give: (credentials: StoreKeys) => void, { keysOf, pause } = REAL_MEANS): SuppliedKeys {
+  let held: StoreKeys | undefined;
   /** When others are to be asked for; it outlives the work, which may be one of many short ones. */
   let dueAt = 0;
 
-  function hold(credentials: S3Credentials): void {
+  function hold(credentials: StoreKeys): void {
     held = credentials;
     dueAt = Date.now() + pauseMs(leftMs(credentials));
   }
 
-  async function renew(keys: () => Promise<S3Credentials>, report: Report, signal: AbortSignal): Promise<void> {
+  async function renew(keys: () => Promise<StoreKeys>, report: Report, signal: AbortSignal): Promise<void> {
     let isTold = false;
     while (held?.expiresAt !== undefined) {
       const { expiresAt } = held;
@@ -88,7 +88,7 @@ export function supplyKeys(give: (credentials: S3Credentials) => void, { keysOf,
   };
 }
 
-function leftMs({ expiresAt }: S3Credentials): number {
+function leftMs({ expiresAt }: StoreKeys): number {
   return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - Date.now();
 }
 

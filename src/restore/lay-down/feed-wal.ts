@@ -4,7 +4,7 @@ import { parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import { createTally } from '../../progress/tally.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
-import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { salvageDir, spoolDir } from '../../tree/places/place.ts';
 import type { RoomOf } from '../../tree/writing/room.ts';
 import { feedSpool } from '../../wal/feed/feed-spool.ts';

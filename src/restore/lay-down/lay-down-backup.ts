@@ -6,7 +6,7 @@ import { createTally, type Tally, type Totals } from '../../progress/tally.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
-import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { type Lock, takeLock } from '../../tree/exchange/lock.ts';
 import { isReadOnly, translateFsError } from '../../tree/places/fs-errors.ts';
 import { incomingDir, salvageDir, spoolDir } from '../../tree/places/place.ts';

@@ -5,7 +5,7 @@ import { currentTimeline } from '../../postgres/files/pg-control.ts';
 import { parseLsn, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
-import type { RenewableKeys } from '../../store/s3/renewable-keys.ts';
+import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { type Place, salvageDir, spoolDir } from '../../tree/places/place.ts';
 import { salvagedIn } from '../../wal/salvage/salvage-archive.ts';
 import { setSalvageAside } from '../../wal/salvage/salvage-files.ts';

@@ -1,7 +1,8 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { createAgents } from '../network/connection.ts';
-import type { RenewableKeys } from './renewable-keys.ts';
+import type { RenewableKeys } from '../objects/store-keys.ts';
 import type { S3Config } from './s3-config.ts';
+import type { S3Credentials } from './s3-credentials.ts';
 import { credentialsOf } from './s3-credentials.ts';
 import { followRegion, type RegionalClients } from './s3-region.ts';
 
@@ -81,7 +82,7 @@ function settingsOf(
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     async credentials() {
-      const { expiresAt, ...credentials } = keys?.current() ?? (await ownKeys());
+      const { expiresAt, ...credentials } = (keys?.current() as S3Credentials | undefined) ?? (await ownKeys());
       return { ...credentials, ...(expiresAt === undefined ? {} : { expiration: new Date(expiresAt) }) };
     },
   };

@@ -2,19 +2,18 @@ import type { fromIni as FromIni } from '@aws-sdk/credential-provider-ini';
 import { OdoError } from '../../errors.ts';
 import { type Connection, createAgents } from '../network/connection.ts';
 import { proxyFault } from '../network/proxy-fault.ts';
+import type { StoreKeys } from '../objects/store-keys.ts';
 import { configuredEndpoint } from './s3-configuration.ts';
 
 /**
  * A set of S3 keys, as plain JSON. Secret: it goes to the SDK and over the restore container's standard input, and
  * nowhere else.
  */
-export interface S3Credentials {
+export interface S3Credentials extends StoreKeys {
   accessKeyId: string;
   secretAccessKey: string;
   /** Of temporary keys. */
   sessionToken?: string;
-  /** When they end, by ISO 8601, where that is known. */
-  expiresAt?: string;
 }
 
 /** Whose keys, and how the services that give them out are reached. */

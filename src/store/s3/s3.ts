@@ -10,8 +10,8 @@ import type {
   ReadOptions,
 } from '../objects/object-store.ts';
 import { archiveOf } from '../objects/storage-class.ts';
+import type { RenewableKeys } from '../objects/store-keys.ts';
 import { retrying } from '../reading/retry.ts';
-import type { RenewableKeys } from './renewable-keys.ts';
 import { openClients } from './s3-clients.ts';
 import type { S3Config } from './s3-config.ts';
 import { isBeyondEnd, isMissing, type S3Request, translateS3Error } from './s3-errors.ts';

@@ -42,7 +42,7 @@ beforeEach(() => {
         };
       }),
   };
-  supplied = supplyKeys((credentials) => given.push(credentials), means);
+  supplied = supplyKeys((credentials) => given.push(credentials as S3Credentials), means);
 });
 afterEach(() => vi.useRealTimers());
 

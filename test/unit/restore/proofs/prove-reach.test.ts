@@ -8,7 +8,7 @@ import { createProofs } from '../../../../src/restore/contract/proofs.ts';
 import { reachStore } from '../../../../src/restore/engine/reach-store.ts';
 import { proveReach } from '../../../../src/restore/proofs/prove-reach.ts';
 import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
-import { createRenewableKeys } from '../../../../src/store/s3/renewable-keys.ts';
+import { createRenewableKeys } from '../../../../src/store/objects/store-keys.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 const SOURCE = { backup: { parts: [{ key: 'base/1/data.tar', sizeBytes: 5 }] } } as Source;

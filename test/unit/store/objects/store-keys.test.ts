@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRenewableKeys } from '../../../../src/store/s3/renewable-keys.ts';
+import { createRenewableKeys } from '../../../../src/store/objects/store-keys.ts';
 import { createS3Store } from '../../../../src/store/s3/s3.ts';
 import { beginContent, startScriptedServer } from '../../parts/scripted-s3.ts';
 
