@@ -1,4 +1,5 @@
-// What liblzma's build system would find out: 32 bits, decoders only, and the filters that PostgreSQL's tars and WAL can meet.
+// What liblzma's build system would find out: 32 bits, decoders only,
+// and the filters that PostgreSQL's tars and WAL can meet.
 #define ASSUME_RAM 64
 #define HAVE_CHECK_CRC32 1
 #define HAVE_CHECK_CRC64 1

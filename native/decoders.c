@@ -1,5 +1,7 @@
-// One small interface over the reference decoders, for src/stream/decode/decoder.ts: bzip2, xz and lz4 as streams, and snappy's blocks. One decoder at a
-// time in each instance of the module. Compiled by native/make.
+// One small interface over the reference decoders, for src/stream/decode/decoder.ts.
+// It has bzip2, xz and lz4 as streams, and snappy's blocks.
+// There is one decoder at a time in each instance of the module.
+// Compiled by native/make.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +52,19 @@ int EXPORT(begin)(int wanted, uint32_t memory_limit) {
     memset(&bzip2, 0, sizeof bzip2);
     return BZ2_bzDecompressInit(&bzip2, 0, 0) == BZ_OK ? GOING_ON : NO_MEMORY;
   case XZ:
-    return lzma_stream_decoder(&xz, memory_limit, LZMA_TELL_UNSUPPORTED_CHECK | LZMA_CONCATENATED) == LZMA_OK ? GOING_ON : NO_MEMORY;
+    return lzma_stream_decoder(&xz, memory_limit, LZMA_TELL_UNSUPPORTED_CHECK | LZMA_CONCATENATED) == LZMA_OK
+      ? GOING_ON
+      : NO_MEMORY;
   case LZ4:
     return LZ4F_isError(LZ4F_createDecompressionContext(&lz4, LZ4F_VERSION)) ? NO_MEMORY : GOING_ON;
   }
   return NOT_SUPPORTED;
 }
 
-// Begins between two blocks of a bzip2 stream, where a byte may hold the end of one and the beginning of the other: as if the stream's header and the
-// blocks before had been read, whose checksums combine to combined_crc, and the first 8 - rest_bits bits of first_byte. What follows it comes by step().
+// Begins between two blocks of a bzip2 stream, as if the stream's header and the blocks before had been read.
+// The checksums of those blocks combine to combined_crc.
+// A byte may hold the end of one block and the beginning of the next.
+// So the first 8 - rest_bits bits of first_byte count as read. What follows that byte comes by step().
 int EXPORT(begin_bzip2_block)(int level, uint32_t combined_crc, uint32_t first_byte, int rest_bits) {
   int state = begin(BZIP2, 0);
   if (state != GOING_ON) return state;
@@ -76,7 +82,8 @@ int EXPORT(begin_bzip2_block)(int level, uint32_t combined_crc, uint32_t first_b
   return GOING_ON;
 }
 
-// Where the bzip2 decoder stands between two blocks, or before the first: how many bits of the last byte it has not read yet. Otherwise -1.
+// How many bits of the last byte the bzip2 decoder has not read yet, between two blocks or before the first.
+// Anywhere else it is -1.
 int EXPORT(bits_between_blocks)(void) {
   if (codec != BZIP2) return -1;
   DState *stream = bzip2.state;

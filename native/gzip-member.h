@@ -25,7 +25,8 @@ static void begin_member(struct member *member) {
 static void begin_trailer(struct member *member) {
   member->phase = TRAILER;
   uint64_t bits = member->state.read_in >> member->state.read_in_length % 8;
-  for (int left = member->state.read_in_length / 8; left > 0; left--, bits >>= 8) member->trailer[member->trailer_bytes++] = bits;
+  for (int left = member->state.read_in_length / 8; left > 0; left--, bits >>= 8)
+    member->trailer[member->trailer_bytes++] = bits;
 }
 
 // Takes as much as it can, and makes as much as fits. Below zero it is damaged: ISA-L's number says how.

@@ -1,7 +1,10 @@
-// Inflates gzip, member by member, with ISA-L's decoder, for src/stream/native/wasm-inflater.ts. Compiled by native/make.
+// Inflates gzip, member by member, with ISA-L's decoder, for src/stream/native/wasm-inflater.ts.
+// Compiled by native/make.
 //
-// ISA-L decodes a block by code in assembly language, or slowly: where one of its builds has the former, here is the same for WebAssembly. It goes as
-// long as there is input and room ahead, so that neither has to be watched; what is left, and whatever is wrong, is for ISA-L's own slow way.
+// ISA-L decodes a block by code in assembly language, or slowly.
+// Here is what takes the place of the former in WebAssembly.
+// It goes on as long as there is input and room ahead, so that neither has to be watched.
+// What is left, and whatever is wrong, is for ISA-L's own slow way.
 #include <stddef.h>
 #include <stdint.h>
 #include <wasm_simd128.h>
@@ -16,7 +19,8 @@ enum { INPUT_AHEAD = 16, ROOM_AHEAD = 258 + 32 };
 enum { LEAST_BITS = 49 };
 
 // How the first so many bytes fill a vector again and again, for matches that overlap themselves.
-#define EVERY(n) {0 % n, 1 % n, 2 % n, 3 % n, 4 % n, 5 % n, 6 % n, 7 % n, 8 % n, 9 % n, 10 % n, 11 % n, 12 % n, 13 % n, 14 % n, 15 % n}
+#define EVERY(n) \
+  {0 % n, 1 % n, 2 % n, 3 % n, 4 % n, 5 % n, 6 % n, 7 % n, 8 % n, 9 % n, 10 % n, 11 % n, 12 % n, 13 % n, 14 % n, 15 % n}
 static const uint8_t REPEAT[16][16] = {EVERY(1), EVERY(1), EVERY(2), EVERY(3), EVERY(4), EVERY(5), EVERY(6), EVERY(7),
   EVERY(8), EVERY(9), EVERY(10), EVERY(11), EVERY(12), EVERY(13), EVERY(14), EVERY(15)};
 
@@ -40,7 +44,8 @@ static inline void copy_match(uint8_t *to, uint32_t distance, uint8_t *end) {
 }
 
 int decode_huffman_code_block_stateless(struct inflate_state *state, uint8_t *start_out) {
-  if (state->avail_in <= INPUT_AHEAD || state->avail_out <= ROOM_AHEAD) return decode_huffman_code_block_stateless_base(state, start_out);
+  if (state->avail_in <= INPUT_AHEAD || state->avail_out <= ROOM_AHEAD)
+    return decode_huffman_code_block_stateless_base(state, start_out);
   const uint8_t *in = state->next_in, *const last_in = in + state->avail_in - INPUT_AHEAD;
   uint8_t *out = state->next_out, *const last_out = out + state->avail_out - ROOM_AHEAD;
   uint64_t bits = state->read_in;
@@ -58,7 +63,8 @@ int decode_huffman_code_block_stateless(struct inflate_state *state, uint8_t *st
     uint32_t count = 1, used;
     if (symbols & LARGE_FLAG_BIT) {
       uint32_t mask = (1u << (symbols >> LARGE_SHORT_MAX_LEN_OFFSET)) - 1;
-      symbols = state->lit_huff_code.long_code_lookup[(symbols & LARGE_SHORT_SYM_MASK) + (((uint32_t)bits & mask) >> ISAL_DECODE_LONG_BITS)];
+      symbols = state->lit_huff_code.long_code_lookup[
+        (symbols & LARGE_SHORT_SYM_MASK) + (((uint32_t)bits & mask) >> ISAL_DECODE_LONG_BITS)];
       used = symbols >> LARGE_LONG_CODE_LEN_OFFSET;
       symbols &= LARGE_LONG_SYM_MASK;
     } else {
@@ -84,7 +90,8 @@ int decode_huffman_code_block_stateless(struct inflate_state *state, uint8_t *st
     uint32_t symbol = state->dist_huff_code.short_code_lookup[rest & ((1 << ISAL_DECODE_SHORT_BITS) - 1)];
     if (symbol & SMALL_FLAG_BIT) {
       uint32_t mask = (1u << ((symbol - SMALL_FLAG_BIT) >> SMALL_SHORT_CODE_LEN_OFFSET)) - 1;
-      symbol = state->dist_huff_code.long_code_lookup[(symbol & SMALL_SHORT_SYM_MASK) + (((uint32_t)rest & mask) >> ISAL_DECODE_SHORT_BITS)];
+      symbol = state->dist_huff_code.long_code_lookup[
+        (symbol & SMALL_SHORT_SYM_MASK) + (((uint32_t)rest & mask) >> ISAL_DECODE_SHORT_BITS)];
       used = symbol >> SMALL_LONG_CODE_LEN_OFFSET;
     } else {
       used = symbol >> SMALL_SHORT_CODE_LEN_OFFSET;
@@ -124,14 +131,17 @@ int decode_huffman_code_block_stateless(struct inflate_state *state, uint8_t *st
 static struct member member;
 
 void EXPORT(begin)(void) { begin_member(&member); }
-int EXPORT(step)(uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes) { return step_member(&member, in, in_bytes, out, out_bytes); }
+int EXPORT(step)(uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes) {
+  return step_member(&member, in, in_bytes, out, out_bytes);
+}
 // Of its input, how much the last step has left, and how much it has made.
 uint32_t EXPORT(left_bytes)(void) { return member.left_bytes; }
 uint32_t EXPORT(made_bytes)(void) { return member.made_bytes; }
 uint32_t EXPORT(said_crc32)(void) { return content_crc32(&member); }
 uint32_t EXPORT(said_bytes)(void) { return content_bytes(&member); }
 
-// What ISA-L has in its other files. Content's checksum is Node's affair, which is faster; that of a header has a few bytes to go through.
+// What ISA-L has in its other files.
+// The checksum of the content is Node's affair, which is faster. That of a header has only a few bytes to go through.
 uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *bytes, uint64_t length) {
   crc = ~crc;
   while (length-- > 0) {

@@ -1,6 +1,8 @@
-// An addon of Node, for src/stream/native/native.ts: inflates gzip, member by member, with ISA-L's decoder in assembly language, and makes CRC32C, the
-// checksum of PostgreSQL's manifests; and flushes file systems. Compiled by native/make. It asks for a processor with AVX2 and needs no C library of its own: what it
-// uses of one, the program that loads it has.
+// An addon of Node, for src/stream/native/native.ts. Compiled by native/make.
+// It inflates gzip, member by member, with ISA-L's decoder in assembly language.
+// It makes CRC32C, the checksum of PostgreSQL's manifests. Both ask for a processor with AVX2.
+// It flushes file systems, which every processor can.
+// It needs no C library of its own: what it uses of one, the program that loads it has.
 #include <cpuid.h>
 #include <node_api.h>
 #include <stddef.h>
@@ -21,7 +23,9 @@ struct inflater {
   struct member member;
 };
 
-uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *bytes, uint64_t length) { return crc32_gzip_refl_by8_02(crc, bytes, length); }
+uint32_t crc32_gzip_refl(uint32_t crc, const unsigned char *bytes, uint64_t length) {
+  return crc32_gzip_refl_by8_02(crc, bytes, length);
+}
 uint32_t isal_adler32_bam1(uint32_t adler, const unsigned char *bytes, uint64_t length) { __builtin_trap(); }
 void isal_gzip_header_init(struct isal_gzip_header *gzip) { memset(gzip, 0, sizeof *gzip); }
 void isal_zlib_header_init(struct isal_zlib_header *zlib) { memset(zlib, 0, sizeof *zlib); }

@@ -14,6 +14,16 @@ const DIGEST = '@@odo-build@@';
 const NATIVE = 'linux-x64.node';
 const NATIVE_FILE = JSON.stringify(`./${NATIVE}`);
 
+/** CommonJS modules in an ES module bundle expect these names. */
+const COMMONJS_NAMES = [
+  "import { createRequire as odoCreateRequire } from 'node:module';",
+  "import { fileURLToPath as odoFileURLToPath } from 'node:url';",
+  "import { dirname as odoDirname } from 'node:path';",
+  'const require = odoCreateRequire(import.meta.url);',
+  'const __filename = odoFileURLToPath(import.meta.url);',
+  'const __dirname = odoDirname(__filename);',
+].join(' ');
+
 // See src/stream/blocks/start-thread.ts.
 const thread = await build({
   entryPoints: ['src/stream/unpack/thread.ts'],
@@ -39,12 +49,10 @@ const { outputFiles } = await build({
   target: 'node22.15',
   format: 'esm',
   external: ['*.node'],
-  // dockerode brings them for building images and for its own way over ssh; ODO does neither, and every start would read them.
+  // dockerode brings them for building images and for its own way over ssh. ODO does neither.
+  // In the bundle, every start would read them.
   alias: { ssh2: UNUSED, '@grpc/grpc-js': UNUSED, '@grpc/proto-loader': UNUSED, protobufjs: UNUSED },
-  // CommonJS modules in an ES module bundle expect these names.
-  banner: {
-    js: "import { createRequire as odoCreateRequire } from 'node:module'; import { fileURLToPath as odoFileURLToPath } from 'node:url'; import { dirname as odoDirname } from 'node:path'; const require = odoCreateRequire(import.meta.url); const __filename = odoFileURLToPath(import.meta.url); const __dirname = odoDirname(__filename);",
-  },
+  banner: { js: COMMONJS_NAMES },
   legalComments: 'linked',
   minifyWhitespace: true,
   minifySyntax: true,

@@ -67,7 +67,7 @@ describe("a service on Alpine's image", () => {
     expect(await restored.sql(`select ${isNoted} from pg_database where datname = 'postgres'`)).toBe('t');
   }
 
-  it('gets a backup of a glibc server, under its own user whomever the old data belonged to, and is told to REINDEX', async () => {
+  it('gets a backup of a glibc server under its own user, whoever owned the old data; is told to REINDEX', async () => {
     const url = `s3://${ready.bucket}/backups/shop`;
     const { notes } = await restore(url, service, '--verify', 'full', '--allow-different-cluster');
     expect(await service.sql('select version()')).toContain('-musl');

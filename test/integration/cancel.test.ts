@@ -95,7 +95,7 @@ describe('a restore that is interrupted, and what it tells meanwhile', () => {
     return events;
   }
 
-  it('killed outright, it leaves no container and no secret behind; the next run succeeds, tells all in JSON, and no secret stands anywhere', async () => {
+  it('killed outright, it leaves no container; the next run succeeds, told in JSON; no secret anywhere', async () => {
     const killed = await startDownload(200_000);
     killed.signal('SIGKILL');
     expect((await killed.outcome).killedBy).toBe('SIGKILL');

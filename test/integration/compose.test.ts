@@ -127,7 +127,7 @@ volumes:
 
     const args = (...more: string[]) => ['-u', sets(), '-v', 'db', '-n', 'db', ...more];
 
-    it('is refused with what compose says when that is left out, and when another project would come of it', async () => {
+    it('is refused with what compose says when that is left out, and when another project comes of it', async () => {
       const file = flags.slice(-2);
       const blank = await odo(args(...file));
       expect(blank.code, blank.stderr).toBe(21);

@@ -64,14 +64,14 @@ describe('configuring the restored server', () => {
   it('sets, replaces pg_hba.conf, keeps archiving, and runs scripts until one fails', async () => {
     script(
       '10-rows.sql',
-      'create table scripted (id int, what text);\n\\copy scripted from stdin\n1\tinline ' +
-        "ü\n2\tdata\n\\.\nselect 'not shown';\n",
+      'create table scripted (id int, what text);\n' +
+        "\\copy scripted from stdin\n1\tinline ü\n2\tdata\n\\.\nselect 'not shown';\n",
     );
     script('20-big.sql', `insert into scripted values (3, '${'x'.repeat(300_000)}');\n`);
     script(
       '30-fails.sql',
-      "insert into scripted values (4, 'of the script that fails');\n\ninsert into nowhere values (1);\ndrop " +
-        'table scripted;\n',
+      "insert into scripted values (4, 'of the script that fails');\n\n" +
+        'insert into nowhere values (1);\ndrop table scripted;\n',
     );
     script('40-never.sql', 'drop table scripted;\n');
     const more = [
@@ -108,7 +108,7 @@ describe('configuring the restored server', () => {
     expect(await inForce('work_mem', 'cluster_name')).toEqual(['7MB', "it's mine"]);
   });
 
-  it('leads the server to the new pg_hba.conf where its configuration leads elsewhere, and tells of archiving', async () => {
+  it('leads the server to the new pg_hba.conf where its own settings lead elsewhere; tells of archiving', async () => {
     fs.mkdirSync(path.join(project.folder, 'confs'));
     fs.writeFileSync(
       path.join(project.folder, 'confs/postgresql.auto.conf'),

@@ -66,7 +66,7 @@ describe('the restore image by itself', () => {
     return inVolume(volume, script, IMAGE);
   }
 
-  it('fills a volume from which a plain server recovers a barman backup over a change of timeline, and is promoted by itself', async () => {
+  it('fills a volume with a barman backup; a plain server recovers onto timeline 2 and promotes itself', async () => {
     const source = await startCluster(15);
     await source.barmanBackup();
     await source.sql("insert into things select n, 'on timeline 1' from generate_series(5001, 5100) n");
@@ -91,7 +91,7 @@ describe('the restore image by itself', () => {
     expect(await look(volume, 'find /v -name .odo; find /v -name "*.signal"')).toBe('');
   });
 
-  it('fills the folder of the data directory on a volume laid out as PostgreSQL 18 has it, with native code or without', async () => {
+  it('fills the data directory in a volume laid out as PostgreSQL 18 has it, with native code or without', async () => {
     const source = await startCluster(18);
     await source.baseBackup('sets/20251024T022608');
     const atTheBackup = await source.sql(DIGEST);

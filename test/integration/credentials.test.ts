@@ -181,10 +181,11 @@ aws_secret_access_key = ${S3_KEYS.AWS_SECRET_ACCESS_KEY}
     // Keys for twelve seconds; each set is another one, and noted.
     const issued = path.join(folder, 'issued');
     const script = path.join(folder, 'process.sh');
+    const keys = '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken":"%s","Expiration":"%s"}';
     fs.writeFileSync(
       script,
       `token=token-$(date +%s%N); echo $token >> ${issued}
-printf '{"Version":1,"AccessKeyId":"key","SecretAccessKey":"hush","SessionToken":"%s","Expiration":"%s"}' $token "$(date -u -d '+12 seconds' +%FT%TZ)"`,
+printf '${keys}' $token "$(date -u -d '+12 seconds' +%FT%TZ)"`,
     );
     const tokensIssued = () => fs.readFileSync(issued, 'utf8').trim().split('\n');
     const release = Promise.withResolvers<void>();

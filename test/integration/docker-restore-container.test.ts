@@ -193,7 +193,10 @@ describe('openRestoreContainer', () => {
     const name = uniqueName();
     const program = `
       console.log('up');
-      process.stdin.resume().on('end', () => { require('node:fs').writeFileSync('/data/end', 'eof'); process.exit(42); });`;
+      process.stdin.resume().on('end', () => {
+        require('node:fs').writeFileSync('/data/end', 'eof');
+        process.exit(42);
+      });`;
     const holder = spawn(process.execPath, [HOLD_CONTAINER, name, IMAGE, volume, program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -337,11 +337,14 @@ describe('containersUsing', () => {
       `  ${key}:\n    image: postgres:15\n    network_mode: none\n    entrypoint: sleep 60\n    volumes:\n${list}`;
     await mkdir(join(dir, 'data/pg'), { recursive: true });
     await mkdir(join(dir, 'data2'));
-    await write(
-      'compose.yaml',
-      `services:\n${service('same', volumes('./data:/a:ro'))}${service('below', volumes('./data/pg:/b'))}${service('above', volumes('.:/c'))}` +
-        `${service('watcher', volumes('.:/d:ro'))}${service('beside', volumes('./data2:/e'))}`,
-    );
+    const services = [
+      service('same', volumes('./data:/a:ro')),
+      service('below', volumes('./data/pg:/b')),
+      service('above', volumes('.:/c')),
+      service('watcher', volumes('.:/d:ro')),
+      service('beside', volumes('./data2:/e')),
+    ];
+    await write('compose.yaml', `services:\n${services.join('')}`);
     await compose('up', '--detach');
     const using = await containersUsing(engine, [{ type: 'bind', source: join(dir, 'data') }]);
     const mine = using

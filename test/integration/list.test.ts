@@ -153,7 +153,7 @@ describe('the catalogue of a bucket with backups in every state', () => {
     expect(dead).toMatchObject({ state: 'died', reason: expect.stringContaining('did not come to its end') });
   });
 
-  it('shows one backup in full: the newest complete one, the one that is named, the one that the URL points at', async () => {
+  it('shows one backup in full: the newest complete one, the named one, the one that the URL points at', async () => {
     const shown = async (...args: string[]) => {
       const { code, stdout, stderr } = await odo(['show', '--json', ...args]);
       expect(code, stderr).toBe(0);

@@ -12,6 +12,9 @@ import { rememberService } from './parts/service-before.ts';
 
 const ROWS = "select coalesce(string_agg(what, ' ' order by id), 'nothing') from steps";
 
+const RAN_OUT_OF_WAL =
+  /recovery came to the end of the WAL before LSN .* was reached: the last transaction that was replayed is of 20/;
+
 /**
  * Restores one archive to many moments: every kind of target into directories, and what a service has to do with it
  * into one. What does not depend on the version is tried on one of them.
@@ -145,7 +148,7 @@ export function momentSuite(major: Version, mountAt: string): void {
       },
     );
 
-    describe('that no backup or no WAL leads to is refused before anything is touched, with what can be reached', () => {
+    describe('that no backup or WAL leads to is refused before anything is touched, with what can be reached', () => {
       it.each(REFUSALS.filter(isTried))('$what', async ({ target, code = 15, words, ofService }) => {
         const before = ofService ? await rememberService(project, 'db', project.volume, dataDirectory) : undefined;
         const into = ofService ? service() : ['--into', path.join(project.folder, 'nowhere')];
@@ -190,7 +193,7 @@ export function momentSuite(major: Version, mountAt: string): void {
       await expectTaken();
     });
 
-    it('that was waited at can be given up for that of a set of pg_basebackup, its own end and nothing else, and for the old data', async () => {
+    it('that was waited at can be given up for a pg_basebackup set, its end alone, and for the old data', async () => {
       await project.sql("insert into steps (what) values ('of the old data')");
       await restore('--target-name', RESTORE_POINT, '--target-action', 'pause');
       const set = ['-u', moments.setUrl, ...service(), '--no-sync', '--allow-different-cluster'];
@@ -232,13 +235,12 @@ export function momentSuite(major: Version, mountAt: string): void {
       const { five } = moments.steps;
       // Behind the last record, in the padding of the last segment: whether something follows is known to the server
       // alone.
-      const lsn = `${five.afterLsn.split('/')[0]}/${(Number.parseInt(five.afterLsn.split('/')[1] as string, 16) | 0xff0000).toString(16).toUpperCase()}`;
+      const [high, low] = five.afterLsn.split('/') as [string, string];
+      const lsn = `${high}/${(Number.parseInt(low, 16) | 0xff0000).toString(16).toUpperCase()}`;
       const outcome = await odo(['-u', moments.url, ...service(), '--target-lsn', lsn]);
       expect(outcome).toMatchObject({ code: 30, stdout: '' });
       expect(outcome.stderr).toContain(`warning moment: LSN ${lsn}`);
-      expect(outcome.stderr).toMatch(
-        /recovery came to the end of the WAL before LSN .* was reached: the last transaction that was replayed is of 20/,
-      );
+      expect(outcome.stderr).toMatch(RAN_OUT_OF_WAL);
       expect(outcome.stderr).toContain('odo rollback');
       expect(await odo(['rollback', ...service()])).toMatchObject({ code: 0 });
       await project.up();

@@ -213,7 +213,7 @@ describe('a new volume', () => {
     expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^nothing to roll back/)]);
   });
 
-  it('one switch after another is taken back one by one, up to a server that waits, and what a plain compose call did is told', async () => {
+  it('switches are taken back one by one, up to a server that waits; what plain compose did is told', async () => {
     const [first, second] = ['first', 'second'].map((name) => `${project.name}-${name}`) as [string, string];
     const rollback = () => mustRun(process.execPath, [ODO, 'rollback', ...names(), '--yes']);
     const pausing = ['--target', 'immediate', '--target-action', 'pause'];

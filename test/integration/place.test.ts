@@ -64,8 +64,8 @@ describe('the place of the data', () => {
     volumes: ["narrow:${DATA}"]
     profiles: [later]`,
       volumes: [
-        `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } ` +
-          '}\n  unused2',
+        `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } }\n` +
+          '  unused2',
         'spread',
         'spaces',
         'narrow',
@@ -138,7 +138,7 @@ describe('the place of the data', () => {
     await mustRun('docker', ['rm', '-fv', byFolder]);
   });
 
-  it('a data directory that is a link is exchanged where it really is, below a configuration file that is mounted into it', async () => {
+  it('a linked data directory is exchanged where it is, below a configuration file mounted into it', async () => {
     fs.writeFileSync(path.join(project.folder, 'mine.conf'), "work_mem = '7MB'\nlisten_addresses = '*'\n");
     await project.compose('create', 'linked');
     const script = 'cd /v && mkdir -p versions/15/main && ln -s versions/15/main current && chown -R 999:999 .';
@@ -157,7 +157,7 @@ describe('the place of the data', () => {
     expect(await mustRun('docker', [...server, 'readlink', `${DATA}/current`])).toBe('versions/15/main');
   });
 
-  it('a volume that is not there yet is made with the driver options and labels of the compose file, and a missing path as well', async () => {
+  it('a missing volume is made with driver options and labels of the compose file; a missing path, too', async () => {
     await run('docker', ['volume', 'rm', '-f', `${project.name}_new`]);
     await odoReceipt(['-u', sets(), ...target('new')]);
     const inspected = JSON.parse(await mustRun('docker', ['volume', 'inspect', `${project.name}_new`]))[0];

@@ -105,7 +105,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       expect(await project.identity('app')).toBe(appBefore);
     }
 
-    it('brings every archived row back from a barman repository, and takes no WAL of the other cluster that was there', async () => {
+    it('brings every archived row back from barman, and takes no WAL of the other cluster that was there', async () => {
       const { receipt, events } = await restore(
         `s3://${bucket}/backups/shop`,
         '--verify',
@@ -153,7 +153,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       expect(await project.sql('select count(*) from things')).toBe(before);
     });
 
-    it(`brings the rows of ${isOfSet('a new volume')} to a new volume that the service goes over to, and comes back from`, async () => {
+    it(`brings the rows of ${isOfSet('a new volume')} to a new volume; the service goes there and back`, async () => {
       const { url, digest, format } = takenBy('a new volume');
       const before = await project.sql('select count(*) from things');
       const volume = `${project.name}-new`;

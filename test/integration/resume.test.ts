@@ -17,7 +17,9 @@ const FULL_DISK = `
   import fs from 'node:fs';
   const { renameSync, writeFileSync } = fs;
   let isFull = false;
-  const refuse = (what) => { throw Object.assign(new Error('ENOSPC: no space left on device, ' + what), { code: 'ENOSPC' }); };
+  const refuse = (what) => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, ' + what), { code: 'ENOSPC' });
+  };
   fs.renameSync = (from, to) => {
     isFull ||= String(from).endsWith('/.odo/incoming/base');
     return isFull && String(from).includes('/.odo/incoming/') ? refuse('rename') : renameSync(from, to);

@@ -86,7 +86,7 @@ describe('after the exchange', () => {
     await before.expectAsBefore({ restarted: false });
   });
 
-  it('a recovery that fails is 30 with the words of the server, and the printed command brings the old rows back', async () => {
+  it('a failed recovery is 30 with the words of the server; the printed command brings the old rows back', async () => {
     const { code, stdout, stderr } = await restoreBroken();
     expect(code, stderr).toBe(30);
     expect(stdout).toBe('');
@@ -108,7 +108,7 @@ describe('after the exchange', () => {
     await before.expectAsBefore({ restarted: true });
   });
 
-  it('the same command works once the repository is whole again, also on a server that restart: always starts over and over', async () => {
+  it('the same command works once the repository is whole, also where restart: always repeats the start', async () => {
     const looping = await rememberService(project, 'looping', `${project.name}_looping`, DATA);
     const first = await restoreBroken('looping');
     expect(first.code, first.stderr).toBe(30);
@@ -127,7 +127,7 @@ describe('after the exchange', () => {
     expect(await mustExecIn(looping.containerId, ['find', DATA, '-name', '.odo'])).toBe('');
   });
 
-  it('a server that turns everybody down is promoted all the same, as its files tell, and waits for nobody', async () => {
+  it('a server that turns everybody down is promoted even so, as its files tell, and waits for nobody', async () => {
     const hba = ['--pg-hba', 'reject_hba.conf'];
     const argv = ['-u', `s3://${ready.bucket}/backups/shop`, ...target(), ...hba, '--keep-previous'];
     const receipt = await odoReceipt(argv, { cwd: project.folder });
@@ -147,7 +147,7 @@ describe('after the exchange', () => {
     await goBackForGood();
   });
 
-  it('what only a login can do is refused before the exchange, where pg_hba.conf in the data directory allows none', async () => {
+  it('what only a login can do is refused before the exchange, where pg_hba.conf in PGDATA allows none', async () => {
     const hba = ['--pg-hba', 'reject_hba.conf', '--verify', 'full'];
     const { code, stderr } = await odo(['-u', `s3://${ready.bucket}/sets`, ...target(), ...hba], {
       cwd: project.folder,

@@ -119,7 +119,7 @@ describe('a backup in', () => {
     }
   });
 
-  it('a bucket whose readers pay, encrypted with a key of ours, with checksums of S3’s own, comes back into a service', async () => {
+  it('a bucket whose readers pay, encrypted with our key, with S3’s checksums, comes back into a service', async () => {
     const project: ComposeProject = writeProject({ image: 'postgres:15', mountAt: '/var/lib/postgresql/data' });
     const tls = S3_SERVERS.find(({ config }) => config.caBundle !== undefined) as S3Server;
     const key = randomBytes(32);

@@ -86,7 +86,7 @@ describe('old data that is the only copy', () => {
     expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
   });
 
-  it('gives it also to a restore beside a running service, which alone has it from then on: it is kept, and --wipe refused', async () => {
+  it('gives it also to a restore beside a running service; that alone has it then: kept, --wipe refused', async () => {
     await giveOldData();
     await project.up();
     await project.sql("insert into steps values (105, 'by the service itself')");
@@ -205,7 +205,7 @@ describe('old data that is the only copy', () => {
     expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
   });
 
-  it('is kept where the archive has gone another way on the same timeline, although nothing lies behind its end', async () => {
+  it('is kept where the archive went another way on the same timeline, with nothing behind its end', async () => {
     await giveOldData();
     await project.up();
     await project.sql("insert into steps values (300, 'here')");

@@ -144,7 +144,7 @@ describe('a standby', () => {
     expect(await restoreContainers(project.volume)).toBe('');
   });
 
-  it('waits when nobody follows, and gets the rest when somebody does again, over the end of its keys, a new timeline of the source and a crash, too', async () => {
+  it('waits when nobody follows, then gets the rest, over the end of its keys, a new timeline, a crash', async () => {
     // More than its spool holds.
     for (let segments = 0; segments < 3; segments++) {
       await source.sql("insert into rows values ('while nobody followed')");
@@ -198,7 +198,7 @@ describe('a standby', () => {
     );
   });
 
-  it('with a primary streams from it, and is promoted only by odo promote, which ends odo follow; the password is told nowhere', async () => {
+  it('streams from a primary; only odo promote promotes it, which ends odo follow; no password is told', async () => {
     const outcome = await odo(args('--json'), { env: { PRIMARY_CONNINFO: conninfo } });
     expect(outcome.code, outcome.stderr).toBe(0);
     const inspected = await mustRun('docker', ['inspect', await project.containerId('db')]);

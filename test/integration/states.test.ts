@@ -100,7 +100,7 @@ describe('commands one after the other', () => {
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
   });
 
-  it('a rollback that was killed behind its exchange is finished by the same command, and only another goes back', async () => {
+  it('a rollback killed behind its exchange is finished by the same command, and only another goes back', async () => {
     const isOld = async () => (await project.sql("select to_regclass('old') is not null")) === 't';
     let killedBy: NodeJS.Signals | null = null;
     for (let tries = 0; tries < 5 && killedBy === null; tries++) {

@@ -85,7 +85,7 @@ describe('a temporary server', () => {
     expect(await project.inVolume('ls -A /v | grep -c odo; true')).toBe('0');
   }
 
-  it('comes up beside the service with everything that the archive holds, archives nothing, and is seen on 127.0.0.1 only', async () => {
+  it('comes up beside the service with all that the archive holds, archives nothing, only on 127.0.0.1', async () => {
     const receipt = await odoReceipt(args('--temporary', '--set', 'work_mem=6MB'));
     const { name, port } = receipt.temporary;
     expect(receipt).toMatchObject({ kind: 'receipt', volume: name, reached: { timeline: 2 } });

@@ -101,7 +101,7 @@ describe('a change of timeline after the backup', () => {
     );
   });
 
-  it('is refused when a history is lost, and goes on beyond the number of the segments that nothing leads to', async () => {
+  it('is refused when a history is lost, and goes on beyond the number of segments that nothing leads to', async () => {
     const history = await readObject(bucket, key('00000003.history'));
     await deleteObjects(bucket, [key('00000003.history')]);
     const { code, stderr } = await failure();
@@ -118,7 +118,7 @@ describe('a change of timeline after the backup', () => {
     await putObject(bucket, key('00000003.history'), history);
   });
 
-  it('is refused with both ends when a copy that was tried out has left a newer timeline, and the other went on', async () => {
+  it('is refused with both ends when a trial copy has left a newer timeline, and the other went on', async () => {
     // As if a copy had been restored to a point before the rows of timeline 3, promoted, and archived nothing but its
     // history.
     const tried = gunzipSync(await readObject(bucket, key('00000003.history')));

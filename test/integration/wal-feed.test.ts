@@ -152,7 +152,7 @@ describe('WAL that is fetched while the server recovers', () => {
     expect(await restoreContainers(project.volume)).toBe('');
   }
 
-  it('stops the server when odo is killed; the next run begins anew, and makes it wait for a store that is away for a while', async () => {
+  it('stops the server when odo is killed; the next run begins anew; it waits while the store is away', async () => {
     expect(keys.length).toBeGreaterThan(FEWEST_SEGMENTS);
     const killed = await startRecovery(({ signal }) => signal('SIGKILL'));
     await killed.outcome;
@@ -222,7 +222,7 @@ describe('WAL that is fetched while the server recovers', () => {
     await expectWayBack();
   });
 
-  it('is 14 when a record in the last segment is damaged that has others behind it, and the old data is kept', async () => {
+  it('is 14 when a damaged record in the last segment has others behind it, and the old data is kept', async () => {
     const [last, ...later] = keys.slice(-4) as [string, ...string[]];
     const objects = new Map(
       await Promise.all([last, ...later].map(async (key) => [key, await readObject(bucket, key)] as const)),
@@ -247,7 +247,7 @@ describe('WAL that is fetched while the server recovers', () => {
     }
   });
 
-  it('goes on when all lines to the engine break, so that the restore container is left alone while the server asks for WAL', async () => {
+  it('goes on when all lines to the engine break and the restore container is alone as WAL is asked for', async () => {
     const engine = await startEngineProxy(project.folder);
     try {
       const running = await startRecovery(
@@ -271,7 +271,7 @@ describe('WAL that is fetched while the server recovers', () => {
     }
   });
 
-  it('goes on when the restore container dies, for which the server only waits, and when somebody else restarts the server', async () => {
+  it('goes on when the restore container dies, as the server only waits, and when others restart that', async () => {
     const db = await project.containerId('db');
     const running = await startRecovery(async ({ stderr }) => {
       const container = `odo-restore-${project.volume}`;

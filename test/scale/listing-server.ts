@@ -72,9 +72,8 @@ function listPage(objects: readonly SyntheticObject[], query: URLSearchParams): 
     const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
     if (end < 0) {
       last = key;
-      rows.push(
-        `<Contents><Key>${key}</Key><LastModified>${lastModified.toISOString()}</LastModified><ETag>&quot;1&quot;</ETag><Size>${sizeBytes}</Size></Contents>`,
-      );
+      const modified = `<LastModified>${lastModified.toISOString()}</LastModified>`;
+      rows.push(`<Contents><Key>${key}</Key>${modified}<ETag>&quot;1&quot;</ETag><Size>${sizeBytes}</Size></Contents>`);
       at += 1;
     } else {
       last = key.slice(0, end + 1);
@@ -85,10 +84,14 @@ function listPage(objects: readonly SyntheticObject[], query: URLSearchParams): 
   }
   const isTruncated = at < objects.length && (objects[at] as SyntheticObject).key.startsWith(prefix);
   const token = isTruncated ? `<NextContinuationToken>${last}</NextContinuationToken>` : '';
-  return (
-    '<?xml version="1.0" ' +
-    `encoding="UTF-8"?><ListBucketResult><Name>bucket</Name><Prefix>${prefix}</Prefix><KeyCount>${rows.length}</KeyCount><MaxKeys>${PAGE_KEYS}</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>${token}${rows.join('')}</ListBucketResult>`
-  );
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<ListBucketResult><Name>bucket</Name><Prefix>${prefix}</Prefix>`,
+    `<KeyCount>${rows.length}</KeyCount><MaxKeys>${PAGE_KEYS}</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>`,
+    token,
+    ...rows,
+    '</ListBucketResult>',
+  ].join('');
 }
 
 /** The index of the first object whose key is `key` or comes after it; with `beyond`, only after it. */

@@ -1,4 +1,5 @@
-# The stand-in for postgres:N, on Debian: the server as uid 999, the data folder and the entry point where the official image has them.
+# The stand-in for postgres:N, on Debian.
+# The server's uid is 999; the data folder and the entry point are where the official image has them.
 groupadd --gid 999 postgres
 useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash --no-create-home postgres
 install postgresql-common locales ca-certificates

@@ -1,2 +1,3 @@
-# What ODO is measured against, on top of a maker of repositories (which has barman-cloud), and GNU time to measure it with.
+# What ODO is measured against, on top of a maker of repositories (which has barman-cloud).
+# GNU time is there to measure with.
 install awscli pgbackrest time

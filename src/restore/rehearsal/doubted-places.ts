@@ -48,7 +48,6 @@ export function missedLibrary(log: string, { libraries }: Pick<RehearsedServer, 
 export function wordsOfDoubt(doubted: DoubtedPlaces): string | undefined {
   if (doubted.size === 0) return undefined;
   const places = [...doubted].map(([path, why]) => `${path} (${why})`);
-  return (
-    `what only the start of the service makes was not there: ${places.join(', ')}. What names it was left as ` + 'it is'
-  );
+  const left = 'What names it was left as it is';
+  return `what only the start of the service makes was not there: ${places.join(', ')}. ${left}`;
 }

@@ -83,8 +83,8 @@ export async function nowhere(search: MomentSearch): Promise<OdoError> {
       return false;
     });
   }
-  const since =
-    'the archive since backup ' + `${backups.at(-1)?.id}${hole === undefined ? '' : `, up to the missing ${hole}`}`;
+  const end = hole === undefined ? '' : `, up to the missing ${hole}`;
+  const since = `the archive since backup ${backups.at(-1)?.id}${end}`;
   const there =
     moment.target.kind === 'name'
       ? `its restore points are: ${shorten([...new Set(names)]) || 'none'}`

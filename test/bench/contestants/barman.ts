@@ -22,7 +22,8 @@ export function barmanRestore(
     run: () =>
       measureRival(
         bench,
-        `barman-cloud-restore --endpoint-url ${S3_ENDPOINT} ${flags} s3://${bucket}/barman ${BARMAN_SERVER} ${content.barmanId} ${target}
+        `barman-cloud-restore --endpoint-url ${S3_ENDPOINT} ${flags} s3://${bucket}/barman \\
+          ${BARMAN_SERVER} ${content.barmanId} ${target}
         sync -f ${target}`,
       ),
   };

@@ -14,7 +14,8 @@ export function smallTables(bench: Bench): Promise<ReadyBucket<SmallTables>> {
     try {
       // Each in a transaction of its own: all of them together hold more locks than a server has room for.
       await source.exec(`psql -XAtq -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
-        select format('create table t_%s as select n as id, n * 7 as value from generate_series(1, 100) n; alter table t_%s add primary key (id)', t, t)
+        select format('create table t_%s as select n as id, n * 7 as value from generate_series(1, 100) n;'
+        ' alter table t_%s add primary key (id)', t, t)
           from generate_series(1, ${sizes.tables}) t \\gexec
 SQL`);
       const content = await source.content();

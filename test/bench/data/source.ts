@@ -6,7 +6,10 @@ const PORT = 54990;
 const SERVER = 'shop';
 /** A row of text that packs to less than half, as ordinary tables do. */
 const TEXT = (rows: number) =>
-  `select n as id, encode(sha512(n::text::bytea), 'hex') || repeat('all work and ', 6) || encode(sha512((-n)::text::bytea), 'hex') as what
+  `select n as id,
+      encode(sha512(n::text::bytea), 'hex')
+        || repeat('all work and ', 6)
+        || encode(sha512((-n)::text::bytea), 'hex') as what
     from generate_series(1, ${rows}) n`;
 
 /** The files that hold the database: what every restore has to bring back. */

@@ -11,6 +11,7 @@ export const INCIDENT: Scenario = {
   async prepare(bench) {
     const { bucket, facts } = await archivedCluster(bench, 'incident', bench.sizes.incident);
     const service = await startService(bench, bucket);
+    const repository = `s3://${bucket}/barman ${BARMAN_SERVER}`;
     return {
       about:
         `A compose service that runs on other data; a barman backup and ${facts.segments.length} segments ` +
@@ -24,8 +25,7 @@ export const INCIDENT: Scenario = {
             '`barman-cloud-wal-restore`, chown, sync -f, compose start',
           object: `s3://${bucket}/${facts.dataKey}`,
           downloadFirst: true,
-          restoreCommand:
-            `barman-cloud-wal-restore --endpoint-url ${S3_ENDPOINT} s3://${bucket}/barman ${BARMAN_SERVER} %f ` + '%p',
+          restoreCommand: `barman-cloud-wal-restore --endpoint-url ${S3_ENDPOINT} ${repository} %f %p`,
         }),
       ],
       close: service.close,

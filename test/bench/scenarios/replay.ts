@@ -16,7 +16,8 @@ async function inflatedSegments(bench: Bench, bucket: string): Promise<string> {
   bench.say('  inflating the segments for the floor');
   await measureRival(
     bench,
-    `aws s3 cp --recursive --only-show-errors --endpoint-url ${S3_ENDPOINT} s3://${bucket}/barman/${BARMAN_SERVER}/wals/ ${folder}.new
+    `aws s3 cp --recursive --only-show-errors --endpoint-url ${S3_ENDPOINT} \\
+      s3://${bucket}/barman/${BARMAN_SERVER}/wals/ ${folder}.new
     cd ${folder}.new
     find . -name '*.backup.gz' -delete
     find . -name '*.gz' -exec gunzip {} + -o -type d -exec chmod 755 {} +

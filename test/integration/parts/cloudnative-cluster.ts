@@ -4,6 +4,7 @@ import { answersSoon } from './server-answers.ts';
 import { type SourceCluster, startSource } from './source-cluster.ts';
 
 const CERTIFICATES = '/controller/certificates';
+const LOGGING = '--log-destination /controller/log/postgres.json';
 
 /** Before the operator's own settings, as initdb leaves it; these two lines are the operator's. */
 const INCLUDES = `
@@ -17,7 +18,7 @@ include 'override.conf'
 /**
  * Sorted by name, as the operator writes it; it has a synchronous standby, audits, and has room for many connections.
  */
-const CUSTOM_CONF = `archive_command = '/controller/manager wal-archive --log-destination /controller/log/postgres.json %p'
+const CUSTOM_CONF = `archive_command = '/controller/manager wal-archive ${LOGGING} %p'
 archive_mode = 'on'
 archive_timeout = '5min'
 cluster_name = 'shop'
@@ -63,14 +64,22 @@ cnpg.config_sha256 = '8ce2c5f3a7d0c4b9'
 const SINCE: Readonly<Record<number, string>> = {
   17: "allow_alter_system = 'off'\n",
   18:
-    "dynamic_library_path = '$libdir:/extensions/vector/lib'\nextension_control_path = " +
-    "'$system:/extensions/vector/share'\n",
+    "dynamic_library_path = '$libdir:/extensions/vector/lib'\n" +
+    "extension_control_path = '$system:/extensions/vector/share'\n",
 };
 
+const PRIMARY = [
+  'host=shop-rw user=streaming_replica port=5432',
+  `sslkey=${CERTIFICATES}/streaming_replica.key`,
+  `sslcert=${CERTIFICATES}/streaming_replica.crt`,
+  `sslrootcert=${CERTIFICATES}/server-ca.crt`,
+  'application_name=shop-1 sslmode=verify-ca',
+].join(' ');
+
 /** What is left of the time when this instance was a replica. */
-const OVERRIDE_CONF = `primary_conninfo = 'host=shop-rw user=streaming_replica port=5432 sslkey=${CERTIFICATES}/streaming_replica.key sslcert=${CERTIFICATES}/streaming_replica.crt sslrootcert=${CERTIFICATES}/server-ca.crt application_name=shop-1 sslmode=verify-ca'
+const OVERRIDE_CONF = `primary_conninfo = '${PRIMARY}'
 recovery_target_timeline = 'latest'
-restore_command = '/controller/manager wal-restore --log-destination /controller/log/postgres.json %f %p'
+restore_command = '/controller/manager wal-restore ${LOGGING} %f %p'
 `;
 
 const HBA = `
@@ -130,9 +139,12 @@ export async function startCloudNativeCluster(options: {
   await asRoot(`
     cd "$(pg_config --pkglibdir)" && cp passwordcheck.so pgaudit.so
     mkdir -p /controller/run /controller/log ${CERTIFICATES}
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=shop-rw -keyout ${CERTIFICATES}/server.key -out ${CERTIFICATES}/server.crt 2>/dev/null
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=shop-rw \\
+      -keyout ${CERTIFICATES}/server.key -out ${CERTIFICATES}/server.crt 2>/dev/null
     cp ${CERTIFICATES}/server.crt ${CERTIFICATES}/client-ca.crt
-    printf '%s\\n' '#!/bin/sh' 'for last; do :; done' 'exec barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${options.server} "$last"' > /controller/manager
+    printf '%s\\n' '#!/bin/sh' 'for last; do :; done' \\
+      'exec barman-cloud-wal-archive -z --endpoint-url ${S3_ENDPOINT} ${url} ${options.server} "$last"' \\
+      > /controller/manager
     chmod 755 /controller/manager
     chown -R postgres:postgres /controller && chmod 600 ${CERTIFICATES}/server.key`);
   await source.sql('alter system reset all');

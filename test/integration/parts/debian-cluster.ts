@@ -39,7 +39,8 @@ include_dir = 'conf.d'
 const START = `
 set -e
 mkdir -p ${CONF}/conf.d /etc/ssl/private /var/run/postgresql-15 $(dirname ${DEBIAN_DATA})
-openssl req -new -x509 -nodes -subj /CN=snakeoil -days 3 -keyout /etc/ssl/private/ssl-cert-snakeoil.key -out /etc/ssl/certs/ssl-cert-snakeoil.pem 2>/dev/null
+openssl req -new -x509 -nodes -subj /CN=snakeoil -days 3 \\
+  -keyout /etc/ssl/private/ssl-cert-snakeoil.key -out /etc/ssl/certs/ssl-cert-snakeoil.pem 2>/dev/null
 chmod 0600 /etc/ssl/private/ssl-cert-snakeoil.key
 chown -R postgres:postgres /etc/postgresql /etc/ssl/private /var/run/postgresql-15 /var/lib/postgresql
 as='setpriv --reuid postgres --regid postgres --init-groups'

@@ -20,8 +20,8 @@ const INFO = readdirSync(new URL('barman/prefix/', FIXTURES), { recursive: true,
   .map((name) => fixture(`barman/prefix/${name}`));
 const HISTORY = fixture('postgres/00000002.history');
 const LABEL = Buffer.from(
-  'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nBACKUP ' +
-    'METHOD: streamed\nSTART TIME: 2025-10-24 02:26:08 UTC\nLABEL: x\nSTART TIMELINE: 1\n',
+  'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\n' +
+    'BACKUP METHOD: streamed\nSTART TIME: 2025-10-24 02:26:08 UTC\nLABEL: x\nSTART TIMELINE: 1\n',
 );
 const MAP = Buffer.from('16384 /srv/with a space\n16385 /srv/back\\\\slash\n');
 const LITERAL = Buffer.from(

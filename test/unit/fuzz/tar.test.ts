@@ -197,7 +197,7 @@ describe.each(['none', 'gzip'] as const)('a tar in codec %s', (codec) => {
   });
 });
 
-it('that is damaged or forged in any way is laid down or called corrupt, and touches nothing outside of the staging directory', {
+it('that is damaged or forged in any way is laid down or called corrupt, and touches nothing beyond staging', {
   timeout: 30_000,
 }, async () => {
   const random = createRandom(17);

@@ -35,10 +35,8 @@ export class MemoryStore implements ObjectStore {
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
-    this.requests.push(
-      'list ' +
-        `${prefix}${options.delimiter ?? ''}${options.startAfter === undefined ? '' : ` after ${options.startAfter}`}`,
-    );
+    const after = options.startAfter === undefined ? '' : ` after ${options.startAfter}`;
+    this.requests.push(`list ${prefix}${options.delimiter ?? ''}${after}`);
     let lastPrefix: string | undefined;
     for (const key of this.objects.keys()) {
       if (options.signal?.aborted) throw cancelled();

@@ -16,8 +16,8 @@ describe('parseEnv', () => {
 describe('findUser', () => {
   it('finds the ids', () => {
     const passwd =
-      'root:x:0:0:root:/root:/bin/sh\npostgres2:x:1:1::/:\npostgres:x:70:71:Linux ' +
-      'User,,,:/var/lib/postgresql:/bin/sh\n';
+      'root:x:0:0:root:/root:/bin/sh\npostgres2:x:1:1::/:\n' +
+      'postgres:x:70:71:Linux User,,,:/var/lib/postgresql:/bin/sh\n';
     expect(findUser(passwd, 'postgres')).toEqual({ uid: 70, gid: 71 });
     expect(findUser('root:x:0:0::/:\npostgres:x:::', 'postgres')).toBeUndefined();
   });

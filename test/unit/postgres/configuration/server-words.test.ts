@@ -39,9 +39,9 @@ describe('what a server says when it does not start', () => {
       /^io_method is 'worker' instead of 'io_uring': the server says: could not setup io_uring queue/,
     ],
     [
-      'LOG:  invalid value for parameter "max_stack_depth": 102400\nDETAIL:  "max_stack_depth" must not exceed 7680kB.',
-      { max_stack_depth: '100MB' },
-      /^max_stack_depth = '100MB' was taken out of the configuration: .*\("max_stack_depth" must not exceed 7680kB\.\)$/,
+      'LOG:  invalid value for parameter "max_stack_depth": 101376\nDETAIL:  "max_stack_depth" must not exceed 7680kB.',
+      { max_stack_depth: '99MB' },
+      /^max_stack_depth = '99MB' was taken out of the configuration: .*\("max_stack_depth" must not exceed 7680kB\.\)$/,
     ],
     [
       'LOG:  99999 is outside the valid range for parameter "port" (1 .. 65535)',

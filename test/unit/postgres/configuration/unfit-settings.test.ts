@@ -68,7 +68,7 @@ describe('settings that do not fit', () => {
     });
   });
 
-  it('are not those for which something is mounted, nor those that the command line sets, nor certificates that are not used', () => {
+  it('are not those with something mounted, nor those of the command line, nor certificates that are not used', () => {
     const mounted = {
       ...PLAIN,
       mounts: ['/controller/certificates'],

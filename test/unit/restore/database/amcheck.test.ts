@@ -46,7 +46,7 @@ it('takes what it finds for damage', async () => {
   expect(runs).toHaveLength(1);
 });
 
-it('does not take the order of indexes for damage where text sorts otherwise, and still finds that of tables', async () => {
+it('does not take the order of indexes for damage where text sorts otherwise, but finds that of tables', async () => {
   const { database, asked, runs } = serverWith(DAMAGE, SOUND);
   expect(await runAmcheck(database, changed)).toContain('run it again after the REINDEX');
   expect(runs[1]).toEqual(['--all', '--no-dependent-indexes']);

@@ -89,7 +89,7 @@ describe('Debian’s wrapper of a client program', () => {
     return stdout;
   }
 
-  it('is left out where the program of the server’s version is there, which gets what the wrapper would give it', () => {
+  it('is left out where the program of the server’s version is there, which gets what the wrapper gives it', () => {
     listens('/run/postgresql', '');
     fs.mkdirSync(file('usr/bin'), { recursive: true });
     fs.mkdirSync(file('usr/lib/postgresql/15/bin'), { recursive: true });

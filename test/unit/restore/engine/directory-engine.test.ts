@@ -332,7 +332,7 @@ describe('a failure before the exchange', () => {
     expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');
   });
 
-  it('is no reason not to look at the disk: the next run ends before it is full, and counts what is there as room', async () => {
+  it('spares no look at the disk: the next run ends before it is full, and counts what is there as room', async () => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
@@ -419,7 +419,7 @@ describe('an exchange that fails', () => {
     expect(fs.readdirSync(bench.target.pgdata.odoDir).filter((name) => /spare|incoming/.test(name))).toEqual([]);
   }
 
-  it('for want of room, at any step, is taken back at once, and the next run goes on from what was staged', async () => {
+  it('for want of room at any step is taken back at once, and the next run goes on from what was staged', async () => {
     for (let steps = 0; ; steps++) {
       const bench = setUpBench();
       await layDown(bench);

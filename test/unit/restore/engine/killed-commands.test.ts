@@ -239,7 +239,7 @@ describe('a place that was empty', () => {
     expect(fs.readdirSync(rootOf(bench))).toEqual([]);
   });
 
-  it('has its guard, or the new PG_VERSION, at every step of the exchange, and any run goes on from there', async () => {
+  it('has its guard or the new PG_VERSION at every step of the exchange, and any run goes on from there', async () => {
     const make = async () => {
       const bench = emptyBench();
       await layDown(bench);

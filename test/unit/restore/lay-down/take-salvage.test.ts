@@ -178,7 +178,7 @@ describe('WAL that only the old data has', () => {
       wipePlace(place);
     });
 
-    it('is replayed by the next restore over a cluster that was begun there meanwhile, and outlasts clean-ups', async () => {
+    it('is replayed by the next restore over a cluster begun there meanwhile, and outlasts clean-ups', async () => {
       await engine.clean(job.target);
       plantOld(place.root, ANOTHER_CLUSTER);
       expect(await status()).toMatchObject({ situation: 'untouched', keptSalvage: true });
@@ -216,7 +216,7 @@ describe('WAL that only the old data has', () => {
       expect((await take())?.salvage).toMatchObject({ commits: 3 });
     });
 
-    it('goes when it was replayed, with the end of the restore or with a clean-up; and when it is given up', async () => {
+    it('goes when it was replayed, at the end of the restore or at a clean-up; and when it is given up', async () => {
       const endLsn = (await take())?.salvage?.endLsn ?? '';
       for (const end of [finish, () => engine.clean(job.target)]) {
         plantPromoted(endLsn);

@@ -44,7 +44,7 @@ function expectDamage(judging: Promise<unknown>, words: string): Promise<void> {
 }
 
 describe('where recovery ended', () => {
-  it('is right behind the last record of the segment, and at the ends of segments, which need not be read for it', async () => {
+  it('is right behind the last record of the segment, and at the ends of segments, which are not read', async () => {
     expect(await demandReplayedToEnd(plan(), at('0/5000070'), endsWith('0/5000028'))).toEqual([]);
     expect(await demandReplayedToEnd(plan(), at('0/6000000'), unread)).toEqual([]);
     expect(await demandReplayedToEnd(plan(), at('0/7000000'), unread)).toEqual([]);
@@ -76,7 +76,7 @@ describe('where recovery ended', () => {
     expect(asked).toEqual([END, '000000010000000000000006']);
   });
 
-  it('is damage where the records cannot be followed although later ones were written, also for a standby', async () => {
+  it('is damage where records cannot be followed although later ones were written, also for a standby', async () => {
     for (const waits of [false, true]) {
       const words = 'goes on behind a place that is damaged: the record at 0/5000178 is not whole';
       await expectDamage(demandReplayedToEnd(plan(), at('0/5000178', { waits }), damaged), words);

@@ -22,7 +22,7 @@ function brokenRun() {
   return { run, step, next, closed };
 }
 
-it('an engine that cannot be reached is left to the next, so that a server that waits for WAL goes on waiting', async () => {
+it('an engine out of reach is left for the next, so that a server that waits for WAL goes on waiting', async () => {
   const { run, step, next, closed } = brokenRun();
   expect(await onEngine(run, step)).toBe(next);
   expect(closed).toEqual([{ forAnother: true }]);

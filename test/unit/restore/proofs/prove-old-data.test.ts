@@ -83,7 +83,7 @@ describe('old data, before a restore', () => {
     expect((await prove({ wipe: true }, { isInUse: true })).state).toBe('warning');
   });
 
-  it('gives what it has beyond the archive to the restore, unless that is not wanted or it is on another timeline', async () => {
+  it('gives what the archive lacks to the restore, unless that is not wanted or is on another timeline', async () => {
     expect(await prove({ salvage: true, wipe: true })).toMatchObject({ value: { salvage: { commits: 2 } } });
     expect((await prove({ salvage: true }, { survey: { ...LOST, timeline: 2 } })).value).toMatchObject({
       onlyCopy: {},

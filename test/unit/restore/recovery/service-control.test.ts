@@ -288,7 +288,7 @@ describe('clearing away after a promotion', () => {
     }
   });
 
-  it('keeps room for prepared transactions, and names them; a server that does not tell of them is no failure', async () => {
+  it('keeps room for prepared transactions and names them; a server not telling of them is no failure', async () => {
     const { notes, calls } = clearing({ prepared: [['gid', 'shop', 'orders', 'noon']] });
     expect(await notes).toEqual([expect.stringContaining("'gid' of shop in orders")]);
     expect(calls[0]).toBe('finish remove prepared');

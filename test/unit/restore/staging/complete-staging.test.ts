@@ -93,7 +93,7 @@ describe('a complete staging directory', () => {
     expect(snapshotTree(incoming)['recovery.signal']).toBe('file 600 999:998 odo: restored from backup b1\n');
   });
 
-  it('is refused with a pg_control that was torn while it was copied, or with files of a version newer than known', () => {
+  it('is refused with a pg_control that was torn by copying, or with files of a version newer than known', () => {
     layDown();
     fs.writeFileSync(heldControlFile(target.pgdata), Buffer.from(CONTROL).fill(7, 40, 48));
     expect(() => completeStaging(jobOf())).toThrow(expect.objectContaining({ code: 'dataCorrupt' }));
@@ -135,7 +135,7 @@ describe('a complete staging directory', () => {
     expect(removeBlock(read('postgresql.auto.conf'))).toBe("work_mem = 'it''s'\n");
   });
 
-  it("gets the user's pg_hba.conf, and the way to it where the configuration leads elsewhere or is not all known", () => {
+  it("gets the user's pg_hba.conf, and the way to it if the configuration leads elsewhere or is not all known", () => {
     const hbaConf = 'local all all trust\n';
     layDown({ 'postgresql.conf': 'port = 5432\n', 'pg_hba.conf': 'host all all all md5\n' });
     completeStaging(jobOf({ hbaConf }));
@@ -152,7 +152,7 @@ describe('a complete staging directory', () => {
     expect(read('postgresql.auto.conf')).toContain(way);
   });
 
-  it('stays a standby when that is asked for, with the address of its primary where only the server can read it', () => {
+  it('stays a standby when asked to, with the address of its primary where only the server can read it', () => {
     layDown({ 'postgresql.conf': 'hot_standby = off\n' });
     completeStaging(jobOf({ standby: { primaryConninfo: "host=h password=it's" } }));
     const names = fs.readdirSync(incoming).filter((name) => name.endsWith('.signal'));
@@ -316,7 +316,7 @@ describe('settings that do not fit the server', () => {
   };
   const server = { libraries: ['plpgsql'], mounts: [], commandLine: {} };
 
-  it('are overridden before the settings of recovery, so that they stay when those go; doing it twice changes nothing', () => {
+  it('are overridden before the settings of recovery, so that they stay when those go; twice changes nothing', () => {
     layDown(OPERATOR);
     const notes = completeStaging(jobOf({ facts: server }));
     const once = read('postgresql.auto.conf');
@@ -369,7 +369,7 @@ describe('configuration that a backup lacks', () => {
     expect(read('pg_hba.conf')).toContain('host all all all md5\n');
   });
 
-  it('is followed where the service mounts it, or a link leads to it; only the line that leads nowhere is taken out', () => {
+  it('is followed where the service mounts it or a link leads to it; only a line that leads nowhere goes', () => {
     const includes = ["include 'own.conf'", "include 'linked.conf'", "include 'gone.conf'", "include_dir 'conf.d'"];
     layDown({ 'postgresql.conf': 'include more/a.conf\n', 'more/a.conf': includes.join('\n'), 'pg_hba.conf': '' });
     fs.symlinkSync('/etc/postgresql/linked.conf', path.join(incoming, 'more/linked.conf'));

@@ -11,15 +11,14 @@ const WAL: Part = { role: 'wal', key: 'set/pg_wal.tar', sizeBytes: 1, layers: []
 
 /** CRC32C of "123456789", as the manifest shows it. */
 const NINE = '{ "Path": "base/1", "Size": 9, "Checksum-Algorithm": "CRC32C", "Checksum": "839206e3" }';
-const SHA =
-  '{ "Path": "pg_tblspc/16391/PG_17/5/1", "Size": 3, "Checksum-Algorithm": "SHA256", "Checksum": ' +
-  `"${createHash('sha256').update('abc').digest('hex')}" }`;
+const ABC = createHash('sha256').update('abc').digest('hex');
+const SHA = `{ "Path": "pg_tblspc/16391/PG_17/5/1", "Size": 3, "Checksum-Algorithm": "SHA256", "Checksum": "${ABC}" }`;
 const NO_SUM = '{ "Path": "backup_label", "Size": 5 }';
 const CONF = '{ "Path": "postgresql.auto.conf", "Size": 9, "Checksum-Algorithm": "CRC32C", "Checksum": "839206e3" }';
 
 async function open(...lines: string[]) {
-  const signed =
-    '{ "PostgreSQL-Backup-Manifest-Version": 1,\n"Files": ' + `[\n${lines.join(',\n')}\n],\n"WAL-Ranges": [\n],\n`;
+  const files = lines.join(',\n');
+  const signed = `{ "PostgreSQL-Backup-Manifest-Version": 1,\n"Files": [\n${files}\n],\n"WAL-Ranges": [\n],\n`;
   const text = `${signed}"Manifest-Checksum": "${createHash('sha256').update(signed).digest('hex')}"}\n`;
   const backup = { manifestKey: 'set/backup_manifest' } as Backup;
   const check = await openManifestCheck(new MemoryStore({ 'set/backup_manifest': text }), backup);

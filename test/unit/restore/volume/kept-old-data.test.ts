@@ -116,7 +116,7 @@ describe('content that a rollback has exchanged', () => {
 describe('old data that nobody has looked at', () => {
   const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
 
-  it('is that of a run that was broken off before its end, and of a standby that somebody else has promoted', async () => {
+  it('is that of a run broken off before its end, and of a standby that somebody else has promoted', async () => {
     expect(await unjudged(await MAKE.used())).toBe('all');
     const { awaitsPromotion: awaits } = journalOf(await MAKE.promoted());
     const standby = { awaitsPromotion: { ...awaits, isStandby: true } } as Parameters<typeof promoted>[1];

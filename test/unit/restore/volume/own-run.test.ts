@@ -80,7 +80,7 @@ describe('a run that another has overtaken', () => {
     expect(contentOf(bench)).toEqual(bench.old);
   });
 
-  it('by the same command, which goes on from what the first has laid down, is not the one that exchanges it', async () => {
+  it('by the same command, which goes on from what the first laid down, is not the one that exchanges it', async () => {
     const bench = setUpBench();
     const [first, second] = [runOf(bench, 'same'), runOf(bench, 'same')];
     await begin(first);

@@ -122,7 +122,7 @@ describe('the old data', () => {
     expect(await survey({ accounted })).toMatchObject({ beyond: { isWhole: false } });
   });
 
-  it('is not asked for when it is what a rollback has set aside: then its own timeline tells what it holds', async () => {
+  it('is not asked for when a rollback has set it aside: then its own timeline tells what it holds', async () => {
     const begin = plantTimeline2();
     fs.writeFileSync(path.join(place.root, 'global/pg_control'), onTimeline(2));
     fs.mkdirSync(previousDir(place), { recursive: true });
@@ -147,7 +147,7 @@ describe('the old data', () => {
     await isUnknown();
   });
 
-  it('is in `previous` when it was replaced, where the history of the restored server tells what that one has', async () => {
+  it('is in `previous` when it was replaced; the history of the restored server tells what that one has', async () => {
     dataDirectory(previousDir(place));
     isIn('swapped');
     fs.writeFileSync(path.join(place.root, 'pg_wal/00000002.history'), '1\t0/7000000\tno recovery target specified\n');

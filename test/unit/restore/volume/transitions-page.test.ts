@@ -3,14 +3,17 @@ import { type Row, TRANSITIONS } from '../../../../src/restore/volume/transition
 
 const HEAD = `# What a volume can hold, and what each command does then
 
-Made from the table in \`src/restore/volume/transitions.ts\` by \`test/unit/restore/volume/transitions-page.test.ts\`, which fails when they differ
-(\`npx vitest run --project unit -u transitions-page\` writes it anew). The code decides by the same table, and
+Made from the table in \`src/restore/volume/transitions.ts\` by
+\`test/unit/restore/volume/transitions-page.test.ts\`, which fails when they differ
+(\`npx vitest run --project unit transitions-page -u\` writes it anew). The code decides by the same table, and
 \`test/unit/restore/volume/transitions.test.ts\` tries every cell of it.
 
-- **restore**: \`begin\` lays down beside what is in place; \`resume\` goes on from staged files of the same job and removes others; \`settle\` brings an
-  interrupted exchange to its end and acts by what that is; \`take-back\` puts the old data back first, and what was restored goes; \`finish-clearing\`
-  deletes the rest of the old data first; \`adopt\` takes what is in place for the old data.
-- **rollback**: \`undo\` puts the old data back, and what was restored goes; \`exchange\` puts it back and keeps what was in place, after a question.
+- **restore**: \`begin\` lays down beside what is in place. \`resume\` goes on from staged files of the same job and
+  removes others. \`settle\` brings an interrupted exchange to its end and acts by what that is. \`take-back\` puts the
+  old data back first, and what was restored goes. \`finish-clearing\` deletes the rest of the old data first.
+  \`adopt\` takes what is in place for the old data.
+- **rollback**: \`undo\` puts the old data back, and what was restored goes. \`exchange\` puts it back and keeps what
+  was in place, after a question.
 - **clean**: \`remove-staged\`, \`remove-old\` and \`remove-restored\` say what goes.`;
 
 /** A deed as the page has it. */

@@ -84,7 +84,7 @@ describe('with a mark in the signal file that was exchanged in', () => {
     expect(usedSinceExchange(recovering, marked)).toBe(false);
   });
 
-  it('is used when a signal file lies there that is not the same, as after the promotion of what is a standby again', () => {
+  it('is used when another signal file lies there, as after the promotion of what is a standby again', () => {
     const again = place(['standby.signal'], 'in archive recovery');
     const waits = {
       target: 'x',

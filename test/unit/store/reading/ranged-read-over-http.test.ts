@@ -135,8 +135,6 @@ test('says where it gave up when the budget is used up', async () => {
   });
   await expect(read({ connections: 1, retryForMs: 300 })).rejects.toMatchObject({
     code: 'storeUnreachable',
-    message: expect.stringMatching(
-      /^reading s3:\/\/backups\/base\.tar failed at byte 100000: cannot reach http:\/\/127\.0\.0\.1:\d+ \(ECONNRESET\)$/,
-    ),
+    message: `reading s3://backups/base.tar failed at byte 100000: cannot reach ${server.endpoint} (ECONNRESET)`,
   });
 });

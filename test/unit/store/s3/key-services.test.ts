@@ -44,7 +44,7 @@ async function start(answer: Answer): Promise<string> {
   return server.endpoint;
 }
 
-test('the metadata service of an instance is asked with a token of its own, and nothing is said on the terminal when its keys have ended', async () => {
+test('an instance’s metadata service is asked with its own token; the terminal is silent when keys end', async () => {
   const told = [vi.spyOn(console, 'warn'), vi.spyOn(console, 'log')];
   let expires = EXPIRES;
   const endpoint = await start((request, response) => {
@@ -95,8 +95,9 @@ const byWebIdentity: Answer = (request, response) => {
     }
     response.end(`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
       <AssumeRoleWithWebIdentityResult><Credentials>
-      <AccessKeyId>role-key</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey><SessionToken>role-token</SessionToken>
-      <Expiration>${EXPIRES}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
+      <AccessKeyId>role-key</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>
+      <SessionToken>role-token</SessionToken><Expiration>${EXPIRES}</Expiration>
+      </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
   });
 };
 

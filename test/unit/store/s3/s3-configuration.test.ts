@@ -39,7 +39,7 @@ test('the rest comes from the profile that is named, by option or by AWS_PROFILE
   expect(await settle()).toMatchObject(ofShop);
 });
 
-test('the environment goes before the profile, and what is said of one service before what is said of all', async () => {
+test('the environment goes before the profile, and what is said of one service before that of all', async () => {
   useAwsFiles({ config: CONFIG }, { AWS_ENDPOINT_URL: 'http://all', AWS_DEFAULT_REGION: 'from-env' });
   expect(await settle({ profile: 'shop' })).toMatchObject({ endpoint: 'http://all', region: 'from-env' });
   vi.stubEnv('AWS_ENDPOINT_URL_S3', 'http://s3');

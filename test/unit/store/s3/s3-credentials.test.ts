@@ -36,8 +36,9 @@ async function startSts(answer: Answer): Promise<string> {
 
 const assumed: Answer = (_request, response) =>
   response.end(`<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
-    <AccessKeyId>role-key</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey><SessionToken>role-token</SessionToken>
-    <Expiration>${EXPIRES}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`);
+    <AccessKeyId>role-key</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>
+    <SessionToken>role-token</SessionToken><Expiration>${EXPIRES}</Expiration>
+    </Credentials></AssumeRoleResult></AssumeRoleResponse>`);
 const ofRole = {
   accessKeyId: 'role-key',
   secretAccessKey: 'role-secret',

@@ -132,10 +132,13 @@ function page(rows: readonly (readonly [key: string, storageClass?: string])[], 
       `<Contents><Key>${key}</Key><Size>1</Size><StorageClass>${storageClass}</StorageClass></Contents>`,
   );
   const more = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
-  return (
-    '<?xml ' +
-    `version="1.0"?><ListBucketResult><Name>backups</Name><IsTruncated>${next !== undefined}</IsTruncated>${more}${contents.join('')}</ListBucketResult>`
-  );
+  return [
+    '<?xml version="1.0"?>',
+    `<ListBucketResult><Name>backups</Name><IsTruncated>${next !== undefined}</IsTruncated>`,
+    more,
+    ...contents,
+    '</ListBucketResult>',
+  ].join('');
 }
 
 test('a listing and a HEAD tell of an archive storage class, and a HEAD of what was brought back', async () => {

@@ -62,7 +62,7 @@ test('leaves memory alone that a chunk shares with others', async () => {
   expect(packed.equals(gzipSync(plain))).toBe(true);
 });
 
-test('its errors keep their code, message and hint; the source is let go, and it goes on with the next object', async () => {
+test('its errors keep code, message and hint; the source is let go, and it goes on with the next object', async () => {
   const damaged = Buffer.from(packed);
   damaged.writeUInt8(damaged.readUInt8(1_000_000) ^ 0xff, 1_000_000);
   const seen: Seen = { given: 0, isReturned: false };

@@ -19,7 +19,7 @@ async function startLookalike(scratch: string, directory: string): Promise<numbe
 }
 
 describe('hostServerOn', () => {
-  it('finds a server by its working directory, under whichever name that is known, unless it is the own one', async () => {
+  it('finds a server by its working directory, under whatever name of it, unless it is the own one', async () => {
     const scratch = scratchDirectory();
     const directory = path.join(scratch, 'data');
     fs.mkdirSync(directory);

@@ -93,7 +93,7 @@ describe('a lock', () => {
     lock.release();
   });
 
-  it('of another container is taken over when it has been silent for ten seconds, and does not move for three beats', async () => {
+  it('of another container is taken over when silent for ten seconds and without a move for three beats', async () => {
     for (const [silentMs, touchedMs] of [
       [60_000, 0],
       [9_000, 3_600_000],
@@ -105,7 +105,7 @@ describe('a lock', () => {
     }
   });
 
-  it('of another container is respected when it beats on, however long it was silent, as after a sleep of the machine', async () => {
+  it('of another container is respected when it beats on, however long silent, as when the machine slept', async () => {
     const beat = (silentMs: number) =>
       leave(`process 1 on there since then\n${BOOT} pid:[1]\n77 ${uptimeMs(silentMs)}\n`, silentMs);
     beat(3_600_000);

@@ -218,7 +218,7 @@ test('older content that nobody accounts for is not mixed with what moves out', 
   expect(contentOf(bench.places)).toEqual(bench.old);
 });
 
-test('the journal never gets ahead of the disk: what was moved is synced on both sides before the next state is noted', () => {
+test('the journal is never ahead of the disk: what was moved is synced on both sides before the next state', () => {
   const bench = stage(LAYOUTS['there is a tablespace'] as Layout);
   const unsynced = new Set<string>();
   const { renameSync } = fs;

@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 describe('what it makes', () => {
-  it('has the modes of the tar but for setgid and its like, and the owner that was asked for, whatever the umask', () => {
+  it('has the modes of the tar but for setgid and its like, and the owner asked for, whatever the umask', () => {
     const umask = process.umask(0o077);
     try {
       const writer = createTreeWriter({ root, owner: { uid: 999, gid: 998 } });

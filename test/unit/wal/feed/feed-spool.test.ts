@@ -159,13 +159,13 @@ async function take(name: string): Promise<string> {
 }
 
 describe('a feeder', () => {
-  it('gives the server something for the history of a number that is taken, so that its new timeline does not get it', async () => {
+  it('gives the server something for the history of a taken number, which its new timeline does not get', async () => {
     start(jobFor(filesOf(2), { plan: { passedOver: [2] } }));
     await until(() => expect(fs.existsSync(path.join(spool, 'histories'))).toBe(true));
     expect(fs.readFileSync(path.join(spool, 'kept/00000002.history'), 'utf8')).toMatch(/^# odo: .*timeline 2/);
   });
 
-  it('gives all segments in their order through a spool that holds few, and then says that there are no more', async () => {
+  it('gives all segments in order through a spool that holds few, and then says that there are no more', async () => {
     const job = jobFor(filesOf(20));
     start(job).takeAllConnections();
     for (let number = 1; number <= 20; number++) {

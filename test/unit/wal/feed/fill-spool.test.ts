@@ -101,7 +101,7 @@ function held(): string[] {
   return fs.existsSync(spool) ? fs.readdirSync(spool).sort() : [];
 }
 
-it('writes a segment as its later owner from the first byte on, so that nobody who looks for files of others finds it', async () => {
+it('writes a segment as its later owner from the first byte on, so that it is never a file of others', async () => {
   const job = jobFor(namedFiles(`${segment(1, 1)}.gz`));
   const owners: number[] = [];
   job.store.onRead = () => {
@@ -142,7 +142,7 @@ it.each([
   },
 );
 
-it('fetches every segment and the histories of the plan, unpacked and under their own names, for the server to read', async () => {
+it('fetches every segment and history of the plan, unpacked, by its own name, for the server to read', async () => {
   const files = {
     ...namedFiles(segment(1, 1), `${segment(1, 2)}.gz`, `${segment(1, 3)}.zst`),
     '00000002.history': Buffer.from('1\t0/300000\tx\n'),

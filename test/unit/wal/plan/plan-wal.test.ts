@@ -175,7 +175,7 @@ describe('segments of a timeline that no history leads to', () => {
   });
 });
 
-it('does not send the server to a timeline that a hole keeps it from: that would be noted as the parent of its new one', async () => {
+it('never sends the server to a timeline behind a hole: that would be noted as the parent of its new one', async () => {
   const names = [...segments(1, 2, 5), ...segments(1, 7, 8), ...segments(2, 8, 9)];
   expect(await plan(names, { '00000002.history': '1\t0/8000123\tx\n' })).toMatchObject({
     spans: [{ timeline: 1, firstSegment: segment(1, 2), lastSegment: segment(1, 5) }],
