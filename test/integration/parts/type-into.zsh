@@ -1,5 +1,6 @@
-# type-into.zsh FOLDER LINE...: types each line and a tab into a zsh of its own, which finds its completions in the folder, and prints what the line
-# has become. What the terminal echoes must not pass for that, so the marks are put together by that shell.
+# type-into.zsh FOLDER LINE...: types each line and a tab into a zsh of its own, which finds its completions in the
+# folder, and prints what the line has become. What the terminal echoes must not pass for that, so the marks are put
+# together by that shell.
 zmodload zsh/zpty
 zpty shell 'TERM=dumb zsh -f -i'
 expect() { zpty -r shell REPLY "*$1*" || exit 1 }

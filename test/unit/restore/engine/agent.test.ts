@@ -301,7 +301,8 @@ it('stops its work when the host is gone, does not begin what is queued, and end
   };
   const served = serveAgent(engineWith({ layDown, swap }), input, output, '1.0');
   input.write(
-    `${JSON.stringify({ id: 1, do: 'layDown', args: [JOB] })}\n${JSON.stringify({ id: 2, do: 'swap', args: [TARGET] })}\n`,
+    `${JSON.stringify({ id: 1, do: 'layDown', args: [JOB] })}\n` +
+      `${JSON.stringify({ id: 2, do: 'swap', args: [TARGET] })}\n`,
   );
   await nextTurn();
   input.end();
