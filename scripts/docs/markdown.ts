@@ -1,0 +1,31 @@
+const WIDTH = 120;
+
+/** Rows of cells as a table; a bar within a cell would begin another one. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}
+
+/**
+ * Text in lines that are no longer than a line of the documents may be. Each is begun by `indent`, but for the first,
+ * which has its own in the text.
+ */
+export function wrapped(text: string, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.trim().split(/\s+/)) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && longer.length > WIDTH) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line].join('\n');
+}
+
+/** Says at the head of a page where it comes from. */
+export function madeFrom(...sources: readonly string[]): string {
+  return wrapped(`<!-- Made by \`npm run docs\` from ${sources.join(', ')}: change those, not this page. -->`);
+}
