@@ -6,6 +6,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 
+/** What would begin a list, a table, a heading or a quotation at the head of a line. */
+const NEVER_FIRST = / (?=(?:[-*+>|]|#+|\d+[.)]) )/g;
+const STUCK = '\u0000';
+
 /**
  * Text in lines that are no longer than a line of the documents may be. Each is begun by `indent`, but for the first,
  * which has its own in the text.
@@ -13,7 +17,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function wrapped(text: string, indent = ''): string {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.trim().split(/\s+/)) {
+  const stuck = text.trim().replaceAll(/\s+/g, ' ').replaceAll(NEVER_FIRST, STUCK);
+  for (const word of stuck.split(' ')) {
     const longer = line === '' ? word : `${line} ${word}`;
     if (line !== '' && longer.length > WIDTH) {
       lines.push(line);
@@ -22,7 +27,7 @@ export function wrapped(text: string, indent = ''): string {
       line = longer;
     }
   }
-  return [...lines, line].join('\n');
+  return [...lines, line].join('\n').replaceAll(STUCK, ' ');
 }
 
 /** Says at the head of a page where it comes from. */
