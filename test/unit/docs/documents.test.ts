@@ -39,7 +39,7 @@ function faultOf(target: string, document: string): string | undefined {
 
 /** A word that names a file of the repository from its root, or from `src`. */
 function isFileName(word: string): boolean {
-  return /^[\w.-]+(\/[\w.-]+)+\.(ts|mjs|cjs|c|h|sh|md|json|wasm|node)$/.test(word) && !word.startsWith('dist/');
+  return /^[\w.-]+(\/[\w.-]+)+\.(ts|mjs|cjs|c|h|sh|md|json|wasm|node)$/.test(word) && !/^(dist|\.odo)\//.test(word);
 }
 
 describe('the documents', () => {
