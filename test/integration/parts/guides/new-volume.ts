@@ -44,6 +44,7 @@ export async function newVolume(): Promise<Situation> {
       'Or go over to it at the end': { after: () => isOn(made[1]) },
       'Let compose know': { after: () => isOn(made[1]) },
       'Go back': {
+        typed: [{ shows: 'Go on? [y/N]', keys: 'y\r' }],
         async after() {
           expect(await volumeNow()).toBe(project.volume);
           expect(await project.sql('select what from of_the_service')).toBe('old');
