@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { VERSION } from '../../../src/cli/settings/version.ts';
 import { anchorsOf, codeWordsOf, linksOf, wideLines } from '../parts/markdown.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
@@ -8,7 +9,7 @@ const WIDTH = 120;
 const README_BYTES = 10_240;
 /** Nothing that people have written. */
 const NOT_OURS = ['node_modules', 'dist', '.cache', '.git'];
-/** Its lines are older than the rule for them. */
+/** Lines and names of files in it are older than the rules for them. */
 const WIDE = ['ARCHITECTURE.md'];
 
 const DOCUMENTS = documentsIn('');
@@ -59,6 +60,11 @@ describe('the documents', () => {
   it.each(DOCUMENTS.filter((file) => !WIDE.includes(file)))('name files that there are: %s', (file) => {
     const words = codeWordsOf(read(file)).filter(({ word }) => isFileName(word));
     expect(words.filter(({ word }) => !isThere(word) && !isThere(path.join('src', word)))).toEqual([]);
+  });
+
+  it.each(DOCUMENTS)('name the image of this version: %s', (file) => {
+    const versions = [...read(file).matchAll(/\bodo:(\d+\.\d+\.\d+)/g)].map(([, version]) => version);
+    expect(versions.filter((version) => version !== VERSION)).toEqual([]);
   });
 
   it('begin with a README that is soon read', () => {
