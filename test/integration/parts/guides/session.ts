@@ -74,8 +74,15 @@ export function openSession(folder: string, project?: string): Session {
     const one: Going = {
       output: () => output,
       type: (keys) => void child.stdin?.write(keys),
-      // Its whole group, as a Ctrl-C does.
-      signal: (name) => void process.kill(-(child.pid as number), name),
+      signal(name) {
+        try {
+          // Its whole group, as a Ctrl-C does.
+          process.kill(-(child.pid as number), name);
+        } catch (error) {
+          // It may have ended just now.
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+        }
+      },
       ended,
     };
     going.push(one);
