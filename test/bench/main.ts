@@ -2,8 +2,8 @@
  * npm run bench -- [--quick] [--only A,F] [--rounds 3] [--against FILE] [--prepare] [--profile]
  *
  * Restores with ODO and with everything else that can, in turns, on the parts that scripts/bench brings up. A full run
- * writes docs/benchmarks.md; with --quick, --only, --profile or fewer rounds the page goes to standard output.
- * --prepare makes the data and measures nothing; --profile has ODO write CPU profiles to .cache/bench/profiles;
+ * writes docs/explanation/benchmarks.md; with --quick, --only, --profile or fewer rounds the page goes to standard
+ * output. --prepare makes the data and measures nothing; --profile has ODO write CPU profiles to .cache/bench/profiles;
  * --against measures ODO alone, in turns with an older bundle, and writes a table to standard output.
  */
 import fs from 'node:fs';
@@ -90,7 +90,7 @@ try {
     }
     outcomes.push(await runScenario(scenario, bench, rounds, former));
     // After each, so that a run that is broken off leaves what it has measured.
-    if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/benchmarks.md'), await pageOf(outcomes));
+    if (isWhole) fs.writeFileSync(path.join(ROOT, 'docs/explanation/benchmarks.md'), await pageOf(outcomes));
   }
   if (former && !values.prepare) process.stdout.write(comparisonText(outcomes));
   else if (!isWhole && !values.prepare) process.stdout.write(await pageOf(outcomes));

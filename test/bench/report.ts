@@ -1,3 +1,4 @@
+import { wrapped } from '../../scripts/docs/markdown.ts';
 import type { Outcome, Result } from './scenario.ts';
 import { isOdo, type Judged, judge, medianOf, medianSeconds } from './targets.ts';
 
@@ -18,21 +19,23 @@ export function reportText(outcomes: readonly Outcome[], setting: Setting, notes
   return [
     '# Benchmarks',
     '',
-    `Written by \`${setting.command}\` on ${setting.date}, in ${setting.minutes.toFixed(0)} minutes. What ` +
-      'people have to say about it stands in',
-    '`test/bench/notes.md` and is copied from there; everything else is measured.',
+    wrapped(
+      `Written by \`${setting.command}\` on ${setting.date}, in ${setting.minutes.toFixed(0)} minutes. What people ` +
+        'have to say about it stands in `test/bench/notes.md` and is copied from there; everything else is measured.',
+    ),
     '',
-    ...setting.machine.map((line) => `- ${line}`),
-    ...setting.versions.map((line) => `- ${line}`),
+    ...[...setting.machine, ...setting.versions].map((line) => wrapped(`- ${line}`, '  ')),
     '',
-    `Everyone ran ${setting.rounds === 1 ? 'once' : `${setting.rounds} times`}, in turns, each round ` +
-      'beginning with another one; medians are compared. Times include the flush to disk at the',
-    'end. What was restored is counted after every run: all files and bytes of the database, or the rows of ' +
-      'a server that has come up. The S3 server',
-    'runs on the same cores and keeps its objects in memory; its CPU time is not counted to anyone. CPU ' +
-      'seconds are user and system time of a',
-    "contestant's processes, in F and G of the whole machine without the S3 server; the peak is the resident " +
-      'memory of the largest process.',
+    wrapped(
+      `Everyone ran ${setting.rounds === 1 ? 'once' : `${setting.rounds} times`}, in turns, each round beginning ` +
+        'with another one; medians are compared. Times include the flush to disk at the end. What ' +
+        'was restored is counted ' +
+        'after every run: all files and bytes of the database, or the rows of a server that has come up. The S3 ' +
+        'server runs on the same cores and keeps its objects in memory; its CPU time is not ' +
+        'counted to anyone. CPU seconds ' +
+        "are user and system time of a contestant's processes, in F and G of the whole machine without the S3 " +
+        'server; the peak is the resident memory of the largest process.',
+    ),
     '',
     '## Targets',
     '',
@@ -75,13 +78,13 @@ export function outcomeSection(outcome: Outcome): string[] {
     '',
     `### ${letter}. ${title}`,
     '',
-    `${about}${size}`,
+    wrapped(`${about}${size}`),
     '',
     row(['', 'seconds', 'median', 'MB/s', 'CPU s', 'peak MiB', 'to ODO']),
     row(['---', '---', '--:', '--:', '--:', '--:', '--:']),
     ...results.map((result) => row(cells(result, restoredBytes, odo))),
     '',
-    ...results.map(({ name, settings }) => `- ${name}: ${settings}`),
+    ...results.map(({ name, settings }) => wrapped(`- ${name}: ${settings}`, '  ')),
   ];
 }
 

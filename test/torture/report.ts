@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { wrapped } from '../../scripts/docs/markdown.ts';
 import type { Fault } from './fault.ts';
 import { OUTCOMES } from './judge.ts';
 import type { Verdict } from './run-one.ts';
@@ -11,6 +12,13 @@ export interface Setting {
   postgres: string;
   minutes: number;
 }
+
+const OUTCOME_WORDS = [
+  'restored: the restored server is up, promoted, with every archived row; nothing of ODO is left on the volume.',
+  'old kept: ODO failed with a fitting exit code, and the service runs on its old data without anyone doing anything.',
+  'rolled back: the one command that ODO printed (or `odo rollback` after a kill -9) brought the old data back.',
+  'resumed: the same command, run again after the fault, restored.',
+] as const;
 
 /** Fault by outcome, as Markdown. */
 export function reportText(verdicts: readonly Verdict[], faults: readonly Fault[], setting: Setting): string {
@@ -37,11 +45,7 @@ export function reportText(verdicts: readonly Verdict[], faults: readonly Fault[
     ...rows.map(({ fault, own }) => line([`**${fault.name}**: ${fault.about}`, ...cells(own)])),
     line(['all', ...cells(verdicts)]),
     '',
-    '- restored: the restored server is up, promoted, with every archived row; nothing of ODO is left on the volume.',
-    '- old kept: ODO failed with a fitting exit code, and the service runs on its old data without anyone ' +
-      'doing anything.',
-    '- rolled back: the one command that ODO printed (or `odo rollback` after a kill -9) brought the old data back.',
-    '- resumed: the same command, run again after the fault, restored.',
+    ...OUTCOME_WORDS.map((words) => wrapped(`- ${words}`, '  ')),
     '',
   ].join('\n');
 }

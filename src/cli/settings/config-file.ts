@@ -10,7 +10,7 @@ import { ALL_OPTIONS } from '../options/topics.ts';
 export const CONFIG_FILE = 'odo.yaml';
 
 /** Options that no file may give: they are about the file, or about one run. */
-const FLAGS_ONLY = ['config', 'yes'];
+export const FLAGS_ONLY: readonly string[] = ['config', 'yes'];
 
 /** What a config file says: values by long option name. */
 export interface ConfigFile {

@@ -6,7 +6,7 @@ import { ALL_OPTIONS, variablesOf } from '../options/topics.ts';
 const FILE = '.env';
 
 /** The names of ODO's predecessor, which it read from this file alone. */
-const OLD_NAMES: Readonly<Record<string, readonly string[]>> = {
+export const OLD_NAMES: Readonly<Record<string, readonly string[]>> = {
   'aws-access-key': ['AWS_ACCESS_KEY'],
   'aws-secret-key': ['AWS_SECRET_KEY'],
 };

@@ -19,7 +19,7 @@ export interface Surroundings {
 }
 
 /** Of each row only one group can be meant: what a flag says of one outdoes what a file says of the others. */
-const RIVALS: readonly (readonly (readonly string[])[])[] = [
+export const RIVALS: readonly (readonly (readonly string[])[])[] = [
   [['into'], ['volume', 'service', 'compose-file']],
   [['target-time', 'timezone'], ['target-lsn'], ['target-xid'], ['target-name'], ['target']],
 ];
