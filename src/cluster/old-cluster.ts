@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { CreatedTablespace } from '../postgres/wal/tablespace-records.ts';
-import type { TargetProbe } from '../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../tree/exchange/probe.ts';
 import { type Place, previousDir } from '../tree/places/place.ts';
 import { readControl } from './read-control-file.ts';
 
@@ -19,7 +19,7 @@ export interface OldCluster {
  * Looks at the old data where it is: while a restored server waits, or an exchange was interrupted, it is in
  * `previous`, as a whole or in part. undefined when there is none whose control file can be read.
  */
-export function readOldCluster(place: Place, probe: TargetProbe): OldCluster | undefined {
+export function readOldCluster(place: Place, probe: PlaceProbe): OldCluster | undefined {
   const mayBeMoved =
     !['laying-down', 'staged', 'clearing', undefined].includes(probe.journalState) && !probe.usedSinceSwap;
   const directories = mayBeMoved && probe.hasPrevious ? [previousDir(place), place.root] : [place.root];

@@ -6,8 +6,8 @@ import type {
   DockerRequest,
   RepositoryRequest,
   RestoreRequest,
+  ServiceRef,
   ServiceRequest,
-  ServiceTarget,
 } from '../../restore/contract/request.ts';
 import type { FollowRequest } from '../../restore/standby/follow-service.ts';
 import type { StoreConfig } from '../../store/kinds/open.ts';
@@ -83,7 +83,7 @@ export function followRequest(args: Arguments, env: NodeJS.ProcessEnv): FollowRe
 }
 
 /** Which service; every one of the three names is needed. */
-export function serviceTarget(args: Arguments): ServiceTarget {
+export function serviceTarget(args: Arguments): ServiceRef {
   const volume = required(args, 'volume', '-v VOLUME');
   const service = required(args, 'service', '-n SERVICE');
   const composeFiles = list(args, 'compose-file');

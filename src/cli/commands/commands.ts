@@ -23,7 +23,7 @@ import { settleStore } from '../../store/kinds/open.ts';
 import type { Arguments } from '../options/argument-values.ts';
 import type { Result } from '../render/render.ts';
 import { reportConfig } from '../settings/config-report.ts';
-import type { Setting } from '../settings/settings.ts';
+import type { SettingInForce } from '../settings/settings.ts';
 import { VERSION } from '../settings/version.ts';
 import { followRequest, repositoryRequest, restoreRequest, seconds, serviceTarget } from './arguments.ts';
 import { confirmPlan, confirmQuestion, somebodyToAsk } from './ask.ts';
@@ -32,7 +32,7 @@ import { confirmPlan, confirmQuestion, somebodyToAsk } from './ask.ts';
 export interface CommandContext {
   env: NodeJS.ProcessEnv;
   /** The settings in force, and where they come from. */
-  settings: readonly Setting[];
+  settings: readonly SettingInForce[];
   report: Report;
   signal: AbortSignal;
   /** Shows the result. A command may show one and fail all the same. */

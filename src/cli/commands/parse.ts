@@ -3,7 +3,7 @@ import { EXIT, OdoError } from '../../errors.ts';
 import type { Arguments } from '../options/argument-values.ts';
 import { nearest } from '../options/near.ts';
 import { ALL_OPTIONS, optionsOf } from '../options/topics.ts';
-import { type Setting, type Surroundings, settle, toArguments } from '../settings/settings.ts';
+import { type SettingInForce, type Surroundings, settle, toArguments } from '../settings/settings.ts';
 import { VERSION } from '../settings/version.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { COMMANDS, usageOf } from './command-table.ts';
@@ -11,7 +11,7 @@ import { agent, type Command } from './commands.ts';
 import { EXAMPLES } from './examples.ts';
 
 /** A command line that was understood: what to run, or (for --help and --version) the text to print. */
-export type Parsed = { run: Command; args: Arguments; settings: readonly Setting[] } | { print: string };
+export type Parsed = { run: Command; args: Arguments; settings: readonly SettingInForce[] } | { print: string };
 
 /**
  * Understands a command line, together with the environment, the config file and `.env` of the working directory.

@@ -1,7 +1,7 @@
 import type { Tablespace } from '../../formats/contract/format.ts';
 import { formatBytes } from '../../progress/format-bytes.ts';
 import type { ListedBackup, ListedRepository, ListedWal, ListReport } from '../../restore/proofs/catalogue.ts';
-import type { Stretch, TimelineWindow } from '../../wal/moments/window.ts';
+import type { RecoverableStretch, TimelineWindow } from '../../wal/moments/window.ts';
 import type { WalHole } from '../../wal/timelines/holes.ts';
 import { windowBar } from './window-bar.ts';
 
@@ -111,7 +111,7 @@ function timelineWords(window: TimelineWindow): string[] {
 }
 
 function stretchWords(
-  { backupId, fromLsn, fromTime, toSegment, toLsn, toTime }: Stretch,
+  { backupId, fromLsn, fromTime, toSegment, toLsn, toTime }: RecoverableStretch,
   switchLsn: string | undefined,
 ): string {
   const isBranch = fromLsn === switchLsn;

@@ -1,7 +1,7 @@
 import type { OdoEvent } from '../../events.ts';
 import { holdsPassword } from '../options/standby-options.ts';
 import { originWords, reportConfig } from '../settings/config-report.ts';
-import type { Setting } from '../settings/settings.ts';
+import type { SettingInForce } from '../settings/settings.ts';
 import type { Renderer } from './render.ts';
 
 /** For --quiet: of what happens only warnings and failed checks are told; errors and the result as always. */
@@ -22,7 +22,7 @@ export function verbose(renderer: Renderer): Renderer {
 }
 
 /** Tells the settings in force, for --verbose. */
-export function tellSettings(settings: readonly Setting[], renderer: Renderer): void {
+export function tellSettings(settings: readonly SettingInForce[], renderer: Renderer): void {
   for (const setting of reportConfig(settings).settings) {
     if (setting.from === 'default') continue;
     renderer.event({
@@ -34,7 +34,7 @@ export function tellSettings(settings: readonly Setting[], renderer: Renderer): 
 }
 
 /** Other users of the machine can read command lines; and without its certificate a server can be anybody. */
-export function warnOfRisks(settings: readonly Setting[], renderer: Renderer): void {
+export function warnOfRisks(settings: readonly SettingInForce[], renderer: Renderer): void {
   if (settings.some(({ name, value }) => name === 'verify-tls' && value === false)) {
     renderer.event({
       type: 'note',

@@ -1,6 +1,6 @@
 import { shownUrl } from '../../store/objects/url.ts';
 import { isSecret } from '../options/topics.ts';
-import type { Setting } from './settings.ts';
+import type { SettingInForce } from './settings.ts';
 
 /** What `odo config` tells: each setting with where it comes from; secrets are masked. */
 export interface ConfigReport {
@@ -8,7 +8,7 @@ export interface ConfigReport {
   settings: { name: string; value: unknown; from: string; source?: string }[];
 }
 
-export function reportConfig(settings: readonly Setting[]): ConfigReport {
+export function reportConfig(settings: readonly SettingInForce[]): ConfigReport {
   return { kind: 'config', settings: settings.map((setting) => ({ ...setting, value: mask(setting) })) };
 }
 
@@ -26,7 +26,7 @@ export function configWords({ settings }: ConfigReport): string {
 }
 
 /** Of an access key the last letters are enough to recognise it; of a secret there is nothing to show. */
-function mask({ name, value }: Setting): unknown {
+function mask({ name, value }: SettingInForce): unknown {
   if (isSecret(name)) return '***';
   if (name === 'aws-access-key' && typeof value === 'string') return `***${value.length > 8 ? value.slice(-4) : ''}`;
   if (name === 's3-url' && typeof value === 'string') return shownUrl(value);

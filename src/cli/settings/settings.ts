@@ -3,7 +3,7 @@ import { readConfigFile } from './config-file.ts';
 import { readDotenv } from './dotenv-file.ts';
 
 /** An option's value in force, and where it comes from. */
-export interface Setting {
+export interface SettingInForce {
   name: string;
   value: unknown;
   from: 'flag' | 'environment' | 'config' | '.env' | 'default';
@@ -31,7 +31,7 @@ const KEYS = ['aws-access-key', 'aws-secret-key'];
  * default. Options without any value are not among them. Throws usage for a config file that is wrong.
  * @param flags what the command line gave, by long option name
  */
-export function settle(flags: Readonly<Record<string, unknown>>, { env, directory }: Surroundings): Setting[] {
+export function settle(flags: Readonly<Record<string, unknown>>, { env, directory }: Surroundings): SettingInForce[] {
   const config = readConfigFile(typeof flags.config === 'string' ? flags.config : undefined, directory);
   const dotenv = readDotenv(directory);
   const isGiven = (name: string) => flags[name] !== undefined;
@@ -41,7 +41,7 @@ export function settle(flags: Readonly<Record<string, unknown>>, { env, director
     ),
   );
 
-  const settings = Object.entries(ALL_OPTIONS).flatMap(([name, option]): Setting[] => {
+  const settings = Object.entries(ALL_OPTIONS).flatMap(([name, option]): SettingInForce[] => {
     if (flags[name] !== undefined) return [{ name, value: flags[name], from: 'flag' }];
     const variable = variablesOf(option).find((candidate) => env[candidate]);
     if (variable !== undefined) return [{ name, value: env[variable], from: 'environment', source: variable }];
@@ -69,7 +69,7 @@ export const SESSION_TOKEN = 'aws-session-token';
  * The values as commands take them. What the environment gives is left to be read there: its keys bring a session token
  * with them.
  */
-export function toArguments(settings: readonly Setting[]): Record<string, unknown> {
+export function toArguments(settings: readonly SettingInForce[]): Record<string, unknown> {
   return Object.fromEntries(
     settings.filter(({ from }) => from !== 'environment').map(({ name, value }) => [name, value]),
   );

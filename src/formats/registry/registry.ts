@@ -19,7 +19,7 @@ const MAX_FOLDERS = 2000;
 const PARALLEL_LISTINGS = 16;
 
 /** What lies under a URL. */
-export interface Found {
+export interface FoundRepositories {
   /** At least one; several when the URL stands above several servers. In key order. */
   repositories: Repository[];
   /** Of the backup that the URL points at, if it does. */
@@ -45,7 +45,11 @@ export function openWalArchive(store: ObjectStore, ref: RepositoryRef): Promise<
  * servers), of `base/` or `wals/` in it, of one backup's folder, or of one object of a backup; with or without a slash
  * at the end. Throws notFound when there is none, and usage when the URL stands above too much to look through.
  */
-export async function findRepositories(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
+export async function findRepositories(
+  store: ObjectStore,
+  key: string,
+  signal?: AbortSignal,
+): Promise<FoundRepositories> {
   try {
     return await findAt(store, key, signal);
   } catch (error) {
@@ -59,13 +63,17 @@ export async function findRepositories(store: ObjectStore, key: string, signal?:
   }
 }
 
-async function findAt(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Found> {
+async function findAt(store: ObjectStore, key: string, signal?: AbortSignal): Promise<FoundRepositories> {
   const prefix = await folderOfKey(store, key.replace(/\/{2,}$/, '/'), signal);
   return (await findAround(store, prefix, signal)) ?? (await findBelow(store, prefix, signal));
 }
 
 /** The repository that the folder lies in. */
-async function findAround(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<Found | undefined> {
+async function findAround(
+  store: ObjectStore,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<FoundRepositories | undefined> {
   for (const format of ALL) {
     const around = await format.around?.(store, prefix, signal);
     if (around) return only(store, format, around);
@@ -78,12 +86,12 @@ async function findAround(store: ObjectStore, prefix: string, signal?: AbortSign
   return undefined;
 }
 
-async function only(store: ObjectStore, format: Format, { root, backupId }: Recognised): Promise<Found> {
+async function only(store: ObjectStore, format: Format, { root, backupId }: Recognised): Promise<FoundRepositories> {
   return { repositories: [await format.open(store, root)], ...(backupId === undefined ? {} : { backupId }) };
 }
 
 /** The repositories in a folder and below it: level by level, not going down into those that it finds. */
-async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal): Promise<Found> {
+async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal): Promise<FoundRepositories> {
   const found = new Map<string, Repository>();
   const shapesOfSets = new Set<string>();
   const others = new Set<string>();

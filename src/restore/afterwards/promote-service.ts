@@ -3,9 +3,9 @@ import { resolveService } from '../../docker/compose/service.ts';
 import { asOdoError, OdoError } from '../../errors.ts';
 import { inPhase } from '../../events.ts';
 import type { AwaitedPromotion } from '../../tree/exchange/journal.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
-import type { Target } from '../contract/places.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { checkPromoted } from '../database/check-promoted.ts';
 import { openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
 import { keptNote, unaskedNotes, withLeftovers } from '../outcome/failure-hints.ts';
@@ -47,7 +47,7 @@ const LOOK_EVERY_MS = 200;
  * is only cleaned up after.
  */
 export async function promoteService(
-  request: { target: ServiceTarget; stallTimeoutMs: number },
+  request: { target: ServiceRef; stallTimeoutMs: number },
   context: Omit<RunContext, 'confirm'>,
 ): Promise<Promotion> {
   const { report, signal } = context;
@@ -128,7 +128,7 @@ async function untilUnfollowed(found: FoundService): Promise<void> {
   }
 }
 
-function demandWaiting(pgdata: TargetProbe, { data, service }: FoundService): AwaitedPromotion {
+function demandWaiting(pgdata: PlaceProbe, { data, service }: FoundService): AwaitedPromotion {
   const { situation = 'untouched', awaitsPromotion } = pgdata;
   if (TRANSITIONS[situation].promote === 'promote' && awaitsPromotion) {
     if (pgdata.startable) return awaitsPromotion;
@@ -152,7 +152,7 @@ function demandWaiting(pgdata: TargetProbe, { data, service }: FoundService): Aw
 }
 
 /** The journal tells where the tablespaces are; their OIDs are of no matter by now. */
-function targetOf({ pgdata }: Target, { journalPlaces = [] }: TargetProbe): Target {
+function targetOf({ pgdata }: ClusterPlaces, { journalPlaces = [] }: PlaceProbe): ClusterPlaces {
   return { pgdata, tablespaces: journalPlaces.slice(1).map((place) => ({ oid: 0, place })) };
 }
 

@@ -1,12 +1,12 @@
 import type { SwitchedMount } from '../../docker/compose/override-file.ts';
 import { formatBytes } from '../../progress/format-bytes.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { FoundService } from '../service/found-service.ts';
 
 // What a person is asked before a rollback takes data out of place that has been in use.
 
 /** Of a restored server that has come out of its recovery. */
-export function outOfUse({ service, data }: FoundService, { use, journalBackupId }: TargetProbe): string {
+export function outOfUse({ service, data }: FoundService, { use, journalBackupId }: PlaceProbe): string {
   const { finished, writtenBytes, lastCheckpointAt } = use ?? {};
   const since = finished
     ? `promoted at ${finished.at}${finished.timeline === undefined ? '' : ` to timeline ${finished.timeline}`}`

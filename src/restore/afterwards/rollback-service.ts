@@ -2,8 +2,8 @@ import type { SwitchedMount } from '../../docker/compose/override-file.ts';
 import { resolveService } from '../../docker/compose/service.ts';
 import { asOdoError, OdoError } from '../../errors.ts';
 import { inPhase } from '../../events.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { type Answering, seeAnswer } from '../database/see-answer.ts';
 import type { RunContext } from '../outcome/run-context.ts';
 import { forgetStrayed, ownMounts, switchBack } from '../procedure/switch-service.ts';
@@ -52,7 +52,7 @@ const STALL_TIMEOUT_MS = 600_000;
  * whether it answers.
  */
 export async function rollbackService(
-  request: { target: ServiceTarget; stopTimeoutSeconds: number },
+  request: { target: ServiceRef; stopTimeoutSeconds: number },
   context: RollbackContext,
 ): Promise<Rollback> {
   const { report } = context;
@@ -72,7 +72,7 @@ export async function rollbackService(
     notes: [],
   };
   const { engine, place } = await openOnJournal(found, request.target, context.version);
-  let probe: TargetProbe;
+  let probe: PlaceProbe;
   try {
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
@@ -135,7 +135,7 @@ async function stopNow(found: FoundService, timeoutSeconds: number, { report }: 
 async function goBack(
   found: FoundService,
   switched: SwitchedMount,
-  request: { target: ServiceTarget; stopTimeoutSeconds: number },
+  request: { target: ServiceRef; stopTimeoutSeconds: number },
   result: Rollback,
   context: RollbackContext,
 ): Promise<Rollback> {
@@ -157,7 +157,7 @@ async function goBack(
 /** Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data. */
 async function start(
   found: FoundService,
-  probe: TargetProbe,
+  probe: PlaceProbe,
   result: Rollback,
   context: RollbackContext,
 ): Promise<Rollback> {

@@ -1,7 +1,7 @@
 import { inPhase } from '../../events.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { Target } from '../contract/places.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import type { VolumeStatus } from '../contract/volume-status.ts';
 import { keptSalvageNote } from '../outcome/failure-hints.ts';
 import type { RunContext } from '../outcome/run-context.ts';
@@ -42,7 +42,7 @@ export interface CleanReport {
 }
 
 /** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
-export async function volumeStatus(target: ServiceTarget, context: Context): Promise<StatusReport> {
+export async function volumeStatus(target: ServiceRef, context: Context): Promise<StatusReport> {
   return onVolume(target, context, 'status', async (engine, place, found) => {
     const { service, data } = found;
     const status = await engine.status(place);
@@ -54,7 +54,7 @@ export async function volumeStatus(target: ServiceTarget, context: Context): Pro
 
 /** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
 export async function cleanVolume(
-  { target, acceptLoss }: { target: ServiceTarget; acceptLoss: boolean },
+  { target, acceptLoss }: { target: ServiceRef; acceptLoss: boolean },
   context: Context,
 ): Promise<CleanReport> {
   return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
@@ -82,10 +82,10 @@ export async function cleanVolume(
 }
 
 async function onVolume<T>(
-  target: ServiceTarget,
+  target: ServiceRef,
   context: Context,
   role: Role,
-  work: (engine: Engine, place: Target, found: FoundService) => Promise<T>,
+  work: (engine: Engine, place: ClusterPlaces, found: FoundService) => Promise<T>,
 ): Promise<T> {
   const found = await demandService(target, context, { alone: false, mayStray: role === 'status' });
   const { engine, place } = await openOnJournal(found, target, context.version, role);
@@ -99,12 +99,12 @@ async function onVolume<T>(
 /** Looks at the journal first: it tells which tablespaces were exchanged, and so which other volumes are needed. */
 export async function openOnJournal(
   found: FoundService,
-  target: ServiceTarget,
+  target: ServiceRef,
   version: string,
   role: Role = 'restore',
-): Promise<{ engine: Engine; place: Target }> {
+): Promise<{ engine: Engine; place: ClusterPlaces }> {
   const { data } = found;
-  const place: Target = { pgdata: data.place, tablespaces: [] };
+  const place: ClusterPlaces = { pgdata: data.place, tablespaces: [] };
   const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
   const { pgdata } = await engine.probe(place);
   // As the restore has it.

@@ -4,7 +4,7 @@ import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { Place } from '../../tree/places/place.ts';
 import type { TopUp } from '../../wal/feed/top-up-spool.ts';
 import type { ServerOfJob } from './lay-down-job.ts';
-import type { Target } from './places.ts';
+import type { ClusterPlaces } from './places.ts';
 /** What was fed to a recovering server. */
 export interface FedWal {
   walSegments: number;
@@ -38,7 +38,7 @@ export interface FollowRound extends TopUp {
 export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<ServerOfJob, 'configElsewhere'>;
 
 export interface FinishOptions {
-  target: Target;
+  target: ClusterPlaces;
   /** Keep the old content in `previous`. */
   keepPrevious: boolean;
   /** What becomes of ODO's settings in postgresql.auto.conf. leave: they stay (nobody saw the promotion yet). */
@@ -84,7 +84,7 @@ export interface ReachJob {
 }
 
 /** What was read, and how far the store's clock is ahead of the engine's. */
-export interface Reached {
+export interface StoreReach {
   readBytes: number;
   clockSkewMs?: number;
 }

@@ -7,7 +7,7 @@ import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { AwaitedPromotion } from '../../tree/exchange/journal.ts';
 import type { Owner } from '../../tree/places/place.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
-import type { Target } from './places.ts';
+import type { ClusterPlaces } from './places.ts';
 /**
  * Everything that laying a backup down needs, as plain JSON: it is sent into the restore container. Holds secrets:
  * never print it.
@@ -17,7 +17,7 @@ export interface LayDownJob {
   repository: RepositoryRef;
   backup: Backup;
   wal: WalPlan;
-  target: Target;
+  target: ClusterPlaces;
   owner?: Owner;
   configuration: ConfigurationWish;
   server: ServerOfJob;

@@ -11,7 +11,7 @@ export interface TablespacePlace {
 }
 
 /** The directories of one cluster, as the server will see them. */
-export interface Target {
+export interface ClusterPlaces {
   pgdata: Place;
   tablespaces: TablespacePlace[];
   /**

@@ -63,7 +63,7 @@ export interface DirectoryRequest extends RestoreRequest {
 
 /** What every restore is asked for that a server in Docker recovers. */
 export interface DockerRequest extends RestoreRequest {
-  target: ServiceTarget;
+  target: ServiceRef;
   /** How much WAL may wait on the volume for the recovering server. */
   spoolBytes: number;
   /** How long recovery may go without any progress. */
@@ -89,7 +89,7 @@ export interface CopyRequest extends DockerRequest {
 }
 
 /** Which compose service, and through what. */
-export interface ServiceTarget {
+export interface ServiceRef {
   volume: string;
   service: string;
   composeFiles: string[];

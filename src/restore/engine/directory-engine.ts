@@ -15,7 +15,7 @@ import { NO_WRITE_BACK, openWriteBack, type WriteBack } from '../../tree/writing
 import type { Engine } from '../contract/engine.ts';
 import type { LayDownJob } from '../contract/lay-down-job.ts';
 import { isFed } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { type Feeding, startFeeding } from '../lay-down/feed-wal.ts';
 import { layDownBackup } from '../lay-down/lay-down-backup.ts';
 import { takeSalvage } from '../lay-down/take-salvage.ts';
@@ -24,7 +24,7 @@ import { archivingConfigured, raiseSettings } from '../staging/raise-settings.ts
 import { amendStaged, readStaged } from '../staging/staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from '../staging/staging.ts';
 import { demandOwnRun } from '../volume/own-run.ts';
-import { probeTarget } from '../volume/probe-target.ts';
+import { probePlaces } from '../volume/probe-places.ts';
 import { noteRollbackTold } from '../volume/rollback-told.ts';
 import { statusOf } from '../volume/status.ts';
 import { surveyOldData } from '../volume/survey-old-data.ts';
@@ -50,7 +50,7 @@ export function createDirectoryEngine(): Engine {
     feedings.delete(odoDir);
   }
 
-  function watchWrites(target: Target, sync: boolean): WriteBack {
+  function watchWrites(target: ClusterPlaces, sync: boolean): WriteBack {
     const { odoDir } = target.pgdata;
     writeBacks.get(odoDir)?.close();
     const roots = placesOf(target).map(({ root }) => root);
@@ -60,19 +60,19 @@ export function createDirectoryEngine(): Engine {
   }
 
   /** Old data goes only when nothing of what takes its place was lost on its way to the disk. */
-  async function demandWritten(target: Target): Promise<void> {
+  async function demandWritten(target: ClusterPlaces): Promise<void> {
     const writeBack = writeBacks.get(target.pgdata.odoDir) ?? watchWrites(target, true);
     await writeBack.flush();
   }
 
   /** What ends a restore takes the spool away, so nobody may be writing to it. */
-  async function ending<T>(target: Target, work: () => T | Promise<T>): Promise<T> {
+  async function ending<T>(target: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
     await stopFeeding(target.pgdata);
     return locked(target, work);
   }
 
   return {
-    probe: async (target, options) => probeTarget(target, options),
+    probe: async (target, options) => probePlaces(target, options),
     async reach(job, _report, signal) {
       takeKeys(job);
       return reachStore(job, keys, signal);
@@ -186,7 +186,7 @@ function asRecovery(report: Report): Report {
 }
 
 /** What another run is at work on must not be moved or removed under it. */
-async function locked<T>({ pgdata }: Target, work: () => T | Promise<T>): Promise<T> {
+async function locked<T>({ pgdata }: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
   if (!fs.existsSync(pgdata.odoDir)) return work();
   const lock = await takeLock(pgdata.odoDir).catch((error: unknown) => {
     // A full disk must not keep anything from being removed.

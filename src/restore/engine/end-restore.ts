@@ -25,7 +25,7 @@ import {
 } from '../../tree/places/place.ts';
 import { usedBytes } from '../../tree/places/used-bytes.ts';
 import type { Cleaned, FinishedRestore, FinishOptions, RolledBack } from '../contract/jobs.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { placesOf } from '../staging/staging.ts';
 import { clearAway, hasPrevious, noteDiscarding } from '../volume/clear-away.ts';
 import { demandNoServer } from '../volume/demand-no-server.ts';
@@ -43,7 +43,7 @@ import { TRANSITIONS } from '../volume/transitions.ts';
  * An exchange that cannot go on is taken back at once: the old content is in place again when this throws, and what was
  * staged is kept.
  */
-export function exchange(target: Target): void {
+export function exchange(target: ClusterPlaces): void {
   const { odoDir } = target.pgdata;
   const journal = readJournal(odoDir);
   demandOwnRun(target, journal);
@@ -81,7 +81,7 @@ function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
  * Undoes an exchange whose process has failed or died, on a disk that may be full. True when what was staged is there
  * as it was, so that another run can go on from it.
  */
-export function undoExchange(target: Target): boolean {
+export function undoExchange(target: ClusterPlaces): boolean {
   const { odoDir } = target.pgdata;
   const journal = journalAsItStands(target.pgdata);
   if (!journal) return false;
@@ -107,7 +107,7 @@ export function undoExchange(target: Target): boolean {
  * Puts the old content back. What a server has been in use on is kept in `previous`, and anything else goes, since it
  * can be restored again. What there is to do is what the table says.
  */
-export function rollback(target: Target): RolledBack {
+export function rollback(target: ClusterPlaces): RolledBack {
   const { pgdata } = target;
   const { odoDir } = pgdata;
   const { journal, situation } = lookAtVolume(pgdata);
@@ -160,7 +160,7 @@ function asItIs(journal: Journal | undefined): RolledBack {
  * Removes staged files and old content, and tells what is really gone. A restored server that has not recovered yet
  * keeps its way back.
  */
-export function clean(target: Target, { acceptLoss = false } = {}): Cleaned {
+export function clean(target: ClusterPlaces, { acceptLoss = false } = {}): Cleaned {
   const { pgdata } = target;
   const { journal, situation } = lookAtVolume(pgdata);
   const places = journal?.places ?? [pgdata];

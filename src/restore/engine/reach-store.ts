@@ -2,7 +2,7 @@ import type { Part } from '../../formats/contract/format.ts';
 import { openStore } from '../../store/kinds/open.ts';
 import type { RenewableKeys } from '../../store/objects/store-keys.ts';
 import { retrying } from '../../store/reading/retry.ts';
-import type { Reached, ReachJob } from '../contract/jobs.ts';
+import type { ReachJob, StoreReach } from '../contract/jobs.ts';
 
 /** More than fits into one packet: a small answer may come where a large one gets stuck, as behind a VPN. */
 const MOST_BYTES = 32 * 1024;
@@ -15,7 +15,7 @@ export async function reachStore(
   { store: config, part }: ReachJob,
   keys: RenewableKeys,
   signal: AbortSignal,
-): Promise<Reached> {
+): Promise<StoreReach> {
   const { store } = openStore(config, keys);
   try {
     return await retrying(

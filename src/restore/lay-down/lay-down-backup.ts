@@ -16,7 +16,7 @@ import { fillSpool } from '../../wal/feed/fill-spool.ts';
 import { withSalvage } from '../../wal/salvage/salvage-archive.ts';
 import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
 import { isFed } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { completeStaging } from '../staging/complete-staging.ts';
 import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from '../staging/staging.ts';
 import { type Feeding, startFeeding } from './feed-wal.ts';
@@ -164,7 +164,7 @@ function reasonOf(thrown: unknown, writeBack: WriteBack): Promise<unknown> {
 }
 
 /** All that was written before the exchange. */
-function treesOf(target: Target): string[] {
+function treesOf(target: ClusterPlaces): string[] {
   return [...placesOf(target).map(incomingDir), spoolDir(target.pgdata)];
 }
 

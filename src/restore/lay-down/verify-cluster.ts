@@ -9,7 +9,7 @@ import { parsePgControl } from '../../postgres/files/pg-control.ts';
 import { createTally } from '../../progress/tally.ts';
 import { incomingDir, type Place } from '../../tree/places/place.ts';
 import type { LayDownJob } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { placesOf } from '../staging/staging.ts';
 
 /** How often a page is read again: a running server may be writing it at that moment. */
@@ -50,7 +50,7 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
 }
 
 /** Looks at suspect pages again, after recovery; those that are still wrong are dataCorrupt. */
-export function recheckPages(target: Target, suspects: readonly SuspectPage[]): void {
+export function recheckPages(target: ClusterPlaces, suspects: readonly SuspectPage[]): void {
   const places = placesOf(target);
   const bad = suspects.filter(({ place, file, page, block }) => {
     const { root } = places[place] as Place;
@@ -64,7 +64,7 @@ function locate(file: string, block: number, places: readonly Place[], segmentBl
   return { place, file: path.relative(incomingDir(places[place] as Place), file), page: block % segmentBlocks, block };
 }
 
-function badPages(target: Target, bad: readonly SuspectPage[], count: number): OdoError {
+function badPages(target: ClusterPlaces, bad: readonly SuspectPage[], count: number): OdoError {
   const places = placesOf(target);
   const names = bad
     .slice(0, NAMED)

@@ -3,15 +3,15 @@ import { type Moment, targetWords } from '../../postgres/configuration/recovery-
 import { parseMicros } from '../../postgres/terms/timestamp.ts';
 import { parseLsn } from '../../postgres/terms/wal-names.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import type { ServerStatus } from '../database/service-database.ts';
-import type { Source } from '../proofs/prove-repository.ts';
+import type { RestoreSource } from '../proofs/prove-repository.ts';
 import { composeCallOf, composeCommand } from './compose-command.ts';
 import { commandFor, withHints } from './failure-hints.ts';
 import type { MomentReport, Reached } from './receipt.ts';
 
 /** What a receipt says of the moment. */
-export function momentReport(moment: Moment, source: Source, outcome: MomentReport['outcome']): MomentReport {
+export function momentReport(moment: Moment, source: RestoreSource, outcome: MomentReport['outcome']): MomentReport {
   const stop = source.moment?.stop;
   return { asked: moment, words: targetWords(moment), outcome, ...(stop ? { stop } : {}) };
 }
@@ -21,7 +21,7 @@ export function momentReport(moment: Moment, source: Source, outcome: MomentRepo
  * end recovery before the target, so this would be a server that was promoted by somebody else on the way, or recovery
  * settings that were overridden.
  */
-export function demandReached(moment: Moment, source: Source, reached: Reached): void {
+export function demandReached(moment: Moment, source: RestoreSource, reached: Reached): void {
   const { target, exclusive } = moment;
   const { lsn, lastCommitTime } = reached;
   const isBefore = (position: string) => lsn !== undefined && parseLsn(lsn) < parseLsn(position);
@@ -54,7 +54,7 @@ const BETWEEN_RECORDS_BYTES = 64n;
  */
 export function isAtTarget(
   { target, exclusive }: Moment,
-  source: Source,
+  source: RestoreSource,
 ): (status: ServerStatus) => boolean | undefined {
   const stop = target.kind === 'lsn' ? target.lsn : source.moment?.stop?.lsn;
   return ({ replayLsn }) => {
@@ -66,7 +66,7 @@ export function isAtTarget(
 }
 
 /** Puts PostgreSQL's two refusals around targets in words, with what to try next. */
-export function explainTarget(error: OdoError, moment: Moment, source: Source): OdoError {
+export function explainTarget(error: OdoError, moment: Moment, source: RestoreSource): OdoError {
   if (error.code !== 'recoveryFailed') return error;
   const { olderBackup, stop } = source.moment ?? {};
   const words = targetWords(moment);
@@ -95,7 +95,7 @@ export function explainTarget(error: OdoError, moment: Moment, source: Source): 
 
 /** How to go on with a server that waits at its target, or was shut down there. */
 export function waitingNotes(
-  request: { target: ServiceTarget; laidDown?: { oldData?: LaidDown['oldData'] } },
+  request: { target: ServiceRef; laidDown?: { oldData?: LaidDown['oldData'] } },
   outcome: 'paused' | 'shut down',
 ): string[] {
   const { oldData = 'kept' } = request.laidDown ?? {};
@@ -115,7 +115,7 @@ export function waitingNotes(
 }
 
 /** How to go back from a server that waits; what was deleted is not promised. */
-export function wayBackNote(oldData: NonNullable<LaidDown['oldData']>, request: { target: ServiceTarget }): string {
+export function wayBackNote(oldData: NonNullable<LaidDown['oldData']>, request: { target: ServiceRef }): string {
   if (oldData === 'deleted') return 'there is no way back: the old data was deleted beforehand (--wipe)';
   if (oldData === 'none') return 'there is no way back: there was no data before';
   return `to go back to the old data: ${commandFor('rollback', request)}`;

@@ -1,10 +1,10 @@
 import { type ComposeCall, composeFlags } from '../../docker/compose/compose-call.ts';
 import type { ComposeProject } from '../../docker/compose/project.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { shellWord } from './failure-hints.ts';
 
 /** How compose is called for the project that a service was named in, as it was given. */
-export function composeCallOf({ composeFiles, projectName, projectDirectory, envFiles }: ServiceTarget): ComposeCall {
+export function composeCallOf({ composeFiles, projectName, projectDirectory, envFiles }: ServiceRef): ComposeCall {
   return { files: composeFiles, projectName, projectDirectory, envFiles };
 }
 

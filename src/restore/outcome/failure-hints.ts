@@ -4,8 +4,8 @@ import { spellMoment } from '../../postgres/configuration/target-time.ts';
 import { type Place, salvageDir } from '../../tree/places/place.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
-import type { ServiceRequest, ServiceTarget } from '../contract/request.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
+import type { ServiceRef, ServiceRequest } from '../contract/request.ts';
 import type { OnlyCopy } from '../volume/judge-old-data.ts';
 
 /** Failures after which the same command may succeed, so that what is laid down is worth keeping. */
@@ -44,7 +44,7 @@ export function withKeptStaging(
 export function withWayBack(
   error: OdoError,
   request: ServiceRequest,
-  target: Target,
+  target: ClusterPlaces,
   { oldData = request.wipe ? 'deleted' : 'kept' }: { oldData?: LaidDown['oldData'] } = {},
 ): OdoError {
   if (oldData === 'deleted')
@@ -59,7 +59,7 @@ export function withWayBack(
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
 export function withLeftovers(
   error: OdoError,
-  request: { target: ServiceTarget; acceptLoss?: boolean },
+  request: { target: ServiceRef; acceptLoss?: boolean },
   onlyCopy?: OnlyCopy,
 ): OdoError {
   // Whoever gave the old data up has said so to this run alone.
@@ -93,7 +93,7 @@ export function salvageNotes(salvage: Salvage | undefined): string[] {
 }
 
 /** What a receipt says of old data that was kept although that was not asked for. */
-export function keptNote({ because }: OnlyCopy, request: { target: ServiceTarget }): string {
+export function keptNote({ because }: OnlyCopy, request: { target: ServiceRef }): string {
   return (
     `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back ` +
     `to it, ${commandFor('clean', request)} --accept-loss removes it for good`
@@ -101,7 +101,7 @@ export function keptNote({ because }: OnlyCopy, request: { target: ServiceTarget
 }
 
 /** What is said of WAL that was set aside and that nothing else has. */
-export function keptSalvageNote(pgdata: Place, request: { target: ServiceTarget }): string {
+export function keptSalvageNote(pgdata: Place, request: { target: ServiceRef }): string {
   return (
     `WAL of old data, which nothing else has, is kept in ${salvageDir(pgdata)}: a restore to the end of the ` +
     `archive goes on with it; ${commandFor('clean', request)} --accept-loss removes it for good`
@@ -117,10 +117,7 @@ export function unaskedNotes(words: string, waits: boolean): string[] {
   ];
 }
 
-export function commandFor(
-  name: 'rollback' | 'clean' | 'promote' | 'follow',
-  request: { target: ServiceTarget },
-): string {
+export function commandFor(name: 'rollback' | 'clean' | 'promote' | 'follow', request: { target: ServiceRef }): string {
   const { volume, service, composeFiles, namedImage, ...call } = request.target;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFlags({ ...call, files: composeFiles })];
   if (namedImage !== undefined) words.push('--image', namedImage);

@@ -4,7 +4,7 @@ import type { Moment } from '../../postgres/configuration/recovery-target.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { OnlyCopy } from '../volume/judge-old-data.ts';
 
 /** The backup's facts that a plan and a receipt show. */
@@ -103,7 +103,7 @@ export interface Receipt {
 /** A plan, of what was proven and what is to be done. */
 export function makePlan(
   source: { backup: Backup; wal: WalPlan },
-  target: Target,
+  target: ClusterPlaces,
   rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'salvage' | 'onlyCopy' | 'proofs'>,
 ): Plan {
   return {

@@ -7,7 +7,7 @@ import { readSegmentEnd, type SegmentEnd } from '../../wal/archive/read-segment-
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { RestoreRequest } from '../contract/request.ts';
-import { PATIENCE_MS, type Source } from '../proofs/prove-repository.ts';
+import { PATIENCE_MS, type RestoreSource } from '../proofs/prove-repository.ts';
 import type { Reached } from './receipt.ts';
 
 type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
@@ -113,7 +113,7 @@ function unlessCancelled(error: unknown): undefined {
 /** Reads from the repository that a restore is made of. */
 export function readEndOf(
   request: Pick<RestoreRequest, 'store'>,
-  { repository }: Pick<Source, 'repository'>,
+  { repository }: Pick<RestoreSource, 'repository'>,
   signal: AbortSignal,
 ): ReadEnd {
   return async (segment, segmentSizeBytes) => {

@@ -1,7 +1,7 @@
 import type { DockerEngine } from '../../docker/client/engine.ts';
 import { removeVolume } from '../../docker/compose/volume.ts';
 import { asOdoError, type OdoError } from '../../errors.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Engine } from '../contract/engine.ts';
 import { isResumable, withHints, withKeptStaging, withWayBack } from '../outcome/failure-hints.ts';
 import { startAgain } from '../service/start-again.ts';
@@ -54,7 +54,7 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
 }
 
 /** What is in place by now; undefined when nobody can tell. */
-async function lookAgain(run: ServiceRun): Promise<TargetProbe | undefined> {
+async function lookAgain(run: ServiceRun): Promise<PlaceProbe | undefined> {
   return onEngine(run, async (engine) => (await engine.probe(run.proven.target)).pgdata).catch(() => undefined);
 }
 
@@ -62,7 +62,7 @@ async function lookAgain(run: ServiceRun): Promise<TargetProbe | undefined> {
  * Whether a server may be started on what is in place; where nobody can tell, by what was there before and what has
  * been done since.
  */
-function isStartable({ request, proven, layingDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+function isStartable({ request, proven, layingDown }: ServiceRun, now: PlaceProbe | undefined): boolean {
   // It was stopped, and nothing else.
   if (!layingDown) return true;
   if (now) return now.startable === true;
@@ -74,7 +74,7 @@ function isStartable({ request, proven, layingDown }: ServiceRun, now: TargetPro
  * Whether another run has taken over what this one had laid down; then what is in place is that one's affair, and so is
  * the service.
  */
-function isOthers({ proven, laidDown }: ServiceRun, now: TargetProbe | undefined): boolean {
+function isOthers({ proven, laidDown }: ServiceRun, now: PlaceProbe | undefined): boolean {
   return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.target.runId;
 }
 

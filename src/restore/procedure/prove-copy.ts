@@ -8,16 +8,16 @@ import { inspectImage } from '../../docker/containers/image.ts';
 import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Owner } from '../../tree/places/place.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { createProofs, type Finding, type Proofs } from '../contract/proofs.ts';
 import type { CopyRequest } from '../contract/request.ts';
 import { proveScripts, type SqlScript } from '../database/post-sql.ts';
 import { type Configuration, proveConfiguration } from '../proofs/configuration.ts';
 import { findLaterTablespaces, placeLater } from '../proofs/later-tablespaces.ts';
 import { proveReach } from '../proofs/prove-reach.ts';
-import { proveRepository, type Source } from '../proofs/prove-repository.ts';
+import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
 import { type ProbedPlace, probedPlaces, proveSpace } from '../proofs/prove-space.ts';
 import { copyData, copyLater, copyTablespaces } from '../service/copy-places.ts';
 import type { FoundService } from '../service/found-service.ts';
@@ -25,7 +25,7 @@ import { openServiceEngine } from '../service/open-service-engine.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
-import { mountsOf, targetOf } from '../service/service-target.ts';
+import { mountsOf, targetOf } from '../service/service-places.ts';
 import { findLeftCopy, type LeftCopy } from './left-copy.ts';
 import { proveOwner } from './prove-service-restore.ts';
 import { proveSwitch } from './switch-service.ts';
@@ -36,8 +36,8 @@ export interface ProvenCopy {
   original: FoundService;
   /** The same with the copy's data in the place of its own. */
   found: FoundService;
-  source: Source;
-  target: Target;
+  source: RestoreSource;
+  target: ClusterPlaces;
   /** The copy's volumes. */
   mounts: Mount[];
   /** What a killed run has left, and has to go first. */
@@ -138,7 +138,7 @@ async function lookAtOriginal(original: FoundService, request: CopyRequest, cont
 
 async function provePlaces(
   found: FoundService,
-  source: Source,
+  source: RestoreSource,
   old: OldCluster | undefined,
   request: CopyRequest,
   proofs: Proofs,
@@ -159,7 +159,7 @@ async function provePlaces(
 }
 
 interface LookedVolumes {
-  probe?: TargetProbe;
+  probe?: PlaceProbe;
   places?: ProbedPlace[];
   left: LeftCopy;
 }
@@ -170,8 +170,8 @@ interface LookedVolumes {
  */
 async function proveVolumes(
   found: FoundService,
-  { mounts, target }: { mounts: Mount[]; target: Target },
-  source: Source,
+  { mounts, target }: { mounts: Mount[]; target: ClusterPlaces },
+  source: RestoreSource,
   request: CopyRequest,
   context: { version: string; signal: AbortSignal },
   proofs: Proofs,
@@ -232,7 +232,7 @@ async function refuseUsed(docker: FoundService['docker'], volume: string, left: 
   });
 }
 
-function notEmpty(volume: string, { sample }: TargetProbe, left: LeftCopy): OdoError {
+function notEmpty(volume: string, { sample }: PlaceProbe, left: LeftCopy): OdoError {
   const removal =
     `remove it: ${left.servers.map((id) => `docker rm -f ${id.slice(0, 12)} && `).join('')}docker volume rm ` +
     `${volume}`;

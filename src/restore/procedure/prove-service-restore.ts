@@ -6,10 +6,10 @@ import { inspectImage, userInImage } from '../../docker/containers/image.ts';
 import { asOdoError, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Owner, Place } from '../../tree/places/place.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { TablespacePlace, Target } from '../contract/places.ts';
+import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
 import { createProofs, type Proofs } from '../contract/proofs.ts';
 import type { RestoreRequest, ServiceRequest } from '../contract/request.ts';
 import { proveScripts, type SqlScript } from '../database/post-sql.ts';
@@ -18,7 +18,7 @@ import { findLaterTablespaces, locateLater } from '../proofs/later-tablespaces.t
 import { proveOldData, withRoomForSalvage } from '../proofs/prove-old-data.ts';
 import { proveCluster, proveTargetSafe } from '../proofs/prove-place.ts';
 import { proveReach } from '../proofs/prove-reach.ts';
-import { proveRepository, type Source } from '../proofs/prove-repository.ts';
+import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
 import { probedPlaces, proveSpace, roomWish } from '../proofs/prove-space.ts';
 import { proveWriting } from '../proofs/prove-writing.ts';
 import type { FoundService } from '../service/found-service.ts';
@@ -30,15 +30,15 @@ import { proveLayout, refuseLayout } from '../service/prove-layout.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
-import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from '../service/service-target.ts';
+import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from '../service/service-places.ts';
 import { proveStandby } from '../standby/standby.ts';
 import type { OldDataJudgement } from '../volume/judge-old-data.ts';
 
 /** Everything that the proofs found out and the steps need. */
 export interface ProvenService {
   found: FoundService;
-  source: Source;
-  target: Target;
+  source: RestoreSource;
+  target: ClusterPlaces;
   mounts: ReturnType<typeof mountsOf>;
   /** Of the mounts, those that are not there yet. */
   missing: Mount[];
@@ -49,7 +49,7 @@ export interface ProvenService {
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
   /** What was on the volume then; absent with the engine. */
-  probe: TargetProbe | undefined;
+  probe: PlaceProbe | undefined;
   owner: Owner;
   oldData: OldDataJudgement;
   /** The data directory is there already, so that something can be mounted over it. */
@@ -144,7 +144,7 @@ export async function proveServiceRestore(
  * Whether the restored server takes the place of another cluster than its own, or of none; not when that cannot be
  * told.
  */
-function isAnotherCluster(probe: TargetProbe | undefined, systemIdentifier: string | undefined): boolean {
+function isAnotherCluster(probe: PlaceProbe | undefined, systemIdentifier: string | undefined): boolean {
   const old = probe?.old;
   if (old?.pgVersion === undefined) return true;
   return (
@@ -155,7 +155,7 @@ function isAnotherCluster(probe: TargetProbe | undefined, systemIdentifier: stri
 /** Without a backup nothing is known of tablespaces; the data directory can be looked at all the same. */
 async function proveTablespaces(
   found: FoundService,
-  source: Source | undefined,
+  source: RestoreSource | undefined,
   request: ServiceRequest,
   proofs: Proofs,
 ) {
@@ -180,8 +180,8 @@ function placesOf(
 /** Tablespaces that the backup does not have, and that recovery will create. */
 async function proveLater(
   found: FoundService,
-  target: Target,
-  source: Source,
+  target: ClusterPlaces,
+  source: RestoreSource,
   old: OldCluster | undefined,
   request: ServiceRequest,
   proofs: Proofs,
@@ -215,7 +215,7 @@ function hasOtherMounts({ service, data }: FoundService): boolean {
 async function openForLook(
   found: FoundService,
   mounts: ProvenService['mounts'],
-  source: Source | undefined,
+  source: RestoreSource | undefined,
   request: ServiceRequest,
   context: { version: string; signal: AbortSignal },
   proofs: Proofs,
@@ -263,13 +263,13 @@ async function openWithStandIns(
 async function proveVolume(
   engine: Engine,
   service: FoundService,
-  target: Target,
+  target: ClusterPlaces,
   missing: readonly Mount[],
-  source: Source | undefined,
+  source: RestoreSource | undefined,
   oldData: OldDataJudgement | undefined,
   request: ServiceRequest,
   proofs: Proofs,
-): Promise<TargetProbe | undefined> {
+): Promise<PlaceProbe | undefined> {
   const found = await proofs.attempt('volume content', async () => {
     const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
     await refuseHostServer(service, pgdata);
@@ -308,8 +308,8 @@ async function proveVolume(
 async function proveOld(
   engine: Engine,
   found: FoundService,
-  target: Target,
-  source: Source,
+  target: ClusterPlaces,
+  source: RestoreSource,
   request: ServiceRequest,
   proofs: Proofs,
   signal: AbortSignal,
@@ -322,7 +322,7 @@ async function proveOld(
 export async function proveOwner(
   request: RestoreRequest,
   found: FoundService,
-  probe: TargetProbe | undefined,
+  probe: PlaceProbe | undefined,
   proofs: Proofs,
 ) {
   return proofs.attempt('owner', async () => {

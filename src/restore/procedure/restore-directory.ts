@@ -13,7 +13,7 @@ import { realPath } from '../../tree/places/mounts-inside.ts';
 import { ODO_DIR, type Owner, previousDir } from '../../tree/places/place.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { LayDownJob } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { createProofs } from '../contract/proofs.ts';
 import type { DirectoryRequest } from '../contract/request.ts';
 import { createDirectoryEngine } from '../engine/directory-engine.ts';
@@ -29,11 +29,11 @@ import { findLaterTablespaces, placeLater } from '../proofs/later-tablespaces.ts
 import { mayHaveSalvage } from '../proofs/may-have-salvage.ts';
 import { demandWipeLosesNothing, proveOldData, withRoomForSalvage } from '../proofs/prove-old-data.ts';
 import { proveCluster, proveTargetSafe } from '../proofs/prove-place.ts';
-import { proveRepository, type Source } from '../proofs/prove-repository.ts';
+import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
 import { probedPlaces, proveSpace } from '../proofs/prove-space.ts';
 import { proveWriting } from '../proofs/prove-writing.ts';
 import { refuseLayout } from '../service/prove-layout.ts';
-import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from '../service/service-target.ts';
+import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from '../service/service-places.ts';
 import type { OldDataJudgement } from '../volume/judge-old-data.ts';
 import { forOwnRun } from '../volume/own-run.ts';
 import { salvagePlan } from './service-plan.ts';
@@ -174,7 +174,7 @@ function ownerOf(request: DirectoryRequest): Owner | undefined {
  * Without a service, a tablespace goes where it was only if that directory is there; otherwise the user has to say
  * where.
  */
-function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target {
+function targetOf(request: DirectoryRequest, backup: Backup | undefined): ClusterPlaces {
   // By its real path, from which the restore_command finds ODO's folder.
   const root = realPath(path.resolve(request.into));
   if (backup) refuseUnknownTablespaces(backup, request.tablespaces);
@@ -196,11 +196,11 @@ function targetOf(request: DirectoryRequest, backup: Backup | undefined): Target
 /** Adds what the replay of WAL will create, in the very directories that stand there. */
 async function withLater(
   { store, moment }: DirectoryRequest,
-  source: Source,
-  target: Target,
+  source: RestoreSource,
+  target: ClusterPlaces,
   { oldCluster: old }: Awaited<ReturnType<Engine['probe']>>,
   signal: AbortSignal,
-): Promise<Target> {
+): Promise<ClusterPlaces> {
   const isLikely = target.tablespaces.length > 0;
   const { value: later = [] } = await findLaterTablespaces({ store, source, old, isLikely, signal });
   const places = placeLater(later, target.tablespaces).filter(({ oid, place: { root } }) => {
@@ -259,7 +259,7 @@ function whatItDoes(moment: Moment | undefined): string {
   }
 }
 
-function notesFor(target: Target, keepArchiving: boolean, moment: Moment | undefined): string[] {
+function notesFor(target: ClusterPlaces, keepArchiving: boolean, moment: Moment | undefined): string[] {
   const notes = [
     `start a PostgreSQL server on ${target.pgdata.root}: ${whatItDoes(moment)}`,
     keepArchiving

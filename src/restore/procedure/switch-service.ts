@@ -17,7 +17,7 @@ import { volumeExists } from '../../docker/compose/volume.ts';
 import { asOdoError, OdoError } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';
 import type { Finding } from '../contract/proofs.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { composeCallOf } from '../outcome/compose-command.ts';
 import { shellWord, withHints } from '../outcome/failure-hints.ts';
 import { seeThroughRecovery, stopContainers } from '../recovery/service-control.ts';
@@ -26,7 +26,7 @@ import type { FoundService } from '../service/found-service.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
 
 interface How {
-  target: ServiceTarget;
+  target: ServiceRef;
   stopTimeoutSeconds: number;
   stallTimeoutMs: number;
 }
@@ -192,11 +192,7 @@ async function goOver(
   }
 }
 
-async function startAnew(
-  { docker, service }: FoundService,
-  target: ServiceTarget,
-  signal: AbortSignal,
-): Promise<string> {
+async function startAnew({ docker, service }: FoundService, target: ServiceRef, signal: AbortSignal): Promise<string> {
   const project = await loadProject(docker, composeCallOf(target), signal);
   await recreateService(docker, project, service.name, signal);
   const [first] = (await resolveService(docker, project, service.name)).containers;

@@ -2,7 +2,7 @@ import { OdoError } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';
 import { findBackup } from '../../formats/contract/choose.ts';
 import type { Backup, FormatName, Repository } from '../../formats/contract/format.ts';
-import { type Found, findRepositories, openWalArchive } from '../../formats/registry/registry.ts';
+import { type FoundRepositories, findRepositories, openWalArchive } from '../../formats/registry/registry.ts';
 import { mapLimit } from '../../map-limit.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES } from '../../postgres/terms/wal-names.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
@@ -158,7 +158,7 @@ async function listRepository(
 }
 
 async function findInAll(
-  { repositories, backupId }: Found,
+  { repositories, backupId }: FoundRepositories,
   request: RepositoryRequest,
   wanted: string,
   signal: AbortSignal,

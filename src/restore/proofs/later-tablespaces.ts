@@ -9,9 +9,9 @@ import type { CreatedTablespace } from '../../postgres/wal/tablespace-records.ts
 import { openStore, type StoreConfig } from '../../store/kinds/open.ts';
 import { ODO_DIR } from '../../tree/places/place.ts';
 import { findTablespacesInWal } from '../../wal/plan/find-tablespaces.ts';
-import type { TablespacePlace, Target } from '../contract/places.ts';
+import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
 import type { Finding } from '../contract/proofs.ts';
-import { PATIENCE_MS, type Source } from './prove-repository.ts';
+import { PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
 // A tablespace that was created after the backup is created again by the replay of its WAL, in the directory of its
 // name. Whatever lies there by then is no hindrance to the server: it would write into the old cluster's files. So that
@@ -25,7 +25,7 @@ export interface LaterTablespace extends CreatedTablespace {
 
 export interface Look {
   store: StoreConfig;
-  source: Source;
+  source: RestoreSource;
   /** What lies where the restore goes, or beside it. */
   old: OldCluster | undefined;
   /** Whether the cluster has, or may have, its tablespaces on other mounts than its data. */
@@ -64,7 +64,7 @@ export async function findLaterTablespaces(look: Look): Promise<Finding<LaterTab
 
 async function lookThrough(
   { store: config, source, isLikely }: Look,
-  wal: Extract<Source['wal'], { source: 'archive' }>,
+  wal: Extract<RestoreSource['wal'], { source: 'archive' }>,
   old: OldCluster | undefined,
   signal: AbortSignal,
 ) {
@@ -98,7 +98,7 @@ export function placeLater(later: readonly LaterTablespace[], known: readonly Ta
 export function locateLater(
   service: Service,
   later: readonly LaterTablespace[],
-  target: Target,
+  target: ClusterPlaces,
   hasMoment: boolean,
 ): (TablespacePlace & { mount: Mount })[] {
   return placeLater(later, target.tablespaces).flatMap((one) => {

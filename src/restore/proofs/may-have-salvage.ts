@@ -1,5 +1,5 @@
 import type { RestoreRequest } from '../contract/request.ts';
-import type { Source } from './prove-repository.ts';
+import type { RestoreSource } from './prove-repository.ts';
 
 /**
  * Whether the WAL of the old data is wanted behind the end of the archive. Who restores to a certain moment has said
@@ -7,7 +7,7 @@ import type { Source } from './prove-repository.ts';
  */
 export function mayHaveSalvage(
   request: Pick<RestoreRequest, 'salvage' | 'moment' | 'standby'> & { copy?: unknown },
-  { wal }: Pick<Source, 'wal'>,
+  { wal }: Pick<RestoreSource, 'wal'>,
 ): boolean {
   const isToTheEnd = request.moment === undefined && request.standby?.primaryConninfo === undefined;
   return request.salvage && isToTheEnd && request.copy === undefined && wal.source === 'archive';

@@ -20,7 +20,7 @@ import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import { archivedPath } from '../../wal/timelines/archived-path.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { Accounted, OldDataQuestion, OldDataSurvey } from '../contract/old-data-survey.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { Finding } from '../contract/proofs.ts';
 import type { RestoreRequest } from '../contract/request.ts';
 import {
@@ -31,7 +31,7 @@ import {
   unreadCopy,
 } from '../volume/judge-old-data.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
-import { PATIENCE_MS, type Source } from './prove-repository.ts';
+import { PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
 type ArchivedWal = Extract<WalPlan, { source: 'archive' }>;
 type Wish = Pick<
@@ -42,8 +42,8 @@ type Wish = Pick<
 /** Where the old data is, and what is restored in its place. */
 export interface OldDataLook {
   engine: Pick<Engine, 'surveyOld'>;
-  target: Target;
-  source: Source;
+  target: ClusterPlaces;
+  source: RestoreSource;
   /** A server runs on it: what it has not archived yet, it may archive when it stops. */
   isInUse: boolean;
   signal: AbortSignal;

@@ -1,6 +1,6 @@
 import { OdoError } from '../../errors.ts';
 import type { Backup } from '../../formats/contract/format.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Place } from '../../tree/places/place.ts';
 import type { Finding } from '../contract/proofs.ts';
 import { refusedRestore, refusedWipe } from '../volume/refused-restore.ts';
@@ -12,7 +12,7 @@ import { exchangesFirst, TRANSITIONS } from '../volume/transitions.ts';
  */
 export function proveTargetSafe(
   place: Place,
-  probe: TargetProbe,
+  probe: PlaceProbe,
   kind: 'data directory' | 'tablespace',
   wish: Pick<Wish, 'wipe'> = { wipe: false },
 ): Finding {
@@ -66,7 +66,7 @@ interface Wish {
 /**
  * Another cluster's data is common on a rebuilt host, and harmless while it is kept; it is not deleted without a word.
  */
-export function proveCluster(probe: TargetProbe, backup: Backup, wish: Wish): Finding {
+export function proveCluster(probe: PlaceProbe, backup: Backup, wish: Wish): Finding {
   const [old, wanted] = [probe.old?.systemIdentifier, backup.systemIdentifier];
   const where = probe.old?.where ?? 'nothing';
   if (where === 'nothing') return { evidence: 'there is no old data' };

@@ -4,7 +4,7 @@ import { localStore } from '../../store/kinds/open.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { Finding, Proofs } from '../contract/proofs.ts';
 import type { ServiceRequest } from '../contract/request.ts';
-import { judgeClock, PATIENCE_MS, type Source } from './prove-repository.ts';
+import { judgeClock, PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
 /**
  * That this command reads the store does not say that the restore container does: it has another network, other names,
@@ -12,7 +12,7 @@ import { judgeClock, PATIENCE_MS, type Source } from './prove-repository.ts';
  */
 export async function proveReach(
   engine: Pick<Engine, 'reach'>,
-  source: Source | undefined,
+  source: RestoreSource | undefined,
   request: Pick<ServiceRequest, 'store' | 'target'>,
   proofs: Proofs,
   signal: AbortSignal,

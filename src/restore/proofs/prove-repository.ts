@@ -18,7 +18,7 @@ export const PATIENCE_MS = 15_000;
 const SKEW_WARNING_SECONDS = 60;
 
 /** What will be restored. */
-export interface Source {
+export interface RestoreSource {
   repository: Repository;
   backup: Backup;
   wal: WalPlan;
@@ -31,7 +31,7 @@ export async function proveRepository(
   request: RestoreRequest,
   proofs: Proofs,
   signal: AbortSignal,
-): Promise<Source | undefined> {
+): Promise<RestoreSource | undefined> {
   const opened = await proofs.attempt('store', () => {
     const value = openStore({
       ...request.store,

@@ -1,19 +1,19 @@
 import { OdoError } from '../../errors.ts';
 import type { Backup } from '../../formats/contract/format.ts';
 import { formatBytes } from '../../progress/format-bytes.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import { reserveOf } from '../../tree/writing/room.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { Finding } from '../contract/proofs.ts';
 import type { ServiceRequest } from '../contract/request.ts';
-import { isAll, needOf, type Share, USUAL_GROWTH, walNeed } from './room-needed.ts';
+import { type BackupDirectory, isAll, needOf, USUAL_GROWTH, walNeed } from './room-needed.ts';
 
 /** A directory that is going to be filled, as it was found. */
 export interface ProbedPlace {
   root: string;
-  share: Share;
-  probe: TargetProbe;
+  share: BackupDirectory;
+  probe: PlaceProbe;
 }
 
 /** What a request says of the room. */
@@ -37,9 +37,9 @@ export function roomWish({ wipe, online, spoolBytes, moment, standby }: ServiceR
  * are later than the backup: what they take is not known.
  */
 export function probedPlaces(
-  target: Target,
-  pgdata: TargetProbe,
-  tablespaces: readonly (TargetProbe | undefined)[],
+  target: ClusterPlaces,
+  pgdata: PlaceProbe,
+  tablespaces: readonly (PlaceProbe | undefined)[],
 ): ProbedPlace[] {
   const others = target.tablespaces.flatMap(({ oid, place, isLater }, index): ProbedPlace[] => {
     const probe = tablespaces[index];

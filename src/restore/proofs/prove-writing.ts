@@ -1,6 +1,6 @@
 import type { Owner } from '../../tree/places/place.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { Proofs } from '../contract/proofs.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Proofs } from '../contract/proofs.ts';
  */
 export async function proveWriting(
   engine: Pick<Engine, 'tryWriting'>,
-  target: Target,
+  target: ClusterPlaces,
   owner: Owner | undefined,
   proofs: Proofs,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Report } from '../../events.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
-import type { Source } from './prove-repository.ts';
+import type { RestoreSource } from './prove-repository.ts';
 
 /** The WAL that a recovery replays, as positions in it. */
 export interface WayToReplay {
@@ -15,7 +15,7 @@ export interface WayToReplay {
  * it, or to the record at which a target stops recovery; undefined when a backup with its own WAL does not tell.
  */
 export function wayToReplay(
-  source: Pick<Source, 'wal' | 'backup' | 'moment'>,
+  source: Pick<RestoreSource, 'wal' | 'backup' | 'moment'>,
   salvage?: Pick<Salvage, 'endLsn'>,
 ): WayToReplay | undefined {
   const { wal, backup, moment } = source;

@@ -2,7 +2,7 @@ import type { Backup, Part } from '../../formats/contract/format.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 
 /** Which of a backup's directories: PGDATA, or the tablespace of that OID. */
-export type Share = 'pgdata' | number;
+export type BackupDirectory = 'pgdata' | number;
 
 /** What some directories of a restored cluster take on one file system. */
 export interface Need {
@@ -26,7 +26,7 @@ const FEWEST_FILES = 1000;
  * tablespace they tell by a manifest. Where they do not, what a directory has in the store is the least it takes, and
  * its share of the whole what is likely.
  */
-export function needOf(backup: Backup, shares: readonly Share[]): Need {
+export function needOf(backup: Backup, shares: readonly BackupDirectory[]): Need {
   const { restoredBytes, restoredFiles } = backup;
   const storedBytes = storedOf(backup, shares);
   const isWhole = isAll(backup, shares);
@@ -50,7 +50,7 @@ export function needOf(backup: Backup, shares: readonly Share[]): Need {
 }
 
 /** What a manifest tells of each tablespace, and so of the rest. */
-function splitOf(backup: Backup, shares: readonly Share[]): { bytes: number; files: number } | undefined {
+function splitOf(backup: Backup, shares: readonly BackupDirectory[]): { bytes: number; files: number } | undefined {
   const { tablespaces, restoredBytes, restoredFiles } = backup;
   if (restoredBytes === undefined || restoredFiles === undefined) return undefined;
   const rest = { bytes: restoredBytes, files: restoredFiles };
@@ -68,25 +68,25 @@ function splitOf(backup: Backup, shares: readonly Share[]): { bytes: number; fil
 }
 
 /** Whether those are all directories that the backup has. */
-export function isAll(backup: Backup, shares: readonly Share[]): boolean {
+export function isAll(backup: Backup, shares: readonly BackupDirectory[]): boolean {
   return everyShare(backup).every((share) => shares.includes(share));
 }
 
-function everyShare({ parts }: Backup): Share[] {
+function everyShare({ parts }: Backup): BackupDirectory[] {
   return ['pgdata', ...parts.flatMap(({ role, oid }) => (role === 'tablespace' && oid !== undefined ? [oid] : []))];
 }
 
-function partsOf({ parts }: Backup, shares: readonly Share[]): Backup['parts'] {
+function partsOf({ parts }: Backup, shares: readonly BackupDirectory[]): Backup['parts'] {
   return parts.filter(({ role, oid }) => shares.includes(role === 'tablespace' && oid !== undefined ? oid : 'pgdata'));
 }
 
 /** A backup whose parts are not known counts as a base without tablespaces. */
-function storedOf(backup: Backup, shares: readonly Share[]): number {
+function storedOf(backup: Backup, shares: readonly BackupDirectory[]): number {
   const known = partsOf(backup, shares).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return backup.parts.length === 0 && shares.includes('pgdata') ? (backup.storedBytes ?? 0) : known;
 }
 
-function grownOf(backup: Backup, shares: readonly Share[]): number {
+function grownOf(backup: Backup, shares: readonly BackupDirectory[]): number {
   const growth = ({ layers }: Part) => (layers.length === 0 ? 1 : USUAL_GROWTH);
   return partsOf(backup, shares).reduce((sum, part) => sum + part.sizeBytes * growth(part), 0);
 }

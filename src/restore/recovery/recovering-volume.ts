@@ -2,7 +2,7 @@ import type { Service } from '../../docker/compose/service.ts';
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { RaiseFacts } from '../contract/jobs.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { RecoveringVolume } from './watched.ts';
 
 /** What a service's own command says of its settings. */
@@ -14,7 +14,7 @@ export function raiseFactsOf({ commandArgs }: Pick<Service, 'commandArgs'>): Rai
 /** The files of a recovering server, seen through the container that is there anyway. */
 export function openRecoveringVolume(
   onEngine: <T>(step: (engine: Engine) => Promise<T>) => Promise<T>,
-  target: Target,
+  target: ClusterPlaces,
   service: Pick<Service, 'commandArgs'>,
 ): RecoveringVolume {
   return {

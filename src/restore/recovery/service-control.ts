@@ -6,8 +6,8 @@ import { inPhase, type Report } from '../../events.ts';
 import { patiently } from '../../progress/patiently.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { FinishOptions } from '../contract/jobs.ts';
-import type { Target } from '../contract/places.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { askPrepared, preparedNotes } from '../database/prepared-transactions.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
 import { keptSalvageNote } from '../outcome/failure-hints.ts';
@@ -117,12 +117,12 @@ function startedMeanwhile(name: string): OdoError {
 export async function cleanUp(
   engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
   options: {
-    target: Target;
+    target: ClusterPlaces;
     archiving: Archiving;
     keepPrevious: boolean;
     onlyCopy?: OnlyCopy | undefined;
     service: Pick<Service, 'commandArgs'>;
-    request: { target: ServiceTarget };
+    request: { target: ServiceRef };
     reached?: FinishOptions['reached'];
   },
   database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,

@@ -1,5 +1,5 @@
 import type { RehearsalQuestion } from '../../docker/containers/rehearsal-container.ts';
-import { isBelow } from '../service/service-target.ts';
+import { isBelow } from '../service/service-places.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
 /** Places that a rehearsal has not seen, and that may be there when the service starts, each with the reason. */

@@ -3,7 +3,7 @@ import type { Amendment } from '../../postgres/configuration/amendment.ts';
 import { MADE_HBA, madeConfiguration } from '../../postgres/configuration/made-configuration.ts';
 import { type AskPlace, judgePlaces } from '../../postgres/configuration/place-settings.ts';
 import type { StagedConfiguration } from '../contract/staged-configuration.ts';
-import { isBelow } from '../service/service-target.ts';
+import { isBelow } from '../service/service-places.ts';
 import { type DoubtedPlaces, presenceQuestions } from './doubted-places.ts';
 import { localesOf } from './foreign-locales.ts';
 import { placeQuestion } from './rehearsal-members.ts';

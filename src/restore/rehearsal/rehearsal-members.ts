@@ -5,7 +5,7 @@ import type { RehearsalQuestion } from '../../docker/containers/rehearsal-contai
 import { REHEARSAL_SETTINGS } from '../../docker/containers/rehearsal-script.ts';
 import { MADE_HBA } from '../../postgres/configuration/made-configuration.ts';
 import type { StagedConfiguration } from '../contract/staged-configuration.ts';
-import { isBelow } from '../service/service-target.ts';
+import { isBelow } from '../service/service-places.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
 /** A data directory as far as a server looks at it before it recovers. */

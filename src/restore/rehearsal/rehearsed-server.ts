@@ -3,7 +3,7 @@ import { volumeExists } from '../../docker/compose/volume.ts';
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { Owner } from '../../tree/places/place.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { CopyRequest, ServiceRequest } from '../contract/request.ts';
 import { isLeftWaiting } from '../contract/request.ts';
 import { copyServerArgs, sharedMounts } from '../service/copy-places.ts';
@@ -14,7 +14,7 @@ import { configurationIsMounted } from '../service/mounted-files.ts';
 /** A server that will run on what was laid down, and what may be done to its configuration. */
 export interface RehearsedServer {
   found: FoundService;
-  target: Target;
+  target: ClusterPlaces;
   owner: Owner;
   /** Everything that it will see besides its data directory, as it will see it. */
   mounts: readonly Mount[];

@@ -5,7 +5,7 @@ import type { Backup } from '../../formats/contract/format.ts';
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import { ODO_DIR } from '../../tree/places/place.ts';
 import type { TablespacePlace } from '../contract/places.ts';
-import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-target.ts';
+import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-places.ts';
 
 /** The data directory of a copy: where the service has its own, on another volume. */
 export function copyData(data: DataPlace, volume: string): DataPlace {

@@ -1,7 +1,7 @@
 import { isInContainer } from '../../docker/client/container-path.ts';
 import { mountHolding } from '../../docker/client/mount.ts';
 import type { FoundService } from './found-service.ts';
-import { isBelow } from './service-target.ts';
+import { isBelow } from './service-places.ts';
 
 /**
  * Says why something that neither the image nor the mounts have may be there all the same when the service starts;

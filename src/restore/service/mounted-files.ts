@@ -2,9 +2,9 @@ import path from 'node:path';
 import type { Mount } from '../../docker/client/mount.ts';
 import { isMountedFile } from '../../docker/compose/mounted-file.ts';
 import { OdoError } from '../../errors.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { FoundService } from './found-service.ts';
-import type { DataPlace } from './service-target.ts';
+import type { DataPlace } from './service-places.ts';
 
 // A file that the service mounts into its data directory, a configuration file as a rule, lies over whatever has its
 // name there, whenever the service's container runs. ODO's own container does not mount it, so that the exchange moves
@@ -50,7 +50,7 @@ export function configurationIsMounted({ inside = [] }: DataPlace): boolean {
  * What was seen of a data directory, without the empty files that the engine puts where files of the service are
  * mounted: a directory that holds nothing else is empty.
  */
-export function withoutMountPoints({ place, inside = [] }: DataPlace, probe: TargetProbe): TargetProbe {
+export function withoutMountPoints({ place, inside = [] }: DataPlace, probe: PlaceProbe): PlaceProbe {
   const names = inside.map(({ destination }) => path.posix.relative(place.root, destination).split('/')[0]);
   const isNew = probe.pgVersion === undefined && probe.journalState === undefined;
   return isNew && probe.sample.every((name) => names.includes(name)) ? { ...probe, empty: true } : probe;

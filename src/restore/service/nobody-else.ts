@@ -4,7 +4,7 @@ import { resolveService } from '../../docker/compose/service.ts';
 import { containersUsing } from '../../docker/containers/directory-users.ts';
 import { OdoError } from '../../errors.ts';
 import { hostServerOn } from '../../tree/exchange/host-servers.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Proofs } from '../contract/proofs.ts';
 import { projectCommand } from '../outcome/compose-command.ts';
 import type { FoundService } from './found-service.ts';
@@ -30,7 +30,7 @@ export async function proveNobodyElse(found: FoundService, mounts: readonly Moun
 export async function refuseOthersNow(
   found: FoundService,
   mounts: readonly Mount[],
-  pgdata: TargetProbe,
+  pgdata: PlaceProbe,
 ): Promise<void> {
   const { docker, project, service } = found;
   const now = { ...found, service: await resolveService(docker, project, service.name) };
@@ -72,7 +72,7 @@ function refuseReplicas({ name, containers }: FoundService['service'], project: 
 }
 
 /** A server that no container of this engine holds: of the machine itself, or of another engine. */
-export async function refuseHostServer({ docker, service }: FoundService, pgdata: TargetProbe): Promise<void> {
+export async function refuseHostServer({ docker, service }: FoundService, pgdata: PlaceProbe): Promise<void> {
   // Elsewhere the processes of this machine say nothing.
   if (!docker.host.startsWith('unix:')) return;
   const infos = await Promise.all(service.containers.map(({ id }) => inspectIfThere(docker, id)));

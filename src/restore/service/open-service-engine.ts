@@ -12,7 +12,7 @@ import {
 import { OdoError } from '../../errors.ts';
 import { addressesOf, localStore, type StoreConfig } from '../../store/kinds/open.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { openRemoteEngine } from '../engine/remote-engine.ts';
 import type { FoundService } from './found-service.ts';
 
@@ -30,7 +30,7 @@ export type Role = 'restore' | 'follow' | 'status';
 export async function openServiceEngine(
   found: FoundService,
   mounts: readonly Mount[],
-  request: { target: ServiceTarget; store?: StoreConfig },
+  request: { target: ServiceRef; store?: StoreConfig },
   context: { version: string },
   role: Role = 'restore',
 ): Promise<Engine> {

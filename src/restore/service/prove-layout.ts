@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { OdoError } from '../../errors.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Layout } from '../../tree/places/layout.ts';
 import type { Place } from '../../tree/places/place.ts';
 import type { Finding } from '../contract/proofs.ts';
 import type { FoundService } from './found-service.ts';
-import { type DataPlace, isBelow } from './service-target.ts';
+import { type DataPlace, isBelow } from './service-places.ts';
 
 /**
  * What cannot be exchanged by renames is refused before anything is touched: a mount inside of a place, or a place on
@@ -40,7 +40,7 @@ export function refuseLayout({ root, odoDir }: Place, layout: Layout | undefined
  * The data directory of a service by its real path, so that ODO, the server and the restore_command mean the same by
  * it. Errors: unsafeTarget when it cannot be exchanged, or leads to another volume.
  */
-export function proveLayout({ data, service }: FoundService, { layout }: TargetProbe): Finding<DataPlace> {
+export function proveLayout({ data, service }: FoundService, { layout }: PlaceProbe): Finding<DataPlace> {
   const { place, mount } = data;
   refuseLayout(place, layout);
   const root = layout?.realRoot ?? place.root;

@@ -9,18 +9,18 @@ import type { Report } from '../../events.ts';
 import type { Backup } from '../../formats/contract/format.ts';
 import { demandKnownMajor } from '../../postgres/terms/versions.ts';
 import { createProofs, type Proofs } from '../contract/proofs.ts';
-import type { ServiceTarget } from '../contract/request.ts';
+import type { ServiceRef } from '../contract/request.ts';
 import { composeCallOf, projectCommand } from '../outcome/compose-command.ts';
 import { judged } from '../proofs/prove-wal.ts';
 import type { FoundService } from './found-service.ts';
 import { type CommandLineWish, judgeCommandLine } from './judge-command-line.ts';
 import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
-import { type DataPlace, locateData } from './service-target.ts';
+import { type DataPlace, locateData } from './service-places.ts';
 
 /** Checks Docker's side as far as it does not depend on the backup. */
 export async function proveService(
-  target: ServiceTarget,
+  target: ServiceRef,
   proofs: Proofs,
   signal: AbortSignal,
   { mayStray = false }: { mayStray?: boolean } = {},
@@ -109,7 +109,7 @@ function warningsOf({ warnings = [] }: ComposeProject): string[] {
  * does not hold is thrown.
  */
 export async function demandService(
-  target: ServiceTarget,
+  target: ServiceRef,
   { report, signal }: { report: Report; signal: AbortSignal },
   { alone, mayStray = false }: { alone: boolean; mayStray?: boolean },
 ): Promise<FoundService> {

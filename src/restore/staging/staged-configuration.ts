@@ -21,7 +21,7 @@ import {
 import { parsePgControl } from '../../postgres/files/pg-control.ts';
 import { majorOfPgVersionFile } from '../../postgres/terms/versions.ts';
 import { incomingDir } from '../../tree/places/place.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { StagedConfiguration } from '../contract/staged-configuration.ts';
 import { addFitBlock, readFitBlock, removeFitBlock } from './fit-configuration.ts';
 import { collectMembers, readMember } from './staged-members.ts';
@@ -32,7 +32,7 @@ const AUTO_CONF = 'postgresql.auto.conf';
 const LOGS = ['log', 'pg_log'];
 
 /** Reads what was laid down as far as it is configuration, for a server that is to be tried on it. */
-export function readStaged({ pgdata }: Target): StagedConfiguration {
+export function readStaged({ pgdata }: ClusterPlaces): StagedConfiguration {
   const incoming = incomingDir(pgdata);
   const major = majorOfPgVersionFile(readText(incoming, 'PG_VERSION') ?? '');
   const bytes = readIfThere(incoming, CONTROL_FILE);
@@ -80,7 +80,7 @@ export function readerOf(incoming: string): ConfigurationReader {
 
 /** Changes the staged configuration; `write` puts a file there. */
 export function amendStaged(
-  { pgdata }: Target,
+  { pgdata }: ClusterPlaces,
   amendments: readonly Amendment[],
   write: (file: string, content: string) => void,
 ): void {

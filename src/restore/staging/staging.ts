@@ -20,7 +20,7 @@ import {
   spoolDir,
 } from '../../tree/places/place.ts';
 import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { clearAway, noteDiscarding } from '../volume/clear-away.ts';
 import { demandNoServer } from '../volume/demand-no-server.ts';
 import { lookAtVolume } from '../volume/look-at-volume.ts';
@@ -160,7 +160,7 @@ function lastTimelineOf({ wal, backup }: LayDownJob): number | undefined {
 }
 
 /** Removes what a restore that did not reach the swap has written. A guard stays where the old data was deleted. */
-export function discardStaging(target: Target): void {
+export function discardStaging(target: ClusterPlaces): void {
   const { pgdata } = target;
   const journal = readJournal(pgdata.odoDir);
   if (!journal) return;
@@ -172,7 +172,7 @@ export function discardStaging(target: Target): void {
   if (!journal.wiped) removeGuard(pgdata.root, { isKnown: journal.guarded === true });
 }
 
-export function placesOf(target: Target): Place[] {
+export function placesOf(target: ClusterPlaces): Place[] {
   return [target.pgdata, ...target.tablespaces.map(({ place }) => place)];
 }
 

@@ -9,14 +9,14 @@ import type { FoundService } from '../service/found-service.ts';
 const ASK_EVERY_MS = 2_000;
 
 /** What a standby says of itself. */
-export interface Standby {
+export interface FollowedStandby {
   replayLsn?: string;
   lastCommitTime?: string;
   targetTimeline: string;
 }
 
 /** Nothing else is known of one that turns ODO down: what ODO sets for a standby holds. */
-const UNASKED: Standby = { targetTimeline: 'latest' };
+const UNASKED: FollowedStandby = { targetTimeline: 'latest' };
 
 /**
  * Asks the server until it answers: it may be stopped, started and made anew meanwhile. One that turns ODO down for
@@ -27,10 +27,10 @@ export function askStandby(
   tellTrouble: (messages: string[]) => void,
   signal: AbortSignal,
   everyMs = ASK_EVERY_MS,
-): () => Promise<Standby | 'promoted'> {
+): () => Promise<FollowedStandby | 'promoted'> {
   const who = `the server of service ${service.name}`;
 
-  async function askOnce(): Promise<Answer<Standby | 'promoted'>> {
+  async function askOnce(): Promise<Answer<FollowedStandby | 'promoted'>> {
     const { containers, env } = await resolveService(docker, project, service.name);
     const answering = containers.find((container) => container.answers);
     if (!answering) return { ready: false, refused: false, reason: 'it does not run' };
@@ -58,7 +58,7 @@ export function askStandby(
   };
 }
 
-async function standbyStatus(database: ServiceDatabase): Promise<Answer<Standby | 'promoted'>> {
+async function standbyStatus(database: ServiceDatabase): Promise<Answer<FollowedStandby | 'promoted'>> {
   const status = await database.status();
   if (!status.ready) return status;
   const { inRecovery, replayLsn, lastCommitTime } = status.value;

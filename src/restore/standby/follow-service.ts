@@ -8,7 +8,7 @@ import { withoutUndefined } from '../../without-undefined.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { FollowRound } from '../contract/jobs.ts';
 import { createProofs } from '../contract/proofs.ts';
-import type { RepositoryRequest, ServiceTarget } from '../contract/request.ts';
+import type { RepositoryRequest, ServiceRef } from '../contract/request.ts';
 import { type LastingEngine, openLastingEngine } from '../engine/lasting-engine.ts';
 import { commandFor, withHints } from '../outcome/failure-hints.ts';
 import type { RunContext } from '../outcome/run-context.ts';
@@ -20,7 +20,7 @@ import { demandService } from '../service/prove-service.ts';
 import { askStandby } from './ask-standby.ts';
 
 export interface FollowRequest extends RepositoryRequest {
-  target: ServiceTarget;
+  target: ServiceRef;
   /** How much WAL may wait on the volume for the standby. */
   spoolBytes: number;
 }

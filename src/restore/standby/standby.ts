@@ -6,11 +6,11 @@ import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
 import type { Finding } from '../contract/proofs.ts';
-import type { RepositoryRequest, RestoreRequest, ServiceTarget } from '../contract/request.ts';
+import type { RepositoryRequest, RestoreRequest, ServiceRef } from '../contract/request.ts';
 import type { ServerStatus, ServiceDatabase } from '../database/service-database.ts';
 import { wayBackNote } from '../outcome/at-target.ts';
 import { commandFor, shellWord } from '../outcome/failure-hints.ts';
-import type { Source } from '../proofs/prove-repository.ts';
+import type { RestoreSource } from '../proofs/prove-repository.ts';
 import type { FoundService } from '../service/found-service.ts';
 
 /** What the journal says of where a standby waits. */
@@ -43,14 +43,14 @@ export function hasCaughtUp(wal: WalPlan, salvage?: Pick<Salvage, 'lastLsn'>): (
 }
 
 /** The timeline on which a standby is when it has caught up; a server in recovery does not say. */
-export function lastTimeline({ backup, wal }: Source): number | undefined {
+export function lastTimeline({ backup, wal }: RestoreSource): number | undefined {
   return wal.source === 'archive' ? wal.spans.at(-1)?.timeline : backup.timeline;
 }
 
 /** What the person has to know of a server that is a standby now. */
 export async function standbyNotes(
   request: RepositoryRequest & {
-    target: ServiceTarget;
+    target: ServiceRef;
     standby?: RestoreRequest['standby'];
     laidDown?: { oldData?: LaidDown['oldData'] };
   },
@@ -77,7 +77,7 @@ export async function standbyNotes(
 }
 
 /** Keys are taken from where they came from; what else the store needs is named again. */
-function followCommand(request: RepositoryRequest & { target: ServiceTarget }): string {
+function followCommand(request: RepositoryRequest & { target: ServiceRef }): string {
   const { store, server } = request;
   const words = ['-u', shownUrl(store.url)];
   if (store.endpoint !== undefined) words.push('--endpoint', shownUrl(store.endpoint));

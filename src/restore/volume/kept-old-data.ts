@@ -4,7 +4,7 @@ import type { Situation } from '../../tree/exchange/situation.ts';
 import { type Place, previousDir } from '../../tree/places/place.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { Accounted } from '../contract/old-data-survey.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { AskedOfOld } from '../contract/volume-status.ts';
 import { judgeOldData, judgeSetAside, type OnlyCopy, unreadCopy } from './judge-old-data.ts';
 
@@ -41,7 +41,7 @@ export function unjudgedOf(situation: Situation, journal: Journal | undefined): 
  */
 export async function findOnlyCopy(
   engine: Pick<Engine, 'surveyOld'>,
-  target: Target,
+  target: ClusterPlaces,
   asked: AskedOfOld | undefined,
   accounted: Accounted[] = [],
 ): Promise<OnlyCopy | undefined> {

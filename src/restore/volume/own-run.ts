@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OdoError } from '../../errors.ts';
 import { type Journal, readJournal } from '../../tree/exchange/journal.ts';
 import type { Place } from '../../tree/places/place.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 
 // The lock is held for each step of a restore, not from its first to its last: hours may lie between, and a server is
 // started. So each step asks whether what it finds is still what this very run has staged.
@@ -10,7 +10,7 @@ import type { Target } from '../contract/places.ts';
 /**
  * The same target, for a run of its own: from now on the engine leaves alone what another run has staged there since.
  */
-export function forOwnRun(target: Target): Target {
+export function forOwnRun(target: ClusterPlaces): ClusterPlaces {
   return { ...target, runId: randomUUID() };
 }
 
@@ -18,12 +18,12 @@ export function forOwnRun(target: Target): Target {
  * `unsafeTarget` when the journal is another run's by now, or gone. A target without a run is that of a command that
  * looks after any run's.
  */
-export function demandOwnRun({ pgdata, runId }: Target, journal: Journal | undefined): void {
+export function demandOwnRun({ pgdata, runId }: ClusterPlaces, journal: Journal | undefined): void {
   if (runId !== undefined && journal?.runId !== runId) throw takenOver(pgdata);
 }
 
 /** Whether another run has certainly taken over; what cannot be read tells nothing. */
-export function isTakenOver({ pgdata, runId }: Target): boolean {
+export function isTakenOver({ pgdata, runId }: ClusterPlaces): boolean {
   try {
     return runId !== undefined && readJournal(pgdata.odoDir)?.runId !== runId;
   } catch {

@@ -1,4 +1,4 @@
-import { damage, type Progress, startDecoding } from '../decode/decoding.ts';
+import { type DecodingProgress, damage, startDecoding } from '../decode/decoding.ts';
 import type { BlockDecoding, BlockPool } from './block-pool.ts';
 import type { BlockOutcome } from './block-protocol.ts';
 import { cutBlocks, type Piece } from './cut-blocks.ts';
@@ -43,7 +43,7 @@ export async function* decodeBlocks(
   let levelAhead = 0;
   let isRead = false;
 
-  let progress: Progress = { producedBytes: 0, sinceLastEnd: undefined };
+  let progress: DecodingProgress = { producedBytes: 0, sinceLastEnd: undefined };
   let stream: Stream = { level: 0, combinedCrc: 0 };
 
   try {

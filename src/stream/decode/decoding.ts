@@ -16,20 +16,20 @@ export interface Decoding {
   end(): AsyncGenerator<Buffer, void, void>;
   /** See Decoder. */
   boundary(): BlockBoundary | undefined;
-  progress(): Progress;
+  progress(): DecodingProgress;
   /** Gives the decoder back. */
   release(): void;
 }
 
 /** How far the data of one object is unpacked. */
-export interface Progress {
+export interface DecodingProgress {
   producedBytes: number;
   /** Of the stream that is being read, when it is not the first. */
   sinceLastEnd: number | undefined;
 }
 
 /** Where a decoder takes over. */
-export interface TakeOver extends Progress {
+export interface TakeOver extends DecodingProgress {
   boundary: BlockBoundary;
   /** See Decoder.beginAt(). */
   sharedByte: number;
@@ -39,7 +39,7 @@ export interface TakeOver extends Progress {
 export function startDecoding(codec: WasmCodec, name: string, from?: TakeOver): Decoding {
   const decoder = takeDecoder();
   let state = 'going on' as Step['state'];
-  let { producedBytes, sinceLastEnd }: Progress = from ?? { producedBytes: 0, sinceLastEnd: undefined };
+  let { producedBytes, sinceLastEnd }: DecodingProgress = from ?? { producedBytes: 0, sinceLastEnd: undefined };
   let turnEnds = performance.now() + TURN_MS;
   try {
     if (from) decoder.beginAt(from.boundary, from.sharedByte);

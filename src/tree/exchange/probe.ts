@@ -22,7 +22,7 @@ export interface OldData {
 }
 
 /** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
-export interface TargetProbe {
+export interface PlaceProbe {
   exists: boolean;
   /** Nothing in it but ODO's own folder and guard, and lost+found. */
   empty: boolean;
@@ -87,10 +87,10 @@ export interface Use {
 }
 
 /**
- * Looks at one place without changing it; what restores have made of a whole volume, probeTarget() tells. A directory
+ * Looks at one place without changing it; what restores have made of a whole volume, probePlaces() tells. A directory
  * that does not exist is looked at through its nearest parent.
  */
-export function probePlace(place: Place): TargetProbe {
+export function probePlace(place: Place): PlaceProbe {
   const exists = fs.existsSync(place.root);
   if (exists && !fs.statSync(place.root).isDirectory()) {
     throw new OdoError('unsafeTarget', `${place.root} is not a directory`, { hint: 'name a directory to fill' });
@@ -99,7 +99,7 @@ export function probePlace(place: Place): TargetProbe {
   const stat = exists ? fs.statSync(place.root) : undefined;
   const room = fs.statfsSync(nearestExisting(place.root));
   const journal = readJournal(place.odoDir);
-  const probe: TargetProbe = {
+  const probe: PlaceProbe = {
     exists,
     empty: isVacant(place.root),
     sample: names.sort().slice(0, 5),

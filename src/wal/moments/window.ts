@@ -11,7 +11,7 @@ import { type ArchiveBackup, type Carrier, inheritedCarrier, needsArchive, ownCa
  * A stretch of one timeline every moment of which can be recovered. Times of WAL are those of its upload: about, never
  * exactly.
  */
-export interface Stretch {
+export interface RecoverableStretch {
   /** The oldest backup that leads there. */
   backupId: string;
   /** Its end; or where the timeline branched off, when the backup lies on an older one. */
@@ -37,7 +37,7 @@ export interface TimelineWindow {
   lastSegment?: string;
   lastTime?: string;
   /** In order. */
-  stretches: Stretch[];
+  stretches: RecoverableStretch[];
   /** In what the complete backups that lead to this timeline need, or can be followed by. */
   holes: WalHole[];
 }
@@ -163,14 +163,14 @@ function extentOf(runs: readonly WalRun[], wal: ArchivedWal) {
 }
 
 /** What can be recovered in each run: from the first moment that any carrier has in it to its end. */
-function stretchesOf(runs: readonly WalRun[], carriers: readonly Carrier[], wal: ArchivedWal): Stretch[] {
+function stretchesOf(runs: readonly WalRun[], carriers: readonly Carrier[], wal: ArchivedWal): RecoverableStretch[] {
   const firstIn = new Map<WalRun, Carrier>();
   for (const carrier of carriers) {
     if (carrier.run === undefined || carrier.from > carrier.to) continue;
     const other = firstIn.get(carrier.run);
     if (other === undefined || carrier.from < other.from) firstIn.set(carrier.run, carrier);
   }
-  return runs.flatMap((run): Stretch[] => {
+  return runs.flatMap((run): RecoverableStretch[] => {
     const first = firstIn.get(run);
     if (first === undefined) return [];
     return [

@@ -15,7 +15,7 @@ export interface FoundMark {
 }
 
 /** Segments that follow each other, perhaps over several timelines. */
-export interface Stretch {
+export interface SegmentRun {
   files: readonly WalFile[];
   /** Where timelines were left for the next one: what an older one's segment holds from there on is not replayed. */
   leftAt: ReadonlyMap<number, bigint>;
@@ -27,11 +27,11 @@ export interface Stretch {
  */
 export interface WalSearch {
   /** The first mark that passes. */
-  first(stretch: Stretch, passes: (mark: WalMark) => boolean): Promise<FoundMark | undefined>;
+  first(stretch: SegmentRun, passes: (mark: WalMark) => boolean): Promise<FoundMark | undefined>;
   /** The first end of a transaction after a time, by halving, since times ascend: few segments are looked at. */
-  firstEndFrom(stretch: Stretch, passes: (micros: bigint) => boolean): Promise<FoundMark | undefined>;
+  firstEndFrom(stretch: SegmentRun, passes: (micros: bigint) => boolean): Promise<FoundMark | undefined>;
   /** The last end of a transaction. */
-  lastEnd(stretch: Stretch): Promise<FoundMark | undefined>;
+  lastEnd(stretch: SegmentRun): Promise<FoundMark | undefined>;
 }
 
 /** @param segmentSizeBytes of the archive's segments; a file of another size is dataCorrupt */
@@ -43,7 +43,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, { signal });
 
   async function* walk(
-    { files, leftAt }: Stretch,
+    { files, leftAt }: SegmentRun,
     together = parallel,
   ): AsyncGenerator<{ index: number; marks: WalMark[] }> {
     const finder = createMarkFinder();
@@ -75,7 +75,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   }
 
   async function first(
-    stretch: Stretch,
+    stretch: SegmentRun,
     passes: (mark: WalMark) => boolean,
     together?: number,
   ): Promise<FoundMark | undefined> {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parsePgControl } from '../../../src/postgres/files/pg-control.ts';
 import type { LayDownJob } from '../../../src/restore/contract/lay-down-job.ts';
-import type { Target } from '../../../src/restore/contract/places.ts';
+import type { ClusterPlaces } from '../../../src/restore/contract/places.ts';
 import { segment } from './named-archive.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 import { plantTree, snapshotTree, type TreeSnapshot } from './tree-snapshot.ts';
@@ -26,7 +26,7 @@ const OWN = ['.odo'];
 export interface Bench {
   repository: string;
   volume: string;
-  target: Target;
+  target: ClusterPlaces;
   job: LayDownJob;
   /** PGDATA and the tablespace, as they were. */
   old: TreeSnapshot[];
@@ -92,7 +92,7 @@ export function setUpBench(root = 'data'): Bench {
   const volume = scratchDirectory();
   const pgdata = { root: path.join(volume, root), odoDir: path.join(volume, '.odo') };
   const tablespace = scratchDirectory();
-  const target: Target = {
+  const target: ClusterPlaces = {
     pgdata,
     tablespaces: [{ oid: 16387, place: { root: tablespace, odoDir: path.join(tablespace, '.odo') } }],
   };

@@ -24,6 +24,7 @@ export async function standby(): Promise<Situation> {
   });
   const session = openSession(project.folder, project.name);
   const rows = () => project.sql("select string_agg(what, ', ' order by what) from rows");
+  const primary = `host=127.0.0.1 user=postgres password=secret port=${await source.sql('show port')}`;
   return {
     session,
     folder: project.folder,
@@ -31,7 +32,7 @@ export async function standby(): Promise<Situation> {
     names: {
       ...KEYS,
       's3://backups/shop': `s3://${bucket}/backups/shop`,
-      'host=10.0.0.5 user=replicator password=…': `host=127.0.0.1 user=postgres password=secret port=${await source.sql('show port')}`,
+      'host=10.0.0.5 user=replicator password=…': primary,
     },
     async close() {
       session.close();

@@ -7,7 +7,7 @@ import { ALL_OPTIONS } from '../../../../src/cli/options/topics.ts';
 import { resultWords } from '../../../../src/cli/render/words.ts';
 import { parseConfig } from '../../../../src/cli/settings/config-file.ts';
 import { reportConfig } from '../../../../src/cli/settings/config-report.ts';
-import type { Setting } from '../../../../src/cli/settings/settings.ts';
+import type { SettingInForce } from '../../../../src/cli/settings/settings.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 /** A working directory with these files. */
@@ -20,7 +20,7 @@ function directoryWith(files: Record<string, string>): string {
 async function parsed(argv: string[], files: Record<string, string>, env: NodeJS.ProcessEnv = {}) {
   const result = await parseCommandLine(argv, { env, directory: directoryWith(files) });
   if ('print' in result) throw new Error(`it prints: ${result.print}`);
-  const of = (name: string): Partial<Setting> => result.settings.find((setting) => setting.name === name) ?? {};
+  const of = (name: string): Partial<SettingInForce> => result.settings.find((setting) => setting.name === name) ?? {};
   return { ...result, of };
 }
 

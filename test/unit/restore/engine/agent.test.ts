@@ -8,13 +8,13 @@ import type { OdoEvent, Report } from '../../../../src/events.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { FedWal, FinishOptions, FollowJob } from '../../../../src/restore/contract/jobs.ts';
 import type { LayDownJob } from '../../../../src/restore/contract/lay-down-job.ts';
-import type { Target } from '../../../../src/restore/contract/places.ts';
+import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import { serveAgent } from '../../../../src/restore/engine/agent.ts';
 import { BUILD } from '../../../../src/restore/engine/build.ts';
 import { HOST_GONE } from '../../../../src/restore/engine/host-gone.ts';
 import { openRemoteEngine } from '../../../../src/restore/engine/remote-engine.ts';
 
-const TARGET: Target = {
+const TARGET: ClusterPlaces = {
   pgdata: { root: '/data', odoDir: '/.odo' },
   tablespaces: [{ oid: 7, place: { root: '/ts', odoDir: '/ts/.odo' } }],
 };

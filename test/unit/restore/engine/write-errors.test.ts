@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
-import type { Target } from '../../../../src/restore/contract/places.ts';
+import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import { createDirectoryEngine } from '../../../../src/restore/engine/directory-engine.ts';
 import { readJournal, writeJournal } from '../../../../src/tree/exchange/journal.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
@@ -19,7 +19,7 @@ const failed = { code: 'writeFailed', message: expect.stringContaining('EIO') };
 
 describe('when the disk tells of an error', () => {
   let engine: Engine;
-  let target: Target;
+  let target: ClusterPlaces;
   let root: string;
   let odoDir: string;
 

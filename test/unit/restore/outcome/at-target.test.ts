@@ -3,12 +3,14 @@ import { OdoError } from '../../../../src/errors.ts';
 import type { Moment, RecoveryTarget } from '../../../../src/postgres/configuration/recovery-target.ts';
 import { demandReached, explainTarget, isAtTarget, waitingNotes } from '../../../../src/restore/outcome/at-target.ts';
 import type { Reached } from '../../../../src/restore/outcome/receipt.ts';
-import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
+import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
 
 const TIME = '2026-11-21T13:02:03.000000Z';
 
-function source(moment: Source['moment'] & object = { timeline: 1, olderBackup: '20251001T000000' }): Source {
-  return { backup: { id: '20251002T000000' }, moment } as unknown as Source;
+function source(
+  moment: RestoreSource['moment'] & object = { timeline: 1, olderBackup: '20251001T000000' },
+): RestoreSource {
+  return { backup: { id: '20251002T000000' }, moment } as unknown as RestoreSource;
 }
 
 function moment(target: RecoveryTarget, exclusive = false): Moment {

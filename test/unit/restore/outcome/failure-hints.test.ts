@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
-import type { Target } from '../../../../src/restore/contract/places.ts';
-import type { ServiceRequest, ServiceTarget } from '../../../../src/restore/contract/request.ts';
+import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
+import type { ServiceRef, ServiceRequest } from '../../../../src/restore/contract/request.ts';
 import { withKeptStaging, withLeftovers, withWayBack } from '../../../../src/restore/outcome/failure-hints.ts';
 
-const TARGET: Target = { pgdata: { root: '/v/data', odoDir: '/v/.odo' }, tablespaces: [] };
+const TARGET: ClusterPlaces = { pgdata: { root: '/v/data', odoDir: '/v/.odo' }, tablespaces: [] };
 
-function requestOf(target: Partial<ServiceTarget> = {}, wipe = false): ServiceRequest {
+function requestOf(target: Partial<ServiceRef> = {}, wipe = false): ServiceRequest {
   const named = { volume: 'db', service: 'db', composeFiles: ['a.yaml', 'my files/b.yaml'], image: 'odo:1', ...target };
   return { wipe, target: named } as ServiceRequest;
 }

@@ -11,7 +11,7 @@ import {
   locateLater,
   placeLater,
 } from '../../../../src/restore/proofs/later-tablespaces.ts';
-import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
+import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
 import { probePlace } from '../../../../src/tree/exchange/probe.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
@@ -55,7 +55,7 @@ describe('a tablespace that was created after the backup', () => {
 
 describe('what is known of them', () => {
   const backup = { tablespaces: [{ oid: 5, location: '/ts/a' }], systemIdentifier: '1' } as unknown as Backup;
-  const source = { backup, wal: { source: 'included' } } as unknown as Source;
+  const source = { backup, wal: { source: 'included' } } as unknown as RestoreSource;
   const old: OldCluster = {
     systemIdentifier: '1',
     timeline: 1,

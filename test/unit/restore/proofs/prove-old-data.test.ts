@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
-import type { Target } from '../../../../src/restore/contract/places.ts';
+import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import type { RestoreRequest } from '../../../../src/restore/contract/request.ts';
 import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../../src/restore/proofs/prove-old-data.ts';
-import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
+import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 import { withoutUndefined } from '../../../../src/without-undefined.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
@@ -23,7 +23,7 @@ const wal: WalPlan = {
   storedBytes: 1,
   endSegment: '000000010000000000000004',
 };
-const target = {} as Target;
+const target = {} as ClusterPlaces;
 const LOST: OldDataSurvey = {
   systemIdentifier: '7',
   holdsObjects: true,
@@ -50,7 +50,7 @@ function prove(
   const look: OldDataLook = {
     engine,
     target,
-    source: source as unknown as Source,
+    source: source as unknown as RestoreSource,
     isInUse: more.isInUse ?? false,
     signal,
   };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Backup } from '../../../../src/formats/contract/format.ts';
 import { proveCluster, proveTargetSafe } from '../../../../src/restore/proofs/prove-place.ts';
-import type { TargetProbe } from '../../../../src/tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 
 const PLACE = { root: '/pg/data', odoDir: '/pg/.odo' };
 const GIB = 2 ** 30;
 
-const EMPTY: TargetProbe = {
+const EMPTY: PlaceProbe = {
   exists: true,
   empty: true,
   sample: [],
@@ -16,11 +16,11 @@ const EMPTY: TargetProbe = {
   hasPrevious: false,
   usedSinceSwap: false,
 };
-const OLD: TargetProbe = { ...EMPTY, empty: false, sample: ['PG_VERSION', 'base'], pgVersion: '15' };
+const OLD: PlaceProbe = { ...EMPTY, empty: false, sample: ['PG_VERSION', 'base'], pgVersion: '15' };
 
 const unsafe = (words: string) =>
   expect.objectContaining({ code: 'unsafeTarget', message: expect.stringContaining(words) });
-const judge = (probe: Partial<TargetProbe>, kind: 'data directory' | 'tablespace' = 'data directory') =>
+const judge = (probe: Partial<PlaceProbe>, kind: 'data directory' | 'tablespace' = 'data directory') =>
   proveTargetSafe(PLACE, { ...EMPTY, ...probe }, kind);
 
 describe('a directory is safe to fill when it', () => {
@@ -103,13 +103,13 @@ describe('the cluster of the old data', () => {
   const NO = { wipe: false, allowDifferentCluster: false };
   const WIPE = { ...NO, wipe: true };
   const ALL = { wipe: true, allowDifferentCluster: true };
-  const cluster = (old: TargetProbe['old'], wish = NO, systemIdentifier: string | undefined = '1') =>
+  const cluster = (old: PlaceProbe['old'], wish = NO, systemIdentifier: string | undefined = '1') =>
     proveCluster(
       { ...OLD, ...(old ? { old } : {}) },
       { ...BACKUP, ...(systemIdentifier ? { systemIdentifier } : {}) },
       wish,
     );
-  const of = (systemIdentifier?: string): TargetProbe['old'] => ({
+  const of = (systemIdentifier?: string): PlaceProbe['old'] => ({
     where: 'in place',
     ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
   });

@@ -7,11 +7,11 @@ import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import { createProofs } from '../../../../src/restore/contract/proofs.ts';
 import { reachStore } from '../../../../src/restore/engine/reach-store.ts';
 import { proveReach } from '../../../../src/restore/proofs/prove-reach.ts';
-import type { Source } from '../../../../src/restore/proofs/prove-repository.ts';
+import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
 import { createRenewableKeys } from '../../../../src/store/objects/store-keys.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
-const SOURCE = { backup: { parts: [{ key: 'base/1/data.tar', sizeBytes: 5 }] } } as Source;
+const SOURCE = { backup: { parts: [{ key: 'base/1/data.tar', sizeBytes: 5 }] } } as RestoreSource;
 const STORE = { url: 's3://b', pathStyle: false };
 
 async function prove(reach: Engine['reach'], network?: string): Promise<Proof[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Backup, Part } from '../../../../src/formats/contract/format.ts';
 import { type ProbedPlace, proveSpace } from '../../../../src/restore/proofs/prove-space.ts';
-import type { TargetProbe } from '../../../../src/tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 
 const MIB = 2 ** 20;
@@ -9,7 +9,7 @@ const GIB = 2 ** 30;
 /** What always stays free. */
 const RESERVE = 64 * MIB;
 
-const PROBE: TargetProbe = {
+const PROBE: PlaceProbe = {
   exists: true,
   empty: true,
   sample: [],
@@ -44,7 +44,7 @@ function archived(segments: number): WalPlan {
   };
 }
 
-function place(share: 'pgdata' | number, probe: Partial<TargetProbe>, fileSystem = '1'): ProbedPlace {
+function place(share: 'pgdata' | number, probe: Partial<PlaceProbe>, fileSystem = '1'): ProbedPlace {
   return { root: `/pg/${share}`, share, probe: { ...PROBE, layout: { fileSystem }, ...probe } };
 }
 
@@ -166,7 +166,7 @@ describe('where tablespaces lie on other file systems, the space', () => {
     backup: Backup,
     dataGib: number,
     tablespaceGib: number,
-    ofData: Partial<TargetProbe> = {},
+    ofData: Partial<PlaceProbe> = {},
     wipe = false,
   ) =>
     proveSpace(

@@ -7,7 +7,7 @@ import {
   refuseMountedInside,
   withoutMountPoints,
 } from '../../../../src/restore/service/mounted-files.ts';
-import type { TargetProbe } from '../../../../src/tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 
 const PGDATA = '/var/lib/postgresql/data';
 
@@ -76,7 +76,7 @@ describe('what a service mounts inside its data directory', () => {
       mount: at(''),
       inside: [at('postgresql.conf'), at('conf.d/mine.conf')],
     };
-    const probe = (sample: string[]) => ({ empty: false, sample }) as unknown as TargetProbe;
+    const probe = (sample: string[]) => ({ empty: false, sample }) as unknown as PlaceProbe;
     expect(withoutMountPoints(data, probe(['conf.d', 'postgresql.conf'])).empty).toBe(true);
     expect(withoutMountPoints(data, probe(['photos', 'postgresql.conf'])).empty).toBe(false);
     expect(withoutMountPoints(data, { ...probe(['postgresql.conf']), pgVersion: '15' }).empty).toBe(false);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FoundService } from '../../../../src/restore/service/found-service.ts';
 import { proveLayout } from '../../../../src/restore/service/prove-layout.ts';
-import type { TargetProbe } from '../../../../src/tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 import { type Layout, layoutOf } from '../../../../src/tree/places/layout.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
@@ -13,7 +13,7 @@ function judge(layout: Partial<Layout>) {
   const mount = { type: 'volume', source: 'shop_db', destination: '/var/lib/postgresql/data', readOnly: false };
   const data = { place: { root: ROOT, odoDir: '/var/lib/postgresql/data/.odo' }, mount };
   const found = { data, service: { name: 'db' } } as unknown as FoundService;
-  return proveLayout(found, { layout: { fileSystem: '1', ...layout } } as unknown as TargetProbe);
+  return proveLayout(found, { layout: { fileSystem: '1', ...layout } } as unknown as PlaceProbe);
 }
 
 const unsafe = (words: string) =>

@@ -5,7 +5,7 @@ import type { Amendment } from '../../../../src/postgres/configuration/amendment
 import { blockTurnsArchivingOff, removeBlock } from '../../../../src/postgres/configuration/recovery-settings.ts';
 import { parsePgControl } from '../../../../src/postgres/files/pg-control.ts';
 import type { ConfigurationWish, LayDownJob } from '../../../../src/restore/contract/lay-down-job.ts';
-import type { Target } from '../../../../src/restore/contract/places.ts';
+import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import { createDirectoryEngine } from '../../../../src/restore/engine/directory-engine.ts';
 import { completeStaging } from '../../../../src/restore/staging/complete-staging.ts';
 import { heldControlFile, incomingDir, originalsFile } from '../../../../src/tree/places/place.ts';
@@ -17,7 +17,7 @@ import { scratchDirectory } from '../../parts/scratch-directory.ts';
 import { plantTree, snapshotTree } from '../../parts/tree-snapshot.ts';
 import { SEGMENT_SIZE_BYTES, walSegment } from '../../parts/wal-segment.ts';
 
-let target: Target;
+let target: ClusterPlaces;
 let incoming: string;
 
 /** The files as they are laid down, pg_control in its parking place. */

@@ -3,9 +3,9 @@ import { type Mount, mountHolding } from '../../docker/client/mount.ts';
 import type { Service } from '../../docker/compose/service.ts';
 import { OdoError } from '../../errors.ts';
 import type { Backup, Tablespace } from '../../formats/contract/format.ts';
-import type { TargetProbe } from '../../tree/exchange/probe.ts';
+import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import { ODO_DIR, type Owner, type Place } from '../../tree/places/place.ts';
-import type { TablespacePlace, Target } from '../contract/places.ts';
+import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
 
 const DEFAULT_PGDATA = '/var/lib/postgresql/data';
 const DEFAULT_OWNER: Owner = { uid: 999, gid: 999 };
@@ -96,7 +96,7 @@ export function locateTablespaces(service: Service, backup: Backup, chosen: Read
  * Every directory is exchanged by itself, so none may lie in another one (PostgreSQL itself warns of a tablespace
  * inside the data directory).
  */
-export function refuseOverlap({ pgdata, tablespaces }: Target): void {
+export function refuseOverlap({ pgdata, tablespaces }: ClusterPlaces): void {
   const all = [
     { name: 'the data directory', root: pgdata.root, isLater: false },
     ...tablespaces.map(({ oid, place, isLater }) => ({ name: `tablespace ${oid}`, root: place.root, isLater })),
@@ -131,7 +131,7 @@ export function mountsOf(data: DataPlace, tablespaces: readonly { mount: Mount }
 }
 
 /** Errors: unsafeTarget when the directories overlap. */
-export function targetOf(data: DataPlace, tablespaces: readonly TablespacePlace[]): Target {
+export function targetOf(data: DataPlace, tablespaces: readonly TablespacePlace[]): ClusterPlaces {
   const places = tablespaces.map(({ oid, place, isLater }) => ({ oid, place, ...(isLater ? { isLater } : {}) }));
   const target = { pgdata: data.place, tablespaces: places };
   refuseOverlap(target);
@@ -154,7 +154,7 @@ export function namedUser({ user = '' }: Pick<Service, 'user'>): string | undefi
 export function chooseOwner(
   asked: Owner | undefined,
   service: Service,
-  probe: TargetProbe | undefined,
+  probe: PlaceProbe | undefined,
   imageUser: Owner | undefined,
 ): { owner: Owner; because: string } {
   if (asked) return { owner: asked, because: 'as asked for' };

@@ -11,8 +11,8 @@ import {
   refuseOverlap,
   tablespaceLocation,
   targetOf,
-} from '../../../../src/restore/service/service-target.ts';
-import type { TargetProbe } from '../../../../src/tree/exchange/probe.ts';
+} from '../../../../src/restore/service/service-places.ts';
+import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 
 function mount(destination: string, more: Partial<Mount> = {}): Mount {
   return { type: 'volume', source: `volume of ${destination}`, destination, readOnly: false, ...more };
@@ -162,7 +162,7 @@ describe('the places of one restore', () => {
 
 describe('the owner', () => {
   const probe = (owner: { uid: number; gid: number }, pgVersion?: string) =>
-    ({ owner, ...(pgVersion ? { pgVersion } : {}) }) as TargetProbe;
+    ({ owner, ...(pgVersion ? { pgVersion } : {}) }) as PlaceProbe;
   const image = { uid: 70, gid: 70 };
   const ownerFor = (...args: Parameters<typeof chooseOwner>) => Object.values(chooseOwner(...args).owner).join(':');
 

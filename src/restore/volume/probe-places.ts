@@ -2,24 +2,27 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { readOldCluster } from '../../cluster/old-cluster.ts';
 import { systemIdentifierIn } from '../../cluster/read-control-file.ts';
-import { type OldData, probePlace, type TargetProbe } from '../../tree/exchange/probe.ts';
+import { type OldData, type PlaceProbe, probePlace } from '../../tree/exchange/probe.ts';
 import { type Place, previousDir } from '../../tree/places/place.ts';
 import { type Used, usedBy } from '../../tree/places/used-bytes.ts';
 import type { Engine } from '../contract/engine.ts';
-import type { Target } from '../contract/places.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import { isStartable, lookAtVolume, oldDataDirectory, type Seen } from './look-at-volume.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { usedSinceExchange, useSince } from './used-since.ts';
 
 const NOTHING: Used = { bytes: 0, files: 0 };
 
-type Counted = Pick<TargetProbe, 'stagedBytes' | 'stagedFiles' | 'usedBytes' | 'usedFiles'>;
+type Counted = Pick<PlaceProbe, 'stagedBytes' | 'stagedFiles' | 'usedBytes' | 'usedFiles'>;
 
 /**
  * Looks at all places of a target. `measure` also counts what the old content takes, which means reading every
  * directory.
  */
-export function probeTarget(target: Target, options: { measure?: boolean } = {}): Awaited<ReturnType<Engine['probe']>> {
+export function probePlaces(
+  target: ClusterPlaces,
+  options: { measure?: boolean } = {},
+): Awaited<ReturnType<Engine['probe']>> {
   const { pgdata } = target;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
