@@ -6,7 +6,7 @@ import type { Engine } from '../contract/engine.ts';
 import { isResumable, withHints, withKeptStaging, withWayBack } from '../outcome/failure-hints.ts';
 import { startAgain } from '../service/start-again.ts';
 import { exchangesFirst } from '../volume/transitions.ts';
-import { onEngine, type ServiceRun } from './service-run.ts';
+import { closeEngine, onEngine, type ServiceRun } from './service-run.ts';
 
 /**
  * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had
@@ -33,8 +33,7 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
     isBack = await succeeds(undone);
   } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
   const now = run.layingDown ? await lookAgain(run) : undefined;
-  await run.engine?.close().catch(() => undefined);
-  run.engine = undefined;
+  await closeEngine(run).catch(() => undefined);
   if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a
   // new cluster.

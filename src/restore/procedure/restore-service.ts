@@ -39,7 +39,7 @@ import { leaveAsBefore } from './leave-as-before.ts';
 import { makeJob } from './make-lay-down-job.ts';
 import { proveServiceRestore } from './prove-service-restore.ts';
 import { planOfService } from './service-plan.ts';
-import { onEngine, openAgain, type ServiceRun, stopService } from './service-run.ts';
+import { closeEngine, onEngine, openAgain, type ServiceRun, stopService } from './service-run.ts';
 
 /**
  * Brings a compose service up on a backup: prove, stop, lay down, swap, start, recover, promote, clean (with `online`,
@@ -165,7 +165,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
   } finally {
     run.feeding?.drop();
     // By now the outcome is known; what the engine says of its container must not take its place.
-    await run.engine?.close().catch(() => undefined);
+    await closeEngine(run).catch(() => undefined);
   }
 }
 
