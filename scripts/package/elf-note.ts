@@ -23,20 +23,21 @@ export function withNote(program: Buffer, name: string, content: Uint8Array): Bu
   const tableOffset = Number(program.readBigUInt64LE(AT.tableOffset));
   const oldTable = program.subarray(tableOffset, tableOffset + entries * entryBytes);
 
-  const offset = Math.ceil(program.length / PAGE_BYTES) * PAGE_BYTES;
+  // Older kernels take the distance between file and memory from the first segment, wherever the table lies. So it has to
+  // be the same here, and behind all that the program has in memory.
+  const base = firstLoad(oldTable, entryBytes);
+  const offset =
+    Math.ceil(Math.max(program.length, Number(lastEnd(oldTable, entryBytes) - base)) / PAGE_BYTES) * PAGE_BYTES;
   const table = Buffer.concat([oldTable, Buffer.alloc(2 * entryBytes)]);
   const note = noteOf(name, content);
   const segment = Buffer.concat([table, Buffer.alloc(-table.length & 15), note]);
   const noteOffset = offset + segment.length - note.length;
 
-  // Older kernels take the distance between file and memory from the first segment, wherever the table lies.
-  const base = firstLoad(oldTable, entryBytes);
   place(table, entries * entryBytes, { type: LOAD, offset, base, bytes: segment.length, align: PAGE_BYTES });
   place(table, (entries + 1) * entryBytes, { type: NOTE, offset: noteOffset, base, bytes: note.length, align: 4 });
   for (let at = 0; at < oldTable.length; at += entryBytes) {
     if (table.readUInt32LE(at) === TABLE)
       place(table, at, { type: TABLE, offset, base, bytes: table.length, align: 8 });
-    if (end(oldTable, at) > base + BigInt(offset)) throw new Error('there is no room in memory behind the program');
   }
   table.copy(segment);
 
@@ -55,9 +56,15 @@ function firstLoad(table: Buffer, entryBytes: number): bigint {
   throw new Error('nothing of the program is loaded');
 }
 
-function end(table: Buffer, at: number): bigint {
-  if (table.readUInt32LE(at) !== LOAD) return 0n;
-  return table.readBigUInt64LE(at + ENTRY.address) + table.readBigUInt64LE(at + ENTRY.memoryBytes);
+/** Where the last segment ends in memory. */
+function lastEnd(table: Buffer, entryBytes: number): bigint {
+  let last = 0n;
+  for (let at = 0; at < table.length; at += entryBytes) {
+    if (table.readUInt32LE(at) !== LOAD) continue;
+    const end = table.readBigUInt64LE(at + ENTRY.address) + table.readBigUInt64LE(at + ENTRY.memoryBytes);
+    if (end > last) last = end;
+  }
+  return last;
 }
 
 function place(

@@ -4,17 +4,18 @@ import { seconds, serviceTarget } from '../commands/arguments.ts';
 import { confirmQuestion } from '../commands/ask.ts';
 import type { Command } from '../commands/command.ts';
 import { VERSION } from '../settings/version.ts';
+import { offeringImage } from './offer-image.ts';
 import { tellLogFile } from './tell-log-file.ts';
 
-export const rollback: Command = async (args, { report, signal, show, logFile }) => {
+export const rollback: Command = offeringImage(async (args, { report, signal, show, logFile }) => {
   const request = { target: serviceTarget(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') };
   tellLogFile('rollback', { report, logFile });
   const confirm = (question: string) => confirmQuestion(question, { yes: args.yes === true, signal });
   show(await rollbackService(request, { report, signal, version: VERSION, confirm }));
-};
+});
 
-export const promote: Command = async (args, { report, signal, show, logFile }) => {
+export const promote: Command = offeringImage(async (args, { report, signal, show, logFile }) => {
   const request = { target: serviceTarget(args), stallTimeoutMs: seconds(args, 'stall-timeout') * 1000 };
   tellLogFile('promotion', { report, logFile });
   show(await promoteService(request, { report, signal, version: VERSION }));
-};
+});

@@ -2,11 +2,12 @@ import { followService } from '../../restore/standby/follow-service.ts';
 import { followRequest } from '../commands/arguments.ts';
 import type { Command } from '../commands/command.ts';
 import { VERSION } from '../settings/version.ts';
+import { offeringImage } from './offer-image.ts';
 import { settled } from './settled.ts';
 import { tellLogFile } from './tell-log-file.ts';
 
-export const follow: Command = async (args, { env, report, signal, show, logFile }) => {
+export const follow: Command = offeringImage(async (args, { env, report, signal, show, logFile }) => {
   const request = await settled(followRequest(args, env));
   tellLogFile('following', { report, logFile });
   show(await followService(request, { report, signal, version: VERSION }));
-};
+});

@@ -10,10 +10,11 @@ import { restoreRequest } from '../commands/arguments.ts';
 import { confirmPlan, somebodyToAsk } from '../commands/ask.ts';
 import type { Command } from '../commands/command.ts';
 import { VERSION } from '../settings/version.ts';
+import { offeringImage } from './offer-image.ts';
 import { settled } from './settled.ts';
 import { tellLogFile } from './tell-log-file.ts';
 
-export const restore: Command = async (args, { env, report, signal, show, logFile }) => {
+export const restore: Command = offeringImage(async (args, { env, report, signal, show, logFile }) => {
   const request = await settled(restoreRequest(args, env));
   if (request.wipe && !request.dryRun && args.yes !== true && !somebodyToAsk()) {
     throw new OdoError(
@@ -29,9 +30,9 @@ export const restore: Command = async (args, { env, report, signal, show, logFil
   }
   const confirm = (plan: Plan) => confirmPlan(plan, { yes: args.yes === true, signal });
   show(await run(request, { report, signal, version: VERSION, confirm }));
-};
+});
 
-export const check: Command = async (args, { env, report, signal, show }) => {
+export const check: Command = offeringImage(async (args, { env, report, signal, show }) => {
   const request = { ...(await settled(restoreRequest(args, env))), dryRun: true };
   const proofs: Proof[] = [];
   const collect: Report = (event) => {
@@ -55,7 +56,7 @@ export const check: Command = async (args, { env, report, signal, show }) => {
       show({ kind: 'check', ok: false, proofs, error: error.report() });
     throw error;
   }
-};
+});
 
 function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
   if ('into' in request) return restoreDirectory(request, context);

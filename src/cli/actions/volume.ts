@@ -3,16 +3,18 @@ import { cleanVolume, volumeStatus } from '../../restore/afterwards/volume-comma
 import { serviceTarget } from '../commands/arguments.ts';
 import type { Command } from '../commands/command.ts';
 import { VERSION } from '../settings/version.ts';
+import { offeringImage } from './offer-image.ts';
 import { tellLogFile } from './tell-log-file.ts';
 
-export const status: Command = async (args, { report, signal, show }) =>
-  show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION }));
+export const status: Command = offeringImage(async (args, { report, signal, show }) =>
+  show(await volumeStatus(serviceTarget(args), { report: unlessHeld(report), signal, version: VERSION })),
+);
 
-export const clean: Command = async (args, { report, signal, show, logFile }) => {
+export const clean: Command = offeringImage(async (args, { report, signal, show, logFile }) => {
   const request = { target: serviceTarget(args), acceptLoss: args['accept-loss'] === true };
   tellLogFile('clean-up', { report, logFile });
   show(await cleanVolume(request, { report: unlessHeld(report), signal, version: VERSION }));
-};
+});
 
 /** For commands in which a check that held is no news. */
 function unlessHeld(report: Report): Report {

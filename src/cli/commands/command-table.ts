@@ -81,6 +81,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     run: later(async () => (await import('../actions/temporary.ts')).temporary),
   },
   {
+    name: 'image',
+    positionals: {
+      action: { choices: ['load'], demanded: true, describe: 'what to do' },
+      file: { type: 'string', describe: 'odo-image-VERSION.tar.gz; the one beside this program when not given' },
+    },
+    describe: 'load the restore image that belongs to this program into Docker',
+    topics: ['output'],
+    also: ['image'],
+    run: later(async () => (await import('../actions/image.ts')).image),
+  },
+  {
     name: 'config',
     describe: 'print the settings in force, and where each comes from',
     topics: EVERYTHING,
