@@ -19,6 +19,8 @@ export interface ImageConfig {
 
 /** An image that layers can be put on. */
 export interface BaseImage {
+  /** The digest of its configuration, by which the engine knows it. */
+  id: string;
   config: ImageConfig;
   /** Files with its unpacked layers, named by their digests, from the bottom up. */
   layers: { digest: string; file: string }[];
@@ -40,9 +42,10 @@ export async function saveImage(name: string, folder: string): Promise<BaseImage
   };
   if (!isThere()) execFileSync('docker', ['pull', '-q', name], { stdio: ['ignore', 'ignore', 'inherit'] });
   const files = await unpack(name, folder);
-  const [image] = readJson<{ Config: string; Layers: string[] }[]>(files, 'manifest.json');
+  const [image] = JSON.parse(readMember(files, 'manifest.json')) as { Config: string; Layers: string[] }[];
   if (!image) throw new Error(`docker save gives no image ${name}`);
-  const config = readJson<ImageConfig>(files, image.Config);
+  const text = readMember(files, image.Config);
+  const config = JSON.parse(text) as ImageConfig;
   const layers = image.Layers.map((layer, at) => {
     const file = files.get(layer);
     const digest = config.rootfs.diff_ids[at]?.replace('sha256:', '');
@@ -52,7 +55,7 @@ export async function saveImage(name: string, folder: string): Promise<BaseImage
     if (found !== digest) throw new Error(`layer ${digest} of ${name} comes as ${found}`);
     return { digest, file };
   });
-  return { config, layers };
+  return { id: createHash('sha256').update(text).digest('hex'), config, layers };
 }
 
 async function unpack(name: string, folder: string): Promise<Map<string, string>> {
@@ -95,8 +98,8 @@ function unzip(file: string): void {
   if (magic.readUInt16BE(0) === 0x1f8b) fs.writeFileSync(file, gunzipSync(fs.readFileSync(file)));
 }
 
-function readJson<T>(files: ReadonlyMap<string, string>, member: string): T {
+function readMember(files: ReadonlyMap<string, string>, member: string): string {
   const file = files.get(member);
   if (file === undefined) throw new Error(`docker save gives no ${member}`);
-  return JSON.parse(fs.readFileSync(file, 'utf8')) as T;
+  return fs.readFileSync(file, 'utf8');
 }

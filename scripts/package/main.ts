@@ -15,9 +15,9 @@ if (options.some((option) => option !== '--check')) throw new Error('usage: pack
 
 if (isChanged()) process.stderr.write('there are changes that are not committed: what is made is of no commit\n');
 const epochSeconds = Number(process.env.SOURCE_DATE_EPOCH ?? git('log', '-1', '--format=%ct'));
-await writeRelease(RELEASE, new Date(epochSeconds * 1000).toISOString());
+const base = await writeRelease(RELEASE, new Date(epochSeconds * 1000).toISOString());
 const sums = fs.readFileSync(path.join(RELEASE, SUMS), 'utf8');
-process.stdout.write(sums);
+process.stdout.write(`${sums}on ${base.name}, sha256:${base.id}\n`);
 if (options.includes('--check')) {
   const again = makeElsewhere();
   if (again !== sums) throw new Error(`made once more, it is something else:\n${again}`);

@@ -19,10 +19,10 @@ export const EXECUTABLE = 'odo-linux-x64';
 export const SUMS = 'SHA256SUMS';
 
 /**
- * Makes all that a release has in `folder`, which is emptied first.
+ * Makes all that a release has in `folder`, which is emptied first. Gives the base image that it stands on.
  * @param createdAt of the image, as ISO 8601
  */
-export async function writeRelease(folder: string, createdAt: string): Promise<void> {
+export async function writeRelease(folder: string, createdAt: string): Promise<{ name: string; id: string }> {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   const metadata = readMetadata();
@@ -62,10 +62,11 @@ export async function writeRelease(folder: string, createdAt: string): Promise<v
     const base = await saveImage(recipe.base, temporary);
     const about = { version, build: program.digest, createdAt };
     await writeImage(path.join(folder, imageFileName(version)), base, recipe, files, about);
+    write(SUMS, sumsOf(folder));
+    return { name: recipe.base, id: base.id };
   } finally {
     fs.rmSync(temporary, { recursive: true });
   }
-  write(SUMS, sumsOf(folder));
 }
 
 /** As `sha256sum --check` reads them. */

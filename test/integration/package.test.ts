@@ -18,6 +18,10 @@ const PLUGINS = ['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libex
   (folder) => `${folder}/docker/cli-plugins/docker-compose`,
 );
 
+/** The commands of docs/guides/install.md, with the heading that they stand below. */
+const GUIDE = readGuide();
+const LOADING = 'Load the image';
+
 /**
  * A release on a host that has Debian, Docker's client with compose, and nothing else: a container that reaches the
  * engine as a host does.
@@ -63,10 +67,10 @@ describe('the release, on a host without Node', () => {
   const odo = (...args: string[]) => inHost('odo', ...args);
   const isLoaded = async () => (await run('docker', ['image', 'inspect', IMAGE])).code === 0;
 
-  /** The same on a terminal, on which `answer` is typed when it asks. */
-  async function odoOnTerminal(answer: string, ...args: string[]): Promise<Outcome> {
-    const command = ['docker', 'exec', '-it', HOST, 'odo', ...args].join(' ');
-    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** Runs a command on a terminal, on which `answer` is typed when it asks. */
+  async function onTerminal(answer: string, command: string): Promise<Outcome> {
+    const inTerminal = `docker exec -it ${HOST} ${command}`;
+    const child = spawn('script', ['-qec', inTerminal, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     let stdout = '';
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString('utf8');
@@ -78,14 +82,23 @@ describe('the release, on a host without Node', () => {
     return { code, stdout, stderr: '' };
   }
 
-  it('is whole, and is one executable beside the image', async () => {
-    await shell('cd /download && sha256sum --check --quiet SHA256SUMS');
-    await shell('mkdir /opt/odo && cp /download/odo-linux-x64 /download/odo-image-*.tar.gz /opt/odo');
-    await shell('ln -s /opt/odo/odo-linux-x64 /usr/local/bin/odo');
+  it('is installed as the guide says, and is one executable', async () => {
+    for (const { use, text } of GUIDE.filter(({ heading }) => heading !== LOADING))
+      if (use === 'sh') await shell(`cd /download\n${text}`);
     expect(await shell('command -v node npm || echo neither')).toBe('neither');
     expect(await odo('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
     expect((await odo('completion', 'bash')).stdout).toBe(fs.readFileSync(path.join(release, 'odo.bash'), 'utf8'));
     expect((await odo('man')).stdout).toBe(fs.readFileSync(path.join(release, 'odo.1'), 'utf8'));
+  });
+
+  it('is a package for npm, which needs no other, where there is a Node', async () => {
+    const prefix = path.join(project.folder, 'npm');
+    const tarball = path.join(release, `odo-${version}.tgz`);
+    await mustRun('npm', ['install', '--offline', '--silent', '--global', '--prefix', prefix, tarball]);
+    const link = path.join(prefix, 'bin/odo');
+    expect(await mustRun(process.execPath, [link, '--version'])).toBe(version);
+    expect(fs.readdirSync(path.join(prefix, 'lib/node_modules'))).toEqual(['odo']);
+    expect(fs.existsSync(path.join(prefix, 'share/man/man1/odo.1'))).toBe(true);
   });
 
   it('names the way to the image where the engine lacks it', async () => {
@@ -101,12 +114,11 @@ describe('the release, on a host without Node', () => {
     expect(await isLoaded()).toBe(false);
   });
 
-  it('loads the image, says so before, and restores a service with it', async () => {
-    const loaded = await odo('image', 'load', '--yes');
-    expect(loaded.code, loaded.stderr).toBe(0);
-    expect(loaded.stderr).toMatch(
-      /note: the restore image of ODO .* will be loaded into the engine at unix:.*: [\d.]+ MiB/,
-    );
+  it('loads the image when it is told to, having said what that does, and restores a service with it', async () => {
+    const [step] = GUIDE.filter(({ heading }) => heading === LOADING);
+    const loaded = await onTerminal('y', step?.text ?? '');
+    expect(loaded.code, loaded.stdout).toBe(0);
+    expect(loaded.stdout).toMatch(/the restore image of ODO .* will be loaded into the engine at unix:.*: [\d.]+ MiB/s);
     expect(loaded.stdout).toContain(`loaded: ${IMAGE} is the restore image of ODO ${version}`);
     const url = `s3://${repository.bucket}/backups/shop`;
     const restored = await odo('-u', url, ...names(), '--allow-different-cluster', '--yes');
@@ -131,13 +143,24 @@ describe('the release, on a host without Node', () => {
 
   it('offers to load the image on a terminal, and goes on either way', async () => {
     await mustRun('docker', ['rmi', IMAGE]);
-    const without = await odoOnTerminal('n', 'status', ...names());
+    const status = ['odo', 'status', ...names()].join(' ');
+    const without = await onTerminal('n', status);
     expect(without.code, without.stdout).toBe(22);
     expect(without.stdout).toContain(`the tag ${IMAGE} will be made`);
     expect(await isLoaded()).toBe(false);
-    const loaded = await odoOnTerminal('y', 'status', ...names());
+    const loaded = await onTerminal('y', status);
     expect(loaded.code, loaded.stdout).toBe(0);
     expect(loaded.stdout).toMatch(/state +\w/);
     expect(await isLoaded()).toBe(true);
   });
 });
+
+/** The blocks of code: `sh` is run, `sh terminal` on a terminal, `sh not-run` not at all. */
+function readGuide(): { heading: string; use: string; text: string }[] {
+  const guide = fs.readFileSync(new URL('../../docs/guides/install.md', import.meta.url), 'utf8');
+  return guide.split(/^## /m).flatMap((section) => {
+    const heading = section.split('\n')[0] ?? '';
+    const blocks = [...section.matchAll(/^```([a-z -]+)\n(.*?)^```$/gms)];
+    return blocks.map(([, use = '', text = '']) => ({ heading, use, text }));
+  });
+}

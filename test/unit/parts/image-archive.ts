@@ -26,6 +26,7 @@ export function smallBase(folder: string): BaseImage {
     return { file, digest: createHash('sha256').update(content).digest('hex') };
   });
   return {
+    id: '0123',
     layers,
     config: {
       architecture: 'amd64',
