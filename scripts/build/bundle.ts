@@ -54,8 +54,11 @@ export async function bundleProgram(): Promise<Bundle> {
     format: 'esm',
     splitting: true,
     chunkNames: '[name]-[hash]',
-    // dockerode brings them for building images and for its own way over ssh; ODO does neither.
-    alias: { ssh2: UNUSED, '@grpc/grpc-js': UNUSED, '@grpc/proto-loader': UNUSED, protobufjs: UNUSED },
+    alias: {
+      // dockerode brings them for building images and for its own way over ssh; ODO does neither.
+      ...{ ssh2: UNUSED, '@grpc/grpc-js': UNUSED, '@grpc/proto-loader': UNUSED, protobufjs: UNUSED },
+      'string-width': './scripts/build/plain-width.js',
+    },
     legalComments: 'linked',
     metafile: true,
     define: {

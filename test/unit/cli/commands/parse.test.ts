@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../../../src/cli/commands/command-table.ts';
 import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
 import { VERSION } from '../../../../src/cli/settings/version.ts';
 import { EXIT, type OdoError } from '../../../../src/errors.ts';
@@ -26,6 +27,10 @@ describe('the command', () => {
     expect(await commandOf('rollback', '-v', 'db', '-n', 'db', '-f', 'c.yaml')).toBe('rollback');
     expect(await commandOf('agent')).toBe('agent');
   });
+});
+
+it('has but characters in its help that take one column', async () => {
+  for (const { name } of COMMANDS) expect(await printedBy(name, '--help')).toMatch(/^[\n\x20-\x7e…–]*$/);
 });
 
 it.each([[['--help']], [['-h']], [['help']], [['list', '-yh']], [['list', 'help']], [['list', '--help=true']]])(
