@@ -16,7 +16,10 @@ export type Phase =
   | 'clean'
   | 'post-sql'
   | 'list'
-  | 'follow';
+  | 'follow'
+  | 'read-image'
+  | 'load-image'
+  | 'try-image';
 
 /**
  * held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety

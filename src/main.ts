@@ -1,21 +1,12 @@
 #!/usr/bin/env node
-import { supportsColorStderr } from 'chalk';
-import { type Parsed, parseCommandLine } from './cli/commands/parse.ts';
-import { type Output, outliveTerminal } from './cli/render/outlive-terminal.ts';
-import type { Renderer } from './cli/render/render.ts';
-import { createJsonRenderer } from './cli/render/render-json.ts';
-import { createTextRenderer } from './cli/render/render-text.ts';
-import { quiet, tellSettings, verbose, warnOfRisks } from './cli/render/verbosity.ts';
+import { parseAtOnce } from './cli/commands/at-once.ts';
+import type { Parsed } from './cli/commands/parse.ts';
+import type { Style } from './cli/render/create-renderer.ts';
+import { outliveTerminal } from './cli/render/outlive-terminal.ts';
 import { asOdoError, cancelled, EXIT } from './errors.ts';
 import type { Report } from './events.ts';
 
 const argv = process.argv.slice(2);
-
-interface Style {
-  json: boolean;
-  quiet: boolean;
-  verbose: boolean;
-}
 
 /**
  * As the settings say; where they are wrong, as the command line does, so that the error comes in the right form, too.
@@ -23,25 +14,6 @@ interface Style {
 function styleOf(parsed: Parsed | { failure: unknown }): Style {
   const isOn = (name: keyof Style) => ('args' in parsed ? parsed.args[name] === true : argv.includes(`--${name}`));
   return { json: isOn('json'), quiet: isOn('quiet'), verbose: isOn('verbose') };
-}
-
-function createRenderer(output: Output, style: Style): Renderer {
-  const renderer = createPlainRenderer(output, style);
-  const told = style.quiet ? quiet(renderer) : renderer;
-  return style.verbose ? verbose(told) : told;
-}
-
-function createPlainRenderer({ stdout, stderr, plain }: Output, { json }: Style): Renderer {
-  if (json) return createJsonRenderer(stdout, stderr);
-  const live = !plain && process.stderr.isTTY === true && process.env.TERM !== 'dumb';
-  const size = () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 });
-  const onResize = (redraw: () => void) => {
-    process.stderr.on('resize', redraw);
-    return () => void process.stderr.off('resize', redraw);
-  };
-  const colors = !plain && !process.env.NO_COLOR && supportsColorStderr ? supportsColorStderr.level : 0;
-  const resultColumns = process.stdout.isTTY && !plain ? { resultColumns: () => process.stdout.columns || 80 } : {};
-  return createTextRenderer({ stdout, stderr, live, size, onResize, ...resultColumns, colors });
 }
 
 /** The first signal cancels in good order; a second one ends the process at once, and with it the restore container. */
@@ -65,18 +37,33 @@ function cancelOnSignals(report: Report): AbortSignal {
   return controller.signal;
 }
 
+/** A text that the command line itself asks for. Whoever reads it may have seen enough before its end. */
+function print(text: string): number {
+  process.stdout.on('error', () => undefined);
+  process.stdout.write(`${text}\n`);
+  return EXIT.done.exitCode;
+}
+
+/** What the command line says, or why it says nothing. */
+async function understand(): Promise<Parsed | { failure: unknown }> {
+  try {
+    return parseAtOnce(argv) ?? (await (await import('./cli/commands/parse.ts')).parseCommandLine(argv));
+  } catch (failure) {
+    return { failure };
+  }
+}
+
 async function main(): Promise<number> {
-  const parsed = await parseCommandLine(argv).catch((failure: unknown) => ({ failure }));
+  const parsed = await understand();
+  if ('print' in parsed) return print(parsed.print);
   const style = styleOf(parsed);
+  const { createRenderer } = await import('./cli/render/create-renderer.ts');
   const renderer = outliveTerminal((output) => createRenderer(output, style));
   const signal = cancelOnSignals(renderer.event);
   try {
     if ('failure' in parsed) throw parsed.failure;
-    if ('print' in parsed) {
-      process.stdout.write(`${parsed.print}\n`);
-      return EXIT.done.exitCode;
-    }
     const { run, args, settings } = parsed;
+    const { tellSettings, warnOfRisks } = await import('./cli/render/verbosity.ts');
     if (style.verbose) tellSettings(settings, renderer);
     warnOfRisks(settings, renderer);
     await run(args, {
@@ -98,6 +85,9 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
-// A connection that is kept alive must not keep a finished command from ending.
-process.stdout.write('', () => process.exit());
+// No await at the top: the program of the single executable is a CommonJS module.
+void main().then((exitCode) => {
+  process.exitCode = exitCode;
+  // A connection that is kept alive must not keep a finished command from ending.
+  process.stdout.write('', () => process.exit());
+});

@@ -1,9 +1,12 @@
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_IMAGE } from '../../src/cli/settings/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { OWN } from './parts/own.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
+import { madeRelease } from './parts/release.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 
@@ -59,6 +62,18 @@ describe.each([
     expect(refused.stderr).toMatch(/error: .*nonet/);
     expect(refused.stderr).toContain('hint: ');
     expect(await project.sql('select what from old')).toBe('as before');
+  });
+
+  it('takes the image of a release, knows it again, and lets go of the tag of another', async () => {
+    const folder = await madeRelease();
+    const image = `odo-test-release:${OWN}`;
+    await mustRun('docker', ['tag', IMAGE, image]);
+    const load = () => run(path.join(folder, 'odo-linux-x64'), ['image', 'load', '--yes', '--image', image]);
+    const loaded = await load();
+    expect(loaded.code, loaded.stderr).toBe(0);
+    expect(loaded.stderr).toMatch(new RegExp(`the tag ${image} will be moved from image [0-9a-f]{12} `));
+    expect(loaded.stdout).toMatch(/^loaded: /);
+    expect((await load()).stdout).toMatch(/^nothing to load: /);
   });
 
   it('lets one ODO work at a time, and Ctrl-C leaves the old data running', async () => {

@@ -1,6 +1,6 @@
 import type { PositionalOptions } from 'yargs';
 import type { Topic } from '../options/topics.ts';
-import type { Command } from './commands.ts';
+import type { Command } from '../request/command.ts';
 
 /** A command as the parser, the completions and the man page need it. */
 export interface CommandEntry {
@@ -15,5 +15,7 @@ export interface CommandEntry {
   also?: readonly string[];
   /** It is meant when no command is named. */
   isDefault?: boolean;
+  /** What it is to do comes over its standard input: nothing else gives it settings. */
+  isToldByHost?: boolean;
   run: Command;
 }

@@ -1,9 +1,7 @@
 import type { Options } from 'yargs';
 import { optionsOf } from '../options/topics.ts';
 import type { CommandEntry } from './command-entry.ts';
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+import type { Shell } from './shells.ts';
 
 interface Word {
   /** With its dashes. */

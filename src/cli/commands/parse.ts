@@ -1,17 +1,22 @@
-import yargs from 'yargs';
+import yargs, { type Options } from 'yargs';
 import { EXIT, OdoError } from '../../errors.ts';
 import type { Arguments } from '../options/argument-values.ts';
 import { nearest } from '../options/near.ts';
 import { ALL_OPTIONS, optionsOf } from '../options/topics.ts';
+import type { Command } from '../request/command.ts';
 import { type SettingInForce, type Surroundings, settle, toArguments } from '../settings/settings.ts';
 import { VERSION } from '../settings/version.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { COMMANDS, usageOf } from './command-table.ts';
-import { agent, type Command } from './commands.ts';
 import { EXAMPLES } from './examples.ts';
 
+/** `odo help`, --help, and -h, which may stand among other letters. */
+const ASKS_FOR_HELP = /^(help|--help(=.*)?|-[^-]*h.*)$/;
+
 /** A command line that was understood: what to run, or (for --help and --version) the text to print. */
-export type Parsed = { run: Command; args: Arguments; settings: readonly SettingInForce[] } | { print: string };
+export type Parsed =
+  | { command: string; run: Command; args: Arguments; settings: readonly SettingInForce[] }
+  | { print: string };
 
 /**
  * Understands a command line, together with the environment, the config file and `.env` of the working directory.
@@ -21,8 +26,9 @@ export async function parseCommandLine(
   argv: readonly string[],
   surroundings: Surroundings = { env: process.env, directory: process.cwd() },
 ): Promise<Parsed> {
-  let chosen: Command | undefined;
+  let chosen: CommandEntry | undefined;
   let printed = '';
+  const wantsHelp = argv.some((word) => ASKS_FOR_HELP.test(word));
   const codes = Object.values(EXIT).map(({ exitCode, meaning }) => `  ${String(exitCode).padStart(3)}  ${meaning}`);
 
   const parser = yargs([...argv])
@@ -54,10 +60,12 @@ export async function parseCommandLine(
         for (const [name, { demanded: _, ...positional }] of Object.entries(entry.positionals ?? {})) {
           command.positional(name, positional);
         }
-        return command.options(optionsOf(entry.topics, entry.also));
+        const options = optionsOf(entry.topics, entry.also);
+        // yargs lays out the help of each command that is named, and that takes longer than all the rest.
+        return command.options(wantsHelp ? options : hidden(options));
       },
       () => {
-        chosen = entry.run;
+        chosen = entry;
       },
     );
   }
@@ -66,10 +74,15 @@ export async function parseCommandLine(
     printed = output;
   })) as Arguments;
   if (!chosen || printed !== '') return { print: printed };
-  // What runs in the restore container is told everything over its standard input.
-  if (chosen === agent) return { run: chosen, args: flags, settings: [] };
-  const settings = settle(flags, surroundings);
-  return { run: chosen, args: { ...flags, ...toArguments(settings) }, settings };
+  const { name: command, run } = chosen;
+  if (chosen.isToldByHost) return { command, run, args: flags, settings: [] };
+  const settings = await settle(flags, surroundings);
+  return { command, run, args: { ...flags, ...toArguments(settings) }, settings };
+}
+
+/** The options as --help does not show them. */
+function hidden(options: Readonly<Record<string, Options>>): Record<string, Options> {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, hidden: true }]));
 }
 
 /** yargs names an unknown option in camel case once more. */

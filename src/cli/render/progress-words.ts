@@ -19,6 +19,9 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   'post-sql': 'running scripts',
   list: 'reading the catalogue',
   follow: 'following the archive',
+  'read-image': "checking the image's archive",
+  'load-image': 'loading the image',
+  'try-image': 'starting the image once',
 };
 
 /** A phase that is under way. */

@@ -4,6 +4,7 @@ import type { Promotion } from '../../restore/afterwards/promote-service.ts';
 import type { Rollback } from '../../restore/afterwards/rollback-service.ts';
 import type { TemporaryList, TemporaryStopped } from '../../restore/afterwards/temporary-servers.ts';
 import type { CleanReport, StatusReport } from '../../restore/afterwards/volume-commands.ts';
+import type { ImageLoaded } from '../../restore/image/load-image.ts';
 import type { Plan, Receipt } from '../../restore/outcome/receipt.ts';
 import type { ListReport, ShowReport } from '../../restore/proofs/catalogue.ts';
 import type { Following } from '../../restore/standby/follow-service.ts';
@@ -31,7 +32,8 @@ export type Result =
   | ConfigReport
   | PrintedText
   | TemporaryList
-  | TemporaryStopped;
+  | TemporaryStopped
+  | ImageLoaded;
 
 /** Makes what the core tells visible: events and errors on standard error, the result on standard output. */
 export interface Renderer {

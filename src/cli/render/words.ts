@@ -4,6 +4,7 @@ import type { Promotion } from '../../restore/afterwards/promote-service.ts';
 import type { Rollback } from '../../restore/afterwards/rollback-service.ts';
 import type { TemporaryList } from '../../restore/afterwards/temporary-servers.ts';
 import type { CleanReport, StatusReport } from '../../restore/afterwards/volume-commands.ts';
+import type { ImageLoaded } from '../../restore/image/load-image.ts';
 import type { MomentReport, Plan, Receipt } from '../../restore/outcome/receipt.ts';
 import type { Following } from '../../restore/standby/follow-service.ts';
 import { configWords } from '../settings/config-report.ts';
@@ -48,6 +49,8 @@ export function resultWords(result: Result, columns?: number): string {
       return `stopped: ${result.name} and its volume are gone`;
     case 'clean':
       return cleanWords(result);
+    case 'image-loaded':
+      return imageWords(result);
   }
 }
 
@@ -186,6 +189,11 @@ function followingWords({
   ];
   const title = ended === 'promoted' ? 'following has ended: the server is promoted' : 'following has ended';
   return [title, table(rows), ...notes.map((note) => `note: ${note}`)].join('\n');
+}
+
+function imageWords({ image, version, build, engine, wasThere }: ImageLoaded): string {
+  const what = `${image} is the restore image of ODO ${version}, build ${build}, in the engine at ${engine}`;
+  return wasThere ? `nothing to load: ${what}` : `loaded: ${what}`;
 }
 
 function cleanWords({ found, freedBytes, volume, notes }: CleanReport): string {

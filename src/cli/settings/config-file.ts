@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
 import type { Options } from 'yargs';
 import { OdoError } from '../../errors.ts';
 import { nearest } from '../options/near.ts';
@@ -23,14 +22,16 @@ export interface ConfigFile {
  * one. Throws usage for a file that cannot be read, for unknown keys (with the near one), and for values that the
  * option cannot have. Values are not repeated in messages: one of them is a secret.
  */
-export function readConfigFile(named: string | undefined, directory: string): ConfigFile | undefined {
+export async function readConfigFile(named: string | undefined, directory: string): Promise<ConfigFile | undefined> {
   const file = named ?? CONFIG_FILE;
   const text = readText(path.resolve(directory, file), file, named !== undefined);
-  return text === undefined ? undefined : { file, values: parseConfig(text, file) };
+  return text === undefined ? undefined : { file, values: await parseConfig(text, file) };
 }
 
 /** The values of a config file's text; `file` is for messages. */
-export function parseConfig(text: string, file: string): Record<string, unknown> {
+export async function parseConfig(text: string, file: string): Promise<Record<string, unknown>> {
+  // Most commands find no file.
+  const { parseDocument } = await import('yaml');
   // With pretty errors the message would hold the line, and with it perhaps a secret.
   const document = parseDocument(text, { prettyErrors: false });
   const [fault] = document.errors;

@@ -31,8 +31,11 @@ const KEYS = ['aws-access-key', 'aws-secret-key'];
  * default. Options without any value are not among them. Throws usage for a config file that is wrong.
  * @param flags what the command line gave, by long option name
  */
-export function settle(flags: Readonly<Record<string, unknown>>, { env, directory }: Surroundings): SettingInForce[] {
-  const config = readConfigFile(typeof flags.config === 'string' ? flags.config : undefined, directory);
+export async function settle(
+  flags: Readonly<Record<string, unknown>>,
+  { env, directory }: Surroundings,
+): Promise<SettingInForce[]> {
+  const config = await readConfigFile(typeof flags.config === 'string' ? flags.config : undefined, directory);
   const dotenv = readDotenv(directory);
   const isGiven = (name: string) => flags[name] !== undefined;
   const outdone = new Set(

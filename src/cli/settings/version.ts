@@ -1,7 +1,6 @@
-import metadata from '../../../package.json' with { type: 'json' };
+import { VERSION } from '../../restore/engine/build.ts';
 
-/** ODO's own version, which its image is tagged with. */
-export const VERSION: string = metadata.version;
+export { VERSION };
 
 /** The restore image unless --image or ODO_IMAGE names another. */
 export const DEFAULT_IMAGE = process.env.ODO_IMAGE || `odo:${VERSION}`;

@@ -21,12 +21,14 @@ export interface ImageInfo {
   labels: Record<string, string>;
   /** The paths that get an anonymous volume when nothing is mounted there. */
   volumes: string[];
+  /** Digests of its unpacked layers, from the bottom up. */
+  layers: string[];
 }
 
 /** undefined when the engine does not have the image; nothing is fetched. */
 export async function inspectImage(engine: DockerEngine, ref: string): Promise<ImageInfo | undefined> {
   try {
-    const { Id, Config } = await engine.docker.getImage(ref).inspect();
+    const { Id, Config, RootFS } = await engine.docker.getImage(ref).inspect();
     return {
       id: Id,
       env: parseEnv(Config?.Env),
@@ -36,6 +38,7 @@ export async function inspectImage(engine: DockerEngine, ref: string): Promise<I
       ...(Config?.WorkingDir && { workingDir: Config.WorkingDir }),
       labels: Config?.Labels ?? {},
       volumes: Object.keys(Config?.Volumes ?? {}),
+      layers: RootFS?.Layers ?? [],
     };
   } catch (error) {
     if (httpStatus(error) === 404) return undefined;

@@ -1,4 +1,9 @@
-/** Put in by the build: a digest of the whole bundle (see scripts/build.mjs). */
+import metadata from '../../../package.json' with { type: 'json' };
+
+/** ODO's own version, which its image is tagged with. */
+export const VERSION: string = metadata.version;
+
+/** Put in by the build: a digest of the whole program (see scripts/build/pack.ts). */
 declare const ODO_BUILD: string | undefined;
 
 /**

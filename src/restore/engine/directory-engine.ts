@@ -4,7 +4,7 @@ import { writeAmended } from '../../cluster/write-owned.ts';
 import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import { createRenewableKeys, type RenewableKeys } from '../../store/objects/store-keys.ts';
-import { syncfs } from '../../stream/native/native.ts';
+import { loadSyncfs } from '../../stream/native/native.ts';
 import { readJournal } from '../../tree/exchange/journal.ts';
 import { takeLock } from '../../tree/exchange/lock.ts';
 import { isFull, translateFsError } from '../../tree/places/fs-errors.ts';
@@ -54,7 +54,7 @@ export function createDirectoryEngine(): Engine {
     const { odoDir } = target.pgdata;
     writeBacks.get(odoDir)?.close();
     const roots = placesOf(target).map(({ root }) => root);
-    const opened = sync ? openWriteBack(roots, syncfs) : NO_WRITE_BACK;
+    const opened = sync ? openWriteBack(roots, loadSyncfs()) : NO_WRITE_BACK;
     writeBacks.set(odoDir, opened);
     return opened;
   }

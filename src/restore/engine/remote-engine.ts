@@ -7,6 +7,7 @@ import type { Engine } from '../contract/engine.ts';
 import type { AgentMessage, AgentRequest } from './agent-protocol.ts';
 import { BUILD } from './build.ts';
 import { ENGINE_METHODS, type EngineMethod, type Way } from './engine-methods.ts';
+import { imageHint } from './image-file.ts';
 import { supplyKeys } from './renew-keys.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
@@ -133,9 +134,7 @@ function otherBuild(image: string, theirs: Hello, ours: Hello): OdoError {
         `this command (${build})`
       : `the image ${image} holds ODO ${theirs.version}, and this is ODO ${version}`;
   return new OdoError('versionMismatch', message, {
-    hint:
-      `command and image must come from one build: make it again in ODO's folder with "npm run build && docker ` +
-      `build -t ${image} .", load the one that belongs to this command, or name it with --image or ODO_IMAGE`,
+    hint: `command and image must come from one build: ${imageHint(image)}`,
   });
 }
 

@@ -10,6 +10,7 @@ import type { Backup } from '../../formats/contract/format.ts';
 import { demandKnownMajor } from '../../postgres/terms/versions.ts';
 import { createProofs, type Proofs } from '../contract/proofs.ts';
 import type { ServiceRef } from '../contract/request.ts';
+import { imageHint } from '../engine/image-file.ts';
 import { composeCallOf, projectCommand } from '../outcome/compose-command.ts';
 import { judged } from '../proofs/prove-wal.ts';
 import type { FoundService } from './found-service.ts';
@@ -162,8 +163,6 @@ export async function proveFit(
 
 function noImage(image: string): OdoError {
   return new OdoError('versionMismatch', `the restore image ${image} is not there`, {
-    hint:
-      `build it in ODO's folder with "npm run build && docker build -t ${image} .", load it with docker load, ` +
-      'or name another with --image',
+    hint: imageHint(image),
   });
 }

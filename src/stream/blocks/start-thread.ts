@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { loadedNativeFile } from '../native/native.ts';
+import type { NativeForThread } from '../native/native-file.ts';
 
 /** What a thread does: whole objects (unpack-thread.ts), or blocks of bzip2 data (block-thread.ts). */
 export type ThreadRole = 'objects' | 'blocks';
@@ -15,8 +17,7 @@ const YOUNG_MIB = 2;
 export function startThread(role: ThreadRole): Worker {
   const options = {
     name: `unpack-${role}`,
-    // Text lies nowhere: what lies beside the bundle is found from there.
-    workerData: { role, bundle: import.meta.url },
+    workerData: { role, nativeFile: loadedNativeFile() } satisfies NativeForThread & { role: ThreadRole },
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   };
   return typeof THREAD_PROGRAM === 'string'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createCRC32, type IHasher } from 'hash-wasm';
-import { type Native, native } from './native.ts';
+import type { IHasher } from 'hash-wasm';
+import { loadNative, type Native } from './native.ts';
 
 /** The algorithms that PostgreSQL's backup_manifest knows. */
 export type ChecksumAlgorithm = 'CRC32C' | 'SHA224' | 'SHA256' | 'SHA384' | 'SHA512';
@@ -22,9 +22,11 @@ const CRC32C_POLYNOMIAL = 0x82f63b78;
  * Makes ready what checksums need, once for many files: where CRC32C runs in WebAssembly, at about 2 GB/s, compiling
  * that is asynchronous, while a file of a tar must not cost a promise.
  */
-export async function prepareChecksums(by: Native | 'WebAssembly' = native ?? 'WebAssembly'): Promise<CreateChecksum> {
+export async function prepareChecksums(
+  by: Native | 'WebAssembly' = loadNative() ?? 'WebAssembly',
+): Promise<CreateChecksum> {
   const beginCrc32c =
-    by !== 'WebAssembly' ? () => beginNative(by) : beginWasm.bind(undefined, await createCRC32(CRC32C_POLYNOMIAL));
+    by !== 'WebAssembly' ? () => beginNative(by) : beginWasm.bind(undefined, await createWasmHasher());
   return (algorithm) => (algorithm === 'CRC32C' ? beginCrc32c() : beginHash(algorithm));
 }
 
@@ -40,6 +42,12 @@ function beginNative({ crc32c }: Native): Checksum {
     },
     digest: () => crc.toString(16).padStart(8, '0'),
   };
+}
+
+/** The library holds all hashes there are: it is read where it is needed. */
+async function createWasmHasher(): Promise<IHasher> {
+  const { createCRC32 } = await import('hash-wasm');
+  return createCRC32(CRC32C_POLYNOMIAL);
 }
 
 function beginWasm(hasher: IHasher): Checksum {

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { nativeFiles } from './native-file.ts';
 
 /** The exports of native/native.c. Bytes may be in memory that threads share. */
 export interface Native {
@@ -15,36 +15,56 @@ export interface Native {
   crc32c(bytes: Uint8Array, crc: number): number;
 }
 
-interface Exports extends Native {
-  syncfs(fd: number): Promise<number>;
+/** syncfs(2) of what a descriptor belongs to: resolves to 0, or to the number of the error. */
+export type Syncfs = (fd: number) => Promise<number>;
+
+/** Where the processor lacks AVX2 (2013 and later), only syncfs is there. */
+interface Loaded {
+  file: string;
+  exports: { syncfs: Syncfs } & Partial<Native>;
 }
 
-/** The build says where the code lies, seen from the bundle. */
-declare const NATIVE_FILE: string | undefined;
-
-/** Linux on x86-64, and a processor with AVX2 (2013 and later). Elsewhere there is WebAssembly. */
-const FILE = typeof NATIVE_FILE === 'string' ? NATIVE_FILE : '../../../native/linux-x64.node';
-
-const loaded = process.env.ODO_NATIVE === '0' ? undefined : load();
+let loaded: Loaded | undefined | 'not yet' = 'not yet';
 
 /**
- * syncfs(2), which Node lacks: flushes the file system of a descriptor. Resolves to 0 or the error's number. Not bound
- * to any kind of processor.
+ * syncfs(2), which Node lacks: flushes the file system of a descriptor. Not bound to any kind of processor; undefined
+ * where there is no native code at all.
  */
-export const syncfs: ((fd: number) => Promise<number>) | undefined = loaded?.syncfs;
+export function loadSyncfs(): Syncfs | undefined {
+  return load()?.exports.syncfs;
+}
 
 /**
  * What processors of this kind do several times as fast as WebAssembly. undefined where there is no such code, or
  * ODO_NATIVE=0 says to do without.
  */
-export const native: Native | undefined = loaded?.inflaterBytes === undefined ? undefined : (loaded as Native);
+export function loadNative(): Native | undefined {
+  const exports = load()?.exports;
+  return exports?.inflaterBytes === undefined ? undefined : (exports as Native);
+}
 
-function load(): Partial<Exports> | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
-  try {
-    return createRequire(import.meta.url)(FILE);
-  } catch {
-    // The one file of the bundle does everything without it.
-    return undefined;
+/** The file that the code was loaded from, for threads to load it from, too. */
+export function loadedNativeFile(): string | undefined {
+  return load()?.file;
+}
+
+/** Not before it is asked for: most commands have no use for it. */
+function load(): Loaded | undefined {
+  if (loaded === 'not yet') loaded = findLoadable();
+  return loaded;
+}
+
+/** Linux on x86-64. Elsewhere, and where no file can be loaded, WebAssembly does everything that this does. */
+function findLoadable(): Loaded | undefined {
+  if (process.env.ODO_NATIVE === '0' || process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  for (const file of nativeFiles()) {
+    try {
+      const module = { exports: {} };
+      process.dlopen(module, file);
+      return { file, exports: module.exports as Loaded['exports'] };
+    } catch {
+      // The next one may lie where code can be loaded from.
+    }
   }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32c } from '../../postgres/terms/crc32c.ts';
 import type { Crc32c } from '../../postgres/wal/wal-records.ts';
-import { native } from '../../stream/native/native.ts';
+import { loadNative } from '../../stream/native/native.ts';
 
 export const PIECE_BYTES = 1 << 20;
 
@@ -30,5 +30,7 @@ export async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGener
 }
 
 /** Native code is called for what is worth it. */
-export const fastCrc32c: Crc32c = (bytes, from, to, before = 0) =>
-  native && to - from >= 512 ? native.crc32c(bytes.subarray(from, to), before) : crc32c(bytes, from, to, before);
+export const fastCrc32c: Crc32c = (bytes, from, to, before = 0) => {
+  const native = to - from >= 512 ? loadNative() : undefined;
+  return native ? native.crc32c(bytes.subarray(from, to), before) : crc32c(bytes, from, to, before);
+};

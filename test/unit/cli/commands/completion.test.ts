@@ -3,8 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../../src/cli/commands/command-table.ts';
-import { completionScript, SHELLS } from '../../../../src/cli/commands/completion.ts';
+import { completionScript } from '../../../../src/cli/commands/completion.ts';
+
 import { manPage } from '../../../../src/cli/commands/man-page.ts';
+import { SHELLS } from '../../../../src/cli/commands/shells.ts';
 import { ALL_OPTIONS, optionsOf, variablesOf } from '../../../../src/cli/options/topics.ts';
 import { EXIT } from '../../../../src/errors.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { agent, type Command, restore, rollback } from '../../../../src/cli/commands/commands.ts';
+import { COMMANDS } from '../../../../src/cli/commands/command-table.ts';
 import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
 import { VERSION } from '../../../../src/cli/settings/version.ts';
 import { EXIT, type OdoError } from '../../../../src/errors.ts';
 
-async function commandOf(...argv: string[]): Promise<Command> {
+async function commandOf(...argv: string[]): Promise<string> {
   const parsed = await parseCommandLine(argv);
   if ('print' in parsed) throw new Error(`it prints: ${parsed.print}`);
-  return parsed.run;
+  return parsed.command;
 }
 
 async function printedBy(...argv: string[]): Promise<string> {
@@ -18,16 +18,27 @@ async function printedBy(...argv: string[]): Promise<string> {
 
 describe('the command', () => {
   it('is a restore when none is named', async () => {
-    expect(await commandOf('-u', 's3://x')).toBe(restore);
-    expect(await commandOf()).toBe(restore);
-    expect(await commandOf('restore', '-u', 's3://x')).toBe(restore);
+    expect(await commandOf('-u', 's3://x')).toBe('restore');
+    expect(await commandOf()).toBe('restore');
+    expect(await commandOf('restore', '-u', 's3://x')).toBe('restore');
   });
 
   it('may be a rollback, or what the restore container runs', async () => {
-    expect(await commandOf('rollback', '-v', 'db', '-n', 'db', '-f', 'c.yaml')).toBe(rollback);
-    expect(await commandOf('agent')).toBe(agent);
+    expect(await commandOf('rollback', '-v', 'db', '-n', 'db', '-f', 'c.yaml')).toBe('rollback');
+    expect(await commandOf('agent')).toBe('agent');
   });
 });
+
+it('has but characters in its help that take one column', async () => {
+  for (const { name } of COMMANDS) expect(await printedBy(name, '--help')).toMatch(/^[\n\x20-\x7e…–]*$/);
+});
+
+it.each([[['--help']], [['-h']], [['help']], [['list', '-yh']], [['list', 'help']], [['list', '--help=true']]])(
+  'the help has the options when %j asks for it',
+  async (argv) => {
+    expect(await printedBy(...argv)).toMatch(/--s3-url .*where the backups are/);
+  },
+);
 
 describe('a wrong command line', () => {
   it.each([

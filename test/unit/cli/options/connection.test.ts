@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { storeConfig } from '../../../../src/cli/commands/arguments.ts';
 import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
+import { storeConfig } from '../../../../src/cli/request/arguments.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 async function config(flags: string[], env: NodeJS.ProcessEnv = {}) {

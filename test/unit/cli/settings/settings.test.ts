@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { storeConfig } from '../../../../src/cli/commands/arguments.ts';
 import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
 import { ALL_OPTIONS } from '../../../../src/cli/options/topics.ts';
 import { resultWords } from '../../../../src/cli/render/words.ts';
+import { storeConfig } from '../../../../src/cli/request/arguments.ts';
 import { parseConfig } from '../../../../src/cli/settings/config-file.ts';
 import { reportConfig } from '../../../../src/cli/settings/config-report.ts';
 import type { SettingInForce } from '../../../../src/cli/settings/settings.ts';
@@ -125,7 +125,7 @@ describe('.env', () => {
 });
 
 describe('the config file', () => {
-  it('has texts, lists, numbers and yes-or-no, as the options want them', () => {
+  it('has texts, lists, numbers and yes-or-no, as the options want them', async () => {
     const text = `
       # a comment
       s3-url: s3://backups/shop
@@ -137,7 +137,7 @@ describe('the config file', () => {
       owner: 70:70
       image:
     `;
-    expect(parseConfig(text, 'odo.yaml')).toEqual({
+    expect(await parseConfig(text, 'odo.yaml')).toEqual({
       's3-url': 's3://backups/shop',
       'retry-for': '30',
       'compose-file': ['compose.yaml', 'compose.prod.yaml'],
@@ -146,8 +146,8 @@ describe('the config file', () => {
       online: true,
       owner: '70:70',
     });
-    expect(parseConfig('', 'odo.yaml')).toEqual({});
-    expect(parseConfig('# nothing', 'odo.yaml')).toEqual({});
+    expect(await parseConfig('', 'odo.yaml')).toEqual({});
+    expect(await parseConfig('# nothing', 'odo.yaml')).toEqual({});
   });
 
   it.each([
@@ -163,13 +163,13 @@ describe('the config file', () => {
     ['service: {a: b}', /service wants a text/, /./],
     ['- a\n- b', /holds no options/, /./],
     ['just words', /holds no options/, /./],
-  ])('is refused with the reason: %s', (text, message, hint) => {
-    expect(() => parseConfig(text, 'odo.yaml')).toThrow(usage(message, hint));
+  ])('is refused with the reason: %s', async (text, message, hint) => {
+    await expect(parseConfig(text, 'odo.yaml')).rejects.toThrow(usage(message, hint));
   });
 
-  it('is refused when it is no YAML, without repeating what may be a secret', () => {
+  it('is refused when it is no YAML, without repeating what may be a secret', async () => {
     try {
-      parseConfig('volume: db\naws-secret-key: "hush\n', 'odo.yaml');
+      await parseConfig('volume: db\naws-secret-key: "hush\n', 'odo.yaml');
       expect.unreachable();
     } catch (error) {
       expect(error).toEqual(usage(/^odo\.yaml is not YAML: \w+ in line \d/));

@@ -12,7 +12,7 @@ const EIO = 5;
 let answer = 0;
 vi.mock('../../../../src/stream/native/native.ts', async (original) => ({
   ...(await original<object>()),
-  syncfs: async () => answer,
+  loadSyncfs: () => async () => answer,
 }));
 
 const failed = { code: 'writeFailed', message: expect.stringContaining('EIO') };

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { syncfs } from '../../../../src/stream/native/native.ts';
+import { loadSyncfs } from '../../../../src/stream/native/native.ts';
 import { openWriteBack, tellsOfErrors } from '../../../../src/tree/writing/write-back.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
@@ -41,6 +41,7 @@ describe('what is written', () => {
   });
 
   it('is flushed by the native code', async () => {
+    const syncfs = loadSyncfs();
     expect(syncfs).toBeDefined();
     const directory = scratchDirectory();
     fs.writeFileSync(path.join(directory, 'file'), 'content');

@@ -9,6 +9,7 @@ import type {
   ServiceRef,
   ServiceRequest,
 } from '../../restore/contract/request.ts';
+import type { LoadImageRequest } from '../../restore/image/load-image.ts';
 import type { FollowRequest } from '../../restore/standby/follow-service.ts';
 import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { Owner } from '../../tree/places/place.ts';
@@ -80,6 +81,12 @@ export function repositoryRequest(args: Arguments, env: NodeJS.ProcessEnv): Repo
 /** Which archive is followed, for which standby. */
 export function followRequest(args: Arguments, env: NodeJS.ProcessEnv): FollowRequest {
   return { ...repositoryRequest(args, env), target: serviceTarget(args), spoolBytes: spoolBytes(args) };
+}
+
+/** Which archive is loaded under which name. */
+export function loadImageRequest(args: Arguments): LoadImageRequest {
+  const file = text(args, 'file');
+  return { image: text(args, 'image') ?? DEFAULT_IMAGE, ...(file === undefined ? {} : { file }) };
 }
 
 /** Which service; every one of the three names is needed. */

@@ -1,14 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
 import {
   followRequest,
   restoreRequest,
   seconds,
   serviceTarget,
   storeConfig,
-} from '../../../../src/cli/commands/arguments.ts';
-import { parseCommandLine } from '../../../../src/cli/commands/parse.ts';
+} from '../../../../src/cli/request/arguments.ts';
 import { DEFAULT_IMAGE } from '../../../../src/cli/settings/version.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 

@@ -1,0 +1,11 @@
+import { later } from '../request/command.ts';
+import type { CommandEntry } from './command-entry.ts';
+
+/** What the restore container runs. */
+export const agent: CommandEntry = {
+  name: 'agent',
+  describe: false,
+  topics: [],
+  isToldByHost: true,
+  run: later(async () => (await import('../actions/agent.ts')).agent),
+};
