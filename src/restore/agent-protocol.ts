@@ -29,7 +29,7 @@ export type AgentRequest =
   | { id: number; do: 'raiseSettings' | 'archivingConfigured'; target: Target; facts: RaiseFacts }
   | { id: number; do: 'surveyOld'; target: Target; question: OldDataQuestion }
   | { id: number; do: 'swap'; target: Target }
-  | { id: number; do: 'takeBack' | 'rollback'; target: Target }
+  | { id: number; do: 'takeBack' | 'rollback' | 'noteRollbackTold'; target: Target }
   | { id: number; do: 'discard'; target: Target }
   | { id: number; do: 'finish'; options: FinishOptions }
   | { do: 'renew'; credentials: S3Credentials }

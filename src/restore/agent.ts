@@ -94,6 +94,8 @@ function carryOut(
       return engine.takeBack(request.target);
     case 'rollback':
       return engine.rollback(request.target);
+    case 'noteRollbackTold':
+      return engine.noteRollbackTold(request.target);
     case 'discard':
       return engine.discard(request.target);
     case 'finish':

@@ -21,6 +21,7 @@ import { probeTarget } from './probe-target.ts';
 import { archivingConfigured, raiseSettings } from './raise-settings.ts';
 import { reachStore } from './reach-store.ts';
 import { readRecoveryState } from './recovery-state.ts';
+import { noteRollbackTold } from './rollback-told.ts';
 import { amendStaged, readStaged } from './staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from './staging.ts';
 import { statusOf } from './status.ts';
@@ -134,6 +135,7 @@ export function createDirectoryEngine(): Engine {
       }),
     takeBack: (target) => ending(target, () => undoExchange(target)),
     rollback: (target) => ending(target, () => rollback(target)),
+    noteRollbackTold: (target) => locked(target, () => noteRollbackTold(target)),
     async recoveryState({ pgdata }, options) {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };

@@ -260,6 +260,8 @@ export interface Engine {
    * may run.
    */
   rollback(target: Target): Promise<RolledBack>;
+  /** Notes that a rollback which keeps what was in place has come to its end before somebody's eyes: the next one is another. */
+  noteRollbackTold(target: Target): Promise<void>;
   /** How the recovery of the server in place stands, from its files; `log` also reads the log that it writes there. Changes nothing. */
   recoveryState(target: Target, options?: { log?: boolean }): Promise<RecoveryState>;
   /**

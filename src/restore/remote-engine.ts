@@ -179,6 +179,9 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     async rollback(target) {
       return (await call({ do: 'rollback', target })) as RolledBack;
     },
+    async noteRollbackTold(target) {
+      await call({ do: 'noteRollbackTold', target });
+    },
     async discard(target) {
       await call({ do: 'discard', target });
     },

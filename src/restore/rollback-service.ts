@@ -12,7 +12,6 @@ import { stopContainers } from './service-control.ts';
 import { startContainers } from './start-service.ts';
 import { forgetStrayed, ownMounts, switchBack } from './switch-service.ts';
 import { TRANSITIONS } from './transitions.ts';
-import { isUnstarted } from './unstarted-rollback.ts';
 import { openOnJournal } from './volume-commands.ts';
 
 /** What a rollback did, as plain JSON. */
@@ -71,22 +70,31 @@ export async function rollbackService(
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
     const deed = TRANSITIONS[situation].rollback;
-    const isUnfinished = deed === 'exchange' && (await isUnstarted(found, probe));
+    const isUnfinished = deed === 'exchange' && probe.use?.isRollbackOpen === true;
     if (deed === 'exchange' && probe.hasPrevious && !isUnfinished) {
       await demandConsent(situation === 'set-aside' ? backToTheRestored(found) : outOfUse(found, probe), context);
     }
     if (isUnfinished) {
       Object.assign(result, { rolledBack: true, isKept: true, inPlace: situation === 'set-aside' ? 'before' : 'restored' });
-      result.notes.push('an earlier rollback had ended before it started the service; this one has finished it');
+      result.notes.push(
+        'an earlier rollback was broken off after its exchange, and this one has finished it; another one goes back',
+      );
     } else if (deed !== 'none') {
       await stopNow(found, request.stopTimeoutSeconds, context);
       Object.assign(result, await inPhase(report, 'swap', () => engine.rollback(place)));
       probe = (await engine.probe(place)).pgdata;
     }
+    if (result.rolledBack && result.isKept) {
+      // The service stays on what its container says, which the override has to say from now on, too.
+      if (found.strayed) await forgetStrayed(found);
+      const ended = await start(found, probe, result, context);
+      // Where it cannot be noted, the next one finds that there is nothing left to do, and says so.
+      await engine.noteRollbackTold(place).catch(() => undefined);
+      return ended;
+    }
   } finally {
     await engine.close();
   }
-  // The service stays on what its container says, which the override has to say from now on, too.
   if (found.strayed) {
     await forgetStrayed(found);
     return start(found, probe, result, context);

@@ -57,14 +57,14 @@ export function isInRecovery(root: string): boolean {
 }
 
 /** What can be told of the use without asking the server. */
-export function useSince({ root }: Place, { finished, setAsideAt }: Journal): Use {
+export function useSince({ root }: Place, { finished, setAsideAt, isRollbackTold }: Journal): Use {
   const stat = fs.statSync(path.join(root, CONTROL_FILE), { throwIfNoEntry: false });
   const now = readControl(root)?.checkpointLsn;
   const writtenBytes =
     finished?.lsn === undefined || now === undefined ? undefined : Number(parseLsn(now) - parseLsn(finished.lsn));
   return {
     ...(finished ? { finished } : {}),
-    ...(setAsideAt ? { setAsideAt } : {}),
+    ...(setAsideAt && !isRollbackTold ? { isRollbackOpen: true } : {}),
     ...(writtenBytes !== undefined && writtenBytes >= 0 ? { writtenBytes } : {}),
     ...(stat ? { lastCheckpointAt: stat.mtime.toISOString() } : {}),
   };

@@ -109,6 +109,8 @@ export interface Journal {
   settingAside?: boolean;
   /** When a rollback has exchanged the two contents last (ISO 8601). */
   setAsideAt?: string;
+  /** Whoever gave that rollback has been told of its end. */
+  isRollbackTold?: boolean;
   /** A rollback has put the old content back, and `previous` holds what was restored. */
   rolledBack?: boolean;
 }

@@ -76,8 +76,8 @@ export interface Use {
   finished?: Finished;
   /** WAL that it has written since then, up to its last checkpoint. */
   writtenBytes?: number;
-  /** When a rollback has put it in place, whichever of the two contents it is (ISO 8601). */
-  setAsideAt?: string;
+  /** A rollback has put it in place, whichever of the two contents it is, and nobody was told of its end. */
+  isRollbackOpen?: boolean;
   /** When its pg_control was written last (ISO 8601). */
   lastCheckpointAt?: string;
 }

@@ -56,11 +56,19 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
   if (journal.state === 'setting-aside') {
     for (const place of journal.places) setAside(place);
     // What is set aside now, nobody has judged yet, nor given up.
-    const { settingAside: _done, rolledBack, isOldDataJudged: _judged, allowDifferentCluster: _given, ...rest } = journal;
+    const {
+      settingAside: _done,
+      rolledBack,
+      isRollbackTold: _former,
+      isOldDataJudged: _judged,
+      allowDifferentCluster: _given,
+      ...rest
+    } = journal;
     const setAsideAt = new Date().toISOString();
     const ended: Journal = { ...rest, setAsideAt, ...(rolledBack ? {} : { rolledBack: true }) };
     recordWayBack(odoDir, ended, 'swapped');
-    for (const key of ['settingAside', 'rolledBack', 'isOldDataJudged', 'allowDifferentCluster'] as const) delete journal[key];
+    for (const key of ['settingAside', 'rolledBack', 'isRollbackTold', 'isOldDataJudged', 'allowDifferentCluster'] as const)
+      delete journal[key];
     Object.assign(journal, ended);
     removeSpares(odoDir);
   } else if (journal.state === 'moving-in') {

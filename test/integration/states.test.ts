@@ -99,6 +99,35 @@ describe('commands one after the other', () => {
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
   });
 
+  it('a rollback that was killed behind its exchange is finished by the same command, and only another goes back', async () => {
+    const isOld = async () => (await project.sql("select to_regclass('old') is not null")) === 't';
+    let killedBy: NodeJS.Signals | null = null;
+    for (let tries = 0; tries < 5 && killedBy === null; tries++) {
+      const run = startOdo(['rollback', ...names(), '--yes', '--json']);
+      await until('the service is started', async () => run.stderr().includes('"phase":"start","state":"finished"'), 60_000);
+      run.signal('SIGKILL');
+      ({ killedBy } = await run.outcome);
+    }
+    expect(killedBy, 'each of them was faster than its death').toBe('SIGKILL');
+    await until(
+      'a server answers',
+      () =>
+        isOld().then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+    );
+    const wasOld = await isOld();
+    const { rolledBack, inPlace, notes } = await odoReceipt(['rollback', ...names(), '--yes']);
+    expect({ rolledBack, inPlace }).toEqual({ rolledBack: true, inPlace: wasOld ? 'before' : 'restored' });
+    expect(notes.join()).toContain('broken off after its exchange');
+    expect(await isOld()).toBe(wasOld);
+    do await odoReceipt(['rollback', ...names(), '--yes']);
+    while (await isOld());
+    expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
+  });
+
   it('a signal file that somebody puts into a server in use does not make it a restore to take back', async () => {
     await project.sql("create table since as select 'weeks of work' as what");
     await project.compose('stop', 'db');

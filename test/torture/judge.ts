@@ -35,6 +35,8 @@ export interface Case {
   /** Ends the fault, as far as it lasts. */
   repair(): Promise<void>;
   note(text: string): void;
+  /** The restored server was asked, which is a commit of its own: what a rollback sets aside of it is the only copy. */
+  isRestoredAsked?: boolean;
   /** Keeps every later run, for the report of a defect. */
   alsoRan(title: string, run: OdoRun): void;
 }
@@ -152,8 +154,8 @@ async function expectOld({ rig }: Case, when: string): Promise<void> {
   if (words.digest !== rig.oldDigest) throw new Defect(`${when} the server holds ${describe(rig, words)}`);
 }
 
-/** The way that the message names. `wasAsked`: the restored server has answered, which is a commit of its own. */
-async function rollBack(a: Case, command: readonly string[], wasAsked = false): Promise<Outcome> {
+/** The way that the message names. */
+async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
   const sure = [...command, '--yes'];
   if (a.fault.killsRollback || a.random.chance(0.2)) {
     await killLater(
@@ -178,20 +180,20 @@ async function rollBack(a: Case, command: readonly string[], wasAsked = false): 
   await expectOld(a, 'after the rollback');
   await a.repair();
   const { isKept } = JSON.parse(ending.stdout) as { isKept: boolean };
-  if (isKept) await removeRestored(a, wasAsked);
+  if (isKept) await removeRestored(a);
   const left = await a.rig.onVolume('ls -A /v/.odo 2>/dev/null; true');
   if (left !== '') throw new Defect(`the rollback leaves .odo with ${left.replaceAll('\n', ', ')}`);
   return 'rolled back';
 }
 
 /** What a rollback has set aside, since a server had been in use on it. */
-async function removeRestored(a: Case, wasAsked = false): Promise<void> {
+async function removeRestored(a: Case): Promise<void> {
   const [, ...rest] = rollbackCommand(a);
-  if (wasAsked) {
+  if (a.isRestoredAsked) {
     const refused = await follow(a, 'clean that would lose a commit', ['clean', ...rest]);
     if (refused.code !== 24) throw new Defect(`the clean-up of what has a commit of its own ended with ${refused.code}`);
   }
-  const { code } = await follow(a, 'clean after the rollback', ['clean', ...(wasAsked ? ['--accept-loss'] : []), ...rest]);
+  const { code } = await follow(a, 'clean after the rollback', ['clean', ...(a.isRestoredAsked ? ['--accept-loss'] : []), ...rest]);
   if (code !== 0) throw new Defect(`the clean-up after a rollback ended with ${code}`);
   await expectOld(a, 'after what was set aside is gone');
 }
@@ -271,8 +273,9 @@ async function usedSince(a: Case, run: OdoRun): Promise<Outcome> {
   }
   if (!/odo rollback/.test(run.lines.map(({ text }) => text).join())) throw new Defect('24 without a word on the way back');
   a.note('the restored server had recovered before the kill');
+  a.isRestoredAsked = true;
   const [, ...rest] = rollbackCommand(a);
-  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest], true) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
+  return a.random.chance(0.5) ? rollBack(a, ['rollback', ...rest]) : cleanUp(a, ['clean', '--accept-loss', ...rest]);
 }
 
 async function follow(a: Case, title: string, args: readonly string[]): Promise<Ending> {

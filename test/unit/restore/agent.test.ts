@@ -39,6 +39,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     swap: unexpected,
     takeBack: unexpected,
     rollback: unexpected,
+    noteRollbackTold: unexpected,
     renewKeys: () => undefined,
     recheckPages: unexpected,
     recoveryState: unexpected,
@@ -125,6 +126,7 @@ it('carries every request to the engine and its answer back', async () => {
     swap: answering('swap'),
     takeBack: answering('takeBack', true),
     rollback: answering('rollback', { rolledBack: false }),
+    noteRollbackTold: answering('noteRollbackTold'),
     clean: answering('clean', { freedBytes: 7 }),
     finish: answering('finish', { leftSettings: [] }),
     discard: answering('discard'),
@@ -136,6 +138,7 @@ it('carries every request to the engine and its answer back', async () => {
   expect(await engine.swap(TARGET)).toBeUndefined();
   expect(await engine.takeBack(TARGET)).toBe(true);
   expect(await engine.rollback(TARGET)).toEqual({ rolledBack: false });
+  expect(await engine.noteRollbackTold(TARGET)).toBeUndefined();
   expect(await engine.clean(TARGET, { acceptLoss: true })).toEqual({ freedBytes: 7 });
   expect(await engine.finish(finish)).toEqual({ leftSettings: [] });
   await engine.discard(TARGET);
@@ -147,6 +150,7 @@ it('carries every request to the engine and its answer back', async () => {
     ['swap', TARGET],
     ['takeBack', TARGET],
     ['rollback', TARGET],
+    ['noteRollbackTold', TARGET],
     ['clean', TARGET, { acceptLoss: true }],
     ['finish', finish],
     ['discard', TARGET],
