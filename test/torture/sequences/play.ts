@@ -97,9 +97,12 @@ async function demandOneOf(stage: Stage, worlds: readonly World[]): Promise<Worl
 
   async function misfitOf({ place, previous, isUp }: World): Promise<string | undefined> {
     if (isUp !== isRunning && place !== undefined) return `the service is ${isRunning ? 'up' : 'down'}`;
+    const isThere = fs.existsSync(path.join(stage.dataDirectory(), 'global'));
     if (!place) {
-      if (fs.existsSync(path.join(stage.dataDirectory(), 'global'))) return 'there is a data directory in place';
+      if (isThere) return 'there is a data directory in place';
       if (answers) return `a server answers, with ${wordsOf(answers.rows)}`;
+    } else if (!isThere) {
+      return 'there is no data directory in place';
     } else if (isUp) {
       if (!answers) return 'the server does not answer';
       const misfit = misfitOfContent(place, answers.inRecovery, answers.rows, answers.damage);
