@@ -4,6 +4,7 @@ import type { WalMark } from '../postgres/wal-marks.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn, parseLsn, parseSegmentName, segmentOfLsn } from '../postgres/wal-names.ts';
 import { readTimelines } from './archived-timelines.ts';
 import { allLists, listsOf, type MomentQuery, type MomentSearch } from './moment-search.ts';
+import { onOtherTimeline } from './on-other-timeline.ts';
 import { findOtherEnds, refuseOtherEnds } from './other-ends.ts';
 import { refuseTwoTimelines } from './other-timelines.ts';
 import { nothingLater, noWay, nowhere, onlyWithinBackup, tooEarly, tooLate, when } from './out-of-reach.ts';
@@ -214,7 +215,8 @@ async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean
       stop: stopOf(found.mark),
     };
   }
-  throw seen ? onlyWithinBackup(search, seen.list.backup, seen.found.mark) : await nowhere(search);
+  if (seen) throw onlyWithinBackup(search, seen.list.backup, seen.found.mark);
+  throw (await onOtherTimeline(search, passes)) ?? (await nowhere(search));
 }
 
 async function firstOf<T>(items: AsyncGenerator<T>): Promise<T | undefined> {

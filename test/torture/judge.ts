@@ -193,7 +193,11 @@ async function removeRestored(a: Case): Promise<void> {
     const refused = await follow(a, 'clean that would lose a commit', ['clean', ...rest]);
     if (refused.code !== 24) throw new Defect(`the clean-up of what has a commit of its own ended with ${refused.code}`);
   }
-  const { code } = await follow(a, 'clean after the rollback', ['clean', ...(a.isRestoredAsked ? ['--accept-loss'] : []), ...rest]);
+  const { code } = await follow(a, 'clean after the rollback', [
+    'clean',
+    ...(a.isRestoredAsked ? ['--accept-loss'] : []),
+    ...rest,
+  ]);
   if (code !== 0) throw new Defect(`the clean-up after a rollback ended with ${code}`);
   await expectOld(a, 'after what was set aside is gone');
 }

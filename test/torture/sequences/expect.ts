@@ -30,7 +30,7 @@ export function newLine(): number {
 }
 
 /** A moment that is no longer on the way, or is there twice, is refused. */
-const NO_SUCH_MOMENT = [2, 12, 13];
+const NO_SUCH_MOMENT = [2, 12, 13, 15];
 
 export function afterRestore(world: World, asked: Asked): Expected {
   const { place, previous, archive } = world;

@@ -283,7 +283,22 @@ describe('timelines', () => {
   });
 
   it('do not lend each other what was committed behind the branch', async () => {
-    await expect(find({ kind: 'xid', xid: '705' })).rejects.toMatchObject({ code: 'targetOutOfReach' });
+    await expect(find({ kind: 'xid', xid: '705' })).rejects.toMatchObject({
+      code: 'targetOutOfReach',
+      message: expect.stringMatching(
+        /705 is not on the way to timeline 2, the newest; timeline 1 has it at 0\/\w+, of 2026-11-21 ?T?12:30/,
+      ),
+      hint: expect.stringContaining('--target-timeline 1 goes there'),
+    });
+    await expect(find({ kind: 'name', name: 'lunch' })).rejects.toMatchObject({
+      message: expect.stringMatching(/lunch.* is not on the way to timeline 2.*timeline 1 has it/),
+    });
+    await expect(find({ kind: 'name', name: 'supper' })).rejects.toMatchObject({
+      message: expect.stringContaining('is not in the archive'),
+    });
+    await expect(find({ kind: 'name', name: 'lunch' }, { timeline: 2 })).rejects.toMatchObject({
+      message: expect.stringContaining('is not in the archive'),
+    });
     expect(await find({ kind: 'xid', xid: '705' }, { timeline: 1 })).toMatchObject({ timeline: 1 });
     expect(await find({ kind: 'xid', xid: '720' })).toMatchObject({ timeline: 2 });
   });
