@@ -94,7 +94,14 @@ async function goOn(world: World, scene: Scene, command: Interrupted): Promise<r
   }
   const back = await runOdo(scene, ['rollback', ...serviceArgs, '--yes']);
   if (back.code !== 0) throw new Defect(`the rollback ended with ${back.code}`);
-  return upOr(done.flatMap((one) => [one, ...afterRollback(one).worlds, ...backFrom(world, one)]));
+  const between = expected.worlds.flatMap((one) => betweenExchangeAndEnd(world, one));
+  return upOr([...done, ...between].flatMap((one) => [one, ...afterRollback(one).worlds, ...backFrom(world, one)]));
+}
+
+/** The restored server has come out of its recovery by itself, and nobody has removed the old data. */
+function betweenExchangeAndEnd(before: World, after: World): World[] {
+  const old = before.place?.role === 'primary' ? before.place : before.previous;
+  return after.place && after.previous === undefined && old ? [{ ...after, previous: old }] : [];
 }
 
 /** A new content whose recovery nobody has seen through: what was there is back. */
