@@ -4,7 +4,7 @@ import { asOdoError, type OdoError } from '../errors.ts';
 import type { TargetProbe } from '../target/probe.ts';
 import type { Engine } from './engine.ts';
 import { isResumable, withHints, withKeptStaging, withWayBack } from './failure-hints.ts';
-import { onEngine, type ServiceRun } from './service-run.ts';
+import { closeEngine, onEngine, type ServiceRun } from './service-run.ts';
 import { startAgain } from './start-again.ts';
 import { exchangesFirst } from './transitions.ts';
 
@@ -33,8 +33,7 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
     isBack = await succeeds(undone);
   } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
   const now = run.layingDown ? await lookAgain(run) : undefined;
-  await run.engine?.close().catch(() => undefined);
-  run.engine = undefined;
+  await closeEngine(run).catch(() => undefined);
   if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a new cluster.
   if (!isBack) return withWayBack(error, request, proven.target);

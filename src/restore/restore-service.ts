@@ -33,7 +33,7 @@ import type { RunContext } from './restore-directory.ts';
 import { bringUp, cleanUp } from './service-control.ts';
 import { openServiceDatabase, type ServiceDatabase } from './service-database.ts';
 import { isLeftWaiting, planOfService } from './service-plan.ts';
-import { onEngine, openAgain, type ServiceRun, stopService } from './service-run.ts';
+import { closeEngine, onEngine, openAgain, type ServiceRun, stopService } from './service-run.ts';
 import { hasCaughtUp, lastTimeline, standbyNotes } from './standby.ts';
 import { timePhases } from './stopwatch.ts';
 import { tellSalvage } from './tell-salvage.ts';
@@ -154,7 +154,7 @@ export async function restoreService(request: ServiceRequest, context: RunContex
   } finally {
     run.feeding?.drop();
     // By now the outcome is known; what the engine says of its container must not take its place.
-    await run.engine?.close().catch(() => undefined);
+    await closeEngine(run).catch(() => undefined);
   }
 }
 

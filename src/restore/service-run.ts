@@ -20,6 +20,8 @@ export interface ServiceRun {
   engine: Engine | undefined;
   /** Another container that is being opened in the place of one that has died. */
   reopening?: Promise<Engine> | undefined;
+  /** Its end has begun: no other container is opened any more. */
+  isOver?: boolean;
   /** From the end of the laying down on, where WAL is fed. */
   feeding: FollowedFeeding | undefined;
   /** Containers that ODO stops, from the moment it begins to. */
@@ -60,6 +62,7 @@ export async function onEngine<T>(run: ServiceRun, step: (engine: Engine) => Pro
 /** Another restore container, in place of one that is gone; the same for all who find it gone. */
 export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> {
   const { proven, request, version } = run;
+  if (run.isOver) throw new OdoError('dockerUnreachable', 'the restore has ended');
   if (run.engine !== dead && run.engine !== undefined) return run.engine;
   run.reopening ??= dead
     .close({ forAnother: true })
@@ -70,4 +73,15 @@ export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> 
     });
   run.engine = await run.reopening;
   return run.engine;
+}
+
+/**
+ * Ends all work on the volume. A question that is under way then must not open another container: nobody would see to its end, and it would keep
+ * the volume from the next command.
+ */
+export async function closeEngine(run: ServiceRun): Promise<void> {
+  run.isOver = true;
+  const reopened = await run.reopening?.catch(() => undefined);
+  await (reopened ?? run.engine)?.close();
+  run.engine = undefined;
 }

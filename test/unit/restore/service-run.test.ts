@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { Engine } from '../../../src/restore/engine.ts';
 import { openServiceEngine } from '../../../src/restore/open-service-engine.ts';
-import { onEngine, type ServiceRun } from '../../../src/restore/service-run.ts';
+import { closeEngine, onEngine, type ServiceRun } from '../../../src/restore/service-run.ts';
 
 vi.mock('../../../src/restore/open-service-engine.ts', () => ({ openServiceEngine: vi.fn() }));
 
@@ -41,4 +41,27 @@ it('any other error is told as it is', async () => {
   const fault = new OdoError('dataCorrupt', 'a fault');
   await expect(onEngine(run, () => Promise.reject(fault))).rejects.toBe(fault);
   expect(closed).toEqual([]);
+});
+
+it('a question that is under way when the run closes its engine opens no other', async () => {
+  const { run, closed } = brokenRun();
+  const held = Promise.withResolvers<never>();
+  const asked = onEngine(run, () => held.promise);
+  await closeEngine(run);
+  held.reject(gone);
+  await expect(asked).rejects.toMatchObject({ code: 'dockerUnreachable', message: 'the restore has ended' });
+  expect(openServiceEngine).not.toHaveBeenCalled();
+  expect(closed).toHaveLength(1);
+});
+
+it('one that is just being opened is closed, too', async () => {
+  const { run, step, closed } = brokenRun();
+  const opening = Promise.withResolvers<Engine>();
+  vi.mocked(openServiceEngine).mockReturnValue(opening.promise);
+  const asked = onEngine(run, step).catch(() => undefined);
+  await vi.waitFor(() => expect(openServiceEngine).toHaveBeenCalled());
+  const over = closeEngine(run);
+  opening.resolve({ close: async () => void closed.push('the second') } as Partial<Engine> as Engine);
+  await Promise.all([over, asked]);
+  expect(closed).toEqual([{ forAnother: true }, 'the second']);
 });
