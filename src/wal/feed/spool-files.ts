@@ -20,7 +20,10 @@ export interface SpoolFiles {
   segments(): string[];
   has(name: string): boolean;
   removeSegment(name: string): void;
-  /** What the server waits for. */
+  /**
+   * What the server waits for: nothing, or one file, since it asks for one after the other. What one has asked for that
+   * was killed meanwhile is dropped: to go back and forth between the two would bring neither.
+   */
   wanted(): string[];
   /** A request is answered: the file is there, or known to be absent. */
   settle(name: string): void;
@@ -110,13 +113,26 @@ export function createSpoolFiles(
     }
   }
 
+  /** Whoever waits asks again each second, so that the latest request is of the server that lives. */
+  function wanted(): string[] {
+    const names = fs.readdirSync(path.join(spool, WANTED));
+    if (names.length < 2) return names;
+    const askedAt = (name: string) =>
+      fs.statSync(path.join(spool, WANTED, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const [latest, ...left] = names
+      .map((name) => ({ name, at: askedAt(name) }))
+      .sort((one, other) => other.at - one.at);
+    for (const { name } of left) fs.rmSync(path.join(spool, WANTED, name), { force: true });
+    return latest === undefined ? [] : [latest.name];
+  }
+
   return {
     pathOf: (name, kept) => path.join(spool, ...(kept ? [KEPT] : []), name),
     temporaryOf: (name) => path.join(spool, INCOMING, name),
     segments: () => fs.readdirSync(spool).filter(isSegmentName),
     has: (name) => fs.existsSync(path.join(spool, name)) || fs.existsSync(path.join(spool, KEPT, name)),
     removeSegment: (name) => fs.rmSync(path.join(spool, name), { force: true }),
-    wanted: () => fs.readdirSync(path.join(spool, WANTED)),
+    wanted,
     settle: (name) => fs.rmSync(path.join(spool, WANTED, name), { force: true }),
     markAbsent: (name) => mark(path.join(spool, ABSENT, name)),
     keep: (name, text) => mark(path.join(spool, KEPT, name), text),

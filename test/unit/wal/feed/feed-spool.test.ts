@@ -523,6 +523,19 @@ describe('a spool that is there already', () => {
     expect(again.store.reads).toHaveLength(11);
   });
 
+  it('is fed on for the server that lives, where one that was killed has left its request', async () => {
+    const job = jobFor(filesOf(30));
+    job.store.onRead = () => new Promise((resolve) => setTimeout(resolve, 30));
+    const left = path.join(spool, 'wanted', segment(1, 20));
+    fs.mkdirSync(path.dirname(left), { recursive: true });
+    fs.writeFileSync(left, '');
+    fs.utimesSync(left, new Date(), new Date(Date.now() - 1500));
+    start({ ...job, reuse: true, onlyOnRequest: true });
+    for (let number = 3; number <= 9; number++) expect(await take(segment(1, number))).toBe(`WAL ${number}`);
+    expect(fs.existsSync(left)).toBe(false);
+    expect(job.store.reads.length).toBeLessThan(20);
+  });
+
   it('is fed on from behind the end of the archive, too', async () => {
     start({ ...jobFor(filesOf(3)), onlyOnRequest: true });
     expect(await take(segment(1, 4))).toBe('absent');
