@@ -46,6 +46,8 @@ export async function makeFailingDisk(kind: 'ext4' | 'xfs'): Promise<FailingDisk
     },
     async remount() {
       await mustRun('umount', [root]);
+      // As after any error of a disk: ext4 has noted it, and would let nothing be written at the next oddity.
+      if (kind === 'ext4') await run('e2fsck', ['-fy', image]);
       await mount();
     },
     async remove() {
