@@ -10,9 +10,9 @@ export type LoadablePart = (
 ) => void;
 
 /**
- * Runs a program that comes in parts, which require each other as `./NAME`; `./main.js` begins it. A part that is a text
- * is packed by gzip, in base64: it is neither read nor compiled before it is asked for. The text of this function stands
- * in the program itself, so it may use nothing from outside.
+ * Runs a program that comes in parts, which require each other as `./NAME`; `./main.js` begins it. A part that is a
+ * text is packed by gzip, in base64: it is neither read nor compiled before it is asked for. The text of this function
+ * stands in the program itself, so it may use nothing from outside.
  * @param require of Node's own modules
  */
 export function loadParts(

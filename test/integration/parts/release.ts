@@ -15,6 +15,7 @@ const SOURCES = [
   'package.json',
   'package-lock.json',
   'Dockerfile',
+  'README.md',
 ];
 
 /** The folder of a release of these very sources; it is made where there is none, or one of older sources. */

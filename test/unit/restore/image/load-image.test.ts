@@ -90,8 +90,9 @@ describe('loading the restore image', () => {
   it('says what it will do to which engine, loads, and starts the image once', async () => {
     const result = await load(await smallArchive(scratchDirectory(), own), 'own/odo');
     expect(questions).toEqual([
-      `the restore image of ODO ${VERSION} (build ${BUILD}) will be loaded into the engine at unix:///run/engine.sock ` +
-        '(version 28.2.2): 394 KiB, less what it has of it already; the tag own/odo:latest will be made',
+      `the restore image of ODO ${VERSION} (build ${BUILD}) will be loaded into the engine at ` +
+        'unix:///run/engine.sock (version 28.2.2): 394 KiB, less what it has of it already; ' +
+        'the tag own/odo:latest will be made',
     ]);
     expect(result).toEqual({
       kind: 'image-loaded',
