@@ -22,7 +22,7 @@ export function packProgram({ parts }: Bundle, native: Uint8Array): Program {
     places += text.split(DIGEST_PLACE).length - 1;
   }
   if (places !== 1) throw new Error(`the program holds the place of its digest ${places} times`);
-  const digest = hash.update(native).digest('hex').slice(0, 12);
+  const digest = hash.update(`${loadParts}`).update(native).digest('hex').slice(0, 12);
 
   const atStart = withNeeds(parts, 'main.js');
   const entries = parts.map((part) => {

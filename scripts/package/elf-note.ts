@@ -23,8 +23,8 @@ export function withNote(program: Buffer, name: string, content: Uint8Array): Bu
   const tableOffset = Number(program.readBigUInt64LE(AT.tableOffset));
   const oldTable = program.subarray(tableOffset, tableOffset + entries * entryBytes);
 
-  // Older kernels take the distance between file and memory from the first segment, wherever the table lies. So it has
-  // to be the same here, and behind all that the program has in memory.
+  // Older kernels take the distance between file and memory from the first segment, wherever the table lies. So it is
+  // the same here; and the place has to be behind all that the program has in memory.
   const base = firstLoad(oldTable, entryBytes);
   const offset =
     Math.ceil(Math.max(program.length, Number(lastEnd(oldTable, entryBytes) - base)) / PAGE_BYTES) * PAGE_BYTES;

@@ -11,8 +11,7 @@ function folders(): string[] {
 
 /**
  * The paths of a file that the single executable carries: the system loads code from files alone. Each time another is
- * asked for, the file is written to the next folder. undefined where this is not the single executable, or it has no
- * such file.
+ * asked for, the file is written to the next folder. undefined where this is not the single executable.
  */
 export function unpackedAssets(name: string): Iterable<string> | undefined {
   return isSea() ? unpackInto(folders(), new Uint8Array(getRawAsset(name))) : undefined;

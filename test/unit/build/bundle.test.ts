@@ -44,7 +44,7 @@ describe('the bundle', () => {
 
   it('says nothing of where it was built, and names the licences of what is in it', () => {
     expect(textOf(bundle.parts)).not.toContain(process.cwd());
-    expect(textOf(bundle.parts)).not.toContain('../node_modules');
+    expect(textOf(bundle.parts)).not.toMatch(/\.\.\/[\w./-]*node_modules/);
     expect(bundle.licences.match(/^bowser\/bowser\.mjs:$/gm)).toHaveLength(1);
   });
 });

@@ -91,8 +91,8 @@ describe('loading the restore image', () => {
     const result = await load(await smallArchive(scratchDirectory(), own), 'own/odo');
     expect(questions).toEqual([
       `the restore image of ODO ${VERSION} (build ${BUILD}) will be loaded into the engine at ` +
-        'unix:///run/engine.sock ' +
-        '(version 28.2.2): 394 KiB, less what it has of it already; the tag own/odo:latest will be made',
+        'unix:///run/engine.sock (version 28.2.2): 394 KiB, less what it has of it already; ' +
+        'the tag own/odo:latest will be made',
     ]);
     expect(result).toEqual({
       kind: 'image-loaded',
