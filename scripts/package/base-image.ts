@@ -46,6 +46,8 @@ export async function saveImage(name: string, folder: string): Promise<BaseImage
   if (!image) throw new Error(`docker save gives no image ${name}`);
   const text = readMember(files, image.Config);
   const config = JSON.parse(text) as ImageConfig;
+  if (config.os !== 'linux' || config.architecture !== 'amd64')
+    throw new Error(`${name} is for ${config.os} on ${config.architecture}, and the native code is for amd64`);
   const layers = image.Layers.map((layer, at) => {
     const file = files.get(layer);
     const digest = config.rootfs.diff_ids[at]?.replace('sha256:', '');
