@@ -79,11 +79,13 @@ async function findAround(
     if (around) return only(store, format, around);
   }
   const look = await lookInto(store, prefix, signal);
+  let whole: Promise<FoundRepositories> | undefined;
   for (const format of ALL) {
     const recognised = await format.recognise(store, look, signal);
     if (recognised?.backupId !== undefined) return only(store, format, recognised);
+    if (recognised) whole ??= only(store, format, recognised);
   }
-  return undefined;
+  return whole;
 }
 
 async function only(store: ObjectStore, format: Format, { root, backupId }: Recognised): Promise<FoundRepositories> {

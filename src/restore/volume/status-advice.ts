@@ -7,7 +7,11 @@ export function adviceOn(status: VolumeStatus & { isFollowed?: boolean }): strin
     ? '; WAL of old data, which nothing else has, is kept in .odo/salvage: a restore to the end of the archive ' +
       'goes on with it, odo clean --accept-loss removes it for good'
     : '';
-  return (status.isStandby ? adviceOnStandby(status) : adviceOnSituation(status)) + salvage;
+  const open = status.use?.isRollbackOpen
+    ? '; the last rollback was broken off before its end was told: the next odo rollback finishes that one, and only ' +
+      'another goes back'
+    : '';
+  return (status.isStandby ? adviceOnStandby(status) : adviceOnSituation(status)) + open + salvage;
 }
 
 function adviceOnSituation({ situation, waitsAt, wiped, keptBecause }: VolumeStatus): string {

@@ -29,6 +29,15 @@ describe('barman', () => {
     expect(await found(store, key)).toEqual([pg17]);
   });
 
+  it('looks into each folder once where the URL points at a repository or a backup', async () => {
+    for (const key of ['prefix/pg17/', `prefix/pg17/base/${id}`]) {
+      const fresh = fixtureStore('barman');
+      await found(fresh, key);
+      const listed = fresh.requests.filter((request) => request.startsWith('list '));
+      expect(listed).toEqual([...new Set(listed)]);
+    }
+  });
+
   it.each(['', '/', '/backup.info', '/data.tar', '/data_0001.tar'])('finds the backup at <id>%s', async (rest) => {
     expect(await found(store, `prefix/pg17/base/${id}${rest}`)).toEqual([pg17, id]);
   });

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { createDirectoryEngine } from '../../../../src/restore/engine/directory-engine.ts';
+import { adviceOn } from '../../../../src/restore/volume/status-advice.ts';
 import { readJournal } from '../../../../src/tree/exchange/journal.ts';
 import { setUpBench } from '../../parts/restore-bench.ts';
 import { promoted } from '../../parts/situations.ts';
@@ -20,8 +21,10 @@ it('a rollback is open until its end was told, in both directions', async () => 
   for (const inPlace of ['before', 'restored', 'before']) {
     expect(await engine.rollback(target)).toMatchObject({ isKept: true, inPlace });
     expect(await isOpen()).toBe(true);
+    expect(adviceOn(await engine.status(target))).toContain('the next odo rollback finishes that one');
     await engine.noteRollbackTold(target);
     expect(await isOpen()).toBe(false);
+    expect(adviceOn(await engine.status(target))).not.toContain('broken off');
   }
 });
 
