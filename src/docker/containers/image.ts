@@ -4,11 +4,9 @@ import { removeContainer } from '../client/container.ts';
 import { httpStatus, translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import { readFileFromTar } from '../client/single-file-tar.ts';
-import { openRestoreContainer, ROLE_LABEL } from './restore-container.ts';
+import { openRestoreContainer, ROLE_LABEL, removeNeverStarted } from './restore-container.ts';
 
 const VERSION_TIMEOUT_MS = 20_000;
-
-const OLD_PROBE_MS = 600_000;
 
 /** What an image says about how it runs. */
 export interface ImageInfo {
@@ -123,7 +121,7 @@ export async function userInImage(
   containerId?: string,
 ): Promise<{ uid: number; gid: number } | undefined> {
   if (containerId !== undefined) return readUser(engine, containerId, ref, name);
-  await removeOldProbes(engine);
+  await removeNeverStarted(engine);
   let container: Awaited<ReturnType<DockerEngine['docker']['createContainer']>>;
   try {
     container = await engine.docker.createContainer({
@@ -155,14 +153,6 @@ async function readUser(engine: DockerEngine, containerId: string, ref: string, 
     if (httpStatus(error) === 404) return undefined;
     throw translateDockerError(error, `read /etc/passwd of image ${ref}`);
   }
-}
-
-/** A command that was killed between making its probe and removing it has left it there. */
-async function removeOldProbes(engine: DockerEngine): Promise<void> {
-  const filters = { label: [`${ROLE_LABEL}=probe`], status: ['created'] };
-  const probes = await engine.docker.listContainers({ all: true, filters }).catch(() => []);
-  for (const { Id, Created } of probes)
-    if (Date.now() - Created * 1000 > OLD_PROBE_MS) await removeContainer(engine, Id);
 }
 
 /** Looks a user up in the text of an /etc/passwd: `name:password:uid:gid:…`. */

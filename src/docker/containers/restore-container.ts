@@ -19,6 +19,9 @@ export const HOLDER_LABEL = 'odo.holder';
 /** How long a container may take from its creation to its start. */
 const STARTING_MS = 30_000;
 
+/** After so long, nobody is going to start a container that was made. */
+const NEVER_STARTED_MS = 600_000;
+
 export interface RestoreMount {
   type: 'volume' | 'bind';
   /** The volume's real name, or a path on the engine's host. */
@@ -91,6 +94,7 @@ export async function openRestoreContainer(
   signal: AbortSignal,
 ): Promise<RestoreContainer> {
   if (signal.aborted) throw cancelled(signal.reason);
+  await removeNeverStarted(engine);
   const container = await create(engine, options);
   let socket: Duplex | undefined;
   try {
@@ -185,6 +189,18 @@ async function removeLeftover(engine: DockerEngine, name: string): Promise<boole
   } catch (error) {
     return httpStatus(error) === 404;
   }
+}
+
+/**
+ * Removes ODO's containers, whatever they were for, that were made and never started: a command that was killed between
+ * the two leaves one, and only a container that has run goes by itself.
+ */
+export async function removeNeverStarted(engine: DockerEngine): Promise<void> {
+  const filters = { label: [ROLE_LABEL], status: ['created'] };
+  const made = await engine.docker.listContainers({ all: true, filters }).catch(() => []);
+  // What keeps one of them in its place is nothing to this command.
+  for (const { Id, Created } of made)
+    if (Date.now() - Created * 1000 > NEVER_STARTED_MS) await removeContainer(engine, Id, 0).catch(() => {});
 }
 
 async function holderOf(engine: DockerEngine, name: string): Promise<string> {
