@@ -1,11 +1,12 @@
 import { asOdoError, OdoError } from '../../errors.ts';
 import type { Proof, Report } from '../../events.ts';
 import type { CopyRequest, DirectoryRequest, ServiceRequest } from '../../restore/contract/request.ts';
+import { intoCopy } from '../../restore/into-copy/restore-into-copy.ts';
+import { intoDirectory } from '../../restore/into-directory/restore-into-directory.ts';
+import { intoService } from '../../restore/into-service/restore-into-service.ts';
 import type { Plan, Receipt } from '../../restore/outcome/receipt.ts';
 import type { RunContext } from '../../restore/outcome/run-context.ts';
-import { restoreCopy } from '../../restore/procedure/restore-copy.ts';
-import { restoreDirectory } from '../../restore/procedure/restore-directory.ts';
-import { restoreService } from '../../restore/procedure/restore-service.ts';
+import { restore as restoreTo } from '../../restore/procedure/restore.ts';
 import { restoreRequest } from '../request/arguments.ts';
 import { confirmPlan, somebodyToAsk } from '../request/ask.ts';
 import type { Command } from '../request/command.ts';
@@ -59,6 +60,7 @@ export const check: Command = offeringImage(async (args, { env, report, signal, 
 });
 
 function run(request: DirectoryRequest | ServiceRequest | CopyRequest, context: RunContext): Promise<Plan | Receipt> {
-  if ('into' in request) return restoreDirectory(request, context);
-  return 'copy' in request ? restoreCopy(request, context) : restoreService(request, context);
+  if ('into' in request) return restoreTo(intoDirectory(request), request, context);
+  if ('copy' in request) return restoreTo(intoCopy(request), request, context);
+  return restoreTo(intoService(request), request, context);
 }

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { OdoError } from '../../errors.ts';
+import { asOdoError, OdoError } from '../../errors.ts';
 import { httpStatus, translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import { type Mount, mountHolding } from '../client/mount.ts';
@@ -142,4 +142,15 @@ export async function removeVolume(engine: DockerEngine, name: string): Promise<
   } catch (error) {
     if (httpStatus(error) !== 404) throw translateDockerError(error, `remove volume ${name}`);
   }
+}
+
+/** Removes volumes as far as it can; gives what is left over, in words. */
+export async function removeVolumes(docker: DockerEngine, volumes: readonly string[]): Promise<string[]> {
+  const troubles: string[] = [];
+  for (const volume of volumes) {
+    await removeVolume(docker, volume).catch((error: unknown) => {
+      troubles.push(`volume ${volume} is left over (docker volume rm ${volume}): ${asOdoError(error).message}`);
+    });
+  }
+  return troubles;
 }

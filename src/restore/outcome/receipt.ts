@@ -1,6 +1,7 @@
 import type { Phase, Proof } from '../../events.ts';
 import type { Backup } from '../../formats/contract/format.ts';
 import type { Moment } from '../../postgres/configuration/recovery-target.ts';
+import type { WalBeyond } from '../../wal/archive/read-beyond.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
@@ -100,6 +101,39 @@ export interface Receipt {
   notes: string[];
 }
 
+/** What came of a restore beside what its plan and the laying down tell already. */
+export type Outcome = Pick<
+  Receipt,
+  'standby' | 'temporary' | 'moment' | 'reached' | 'salvage' | 'onlyCopy' | 'downtimeMs' | 'notes'
+> & {
+  /** When more was fed after the laying down: the whole of it. */
+  laidDown?: LaidDown;
+};
+
+/** The receipt of a restore that has ended now. */
+export function makeReceipt(
+  { backup, dataDirectory, volume, service }: Plan,
+  laidDown: LaidDown,
+  outcome: Outcome,
+  run: Pick<Receipt, 'odoVersion' | 'startedAt' | 'phases'>,
+): Receipt {
+  const { odoVersion, startedAt, phases } = run;
+  return {
+    kind: 'receipt',
+    odoVersion,
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    backup,
+    dataDirectory,
+    ...(volume === undefined ? {} : { volume }),
+    ...(service === undefined ? {} : { service }),
+    laidDown,
+    ...outcome,
+    phases,
+    notes: [...laidDown.overridden, ...outcome.notes],
+  };
+}
+
 /** A plan, of what was proven and what is to be done. */
 export function makePlan(
   source: { backup: Backup; wal: WalPlan },
@@ -118,6 +152,13 @@ export function makePlan(
     })),
     ...rest,
   };
+}
+
+/** What a plan says of WAL that only the old data has. */
+export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage'> {
+  if (!salvage) return {};
+  const { commits, lastCommitTime, endLsn } = salvage;
+  return { salvage: { commits, endLsn, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
 }
 
 export function summarize(backup: Backup): BackupSummary {

@@ -1,23 +1,36 @@
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
+import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import { localStore } from '../../store/kinds/open.ts';
+import type { Owner } from '../../tree/places/place.ts';
 import type { LayDownJob, RecoveryWish } from '../contract/lay-down-job.ts';
+import type { ClusterPlaces } from '../contract/places.ts';
 import type { RestoreRequest } from '../contract/request.ts';
 import { meansOf } from '../lay-down/share-out.ts';
 import { archivingOf, type Configuration } from '../proofs/configuration.ts';
 import { mayHaveSalvage } from '../proofs/may-have-salvage.ts';
+import type { RestoreSource } from '../proofs/prove-repository.ts';
+import type { FoundService } from '../service/found-service.ts';
 import { configurationIsMounted } from '../service/mounted-files.ts';
 import { STANDBY_TARGET } from '../standby/standby.ts';
-import type { ProvenService } from './prove-service-restore.ts';
+
+/** What the proofs have found out of a server in Docker and of what it is to run on. */
+export interface ProvenServer {
+  found: FoundService;
+  source: RestoreSource;
+  target: ClusterPlaces;
+  owner: Owner;
+  /** The service's PostgreSQL major version. */
+  major: number;
+  configuration: Configuration;
+  server: ServerFacts;
+}
 
 /**
  * What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the
  * way there.
  */
-export function makeJob(
-  request: RestoreRequest,
-  proven: Omit<ProvenService, 'engine' | 'probe' | 'proofs' | 'mounts' | 'missing' | 'oldData' | 'isThere'>,
-): LayDownJob {
+export function makeJob(request: RestoreRequest, proven: ProvenServer): LayDownJob {
   const { found, source, target, owner, major, configuration } = proven;
   return {
     // A relative path means nothing inside of a container.

@@ -38,8 +38,8 @@ describe('the bundle', () => {
       expect(textOf(bundle.parts)).toContain(of);
       expect(status).not.toContain(of);
     }
-    expect(loadedWith('restore-')).toContain('restoreCopy');
-    expect(status).not.toContain('restoreCopy');
+    expect(loadedWith('restore-')).toContain('intoCopy');
+    expect(status).not.toContain('intoCopy');
   });
 
   it('says nothing of where it was built, and names the licences of what is in it', () => {

@@ -20,10 +20,10 @@ import type { Finding } from '../contract/proofs.ts';
 import type { ServiceRef } from '../contract/request.ts';
 import { composeCallOf } from '../outcome/compose-command.ts';
 import { shellWord, withHints } from '../outcome/failure-hints.ts';
-import { seeThroughRecovery, stopContainers } from '../recovery/service-control.ts';
-import type { Watched } from '../recovery/watched.ts';
 import type { FoundService } from '../service/found-service.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
+import { seeThroughRecovery, stopContainers } from './service-control.ts';
+import type { Watched } from './watched.ts';
 
 interface How {
   target: ServiceRef;

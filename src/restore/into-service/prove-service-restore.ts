@@ -1,23 +1,19 @@
 import type { OldCluster } from '../../cluster/old-cluster.ts';
 import type { Mount } from '../../docker/client/mount.ts';
-import { missingPath, missingVolumes } from '../../docker/compose/missing-mounts.ts';
-import { withStandIns } from '../../docker/compose/volume.ts';
-import { inspectImage, userInImage } from '../../docker/containers/image.ts';
-import { asOdoError, OdoError } from '../../errors.ts';
+import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { PlaceProbe } from '../../tree/exchange/probe.ts';
-import type { Owner, Place } from '../../tree/places/place.ts';
+import type { Place } from '../../tree/places/place.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
 import { createProofs, type Proofs } from '../contract/proofs.ts';
-import type { RestoreRequest, ServiceRequest } from '../contract/request.ts';
+import type { ServiceRequest } from '../contract/request.ts';
 import { proveScripts, type SqlScript } from '../database/post-sql.ts';
-import { type Configuration, proveConfiguration } from '../proofs/configuration.ts';
+import type { ProvenServer } from '../procedure/make-lay-down-job.ts';
+import { proveConfiguration } from '../proofs/configuration.ts';
 import { findLaterTablespaces, locateLater } from '../proofs/later-tablespaces.ts';
 import { proveOldData, withRoomForSalvage } from '../proofs/prove-old-data.ts';
 import { proveCluster, proveTargetSafe } from '../proofs/prove-place.ts';
-import { proveReach } from '../proofs/prove-reach.ts';
 import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
 import { probedPlaces, proveSpace, roomWish } from '../proofs/prove-space.ts';
 import { proveWriting } from '../proofs/prove-writing.ts';
@@ -25,32 +21,26 @@ import type { FoundService } from '../service/found-service.ts';
 import { withMountsOf } from '../service/journal-mounts.ts';
 import { withoutMountPoints } from '../service/mounted-files.ts';
 import { proveNobodyElse, refuseHostServer } from '../service/nobody-else.ts';
-import { openServiceEngine } from '../service/open-service-engine.ts';
 import { proveLayout, refuseLayout } from '../service/prove-layout.ts';
+import { proveOwner } from '../service/prove-owner.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
-import { chooseOwner, isBelow, locateTablespaces, mountsOf, namedUser, targetOf } from '../service/service-places.ts';
+import { isBelow, locateTablespaces, mountsOf, targetOf } from '../service/service-places.ts';
 import { proveStandby } from '../standby/standby.ts';
 import type { OldDataJudgement } from '../volume/judge-old-data.ts';
+import { openForLook, openWithStandIns } from './open-for-look.ts';
 
 /** Everything that the proofs found out and the steps need. */
-export interface ProvenService {
-  found: FoundService;
-  source: RestoreSource;
-  target: ClusterPlaces;
+export interface ProvenService extends ProvenServer {
   mounts: ReturnType<typeof mountsOf>;
   /** Of the mounts, those that are not there yet. */
   missing: Mount[];
-  major: number;
-  configuration: Configuration;
-  server: ServerFacts;
   scripts: readonly SqlScript[];
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
   /** What was on the volume then; absent with the engine. */
   probe: PlaceProbe | undefined;
-  owner: Owner;
   oldData: OldDataJudgement;
   /** The data directory is there already, so that something can be mounted over it. */
   isThere: boolean;
@@ -208,58 +198,6 @@ function hasOtherMounts({ service, data }: FoundService): boolean {
   return others.some(({ destination }) => destination !== data.mount.destination);
 }
 
-/**
- * The volume is looked at through the restore image. What is not there yet is as good as empty; an engine is given when
- * the data's is there.
- */
-async function openForLook(
-  found: FoundService,
-  mounts: ProvenService['mounts'],
-  source: RestoreSource | undefined,
-  request: ServiceRequest,
-  context: { version: string; signal: AbortSignal },
-  proofs: Proofs,
-): Promise<{ engine?: Engine; missing: Mount[] } | undefined> {
-  const { mount } = found.data;
-  if (!(await inspectImage(found.docker, request.target.image))) return undefined;
-  const opened = await proofs.attempt('lock', async () => {
-    const value = await openWithStandIns(found, mounts, request, context);
-    const created = value.missing.map(({ source }) => `; ${source} will be created`).join('');
-    return { evidence: `no other odo is at work on ${mount.source}${created}`, value };
-  });
-  if (!opened) return undefined;
-  const { engine, missing } = opened;
-  try {
-    await proveReach(engine, source, request, proofs, context.signal);
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
-  if (!missing.includes(mount)) return opened;
-  // The image is the right one, and there is nothing to look at.
-  await engine.close();
-  return { missing };
-}
-
-async function openWithStandIns(
-  found: FoundService,
-  mounts: ProvenService['mounts'],
-  request: ServiceRequest,
-  context: { version: string },
-): Promise<{ engine: Engine; missing: Mount[] }> {
-  const missing = await missingVolumes(found.docker, mounts);
-  for (;;) {
-    try {
-      return { engine: await openServiceEngine(found, withStandIns(mounts, missing), request, context), missing };
-    } catch (thrown) {
-      const error = asOdoError(thrown);
-      const path = missingPath(error, mounts);
-      if (!path || missing.includes(path)) throw error;
-      missing.push(path);
-    }
-  }
-}
-
 async function proveVolume(
   engine: Engine,
   service: FoundService,
@@ -316,26 +254,4 @@ async function proveOld(
 ) {
   const isInUse = found.service.containers.some(({ running }) => running);
   return proofs.attempt('old data', () => proveOldData({ engine, target, source, isInUse, signal }, request));
-}
-
-/** Who is to own the files of the restored cluster. */
-export async function proveOwner(
-  request: RestoreRequest,
-  found: FoundService,
-  probe: PlaceProbe | undefined,
-  proofs: Proofs,
-) {
-  return proofs.attempt('owner', async () => {
-    const image = found.service.imageId ?? found.service.imageRef;
-    const name = namedUser(found.service) ?? 'postgres';
-    const imageUser = await userInImage(found.docker, image, name, found.service.containers[0]?.id).catch(
-      (error: unknown) => {
-        // A missing image is told by another proof.
-        if (asOdoError(error).code === 'versionMismatch') return undefined;
-        throw error;
-      },
-    );
-    const { owner, because } = chooseOwner(request.owner, found.service, probe, imageUser);
-    return { evidence: `${owner.uid}:${owner.gid}, ${because}`, value: owner };
-  });
 }

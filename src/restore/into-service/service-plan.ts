@@ -1,8 +1,7 @@
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
-import type { WalBeyond } from '../../wal/archive/read-beyond.ts';
 import type { ServiceRequest } from '../contract/request.ts';
 import { isLeftWaiting } from '../contract/request.ts';
-import { makePlan, type Plan } from '../outcome/receipt.ts';
+import { makePlan, type Plan, salvagePlan } from '../outcome/receipt.ts';
 import type { OnlyCopy } from '../volume/judge-old-data.ts';
 import { exchangesFirst } from '../volume/transitions.ts';
 import type { ProvenService } from './prove-service-restore.ts';
@@ -52,12 +51,6 @@ export function planOfService(request: ServiceRequest, proven: ProvenService): P
     ...salvagePlan(salvage),
     proofs,
   });
-}
-
-export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage'> {
-  if (!salvage) return {};
-  const { commits, lastCommitTime, endLsn } = salvage;
-  return { salvage: { commits, endLsn, ...(lastCommitTime === undefined ? {} : { lastCommitTime }) } };
 }
 
 function whatBecomesOfIt(request: ServiceRequest, onlyCopy: OnlyCopy | undefined, previous: string): string {

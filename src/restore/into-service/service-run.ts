@@ -1,27 +1,30 @@
 import { resolveService, type ServiceContainer } from '../../docker/compose/service.ts';
 import { OdoError } from '../../errors.ts';
-import type { Report } from '../../events.ts';
 import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { Engine } from '../contract/engine.ts';
+import type { LayDownJob } from '../contract/lay-down-job.ts';
 import type { ServiceRequest } from '../contract/request.ts';
+import type { Tools } from '../procedure/restore.ts';
 import type { FollowedFeeding } from '../recovery/follow-feeding.ts';
 import { stopContainers } from '../recovery/service-control.ts';
+import type { PreparedRehearsal } from '../rehearsal/prepare-rehearsal.ts';
+import { engineOf } from '../service/engine-of.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 
 /** One restore under way, with what has to be undone if it fails. */
-export interface ServiceRun {
+export interface ServiceRun extends Tools {
   request: ServiceRequest;
   proven: ProvenService;
-  report: Report;
-  signal: AbortSignal;
-  /** ODO's own. */
-  version: string;
   engine: Engine | undefined;
   /** Another container that is being opened in the place of one that has died. */
   reopening?: Promise<Engine> | undefined;
   /** Its end has begun: no other container is opened any more. */
   isOver?: boolean;
+  /** From the beginning of the laying down on, when one is wanted. */
+  rehearsal: PreparedRehearsal;
+  /** From the beginning of the laying down on. */
+  job?: LayDownJob;
   /** From the end of the laying down on, where WAL is fed. */
   feeding: FollowedFeeding | undefined;
   /** Containers that ODO stops, from the moment it begins to. */
@@ -50,12 +53,12 @@ export async function stopService(run: ServiceRun): Promise<void> {
 
 /** Does what can be done twice; when the restore container is gone, in another one. */
 export async function onEngine<T>(run: ServiceRun, step: (engine: Engine) => Promise<T>): Promise<T> {
-  if (!run.engine) throw new OdoError('bug', 'no restore container was opened');
+  const engine = engineOf(run);
   try {
-    return await step(run.engine);
+    return await step(engine);
   } catch (error) {
     if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
-    return step(await openAgain(run, run.engine));
+    return step(await openAgain(run, engine));
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
-import { closeEngine, onEngine, type ServiceRun } from '../../../../src/restore/procedure/service-run.ts';
+import { closeEngine, onEngine, type ServiceRun } from '../../../../src/restore/into-service/service-run.ts';
 import { openServiceEngine } from '../../../../src/restore/service/open-service-engine.ts';
 
 vi.mock('../../../../src/restore/service/open-service-engine.ts', () => ({ openServiceEngine: vi.fn() }));

@@ -1,6 +1,5 @@
-import type { DockerEngine } from '../../docker/client/engine.ts';
-import { removeVolume } from '../../docker/compose/volume.ts';
-import { asOdoError, type OdoError } from '../../errors.ts';
+import { removeVolumes } from '../../docker/compose/volume.ts';
+import type { OdoError } from '../../errors.ts';
 import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import type { Engine } from '../contract/engine.ts';
 import { isResumable, withHints, withKeptStaging, withWayBack } from '../outcome/failure-hints.ts';
@@ -15,6 +14,7 @@ import { closeEngine, onEngine, type ServiceRun } from './service-run.ts';
 export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<OdoError> {
   const { request, proven, stopped } = run;
   const { docker } = proven.found;
+  await run.rehearsal.end();
   // Or it would go on in a new container, if this one is what has failed.
   run.feeding?.drop();
   let kept = !request.discard && isResumable(error);
@@ -80,17 +80,6 @@ function isOthers({ proven, laidDown }: ServiceRun, now: PlaceProbe | undefined)
 function leftToTheOther({ proven }: ServiceRun): string {
   const { odoDir } = proven.target.pgdata;
   return `service ${proven.found.service.name} is left as it is, since another odo works in ${odoDir} by now`;
-}
-
-/** Removes what a failed run has made, as far as it can; gives what is left over, in words. */
-export async function removeVolumes(docker: DockerEngine, volumes: readonly string[]): Promise<string[]> {
-  const troubles: string[] = [];
-  for (const volume of volumes) {
-    await removeVolume(docker, volume).catch((error: unknown) => {
-      troubles.push(`volume ${volume} is left over (docker volume rm ${volume}): ${asOdoError(error).message}`);
-    });
-  }
-  return troubles;
 }
 
 async function succeeds(work: Promise<unknown> | undefined): Promise<boolean> {

@@ -5,8 +5,9 @@ import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { LaidDown } from '../../../../src/restore/contract/lay-down-job.ts';
 import type { OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
 import type { ServiceRequest } from '../../../../src/restore/contract/request.ts';
-import type { ProvenService } from '../../../../src/restore/procedure/prove-service-restore.ts';
-import { restoreService } from '../../../../src/restore/procedure/restore-service.ts';
+import type { ProvenService } from '../../../../src/restore/into-service/prove-service-restore.ts';
+import { intoService } from '../../../../src/restore/into-service/restore-into-service.ts';
+import { restore as restoreTo } from '../../../../src/restore/procedure/restore.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 import {
   answered,
@@ -20,7 +21,7 @@ import { oneByOne } from '../../parts/one-by-one.ts';
 
 let proven: ProvenService | Error;
 
-vi.mock('../../../../src/restore/procedure/prove-service-restore.ts', () => ({
+vi.mock('../../../../src/restore/into-service/prove-service-restore.ts', () => ({
   proveServiceRestore: async () => {
     if (proven instanceof Error) throw proven;
     return proven;
@@ -160,7 +161,7 @@ function restore(faults: Faults = {}) {
     ...faults.request,
   } as unknown as ServiceRequest;
   const events: OdoEvent[] = [];
-  const outcome = restoreService(request, {
+  const outcome = restoreTo(intoService(request), request, {
     report: (event) => void events.push(event),
     signal: faults.signal ?? new AbortController().signal,
     version: '1',

@@ -7,46 +7,37 @@ import { containersUsing } from '../../docker/containers/directory-users.ts';
 import { inspectImage } from '../../docker/containers/image.ts';
 import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { PlaceProbe } from '../../tree/exchange/probe.ts';
-import type { Owner } from '../../tree/places/place.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 import { createProofs, type Finding, type Proofs } from '../contract/proofs.ts';
 import type { CopyRequest } from '../contract/request.ts';
 import { proveScripts, type SqlScript } from '../database/post-sql.ts';
-import { type Configuration, proveConfiguration } from '../proofs/configuration.ts';
+import type { ProvenServer } from '../procedure/make-lay-down-job.ts';
+import { proveConfiguration } from '../proofs/configuration.ts';
 import { findLaterTablespaces, placeLater } from '../proofs/later-tablespaces.ts';
 import { proveReach } from '../proofs/prove-reach.ts';
 import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
 import { type ProbedPlace, probedPlaces, proveSpace } from '../proofs/prove-space.ts';
+import { proveSwitch } from '../recovery/switch-service.ts';
 import { copyData, copyLater, copyTablespaces } from '../service/copy-places.ts';
 import type { FoundService } from '../service/found-service.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
+import { proveOwner } from '../service/prove-owner.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
 import { mountsOf, targetOf } from '../service/service-places.ts';
 import { findLeftCopy, type LeftCopy } from './left-copy.ts';
-import { proveOwner } from './prove-service-restore.ts';
-import { proveSwitch } from './switch-service.ts';
 
 /** Everything that the proofs found out about a copy, and the steps need. */
-export interface ProvenCopy {
-  /** The service as it is. */
+export interface ProvenCopy extends ProvenServer {
+  /** The service as it is; `found` is the same with the copy's data in the place of its own. */
   original: FoundService;
-  /** The same with the copy's data in the place of its own. */
-  found: FoundService;
-  source: RestoreSource;
-  target: ClusterPlaces;
   /** The copy's volumes. */
   mounts: Mount[];
   /** What a killed run has left, and has to go first. */
   left: LeftCopy;
-  major: number;
-  configuration: Configuration;
-  server: ServerFacts;
   scripts: readonly SqlScript[];
-  owner: Owner;
   proofs: Proofs['all'];
 }
 

@@ -3,8 +3,9 @@ import { OdoError } from '../../../../src/errors.ts';
 import { patiently } from '../../../../src/progress/patiently.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import { openLastingEngine } from '../../../../src/restore/engine/lasting-engine.ts';
-import { leaveAsBefore } from '../../../../src/restore/procedure/leave-as-before.ts';
-import type { ServiceRun } from '../../../../src/restore/procedure/service-run.ts';
+import { leaveAsBefore } from '../../../../src/restore/into-service/leave-as-before.ts';
+import type { ServiceRun } from '../../../../src/restore/into-service/service-run.ts';
+import { NO_REHEARSAL } from '../../../../src/restore/rehearsal/prepare-rehearsal.ts';
 
 const never = new AbortController().signal;
 const away = () => new OdoError('dockerUnreachable', 'Docker cannot be reached');
@@ -47,6 +48,7 @@ function failedRun(containers: string[], faults: { broken?: string[]; gone?: str
   };
   const engine = { close: async () => undefined, discard: async () => undefined } as unknown as Engine;
   const run = {
+    rehearsal: NO_REHEARSAL,
     request: {
       discard: false,
       wipe: false,

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { COPY_KIND_LABEL, COPY_LABEL } from '../../docker/containers/copy-volume.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { CopyRequest } from '../contract/request.ts';
+import type { Tools } from '../procedure/restore.ts';
+import type { PreparedRehearsal } from '../rehearsal/prepare-rehearsal.ts';
+import type { ProvenCopy } from './prove-copy.ts';
+
+/** One copy under way, with what has to be undone if it fails. */
+export interface CopyRun extends Tools {
+  request: CopyRequest;
+  proven: ProvenCopy;
+  /** Of the data volume; for a temporary copy also of its container. */
+  name: string;
+  engine: Engine | undefined;
+  rehearsal: PreparedRehearsal;
+  /** Volumes that this very run has made. */
+  made: string[];
+  serverId: string | undefined;
+  layingDown: boolean;
+  swapped: boolean;
+}
+
+/** The name of the copy's data volume. */
+export function copyName({ copy, target }: CopyRequest): string {
+  if (copy.kind === 'new-volume') return copy.volume;
+  return `odo-temporary-${target.service}-${randomBytes(3).toString('hex')}`;
+}
+
+/** The name of the container that its server runs in. */
+export function serverName({ request, name }: CopyRun): string {
+  return request.copy.kind === 'temporary' ? name : `odo-trial-${name}`;
+}
+
+/** How a person ends a server that keeps running. */
+export function endingOf(run: CopyRun): string {
+  return run.request.copy.kind === 'temporary'
+    ? `this ends it and removes its volume: odo temporary stop ${run.name}`
+    : `this ends it, and leaves volume ${run.name} with what was restored: docker rm -f ${serverName(run)}`;
+}
+
+/** What its volumes and its container are known by. */
+export function labelsOf({ request, proven, name }: CopyRun): Record<string, string> {
+  const { service } = proven.found;
+  return {
+    [COPY_LABEL]: name,
+    [COPY_KIND_LABEL]: request.copy.kind,
+    'odo.service': `${service.project}/${service.name}`,
+    'odo.backup': proven.source.backup.id,
+    'odo.created': new Date().toISOString(),
+  };
+}

@@ -1,0 +1,77 @@
+import { startCopyServer } from '../../docker/containers/copy-server.ts';
+import { inPhase } from '../../events.ts';
+import type { Engine } from '../contract/engine.ts';
+import type { LaidDown } from '../contract/lay-down-job.ts';
+import { type DatabaseAddress, openServiceDatabase } from '../database/service-database.ts';
+import { proveRecovered } from '../procedure/prove-recovered.ts';
+import { archivingOf } from '../proofs/configuration.ts';
+import { tellLag, wayToReplay } from '../proofs/replay-lag.ts';
+import { openRecoveringVolume } from '../recovery/recovering-volume.ts';
+import { cleanUp, type SeenThrough, seeThroughRecovery } from '../recovery/service-control.ts';
+import { copyMounts, copyServerArgs } from '../service/copy-places.ts';
+import { engineOf } from '../service/engine-of.ts';
+import { type CopyRun, labelsOf, serverName } from './copy-run.ts';
+
+/** A copy whose server is promoted, and whose recovery has left nothing behind. */
+export interface RecoveredCopy extends Pick<SeenThrough, 'reached' | 'unasked'> {
+  address: DatabaseAddress;
+  /** What the person should know. */
+  notes: string[];
+}
+
+/** A server of the service's image is started on the copy, recovers it, is promoted and checked. */
+export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<RecoveredCopy> {
+  const { request, proven, report, signal } = run;
+  const { target, source } = proven;
+  const { service } = proven.found;
+  const address = await inPhase(report, 'start', () => startServer(run));
+  const volume = openRecoveringVolume((step) => step(engineOf(run)), target, service);
+  const seen = await seeThroughRecovery(
+    address,
+    { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'promote', volume },
+    tellLag(report, wayToReplay(source)),
+    signal,
+  );
+  const recovered = {
+    ...run,
+    isCopy: true,
+    onEngine: <T>(step: (engine: Engine) => Promise<T>) => step(engineOf(run)),
+  };
+  const checked = await proveRecovered(recovered, seen, laidDown);
+  signal.throwIfAborted();
+  const archiving = archivingOf(proven.configuration);
+  const configured = await cleanUp(
+    engineOf(run),
+    { target, archiving, keepPrevious: false, service, request },
+    openServiceDatabase(address, signal),
+    report,
+  );
+  const { reached, unasked } = seen;
+  // Of archiving nothing is to be said: a temporary server cannot be brought to it.
+  const notes = request.copy.kind === 'temporary' ? checked : [...checked, ...configured];
+  return { address, reached, notes, ...(unasked === undefined ? {} : { unasked }) };
+}
+
+async function startServer(run: CopyRun): Promise<DatabaseAddress> {
+  const { request, proven, signal } = run;
+  const { docker, service, data } = proven.found;
+  const { copy } = request;
+  signal.throwIfAborted();
+  const role = service.env.POSTGRES_USER || 'postgres';
+  const osUser = `${proven.owner.uid}:${proven.owner.gid}`;
+  run.serverId = await startCopyServer(docker, {
+    name: serverName(run),
+    image: service.imageId ?? service.imageRef,
+    args: copyServerArgs(service, data.place.root, copy.kind === 'temporary'),
+    user: proven.owner,
+    mounts: copyMounts(service, proven.mounts),
+    // So that psql and pg_dump, called in the container without any option, find the server.
+    env: { PGDATA: data.place.root, PGHOST: '/tmp', PGUSER: role },
+    labels: labelsOf(run),
+    ...(service.limits ? { limits: service.limits } : {}),
+    ...(copy.kind === 'temporary' ? { port: copy.port } : {}),
+  });
+  const { POSTGRES_PASSWORD = '' } = service.env;
+  const env = { POSTGRES_USER: role, POSTGRES_PASSWORD };
+  return { docker, containerId: run.serverId, dataDirectory: data.place.root, env, osUser };
+}

@@ -1,0 +1,31 @@
+import type { Engine } from '../contract/engine.ts';
+import type { ServiceRequest } from '../contract/request.ts';
+import { accountedAfter } from '../proofs/prove-old-data.ts';
+import type { OnlyCopy } from '../volume/judge-old-data.ts';
+import { askOfOld, findOnlyCopy } from '../volume/kept-old-data.ts';
+import { onEngine, type ServiceRun } from './service-run.ts';
+
+/** Whether the old data has to be kept after the restore, asked for or not: why. */
+export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | undefined> {
+  const { request, proven } = run;
+  const { source, target } = proven;
+  if (request.wipe) return undefined;
+  if (staysSo(proven.oldData.onlyCopy, request)) return proven.oldData.onlyCopy;
+  const engine = {
+    surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
+  };
+  const { wal } = source;
+  const { acceptLoss, allowDifferentCluster } = request;
+  const isOwnLeftOut = acceptLoss || request.moment !== undefined || wal.source === 'included';
+  const asked = askOfOld({ isOwnLeftOut, allowDifferentCluster });
+  const found = await findOnlyCopy(engine, target, asked, wal.source === 'included' ? [] : accountedAfter(wal));
+  return found?.isUnread && acceptLoss ? undefined : found;
+}
+
+/**
+ * Whether what was found beforehand holds to the end: whose it is, and that it has gone another way than the archive,
+ * is not seen otherwise after the restore, or by others.
+ */
+export function staysSo(onlyCopy: OnlyCopy | undefined, { acceptLoss }: ServiceRequest): onlyCopy is OnlyCopy {
+  return onlyCopy?.isOfAnother === true || (onlyCopy?.hasDiverged === true && !acceptLoss);
+}

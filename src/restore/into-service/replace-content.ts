@@ -1,0 +1,97 @@
+import { makeMissing } from '../../docker/compose/missing-mounts.ts';
+import { OdoError } from '../../errors.ts';
+import { inPhase } from '../../events.ts';
+import type { Engine } from '../contract/engine.ts';
+import { isFed, type LaidDown, type LayDownJob, type OldDataWish } from '../contract/lay-down-job.ts';
+import { isLeftWaiting } from '../contract/request.ts';
+import { makeJob } from '../procedure/make-lay-down-job.ts';
+import { takeAlong } from '../procedure/take-along.ts';
+import { demandWipeLosesNothing } from '../proofs/prove-old-data.ts';
+import { followFeeding } from '../recovery/follow-feeding.ts';
+import { prepareRehearsal } from '../rehearsal/prepare-rehearsal.ts';
+import { rehearsedServer } from '../rehearsal/rehearsed-server.ts';
+import { engineOf } from '../service/engine-of.ts';
+import { refuseOthersNow } from '../service/nobody-else.ts';
+import { openServiceEngine } from '../service/open-service-engine.ts';
+import { exchangesFirst } from '../volume/transitions.ts';
+import { staysSo } from './only-copy.ts';
+import { openAgain, type ServiceRun, stopService } from './service-run.ts';
+
+/** From the running service to a backup that is complete beside its data; the service is stopped, unless `online`. */
+export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
+  const { request, proven, report, signal } = run;
+  const { target } = proven;
+  if (request.rehearsal) run.rehearsal = prepareRehearsal(() => rehearsedServer(request, proven), signal);
+  // A former restore that is taken back first exchanges content, and never below a server.
+  const isStopped = !request.online || exchangesFirst(proven.probe?.situation);
+  if (isStopped) await stopService(run);
+  const engine = await openOnAll(run);
+  const job = jobOf(run, isStopped);
+  run.job = job;
+  if (!request.online) run.salvage = await takeAlong(engine, job, report, signal);
+  const look = { engine, target, source: proven.source, isInUse: false, signal };
+  await demandWipeLosesNothing(look, request, run.salvage);
+  run.layingDown = true;
+  const laid = await engine.layDown(job, report, signal);
+  run.laidDown = true;
+  if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
+  signal.throwIfAborted();
+  const overridden = [...laid.overridden, ...(await run.rehearsal.hold(engine, report))];
+  // It goes while the service is stopped.
+  void run.rehearsal.end();
+  return { ...laid, overridden };
+}
+
+/** The service is stopped, and nobody else uses its volume; what was laid down takes the old data's place. */
+export async function exchangeContent(run: ServiceRun): Promise<void> {
+  const { request, proven, report, signal, job } = run;
+  const { found, target } = proven;
+  if (!job) throw new OdoError('bug', 'nothing was laid down');
+  const engine = engineOf(run);
+  // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
+  await stopService(run);
+  // Hours may have passed since the proofs.
+  await refuseOthersNow(found, proven.mounts, (await engine.probe(target)).pgdata);
+  if (request.online) run.salvage = await takeAlong(engine, job, report, signal);
+  run.feeding?.demandWell();
+  await run.rehearsal.end();
+  run.swapping = true;
+  await inPhase(report, 'swap', () => engine.swap(target));
+}
+
+function jobOf(run: ServiceRun, isStopped: boolean): LayDownJob {
+  const { request, proven } = run;
+  // A server that is left waiting may need any of its WAL again when nobody is there to fetch it.
+  const fed = isLeftWaiting(request) ? {} : { spoolBytes: request.spoolBytes };
+  const made = makeJob(request, proven);
+  return {
+    ...made,
+    recovery: { ...made.recovery, ...fed },
+    oldData: { ...made.oldData, ...keptFromTheBeginning(run), stopped: isStopped },
+  };
+}
+
+/** Somebody else may promote the server, or this run may be broken off: then the archive is not there to look into. */
+function keptFromTheBeginning({
+  request,
+  proven,
+}: ServiceRun): Pick<OldDataWish, 'keptBecause' | 'allowDifferentCluster'> {
+  const { onlyCopy } = proven.oldData;
+  const allowed = request.allowDifferentCluster ? { allowDifferentCluster: true } : {};
+  return staysSo(onlyCopy, request) ? { keptBecause: onlyCopy.because } : allowed;
+}
+
+/** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
+async function openOnAll(run: ServiceRun): Promise<Engine> {
+  const { request, proven, version } = run;
+  const { docker, project } = proven.found;
+  if (run.engine && proven.missing.length === 0) return run.engine;
+  await run.engine?.close();
+  run.engine = undefined;
+  for (const mount of proven.missing) {
+    const volume = await makeMissing(docker, project, mount, request.target.image);
+    if (volume !== undefined) run.made.push(volume);
+  }
+  run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });
+  return run.engine;
+}

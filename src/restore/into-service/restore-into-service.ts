@@ -1,0 +1,54 @@
+import type { ServiceRequest } from '../contract/request.ts';
+import { explainTarget } from '../outcome/at-target.ts';
+import { withWayBack } from '../outcome/failure-hints.ts';
+import type { Prove } from '../procedure/restore.ts';
+import { NO_REHEARSAL } from '../rehearsal/prepare-rehearsal.ts';
+import { forOwnRun } from '../volume/own-run.ts';
+import { finishService } from './finish-service.ts';
+import { leaveAsBefore } from './leave-as-before.ts';
+import { proveServiceRestore } from './prove-service-restore.ts';
+import { type RecoveredService, recoverService } from './recover-service.ts';
+import { exchangeContent, layDownForService } from './replace-content.ts';
+import { planOfService } from './service-plan.ts';
+import { closeEngine, type ServiceRun } from './service-run.ts';
+
+/**
+ * Brings a compose service up on a backup: it is stopped before the backup is laid down beside its data, or with
+ * `online` just before the exchange. After the exchange the old data waits in `.odo/previous` until the end.
+ */
+export function intoService(request: ServiceRequest): Prove<RecoveredService> {
+  return async (tools) => {
+    const held = await proveServiceRestore(request, tools.report, tools);
+    const proven = { ...held, target: forOwnRun(held.target) };
+    const run: ServiceRun = {
+      ...tools,
+      request,
+      proven,
+      engine: proven.engine,
+      rehearsal: NO_REHEARSAL,
+      feeding: undefined,
+      stopped: [],
+      stoppedAt: performance.now(),
+      made: [],
+      layingDown: false,
+      laidDown: false,
+      swapping: false,
+    };
+    return {
+      plan: planOfService(request, proven),
+      layDown: () => layDownForService(run),
+      exchange: () => exchangeContent(run),
+      leaveAsBefore: (error) => leaveAsBefore(run, error),
+      recover: (laidDown) => recoverService(run, laidDown),
+      async tellWayBack(error, laidDown) {
+        const told = request.moment ? explainTarget(error, request.moment, proven.source) : error;
+        return withWayBack(told, request, proven.target, laidDown);
+      },
+      finish: (recovered, laidDown) => finishService(run, recovered, laidDown),
+      async close() {
+        run.feeding?.drop();
+        await closeEngine(run);
+      },
+    };
+  };
+}
