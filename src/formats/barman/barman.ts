@@ -9,6 +9,7 @@ import { folderName } from '../contract/folder-name.ts';
 import type { Backup, Format, Repository } from '../contract/format.ts';
 import { listShallow, type ShallowFolder } from '../contract/list-shallow.ts';
 import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
+import { tarContent } from '../contract/tar-content.ts';
 import { type BackupFolder, toBackup } from './backup.ts';
 import { parseBackupInfo } from './backup-info.ts';
 import { findParts } from './parts.ts';
@@ -43,6 +44,10 @@ export const barman: Format = {
     };
   },
   walArchive: async (store, root) => openBarmanWalArchive(store, root),
+  async content(store, root, { id, tablespaces }, { signal }) {
+    const folder = (await listShallow(store, `${root}base/${id}/`, signal)).find(({ name }) => name === '');
+    return tarContent(findParts(folder?.objects ?? [], tablespaces).parts);
+  },
   mayRepeat,
 };
 

@@ -3,7 +3,7 @@ import type { ObjectInfo } from '../../store/objects/object-store.ts';
 import { withoutUndefined } from '../../without-undefined.ts';
 import type { Backup, BackupState, Part } from '../contract/format.ts';
 import type { SetLabel } from './label.ts';
-import type { SetObjects } from './set.ts';
+import { partsOf, type SetObjects } from './set.ts';
 
 /** A set without its base.tar that got no new object for this long was never finished. */
 export const DIED_AFTER_MS = 3 * 3600 * 1000;
@@ -33,7 +33,7 @@ export function toBackup(
 ): Backup {
   const found = typeof head === 'object' && 'label' in head ? head : undefined;
   const label = found?.label;
-  const parts: Part[] = [...set.base, ...set.tablespaces.sort((a, b) => (a.oid ?? 0) - (b.oid ?? 0)), ...set.wal];
+  const parts = partsOf(set);
   const { state, reason } = judge(set, head, objects, now);
   return withoutUndefined({
     id,

@@ -7,10 +7,11 @@ import { folderName, parentPrefix } from '../contract/folder-name.ts';
 import type { Backup, Format, Part, Repository } from '../contract/format.ts';
 import { listShallow } from '../contract/list-shallow.ts';
 import { demandAnyReadable, faultOfBackup } from '../contract/read-fault.ts';
+import { tarContent } from '../contract/tar-content.ts';
 import { needsLabel, type SetHead, toBackup } from './backup.ts';
 import { describe } from './describe.ts';
 import { readSetLabel } from './label.ts';
-import { sortObjects } from './set.ts';
+import { partsOf, sortObjects } from './set.ts';
 
 const PARALLEL_READS = 16;
 
@@ -36,6 +37,16 @@ export const basebackup: Format = {
     };
   },
   walArchive: async () => undefined,
+  async content(store, root, { id }, { signal }) {
+    // A set that lies directly in the repository's root is named as that is.
+    const prefixes = id === folderName(store, root) ? [`${root}${id}/`, root] : [`${root}${id}/`];
+    for (const prefix of prefixes) {
+      const folder = (await listShallow(store, prefix, signal)).find(({ name }) => name === '');
+      const set = folder && sortObjects(folder.objects);
+      if (set) return tarContent(partsOf(set));
+    }
+    return tarContent([]);
+  },
 };
 
 async function readCatalogue(store: ObjectStore, root: string, signal?: AbortSignal): Promise<Backup[]> {

@@ -46,3 +46,8 @@ export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefi
     set.unknown.some((name) => !/^\d/.test(name));
   return isSet ? set : undefined;
 }
+
+/** In the order in which they are laid down. */
+export function partsOf({ base, tablespaces, wal }: SetObjects): Part[] {
+  return [...base, ...tablespaces.toSorted((a, b) => (a.oid ?? 0) - (b.oid ?? 0)), ...wal];
+}

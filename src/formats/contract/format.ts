@@ -8,7 +8,7 @@ export type FormatName = 'barman' | 'basebackup';
 /** How far a backup got. Only a complete one is ever restored. */
 export type BackupState = 'complete' | 'running' | 'died' | 'failed' | 'unsupported';
 
-/** One object to lay down. */
+/** One object of a backup, as its catalogue tells of it. */
 export interface Part {
   /**
    * base: into PGDATA; tablespace: into that tablespace's directory; wal: into pg_wal (entries without that prefix).
@@ -23,6 +23,32 @@ export interface Part {
   /** Of the tablespace, for role 'tablespace'. */
   oid?: number;
 }
+
+/**
+ * What is laid down in one go: one object that is a tar. Formats whose content is of another kind bring theirs with
+ * them.
+ */
+export interface Unit extends Omit<Part, 'archived'> {
+  kind: 'tar';
+  /** Its place in the order, from 0. */
+  ordinal: number;
+}
+
+/** What a backup holds, opened where it is laid down. */
+export interface Content {
+  /**
+   * Another one when anything in it may be another: what is laid down is what was proven, and is gone on from only when
+   * it is the same.
+   */
+  digest: string;
+  /** How many units there are. */
+  count: number;
+  /** In the order in which they are laid down: those of the data directory first. */
+  units(): AsyncIterable<Unit>;
+}
+
+/** What tells of a backup without its content, and so does not grow with it. */
+export type BackupFacts = Omit<Backup, 'parts'>;
 
 export interface Tablespace {
   oid: number;
@@ -146,6 +172,11 @@ export interface Repository {
 /** What opens a repository whose content is not plain, such as its passphrase; plain JSON. Secret: never log it. */
 export type RepositorySecrets = Readonly<Record<string, string>>;
 
+export interface ContentOptions {
+  secrets?: RepositorySecrets | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /** Where a repository is, as a folder tells. */
 export interface Recognised {
   /** Key prefix of the repository: '' or ending in '/'. */
@@ -172,6 +203,8 @@ export interface Format {
   open(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<Repository>;
   /** The archive that recovery reads from; undefined where WAL travels in the backup. */
   walArchive(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<WalArchive | undefined>;
+  /** Opens what a backup of the repository at `root` holds. One that is no longer there has no units. */
+  content(store: ObjectStore, root: string, backup: BackupFacts, options: ContentOptions): Promise<Content>;
   /**
    * Whether a member may come more than once in the base parts, and what counts then: with 'later' the later one, with
    * 'same' there is no difference.

@@ -4,7 +4,16 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { barman } from '../barman/barman.ts';
 import { basebackup } from '../basebackup/basebackup.ts';
 import { parentPrefix } from '../contract/folder-name.ts';
-import type { Format, FormatName, Recognised, Repository, RepositoryRef, WalArchive } from '../contract/format.ts';
+import type {
+  BackupFacts,
+  Content,
+  Format,
+  FormatName,
+  Recognised,
+  Repository,
+  RepositoryRef,
+  WalArchive,
+} from '../contract/format.ts';
 import { folderOfKey, type Look, lookInto } from '../contract/look.ts';
 import { nothingFound } from './nothing-found.ts';
 import { otherTool } from './other-tools.ts';
@@ -38,6 +47,25 @@ export function openRepository(store: ObjectStore, ref: RepositoryRef): Promise<
 /** The archive that recovery from a repository reads; undefined where WAL travels in the backups. */
 export function openWalArchive(store: ObjectStore, ref: RepositoryRef): Promise<WalArchive | undefined> {
   return FORMATS[ref.format].walArchive(store, ref.root, ref.secrets);
+}
+
+/**
+ * Opens what a backup holds, which must be what was proven: another digest is `backupIncomplete`.
+ * @param digest of what was proven
+ */
+export async function openContent(
+  store: ObjectStore,
+  ref: RepositoryRef,
+  backup: BackupFacts,
+  digest: string,
+  signal?: AbortSignal,
+): Promise<Content> {
+  const content = await FORMATS[ref.format].content(store, ref.root, backup, { secrets: ref.secrets, signal });
+  if (content.digest === digest) return content;
+  const what = content.count === 0 ? 'is no longer there' : 'is another than a moment ago: its objects have changed';
+  throw new OdoError('backupIncomplete', `backup ${backup.id} in ${store.url}/${ref.root} ${what}`, {
+    hint: 'run the same command again, or choose another backup with --backup',
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { VerifiedCluster } from '../../cluster/verified-cluster.ts';
-import type { Backup, RepositoryRef } from '../../formats/contract/format.ts';
+import type { BackupFacts, RepositoryRef } from '../../formats/contract/format.ts';
 import type { Setting, Standby } from '../../postgres/configuration/recovery-settings.ts';
 import type { Moment } from '../../postgres/configuration/recovery-target.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
@@ -15,7 +15,9 @@ import type { ClusterPlaces } from './places.ts';
 export interface LayDownJob {
   store: StoreConfig;
   repository: RepositoryRef;
-  backup: Backup;
+  backup: BackupFacts;
+  /** What was proven of its content, which is opened anew where it is laid down; see Content. */
+  content: { digest: string };
   wal: WalPlan;
   target: ClusterPlaces;
   owner?: Owner;

@@ -1,6 +1,7 @@
 import { removeContainer, stopContainer } from '../../docker/client/container.ts';
 import { listCopyServers } from '../../docker/containers/copy-server.ts';
 import { asOdoError } from '../../errors.ts';
+import type { CopyRequest } from '../contract/request.ts';
 import { runScripts } from '../database/post-sql.ts';
 import { openServiceDatabase } from '../database/service-database.ts';
 import { momentReport } from '../outcome/at-target.ts';
@@ -17,7 +18,9 @@ export async function finishCopy(run: CopyRun, recovered: RecoveredCopy): Promis
   const { request, proven, report, signal } = run;
   const { address, reached, notes, unasked } = recovered;
   const running = [`container ${serverName(run)} keeps running; ${endingOf(run)}`];
-  if (unasked !== undefined && request.verify === 'full') throw withHints(uncheckedByServer(unasked), running);
+  if (unasked !== undefined && request.verify === 'full') {
+    throw withHints(uncheckedByServer(unasked), [...running, ...leftOutOf(request, proven.original.service.name)]);
+  }
   const database = openServiceDatabase(address, signal);
   await runScripts(proven.scripts, database, address.containerId, report, signal).catch((thrown: unknown) => {
     throw withHints(asOdoError(thrown, signal), running);
@@ -27,6 +30,15 @@ export async function finishCopy(run: CopyRun, recovered: RecoveredCopy): Promis
     reached,
     ...(request.copy.kind === 'temporary' ? await keepRunning(run, recovered) : await handOver(run, notes)),
   };
+}
+
+/** What such a restore had been asked for besides, and has not done. */
+function leftOutOf({ copy, postSql }: CopyRequest, service: string): string[] {
+  const isSwitch = copy.kind === 'new-volume' && copy.switch;
+  return [
+    ...(isSwitch ? [`service ${service} was not switched to the new volume`] : []),
+    ...(postSql === undefined ? [] : [`the scripts in ${postSql} were not run`]),
+  ];
 }
 
 /** The cluster on the new volume is ready: its trial ends, and the service goes over to it if that is wanted. */

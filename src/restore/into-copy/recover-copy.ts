@@ -2,7 +2,7 @@ import { startCopyServer } from '../../docker/containers/copy-server.ts';
 import { inPhase } from '../../events.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
-import { type DatabaseAddress, openServiceDatabase } from '../database/service-database.ts';
+import type { DatabaseAddress } from '../database/service-database.ts';
 import { proveRecovered } from '../procedure/prove-recovered.ts';
 import { archivingOf } from '../proofs/configuration.ts';
 import { tellLag, wayToReplay } from '../proofs/replay-lag.ts';
@@ -43,7 +43,7 @@ export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<Rec
   const configured = await cleanUp(
     engineOf(run),
     { target, archiving, keepPrevious: false, service, request },
-    openServiceDatabase(address, signal),
+    seen.database,
     report,
   );
   const { reached, unasked } = seen;

@@ -33,7 +33,7 @@ export function intoCopy(request: CopyRequest): Prove<RecoveredCopy> {
       swapped: false,
     };
     return {
-      plan: planOfCopy(request, name, proven),
+      plan: () => planOfCopy(request, name, proven),
       layDown: () => layDownCopy(run),
       exchange: () => exchangeCopy(run),
       leaveAsBefore: (error) => undoCopy(run, error),

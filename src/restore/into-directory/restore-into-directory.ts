@@ -7,6 +7,7 @@ import { meansOf } from '../lay-down/share-out.ts';
 import { momentReport } from '../outcome/at-target.ts';
 import { isResumable, salvageNotes, withKeptStaging } from '../outcome/failure-hints.ts';
 import { makePlan, type Plan, salvagePlan } from '../outcome/receipt.ts';
+import { provenContent } from '../procedure/make-lay-down-job.ts';
 import type { Prove } from '../procedure/restore.ts';
 import { takeAlong } from '../procedure/take-along.ts';
 import { mayHaveSalvage } from '../proofs/may-have-salvage.ts';
@@ -31,7 +32,7 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
     /** What was laid down can be gone on from, as far as is known. */
     let isStaged = true;
     return {
-      plan: planOfDirectory(proven),
+      plan: () => planOfDirectory(proven),
       async layDown() {
         const job = jobOf(request, proven);
         salvage = await takeAlong(engine, job, report, signal);
@@ -84,7 +85,7 @@ function jobOf(request: DirectoryRequest, { source, target, owner, configuration
   return {
     store: request.store,
     repository: source.repository.ref,
-    backup: source.backup,
+    ...provenContent(source.backup),
     wal: source.wal,
     target,
     ...(owner ? { owner } : {}),

@@ -47,6 +47,7 @@ export async function exchangeContent(run: ServiceRun): Promise<void> {
   const { request, proven, report, signal, job } = run;
   const { found, target } = proven;
   if (!job) throw new OdoError('bug', 'nothing was laid down');
+  // The one that has laid it down: what it knows of errors in writing, the exchange asks.
   const engine = engineOf(run);
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stopService(run);

@@ -35,7 +35,7 @@ export function intoService(request: ServiceRequest): Prove<RecoveredService> {
       swapping: false,
     };
     return {
-      plan: planOfService(request, proven),
+      plan: () => planOfService(request, proven),
       layDown: () => layDownForService(run),
       exchange: () => exchangeContent(run),
       leaveAsBefore: (error) => leaveAsBefore(run, error),

@@ -1,7 +1,7 @@
 import { cancelled } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';
-import type { Backup } from '../../formats/contract/format.ts';
-import { openWalArchive } from '../../formats/registry/registry.ts';
+import type { BackupFacts } from '../../formats/contract/format.ts';
+import { openContent, openWalArchive } from '../../formats/registry/registry.ts';
 import { createTally, type Tally, type Totals } from '../../progress/tally.ts';
 import { tellRetries } from '../../progress/tell-retries.ts';
 import { openStore } from '../../store/kinds/open.ts';
@@ -20,7 +20,7 @@ import type { ClusterPlaces } from '../contract/places.ts';
 import { completeStaging } from '../staging/complete-staging.ts';
 import { makeOwnedDirectory, placesOf, prepareStaging, type Staging } from '../staging/staging.ts';
 import { type Feeding, startFeeding } from './feed-wal.ts';
-import { layDownParts } from './lay-down.ts';
+import { layDownContent } from './lay-down.ts';
 import { putStaleSalvageAway } from './take-salvage.ts';
 import { verifyStaged } from './verify-cluster.ts';
 
@@ -58,8 +58,10 @@ export async function layDownBackup(
     store.onRetry = tellRetries(report);
     try {
       const { tally: parts, noted } = await inPhase(report, 'lay-down', async () => {
+        const content = await openContent(store, job.repository, job.backup, job.content.digest, signal);
         const tally = createTally('lay-down', totalsOf(job.backup), report);
-        return { tally, ...(await layDownParts(job, store, prepared, tally, report, signal, writeBack, roomOf)) };
+        const done = await layDownContent(job, content, store, prepared, tally, report, signal, writeBack, roomOf);
+        return { tally, ...done };
       });
       feeding?.takeAllConnections();
       const wal = await inPhase(report, 'wal', () =>
@@ -168,7 +170,7 @@ function treesOf(target: ClusterPlaces): string[] {
   return [...placesOf(target).map(incomingDir), spoolDir(target.pgdata)];
 }
 
-function totalsOf({ storedBytes, restoredBytes, restoredFiles }: Backup): Totals {
+function totalsOf({ storedBytes, restoredBytes, restoredFiles }: BackupFacts): Totals {
   return {
     ...(storedBytes === undefined ? {} : { totalBytes: storedBytes }),
     ...(restoredBytes === undefined ? {} : { totalWrittenBytes: restoredBytes }),

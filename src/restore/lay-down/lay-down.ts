@@ -3,7 +3,7 @@ import path from 'node:path';
 import { isIncremental, leadsOut, mayBeLink, placeBaseMember } from '../../cluster/base-members.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
-import type { Format, Part } from '../../formats/contract/format.ts';
+import type { Content, Format, Unit } from '../../formats/contract/format.ts';
 import { formatNamed } from '../../formats/registry/registry.ts';
 import type { Tally } from '../../progress/tally.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
@@ -19,18 +19,19 @@ import type { WriteBack } from '../../tree/writing/write-back.ts';
 import type { LayDownJob } from '../contract/lay-down-job.ts';
 import { type ManifestCheck, openManifestCheck } from '../staging/manifest-check.ts';
 import type { Staging } from '../staging/staging.ts';
-import { createRepeats, finishInOrder } from './part-order.ts';
 import { shareOut } from './share-out.ts';
+import { createRepeats, finishInOrder } from './unit-order.ts';
 import { createUnpacker, type Unpacker } from './unpacker.ts';
 
 /**
- * Streams every part of the backup into the `incoming` directories: store → ranges → decompress → untar → files;
- * several parts at once, where there are several. What can be checked is checked on the way, against backup_manifest
- * where there is one; anything wrong is dataCorrupt. `noted` resolves when all parts are on the disk and noted as
+ * Streams every unit of the backup into the `incoming` directories: store → ranges → decompress → untar → files;
+ * several units at once, where there are several. What can be checked is checked on the way, against backup_manifest
+ * where there is one; anything wrong is dataCorrupt. `noted` resolves when all units are on the disk and noted as
  * finished, so that no later run builds on what was lost on its way there.
  */
-export async function layDownParts(
+export async function layDownContent(
   job: LayDownJob,
+  content: Content,
   store: ObjectStore,
   staging: Staging,
   tally: Tally,
@@ -41,43 +42,45 @@ export async function layDownParts(
 ): Promise<{ noted: Promise<unknown> }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([outerSignal, stop.signal]);
-  const { parts } = job.backup;
   const { mayRepeat } = formatNamed(job.backup.format);
   const manifest = await openManifestCheck(store, job.backup, signal);
-  const share = shareOut(job.run, parts.length);
+  const share = shareOut(job.run, content.count);
   const blockPool = createBlockPool(share.blocks.threads);
   const common = { job, store, manifest, tally, report, signal, resuming: staging.resuming, writeBack };
-  const context = { ...common, roomOf, mayRepeat, isSuperseded: createRepeats(parts, mayRepeat) };
-  const finish = finishInOrder(parts, staging);
+  const context = { ...common, roomOf, mayRepeat, isSuperseded: createRepeats(mayRepeat) };
+  const finish = finishInOrder(staging);
   const noting: Promise<void>[] = [];
-  const waiting = parts.values();
+  const waiting = content.units()[Symbol.asyncIterator]();
 
-  /** Beside the next part. */
-  async function note(part: Part): Promise<void> {
+  /** Beside the next unit. */
+  async function note(unit: Unit): Promise<void> {
     try {
       await writeBack.flush();
-      finish(part);
+      finish(unit);
     } catch (error) {
       stop.abort(error);
       throw error;
     }
   }
 
-  /** Takes one part after the other until none is left. */
+  /** Takes one unit after the other until none is left. */
   async function work(): Promise<void> {
     const unpacker = createUnpacker(store, share, blockPool);
     try {
-      for (const part of waiting) {
+      for (;;) {
+        const { done, value: unit } = await waiting.next();
+        if (done) return;
         if (signal.aborted) throw cancelled(signal.reason);
-        if (staging.isFinished(part.key)) {
-          report({ type: 'note', level: 'info', message: `${store.url}/${part.key} was laid down before` });
-          tally.reusedPart(part.sizeBytes);
-          manifest?.skip(part);
+        if (staging.isFinished(unit.key)) {
+          report({ type: 'note', level: 'info', message: `${store.url}/${unit.key} was laid down before` });
+          tally.reusedPart(unit.sizeBytes);
+          manifest?.skip(unit);
+          finish(unit);
           continue;
         }
-        report({ type: 'note', level: 'info', message: `laying down ${store.url}/${part.key}` });
-        await layDownPart(part, unpacker, context);
-        const noted = note(part);
+        report({ type: 'note', level: 'info', message: `laying down ${store.url}/${unit.key}` });
+        await layDownTar(unit, unpacker, context);
+        const noted = note(unit);
         // It has ended the rest then, and is told when all have stopped.
         noted.catch(() => undefined);
         noting.push(noted);
@@ -105,7 +108,7 @@ export async function layDownParts(
   return { noted };
 }
 
-/** What the parts of one backup have in common. */
+/** What the units of one backup have in common. */
 interface Context {
   job: LayDownJob;
   store: ObjectStore;
@@ -117,13 +120,13 @@ interface Context {
   roomOf: RoomOf;
   writeBack: WriteBack;
   mayRepeat: Format['mayRepeat'];
-  isSuperseded: (entry: TarEntry, part: Part) => boolean;
+  isSuperseded: (entry: TarEntry, unit: Unit) => boolean;
 }
 
-async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Promise<void> {
+async function layDownTar(unit: Unit, unpacker: Unpacker, context: Context): Promise<void> {
   const { job, store, manifest, tally, report, signal, resuming } = context;
   const pgdata = job.target.pgdata;
-  const root = rootOf(part, job);
+  const root = rootOf(unit, job);
   if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
     fs.chownSync(root, job.owner.uid, job.owner.gid);
   }
@@ -139,10 +142,10 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
     owner: job.owner,
     reuse: resuming,
     place(entry) {
-      if (part.role !== 'base') return placeOther(entry);
-      return context.isSuperseded(entry, part) ? 'skip' : placeBase(entry, pgdata);
+      if (unit.role !== 'base') return placeOther(entry);
+      return context.isSuperseded(entry, unit) ? 'skip' : placeBase(entry, pgdata);
     },
-    ...(part.role === 'base' && context.mayRepeat ? { mayRepeat: context.mayRepeat } : {}),
+    ...(unit.role === 'base' && context.mayRepeat ? { mayRepeat: context.mayRepeat } : {}),
     onBytes: (bytes) => {
       countFiles();
       tally.wrote(bytes);
@@ -150,15 +153,15 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
     },
   });
   const flushAhead = context.writeBack.flushAhead(root);
-  const name = `${store.url}/${part.key}`;
-  const check = await manifest?.begin(part);
+  const name = `${store.url}/${unit.key}`;
+  const check = await manifest?.begin(unit);
   const accept = (entry: TarEntry) => {
     refuseIncremental(entry, name);
-    refuseImpossibleSize(entry, part, name);
-    if (entry.type === 'symlink') judgeLink(entry, part, name, report);
+    refuseImpossibleSize(entry, unit, name);
+    if (entry.type === 'symlink') judgeLink(entry, unit, name, report);
     return check ? check.watch(entry, () => writer.accept(entry)) : writer.accept(entry);
   };
-  const chunks = unpacker.unpack(part, { name, signal, onBytes: (bytes) => tally.read(bytes) });
+  const chunks = unpacker.unpack(unit, { name, signal, onBytes: (bytes) => tally.read(bytes) });
   try {
     await untar(freeing(chunks), accept, { name, signal });
     check?.finish();
@@ -172,12 +175,12 @@ async function layDownPart(part: Part, unpacker: Unpacker, context: Context): Pr
   tally.reused(writer.reusedBytes);
 }
 
-function rootOf(part: Part, job: LayDownJob): string {
+function rootOf(unit: Unit, job: LayDownJob): string {
   const incoming = incomingDir(job.target.pgdata);
-  if (part.role === 'base') return incoming;
-  if (part.role === 'wal') return path.join(incoming, 'pg_wal');
-  const tablespace = job.target.tablespaces.find(({ oid, isLater }) => oid === part.oid && !isLater);
-  if (!tablespace) throw new OdoError('bug', `no place was planned for tablespace ${part.oid}`);
+  if (unit.role === 'base') return incoming;
+  if (unit.role === 'wal') return path.join(incoming, 'pg_wal');
+  const tablespace = job.target.tablespaces.find(({ oid, isLater }) => oid === unit.oid && !isLater);
+  if (!tablespace) throw new OdoError('bug', `no place was planned for tablespace ${unit.oid}`);
   return incomingDir(tablespace.place);
 }
 
@@ -190,10 +193,10 @@ function placeOther(entry: TarEntry): 'skip' | undefined {
   return entry.path.split('/')[0] === ODO_DIR ? 'skip' : undefined;
 }
 
-function judgeLink(entry: TarEntry, part: Part, name: string, report: Report): void {
-  if (part.role === 'base' && placeBaseMember(entry) === 'skip') return;
+function judgeLink(entry: TarEntry, unit: Unit, name: string, report: Report): void {
+  if (unit.role === 'base' && placeBaseMember(entry) === 'skip') return;
   const what = `${entry.path}, a link to ${entry.linkName}`;
-  if (part.role !== 'base' || !mayBeLink(entry)) {
+  if (unit.role !== 'base' || !mayBeLink(entry)) {
     throw new OdoError('dataCorrupt', `${name} holds ${what}: the copy would share the server's own data with it`, {
       hint: 'a cluster with such links cannot be restored from this backup; choose another with --backup',
     });
@@ -216,12 +219,12 @@ function refuseIncremental(entry: TarEntry, name: string): void {
 const MOST_UNPACKED: Partial<Record<Layer, number>> = { gzip: 1032, lz4: 256, snappy: 22 };
 
 /** Before room is made for it: a size that all of the object could not unpack to is a damaged header's. */
-function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, part: Part, name: string): void {
-  const growth = part.layers.reduce((most, layer) => most * (MOST_UNPACKED[layer] ?? Number.POSITIVE_INFINITY), 1);
-  if (sizeBytes <= part.sizeBytes * growth) return;
+function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, unit: Unit, name: string): void {
+  const growth = unit.layers.reduce((most, layer) => most * (MOST_UNPACKED[layer] ?? Number.POSITIVE_INFINITY), 1);
+  if (sizeBytes <= unit.sizeBytes * growth) return;
   throw new OdoError(
     'dataCorrupt',
-    `${name} has ${part.sizeBytes} bytes, and its member ${member} claims ${sizeBytes}`,
+    `${name} has ${unit.sizeBytes} bytes, and its member ${member} claims ${sizeBytes}`,
     {
       hint: 'the object was written wrongly or damaged; choose another backup with --backup',
     },

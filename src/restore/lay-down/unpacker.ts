@@ -1,4 +1,4 @@
-import type { Part } from '../../formats/contract/format.ts';
+import type { Unit } from '../../formats/contract/format.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readRanged } from '../../store/reading/ranged-read.ts';
 import type { BlockPool } from '../../stream/blocks/block-pool.ts';
@@ -6,15 +6,18 @@ import { undoLayers } from '../../stream/unpack/undo-layers.ts';
 import { startUnpackingThread, type UnpackingThread } from '../../stream/unpack/unpack-apart.ts';
 import type { Share } from './share-out.ts';
 
-/** Reads and unpacks one part at a time. */
+/** Reads and unpacks one unit at a time. */
 export interface Unpacker {
   /**
    * In large chunks, each of them the taker's until it asks for the next. Errors are those of readRanged() and
    * decompress().
    */
-  unpack(part: Part, options: UnpackOptions): AsyncGenerator<Buffer, void, void>;
+  unpack(unit: Packed, options: UnpackOptions): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
+
+/** An object, and what it is wrapped in. */
+type Packed = Pick<Unit, 'key' | 'sizeBytes' | 'etag' | 'layers'>;
 
 export interface UnpackOptions {
   /** What is being read, for errors: `s3://bucket/key`. */
@@ -28,8 +31,8 @@ export interface UnpackOptions {
 const APART_FROM_BYTES = 1 << 20;
 
 /**
- * Reads in this thread, and unpacks in one of its own, which is started for the first part that is worth it. bzip2 is
- * left to the threads of `blockPool`, which all parts share.
+ * Reads in this thread, and unpacks in one of its own, which is started for the first unit that is worth it. bzip2 is
+ * left to the threads of `blockPool`, which all units share.
  */
 export function createUnpacker(
   store: ObjectStore,

@@ -1,3 +1,5 @@
+import type { Backup } from '../../formats/contract/format.ts';
+import { digestOf } from '../../formats/contract/tar-content.ts';
 import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
@@ -36,7 +38,7 @@ export function makeJob(request: RestoreRequest, proven: ProvenServer): LayDownJ
     // A relative path means nothing inside of a container.
     store: localStore(request.store)?.config ?? request.store,
     repository: source.repository.ref,
-    backup: source.backup,
+    ...provenContent(source.backup),
     wal: source.wal,
     target,
     owner,
@@ -102,4 +104,9 @@ function ofOldData({ keepPrevious, acceptLoss }: RestoreRequest) {
 /** A copy's service goes on running, on the same disk as a rule. */
 function isBesideServer(request: RestoreRequest): boolean {
   return 'copy' in request || ('online' in request && request.online === true);
+}
+
+/** A backup as its job names it: by what it is, not by what it holds. */
+export function provenContent({ parts, ...backup }: Backup): Pick<LayDownJob, 'backup' | 'content'> {
+  return { backup, content: { digest: digestOf(parts) } };
 }

@@ -19,7 +19,7 @@ export type Prove<Recovered> = (tools: Tools) => Promise<ProvenRestore<Recovered
 
 /** A restore whose proofs have held: how each of its steps is done there. The steps come in the order of this list. */
 export interface ProvenRestore<Recovered> {
-  plan: Plan;
+  plan(): Plan;
   /** The backup is complete beside the old data, with what its recovery needs; a server was tried on it. */
   layDown(): Promise<LaidDown>;
   /** It takes the old data's place. */
@@ -49,8 +49,8 @@ export async function restore<Recovered>(
   const { report, phases } = timePhases(measureProgress(context.report));
   const { signal, version } = context;
   const run = await inPhase(report, 'prove', () => prove({ report, signal, version }));
-  const { plan } = run;
   try {
+    const plan = run.plan();
     if (dryRun) return plan;
     if (!(await context.confirm(plan))) throw new OdoError('cancelled', 'cancelled before anything was touched');
     const laidDown = await replaceContent(run).catch(async (thrown: unknown) => {

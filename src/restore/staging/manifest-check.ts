@@ -1,5 +1,5 @@
 import { OdoError } from '../../errors.ts';
-import type { Backup, Part } from '../../formats/contract/format.ts';
+import type { BackupFacts, Unit } from '../../formats/contract/format.ts';
 import { readManifest } from '../../postgres/files/manifest-reader.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readRanged } from '../../store/reading/ranged-read.ts';
@@ -13,23 +13,26 @@ import {
 
 /** Holds the files of a backup against its backup_manifest while they are written. */
 export interface ManifestCheck {
-  /** Begins a part. */
-  begin(part: Part): Promise<PartCheck>;
-  /** A part that an interrupted run had laid down, and so checked, whole. */
-  skip(part: Part): void;
-  /** After all parts: dataCorrupt when a file that the manifest lists has not come. */
+  /** Begins a unit. */
+  begin(unit: Placed): Promise<UnitCheck>;
+  /** A unit that an interrupted run had laid down, and so checked, whole. */
+  skip(unit: Placed): void;
+  /** After all units: dataCorrupt when a file that the manifest lists has not come. */
   finish(): void;
 }
 
-export interface PartCheck {
+export interface UnitCheck {
   /**
    * Judges a member before anything of it is written: dataCorrupt when the manifest does not know it or has another
    * size for it. `open` then gives its sink; the sink returned compares the checksum at the file's end.
    */
   watch(entry: TarEntry, open: () => EntrySink): EntrySink;
-  /** At the part's end: dataCorrupt when a file of it is missing. */
+  /** At the unit's end: dataCorrupt when a file of it is missing. */
   finish(): void;
 }
+
+/** Whose files are to be found in the manifest. */
+type Placed = Pick<Unit, 'key' | 'role' | 'oid'>;
 
 interface Expected {
   sizeBytes: number;
@@ -49,18 +52,18 @@ const HINT = 'the backup was damaged or mixed up with another one; choose anothe
 /** Reads the manifest of a backup; undefined for a backup that has none. */
 export async function openManifestCheck(
   store: ObjectStore,
-  backup: Backup,
+  backup: BackupFacts,
   signal?: AbortSignal,
 ): Promise<ManifestCheck | undefined> {
   if (backup.manifestKey === undefined) return undefined;
   const name = `${store.url}/${backup.manifestKey}`;
   const expected = await readExpected(store, backup.manifestKey, name, signal);
   return {
-    async begin(part) {
-      return createPartCheck(part, expected, `${store.url}/${part.key}`, name, await prepareChecksums());
+    async begin(unit) {
+      return createUnitCheck(unit, expected, `${store.url}/${unit.key}`, name, await prepareChecksums());
     },
-    skip(part) {
-      for (const path of expected.keys()) if (belongsTo(part, path)) expected.delete(path);
+    skip(unit) {
+      for (const path of expected.keys()) if (belongsTo(unit, path)) expected.delete(path);
     },
     finish: () => demandNone([...expected.keys()], name, 'the backup lacks'),
   };
@@ -99,14 +102,14 @@ async function readExpected(
   return expected;
 }
 
-function createPartCheck(
-  part: Part,
+function createUnitCheck(
+  unit: Placed,
   expected: Map<string, Expected>,
   object: string,
   manifest: string,
   createChecksum: (algorithm: ChecksumAlgorithm) => Checksum,
-): PartCheck {
-  const prefix = prefixOf(part);
+): UnitCheck {
+  const prefix = prefixOf(unit);
   let changedAutoConf: OdoError | undefined;
   let isStandbyCopy = false;
 
@@ -145,7 +148,7 @@ function createPartCheck(
     },
     finish() {
       if (changedAutoConf && !isStandbyCopy) throw changedAutoConf;
-      const missing = [...expected.keys()].filter((path) => belongsTo(part, path));
+      const missing = [...expected.keys()].filter((path) => belongsTo(unit, path));
       demandNone(missing, manifest, `${object} lacks`);
     },
   };
@@ -157,13 +160,13 @@ function isKnownApart(path: string): boolean {
 }
 
 /** Paths in the manifest are relative to the data directory, those in a tablespace's tar to the tablespace. */
-function prefixOf(part: Part): string {
-  if (part.role === 'tablespace') return `pg_tblspc/${part.oid}/`;
-  return part.role === 'wal' ? 'pg_wal/' : '';
+function prefixOf(unit: Placed): string {
+  if (unit.role === 'tablespace') return `pg_tblspc/${unit.oid}/`;
+  return unit.role === 'wal' ? 'pg_wal/' : '';
 }
 
-function belongsTo(part: Part, path: string): boolean {
-  return part.role === 'base' ? !path.startsWith('pg_tblspc/') : path.startsWith(prefixOf(part));
+function belongsTo(unit: Placed, path: string): boolean {
+  return unit.role === 'base' ? !path.startsWith('pg_tblspc/') : path.startsWith(prefixOf(unit));
 }
 
 function demandNone(paths: readonly string[], manifest: string, what: string): void {

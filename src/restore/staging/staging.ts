@@ -33,10 +33,10 @@ import { readSignalMark } from '../volume/used-since.ts';
 export interface Staging {
   /** Files of an interrupted run are there: compare before writing. */
   readonly resuming: boolean;
-  /** Whether a part was laid down whole by the interrupted run, and nothing of it can have been lost since. */
-  isFinished(partKey: string): boolean;
-  /** Notes that a part is whole. */
-  finishPart(partKey: string): void;
+  /** Whether a unit was laid down whole by the interrupted run, and nothing of it can have been lost since. */
+  isFinished(key: string): boolean;
+  /** Notes that a unit is whole: a large one, of which there are few. */
+  finishUnit(key: string): void;
   /** Whether what the spool holds can be relied upon. */
   readonly spoolReusable: boolean;
   /** What there is to go back to after the exchange. */
@@ -112,9 +112,9 @@ export function prepareStaging(job: LayDownJob): Staging {
   }
   return {
     resuming,
-    isFinished: (partKey) => journal.finishedParts?.includes(partKey) ?? false,
-    finishPart(partKey) {
-      journal.finishedParts = [...(journal.finishedParts ?? []), partKey];
+    isFinished: (key) => journal.finishedParts?.includes(key) ?? false,
+    finishUnit(key) {
+      journal.finishedParts = [...(journal.finishedParts ?? []), key];
       writeJournal(pgdata.odoDir, journal);
     },
     spoolReusable: intact,
@@ -215,7 +215,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
  * A digest of everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings
  * are written anew each time.
  */
-function fingerprintOf({ repository, backup, target, owner, configuration, recovery }: LayDownJob): string {
+function fingerprintOf({ repository, backup, content, target, owner, configuration, recovery }: LayDownJob): string {
   // Whoever asks for it.
   const { runId: _own, ...places } = target;
   const { replacementConf, settings, hbaConf, keepArchiving, keepSettings } = configuration;
@@ -225,7 +225,7 @@ function fingerprintOf({ repository, backup, target, owner, configuration, recov
   const isStandby = standby !== undefined;
   const { secrets: _secret, ...where } = repository;
   const configured = [replacementConf, settings, hbaConf, keepArchiving, keepSettings];
-  const facts = [where, backup, places, owner, configured, unattended, isStandby];
+  const facts = [where, backup, content, places, owner, configured, unattended, isStandby];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

@@ -127,7 +127,8 @@ async function* translateBody(
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-function etagOf(found: { mtimeNs: bigint; size: bigint }): string {
+/** Changes with each writing of a file. */
+export function etagOf(found: { mtimeNs: bigint; size: bigint }): string {
   return `${found.mtimeNs.toString(16)}-${found.size.toString(16)}`;
 }
 

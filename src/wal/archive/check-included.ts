@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { OdoError } from '../../errors.ts';
-import type { Backup } from '../../formats/contract/format.ts';
+import type { BackupFacts } from '../../formats/contract/format.ts';
 import { segmentsBetween } from '../../postgres/terms/wal-names.ts';
 import { WAL_PAGE_HEADER_BYTES } from '../../postgres/wal/wal-page.ts';
 import { checkSegment } from './check-segment.ts';
@@ -11,13 +11,11 @@ import { checkSegment } from './check-segment.ts';
  * there (`backupIncomplete`) and be what its name says (`dataCorrupt`). Others may lie beside them, such as one that
  * the server had prepared.
  */
-export function checkIncludedWal(backup: Backup, directory: string): void {
+export function checkIncludedWal(backup: BackupFacts, directory: string): void {
   const { beginWal, endWal, postgresMajor, systemIdentifier } = backup;
   if (beginWal === undefined) return;
   const segmentSizeBytes = backup.walSegmentSizeBytes ?? sizeOf(path.join(directory, beginWal)) ?? 16 * 1024 * 1024;
   const wanted = endWal === undefined ? [beginWal] : segmentsBetween(beginWal, endWal, segmentSizeBytes);
-  const part = (backup.parts.find(({ role }) => role === 'wal') ?? backup.parts.find(({ role }) => role === 'base'))
-    ?.key;
   for (const name of wanted) {
     const file = path.join(directory, name);
     const sizeBytes = sizeOf(file);
@@ -28,7 +26,7 @@ export function checkIncludedWal(backup: Backup, directory: string): void {
           'choose another backup with --backup',
       });
     }
-    const object = `${part}: ${name}`;
+    const object = `backup ${backup.id}: ${name}`;
     if (sizeBytes !== segmentSizeBytes) {
       throw new OdoError(
         'dataCorrupt',

@@ -5,9 +5,10 @@ import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OdoError } from '../../../src/errors.ts';
 import type { Part } from '../../../src/formats/contract/format.ts';
+import { tarContent } from '../../../src/formats/contract/tar-content.ts';
 import { createTally } from '../../../src/progress/tally.ts';
 import type { LayDownJob } from '../../../src/restore/contract/lay-down-job.ts';
-import { layDownParts } from '../../../src/restore/lay-down/lay-down.ts';
+import { layDownContent } from '../../../src/restore/lay-down/lay-down.ts';
 import { createRooms } from '../../../src/tree/writing/room.ts';
 import { NO_WRITE_BACK } from '../../../src/tree/writing/write-back.ts';
 import { MemoryStore } from '../parts/memory-store.ts';
@@ -137,7 +138,7 @@ async function layDown(archive: Buffer, layers: Part['layers'] = []): Promise<'l
   const root = path.join(scratch, 'pgdata');
   const part: Part = { role: 'base', key: 'data.tar', sizeBytes: archive.length, layers };
   const job = {
-    backup: { parts: [part], format: 'barman' },
+    backup: { format: 'barman' },
     target: { pgdata: { root, odoDir: path.join(root, '.odo') }, tablespaces: [] },
     run: {},
   };
@@ -146,14 +147,15 @@ async function layDown(archive: Buffer, layers: Part['layers'] = []): Promise<'l
     spoolReusable: false,
     oldData: 'none' as const,
     isFinished: () => false,
-    finishPart: () => undefined,
+    finishUnit: () => undefined,
     complete: () => undefined,
     distrust: () => undefined,
   };
   const tally = createTally('lay-down', {}, () => undefined);
   const store = new MemoryStore({ 'data.tar': { content: archive } });
-  const work = layDownParts(
+  const work = layDownContent(
     job as unknown as LayDownJob,
+    tarContent([part]),
     store,
     staging,
     tally,

@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { findParts } from '../../../src/formats/barman/parts.ts';
+import { digestOf } from '../../../src/formats/contract/tar-content.ts';
 import { parsePgControl } from '../../../src/postgres/files/pg-control.ts';
 import type { LayDownJob } from '../../../src/restore/contract/lay-down-job.ts';
 import type { ClusterPlaces } from '../../../src/restore/contract/places.ts';
+import { etagOf } from '../../../src/store/kinds/directory.ts';
 import { segment } from './named-archive.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 import { plantTree, snapshotTree, type TreeSnapshot } from './tree-snapshot.ts';
@@ -87,7 +90,6 @@ export function setUpBench(root = 'data'): Bench {
     fs.mkdirSync(path.dirname(path.join(repository, key)), { recursive: true });
     fs.writeFileSync(path.join(repository, key), content);
   }
-  const sizeOf = (key: string) => objects()[key]?.length ?? 0;
 
   const volume = scratchDirectory();
   const pgdata = { root: path.join(volume, root), odoDir: path.join(volume, '.odo') };
@@ -114,18 +116,9 @@ export function setUpBench(root = 'data'): Bench {
       endWal: segment(1, 2),
       walSegmentSizeBytes: SEGMENT_SIZE_BYTES,
       tablespaces: [{ oid: 16387, name: 'space', location: '/where/it/was' }],
-      parts: [
-        { role: 'base', key: BASE_KEY, sizeBytes: sizeOf(BASE_KEY), layers: [] },
-        {
-          role: 'tablespace',
-          oid: 16387,
-          key: SPACE_KEY,
-          sizeBytes: sizeOf(SPACE_KEY),
-          layers: ['gzip'],
-        },
-      ],
       wal: 'archive',
     },
+    content: { digest: '' },
     wal: {
       source: 'archive',
       spans: [{ timeline: 1, firstSegment: segment(1, 1) }],
@@ -145,7 +138,18 @@ export function setUpBench(root = 'data'): Bench {
     run: { sync: false, verify: 'stream', fresh: false },
   };
   const bench = { repository, volume, target, job, old: [] };
+  proveContent(bench);
   return { ...bench, old: contentOf(bench) };
+}
+
+/** Notes in the job what a proof of the backup would find now. */
+export function proveContent({ repository, job }: Pick<Bench, 'repository' | 'job'>): void {
+  const folder = `base/${job.backup.id}`;
+  const objects = fs.readdirSync(path.join(repository, folder)).map((name) => {
+    const found = fs.statSync(path.join(repository, folder, name), { bigint: true });
+    return { key: `${folder}/${name}`, sizeBytes: Number(found.size), etag: etagOf(found) };
+  });
+  job.content = { digest: digestOf(findParts(objects, job.backup.tablespaces).parts) };
 }
 
 /** PGDATA and the tablespace, without ODO's own folder. */

@@ -13,7 +13,7 @@ import { crashesAt, crashesLaterAt } from '../../parts/crash.ts';
 import { setFreeBytes } from '../../parts/free-bytes.ts';
 import { onFullDisk } from '../../parts/full-disk.ts';
 import { segment } from '../../parts/named-archive.ts';
-import { type Bench, CONTROL, contentOf, setUpBench } from '../../parts/restore-bench.ts';
+import { type Bench, CONTROL, contentOf, proveContent, setUpBench } from '../../parts/restore-bench.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 import { plantTree, snapshotTree } from '../../parts/tree-snapshot.ts';
 
@@ -50,10 +50,16 @@ const previousOf = (bench: Bench) => placesOf(bench).map((place) => snapshotTree
 const autoConf = ({ target }: Bench) => fs.readFileSync(path.join(target.pgdata.root, 'postgresql.auto.conf'), 'utf8');
 
 /** A part that was uploaded only so far. */
-function cutOff({ repository, job }: Bench, index: number, sizeBytes: number): void {
-  const part = job.backup.parts[index] as Bench['job']['backup']['parts'][number];
-  fs.truncateSync(path.join(repository, part.key), sizeBytes);
-  part.sizeBytes = sizeBytes;
+function cutOff(bench: Bench, name: string, sizeBytes: number): void {
+  fs.truncateSync(path.join(bench.repository, 'base/b1', name), sizeBytes);
+  proveContent(bench);
+}
+
+/** The job is for another backup, of the same content. */
+function takeAnother(bench: Bench): void {
+  fs.cpSync(path.join(bench.repository, 'base/b1'), path.join(bench.repository, 'base/b2'), { recursive: true });
+  bench.job.backup = { ...bench.job.backup, id: 'b2' };
+  proveContent(bench);
 }
 
 /** The same job with its tablespace in another directory. */
@@ -126,8 +132,7 @@ describe('a whole restore', () => {
     'takes barman’s native backups, which have two files twice: the second time %s',
     async (second) => {
       const bench = setUpBench();
-      const [base] = bench.job.backup.parts;
-      const file = path.join(bench.repository, base?.key ?? '');
+      const file = path.join(bench.repository, 'base/b1/data.tar');
       const scratch = scratchDirectory();
       const tar = (...args: string[]) =>
         execFileSync('tar', ['--format=pax', '--no-recursion', '-C', scratch, '-f', file, ...args]);
@@ -156,9 +161,7 @@ describe('a whole restore', () => {
         './pg_tblspc/',
         'global/pg_control',
       );
-      bench.job.backup.parts = bench.job.backup.parts.map((part) =>
-        part === base ? { ...part, sizeBytes: fs.statSync(file).size } : part,
-      );
+      proveContent(bench);
       if (second === 'other') {
         const fault = { code: 'dataCorrupt', message: expect.stringContaining('backup_manifest twice') };
         await expect(layDown(bench)).rejects.toMatchObject(fault);
@@ -287,9 +290,14 @@ describe('a failure before the exchange', () => {
   });
 
   it.each<[string, (bench: Bench) => unknown, string]>([
-    ['a part is gone', (bench) => fs.rmSync(path.join(bench.repository, 'base/b1/16387.tar.gz')), 'notFound'],
-    ['a part is cut off', (bench) => cutOff(bench, 0, 3000), 'dataCorrupt'],
-    ['a packed part is cut off', (bench) => cutOff(bench, 1, 100), 'dataCorrupt'],
+    ['a part is gone', (bench) => fs.rmSync(path.join(bench.repository, 'base/b1/16387.tar.gz')), 'backupIncomplete'],
+    [
+      'all are gone',
+      (bench) => fs.rmSync(path.join(bench.repository, 'base/b1'), { recursive: true }),
+      'backupIncomplete',
+    ],
+    ['a part is cut off', (bench) => cutOff(bench, 'data.tar', 3000), 'dataCorrupt'],
+    ['a packed part is cut off', (bench) => cutOff(bench, '16387.tar.gz', 100), 'dataCorrupt'],
     [
       'a segment is gone',
       (bench) => fs.rmSync(path.join(bench.repository, `wals/0000000100000000/${segment(1, 2)}.gz`)),
@@ -318,15 +326,15 @@ describe('a failure before the exchange', () => {
     expect(previousOf(bench)).toEqual(bench.old);
   });
 
-  it.each<[string, (job: Bench['job']) => void]>([
-    ['of another backup', (job) => Object.assign(job, { backup: { ...job.backup, id: 'b2' } })],
-    ['with its tablespace elsewhere', (job) => Object.assign(job, { target: elsewhere(job) })],
+  it.each<[string, (bench: Bench) => void]>([
+    ['of another backup', takeAnother],
+    ['with its tablespace elsewhere', ({ job }) => Object.assign(job, { target: elsewhere(job) })],
   ])('does not let another run build on what was laid down %s', async (_what, change) => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
     plantTree(incomingDir(bench.target.pgdata), { 'base/5/stray': 'of the other run' });
-    change(bench.job);
+    change(bench);
     expect(await layDown(bench)).toMatchObject({ reusedParts: 0, reusedBytes: 0 });
     await engine.swap(bench.target);
     expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');

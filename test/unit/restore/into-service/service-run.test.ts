@@ -36,6 +36,18 @@ it('all who find it gone go on with the same one', async () => {
   expect(openServiceEngine).toHaveBeenCalledTimes(1);
 });
 
+it('who finds gone what another has replaced by then goes on with that one', async () => {
+  const { run, step, closed } = brokenRun();
+  const other = {} as Engine;
+  const late = async (engine: Engine) => {
+    run.engine = other;
+    return step(engine);
+  };
+  expect(await onEngine(run, late)).toBe(other);
+  expect(closed).toEqual([]);
+  expect(openServiceEngine).not.toHaveBeenCalled();
+});
+
 it('any other error is told as it is', async () => {
   const { run, closed } = brokenRun();
   const fault = new OdoError('dataCorrupt', 'a fault');

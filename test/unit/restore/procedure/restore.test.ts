@@ -18,7 +18,7 @@ function run(faults: Partial<Record<Step | 'prove', Error>> = {}, how: { dryRun?
     return result;
   };
   const proven: ProvenRestore<string> = {
-    plan: PLAN,
+    plan: () => PLAN,
     layDown: () => step('layDown', LAID_DOWN),
     exchange: () => step('exchange', undefined),
     leaveAsBefore: (error) => step('leaveAsBefore', new OdoError(error.code, `${error.message}, and undone`)),

@@ -41,11 +41,11 @@ function jobOf(more: JobFields = {}, backup: Partial<LayDownJob['backup']> = {})
       format: 'basebackup',
       state: 'complete',
       tablespaces: [],
-      parts: [],
       wal: 'included',
       systemIdentifier: SYSTEM_IDENTIFIER,
       ...backup,
     },
+    content: { digest: '' },
     wal: { source: 'included' },
     target,
     owner: OWNER,
@@ -294,7 +294,6 @@ describe('a backup that cannot be started', () => {
       endWal: segment(1, 3),
       walSegmentSizeBytes: SEGMENT_SIZE_BYTES,
       postgresMajor: 17,
-      parts: [],
     };
     layDown({ 'pg_wal/': '' });
     for (const number of [1, 2]) {

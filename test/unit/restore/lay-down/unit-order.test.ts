@@ -1,26 +1,32 @@
 import { expect, test } from 'vitest';
 import { barman } from '../../../../src/formats/barman/barman.ts';
-import type { Part } from '../../../../src/formats/contract/format.ts';
-import { createRepeats, finishInOrder } from '../../../../src/restore/lay-down/part-order.ts';
+import type { Unit } from '../../../../src/formats/contract/format.ts';
+import { createRepeats, finishInOrder } from '../../../../src/restore/lay-down/unit-order.ts';
 import type { Staging } from '../../../../src/restore/staging/staging.ts';
 import type { TarEntry } from '../../../../src/stream/bytes/entry.ts';
 
-const part = (key: string, role: Part['role'] = 'base'): Part => ({ key, role, sizeBytes: 1, layers: [] });
-const [first, second, third, space] = [part('1'), part('2'), part('3'), part('space', 'tablespace')] as const;
-const parts = [first, second, third, space];
+const unit = (ordinal: number, key: string, role: Unit['role'] = 'base'): Unit => {
+  return { kind: 'tar', ordinal, key, role, sizeBytes: 1, layers: [] };
+};
+const [first, second, third, space] = [
+  unit(0, '1'),
+  unit(1, '2'),
+  unit(2, '3'),
+  unit(3, 'space', 'tablespace'),
+] as const;
 
 function createStaging(...keys: string[]) {
   const finished = [...keys];
   const staging = {
     isFinished: (key: string) => finished.includes(key),
-    finishPart: (key: string) => void finished.push(key),
+    finishUnit: (key: string) => void finished.push(key),
   };
   return { staging: staging as unknown as Staging, finished };
 }
 
-test('a base part counts as finished when those before it are, a tablespace at once', () => {
+test('a unit of the data directory counts as finished when those before it are, a tablespace at once', () => {
   const { staging, finished } = createStaging();
-  const finish = finishInOrder(parts, staging);
+  const finish = finishInOrder(staging);
   finish(second);
   finish(space);
   expect(finished).toEqual(['space']);
@@ -32,12 +38,14 @@ test('a base part counts as finished when those before it are, a tablespace at o
 
 test('what an interrupted run had finished counts', () => {
   const { staging, finished } = createStaging('1');
-  finishInOrder(parts, staging)(second);
+  const finish = finishInOrder(staging);
+  finish(first);
+  finish(second);
   expect(finished).toEqual(['1', '2']);
 });
 
 test('of a file that may repeat, that of the latest part counts, whichever comes first', () => {
-  const isSuperseded = createRepeats(parts, barman.mayRepeat);
+  const isSuperseded = createRepeats(barman.mayRepeat);
   const entry = (path: string): TarEntry => ({
     path,
     type: 'file',
