@@ -1,6 +1,6 @@
 /** A data page whose checksum is wrong. */
 export interface SuspectPage {
-  /** Which of the target's places, as placesOf() has them. */
+  /** Which of the cluster's places, as placesOf() has them. */
   place: number;
   /** Relative to the place. */
   file: string;

@@ -80,7 +80,7 @@ export function repositoryRequest(args: Arguments, env: NodeJS.ProcessEnv): Repo
 
 /** Which archive is followed, for which standby. */
 export function followRequest(args: Arguments, env: NodeJS.ProcessEnv): FollowRequest {
-  return { ...repositoryRequest(args, env), target: serviceTarget(args), spoolBytes: spoolBytes(args) };
+  return { ...repositoryRequest(args, env), serviceRef: serviceRefOf(args), spoolBytes: spoolBytes(args) };
 }
 
 /** Which archive is loaded under which name. */
@@ -90,7 +90,7 @@ export function loadImageRequest(args: Arguments): LoadImageRequest {
 }
 
 /** Which service; every one of the three names is needed. */
-export function serviceTarget(args: Arguments): ServiceRef {
+export function serviceRefOf(args: Arguments): ServiceRef {
   const volume = required(args, 'volume', '-v VOLUME');
   const service = required(args, 'service', '-n SERVICE');
   const composeFiles = list(args, 'compose-file');
@@ -159,7 +159,7 @@ export function restoreRequest(
     }
     const inDocker: DockerRequest = {
       ...common,
-      target: serviceTarget(args),
+      serviceRef: serviceRefOf(args),
       spoolBytes: spoolBytes(args),
       stallTimeoutMs: seconds(args, 'stall-timeout') * 1000,
       stopTimeoutSeconds: seconds(args, 'stop-timeout'),

@@ -47,14 +47,14 @@ const LOOK_EVERY_MS = 200;
  * is only cleaned up after.
  */
 export async function promoteService(
-  request: { target: ServiceRef; stallTimeoutMs: number },
+  request: { serviceRef: ServiceRef; stallTimeoutMs: number },
   context: Omit<RunContext, 'confirm'>,
 ): Promise<Promotion> {
   const { report, signal } = context;
-  const found = await inPhase(report, 'prove', () => demandService(request.target, context, { alone: true }));
+  const found = await inPhase(report, 'prove', () => demandService(request.serviceRef, context, { alone: true }));
   // Who brings a standby its WAL holds the volume as long as that is one.
   const followed = await isFollowed(found);
-  const opened = await openOnJournal(found, request.target, context.version, followed ? 'status' : 'restore');
+  const opened = await openOnJournal(found, request.serviceRef, context.version, followed ? 'status' : 'restore');
   const { place } = opened;
   let { engine } = opened;
   try {
@@ -79,16 +79,16 @@ export async function promoteService(
       if (followed) {
         await engine.close();
         await untilUnfollowed(found);
-        engine = (await openOnJournal(found, request.target, context.version)).engine;
+        engine = (await openOnJournal(found, request.serviceRef, context.version)).engine;
       }
       const known = pgdata.keptBecause === undefined ? undefined : { because: pgdata.keptBecause };
       onlyCopy = known ?? (await findOnlyCopy(engine, place, (await engine.status(place)).oldDataUnjudged));
       const { keepPrevious } = awaited;
       const { service } = found;
-      const target = targetOf(place, pgdata);
+      const places = restoredPlaces(place, pgdata);
       return cleanUp(
         engine,
-        { target, archiving: awaited, keepPrevious, onlyCopy, service, request, reached },
+        { places, archiving: awaited, keepPrevious, onlyCopy, service, request, reached },
         steady,
         report,
       );
@@ -152,7 +152,7 @@ function demandWaiting(pgdata: PlaceProbe, { data, service }: FoundService): Awa
 }
 
 /** The journal tells where the tablespaces are; their OIDs are of no matter by now. */
-function targetOf({ pgdata }: ClusterPlaces, { journalPlaces = [] }: PlaceProbe): ClusterPlaces {
+function restoredPlaces({ pgdata }: ClusterPlaces, { journalPlaces = [] }: PlaceProbe): ClusterPlaces {
   return { pgdata, tablespaces: journalPlaces.slice(1).map((place) => ({ oid: 0, place })) };
 }
 

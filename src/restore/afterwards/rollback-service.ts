@@ -52,12 +52,12 @@ const STALL_TIMEOUT_MS = 600_000;
  * whether it answers.
  */
 export async function rollbackService(
-  request: { target: ServiceRef; stopTimeoutSeconds: number },
+  request: { serviceRef: ServiceRef; stopTimeoutSeconds: number },
   context: RollbackContext,
 ): Promise<Rollback> {
   const { report } = context;
   const found = await inPhase(report, 'prove', () =>
-    demandService(request.target, context, { alone: true, mayStray: true }),
+    demandService(request.serviceRef, context, { alone: true, mayStray: true }),
   );
   const { service, data } = found;
   const result: Rollback = {
@@ -71,7 +71,7 @@ export async function rollbackService(
     started: false,
     notes: [],
   };
-  const { engine, place } = await openOnJournal(found, request.target, context.version);
+  const { engine, place } = await openOnJournal(found, request.serviceRef, context.version);
   let probe: PlaceProbe;
   try {
     probe = (await engine.probe(place)).pgdata;
@@ -135,13 +135,13 @@ async function stopNow(found: FoundService, timeoutSeconds: number, { report }: 
 async function goBack(
   found: FoundService,
   switched: SwitchedMount,
-  request: { target: ServiceRef; stopTimeoutSeconds: number },
+  request: { serviceRef: ServiceRef; stopTimeoutSeconds: number },
   result: Rollback,
   context: RollbackContext,
 ): Promise<Rollback> {
   await demandConsent(backToVolume(found, switched), context);
-  const { target, stopTimeoutSeconds } = request;
-  const how = { target, stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS, version: context.version };
+  const { serviceRef, stopTimeoutSeconds } = request;
+  const how = { serviceRef, stopTimeoutSeconds, stallTimeoutMs: STALL_TIMEOUT_MS, version: context.version };
   const volume = await switchBack(found, how, context.report, context.signal);
   const left = `volume ${switched.volume} is left as it was`;
   return {

@@ -42,8 +42,8 @@ export interface CleanReport {
 }
 
 /** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
-export async function volumeStatus(target: ServiceRef, context: Context): Promise<StatusReport> {
-  return onVolume(target, context, 'status', async (engine, place, found) => {
+export async function volumeStatus(serviceRef: ServiceRef, context: Context): Promise<StatusReport> {
+  return onVolume(serviceRef, context, 'status', async (engine, place, found) => {
     const { service, data } = found;
     const status = await engine.status(place);
     const names = { volume: data.mount.source, service: service.name, dataDirectory: data.place.root };
@@ -54,10 +54,10 @@ export async function volumeStatus(target: ServiceRef, context: Context): Promis
 
 /** Removes what restores have left on the volume: staged files, fetched WAL, old data that was kept. */
 export async function cleanVolume(
-  { target, acceptLoss }: { target: ServiceRef; acceptLoss: boolean },
+  { serviceRef, acceptLoss }: { serviceRef: ServiceRef; acceptLoss: boolean },
   context: Context,
 ): Promise<CleanReport> {
-  return onVolume(target, context, 'restore', async (engine, place, { service, data }) => {
+  return onVolume(serviceRef, context, 'restore', async (engine, place, { service, data }) => {
     const unjudged = acceptLoss ? undefined : (await engine.status(place)).oldDataUnjudged;
     if (unjudged !== undefined) {
       const onlyCopy = await findOnlyCopy(engine, place, unjudged);
@@ -69,7 +69,7 @@ export async function cleanVolume(
     const { pgdata } = await engine.probe(place);
     const notes = [
       ...leftSettingsNotes(leftSettings),
-      ...(keptSalvage ? [keptSalvageNote(data.place, { target })] : []),
+      ...(keptSalvage ? [keptSalvageNote(data.place, { serviceRef })] : []),
       ...(pgdata.empty
         ? [
             `${pgdata.exists ? 'there is no data in' : 'there is no'} ${data.place.root}: a server that is ` +
@@ -82,13 +82,13 @@ export async function cleanVolume(
 }
 
 async function onVolume<T>(
-  target: ServiceRef,
+  serviceRef: ServiceRef,
   context: Context,
   role: Role,
   work: (engine: Engine, place: ClusterPlaces, found: FoundService) => Promise<T>,
 ): Promise<T> {
-  const found = await demandService(target, context, { alone: false, mayStray: role === 'status' });
-  const { engine, place } = await openOnJournal(found, target, context.version, role);
+  const found = await demandService(serviceRef, context, { alone: false, mayStray: role === 'status' });
+  const { engine, place } = await openOnJournal(found, serviceRef, context.version, role);
   try {
     return await work(engine, place, found);
   } finally {
@@ -99,13 +99,13 @@ async function onVolume<T>(
 /** Looks at the journal first: it tells which tablespaces were exchanged, and so which other volumes are needed. */
 export async function openOnJournal(
   found: FoundService,
-  target: ServiceRef,
+  serviceRef: ServiceRef,
   version: string,
   role: Role = 'restore',
 ): Promise<{ engine: Engine; place: ClusterPlaces }> {
   const { data } = found;
   const place: ClusterPlaces = { pgdata: data.place, tablespaces: [] };
-  const engine = await openServiceEngine(found, [data.mount], { target }, { version }, role);
+  const engine = await openServiceEngine(found, [data.mount], { serviceRef }, { version }, role);
   const { pgdata } = await engine.probe(place);
   // As the restore has it.
   place.pgdata = { ...place.pgdata, root: pgdata.layout?.realRoot ?? place.pgdata.root };
@@ -118,5 +118,5 @@ export async function openOnJournal(
   });
   if (all.length === 1) return { engine, place };
   await engine.close();
-  return { engine: await openServiceEngine(found, all, { target }, { version }, role), place };
+  return { engine: await openServiceEngine(found, all, { serviceRef }, { version }, role), place };
 }

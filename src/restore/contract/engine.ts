@@ -36,15 +36,15 @@ export interface Engine {
    * cluster. `measure` also counts the old content's bytes.
    */
   probe(
-    target: ClusterPlaces,
+    places: ClusterPlaces,
     options?: { measure?: boolean },
   ): Promise<{ pgdata: PlaceProbe; tablespaces: PlaceProbe[]; oldCluster?: OldCluster }>;
   /** Reads some of a backup, for the proof that the store can be reached from where the engine works. */
   reach(job: ReachJob, report: Report, signal: AbortSignal): Promise<StoreReach>;
   /** Does in small, in all places, what a restore will do there; nothing of it stays. */
-  tryWriting(target: ClusterPlaces, owner: Owner | undefined): Promise<void>;
+  tryWriting(places: ClusterPlaces, owner: Owner | undefined): Promise<void>;
   /** Tells what of ODO's is there, and how large it is. */
-  status(target: ClusterPlaces): Promise<VolumeStatus>;
+  status(places: ClusterPlaces): Promise<VolumeStatus>;
   /**
    * Settles what an interrupted run left, then fills `incoming` and the spool, building on what the same job has laid
    * down before. The old content stays in place, unless the job says to wipe it. Where the job says that WAL is fed,
@@ -70,62 +70,62 @@ export interface Engine {
    */
   takeSalvage(job: LayDownJob, report: Report, signal: AbortSignal): Promise<SalvageSurvey | undefined>;
   /** What a rehearsal needs to know of what layDown() has left in `incoming`. */
-  staged(target: ClusterPlaces): Promise<StagedConfiguration>;
+  staged(places: ClusterPlaces): Promise<StagedConfiguration>;
   /** Changes the configuration in `incoming`, so that the server that was asked will start with it. */
-  amend(target: ClusterPlaces, amendments: readonly Amendment[], owner: Owner | undefined): Promise<void>;
+  amend(places: ClusterPlaces, amendments: readonly Amendment[], owner: Owner | undefined): Promise<void>;
   /** Other keys for the jobs under way, whose own end soon. */
   renewKeys(credentials: StoreKeys): void;
   /**
    * Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still
    * lives.
    */
-  swap(target: ClusterPlaces): Promise<void>;
+  swap(places: ClusterPlaces): Promise<void>;
   /**
    * Undoes an exchange that has failed. True when what was staged is there as it was, for another run to go on from.
    */
-  takeBack(target: ClusterPlaces): Promise<boolean>;
+  takeBack(places: ClusterPlaces): Promise<boolean>;
   /**
    * Puts the old content back. What was in place goes when no server has come out of recovery on it, and is kept in
    * `previous` otherwise. No server may run.
    */
-  rollback(target: ClusterPlaces): Promise<RolledBack>;
+  rollback(places: ClusterPlaces): Promise<RolledBack>;
   /**
    * Notes that a rollback which keeps what was in place has come to its end before somebody's eyes: the next one is
    * another.
    */
-  noteRollbackTold(target: ClusterPlaces): Promise<void>;
+  noteRollbackTold(places: ClusterPlaces): Promise<void>;
   /**
    * How the recovery of the server in place stands, from its files; `log` also reads the log that it writes there.
    * Changes nothing.
    */
-  recoveryState(target: ClusterPlaces, options?: { log?: boolean }): Promise<RecoveryState>;
+  recoveryState(places: ClusterPlaces, options?: { log?: boolean }): Promise<RecoveryState>;
   /**
    * Raises, for the time of the recovery, what the WAL that was replayed so far demands more of than the server in
    * place has; they are in force from its next start on. Gives what was raised. A command line that grants less is
    * `serviceNotFound`.
    */
-  raiseSettings(target: ClusterPlaces, facts: RaiseFacts): Promise<TooLow[]>;
+  raiseSettings(places: ClusterPlaces, facts: RaiseFacts): Promise<TooLow[]>;
   /**
    * Whether the configuration files in place turn archiving on, ODO's own settings left out; undefined when not all of
    * them can be seen.
    */
-  archivingConfigured(target: ClusterPlaces, facts: RaiseFacts): Promise<boolean | undefined>;
+  archivingConfigured(places: ClusterPlaces, facts: RaiseFacts): Promise<boolean | undefined>;
   /**
    * Looks at the old data for what nothing else has; undefined when there is none that can be judged. Changes nothing.
    */
-  surveyOld(target: ClusterPlaces, question: OldDataQuestion): Promise<OldDataSurvey | undefined>;
+  surveyOld(places: ClusterPlaces, question: OldDataQuestion): Promise<OldDataSurvey | undefined>;
   /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
-  recheckPages(target: ClusterPlaces, suspects: SuspectPage[]): Promise<void>;
+  recheckPages(places: ClusterPlaces, suspects: SuspectPage[]): Promise<void>;
   /**
    * Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered, and where the
    * old content was found to be the only copy of something.
    * @param options acceptLoss: also what nothing else has
    */
-  clean(target: ClusterPlaces, options?: { acceptLoss?: boolean }): Promise<Cleaned>;
+  clean(places: ClusterPlaces, options?: { acceptLoss?: boolean }): Promise<Cleaned>;
   /** Ends the restore: settings out, spool and old content away. */
   finish(options: FinishOptions): Promise<FinishedRestore>;
   /** Removes what a restore that did not reach the swap has written. */
-  discard(target: ClusterPlaces): Promise<void>;
+  discard(places: ClusterPlaces): Promise<void>;
   /**
    * Ends all work.
    * @param options forAnother: another engine goes on with it, so that a server that waits for WAL is not told that

@@ -38,7 +38,7 @@ export interface FollowRound extends TopUp {
 export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<ServerOfJob, 'configElsewhere'>;
 
 export interface FinishOptions {
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   /** Keep the old content in `previous`. */
   keepPrevious: boolean;
   /** What becomes of ODO's settings in postgresql.auto.conf. leave: they stay (nobody saw the promotion yet). */

@@ -19,7 +19,7 @@ export interface LayDownJob {
   /** What was proven of its content, which is opened anew where it is laid down; see Content. */
   content: { digest: string };
   wal: WalPlan;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   owner?: Owner;
   configuration: ConfigurationWish;
   server: ServerOfJob;

@@ -63,7 +63,7 @@ export interface DirectoryRequest extends RestoreRequest {
 
 /** What every restore is asked for that a server in Docker recovers. */
 export interface DockerRequest extends RestoreRequest {
-  target: ServiceRef;
+  serviceRef: ServiceRef;
   /** How much WAL may wait on the volume for the recovering server. */
   spoolBytes: number;
   /** How long recovery may go without any progress. */

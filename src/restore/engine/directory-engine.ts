@@ -50,42 +50,42 @@ export function createDirectoryEngine(): Engine {
     feedings.delete(odoDir);
   }
 
-  function watchWrites(target: ClusterPlaces, sync: boolean): WriteBack {
-    const { odoDir } = target.pgdata;
+  function watchWrites(places: ClusterPlaces, sync: boolean): WriteBack {
+    const { odoDir } = places.pgdata;
     writeBacks.get(odoDir)?.close();
-    const roots = placesOf(target).map(({ root }) => root);
+    const roots = placesOf(places).map(({ root }) => root);
     const opened = sync ? openWriteBack(roots, loadSyncfs()) : NO_WRITE_BACK;
     writeBacks.set(odoDir, opened);
     return opened;
   }
 
   /** Old data goes only when nothing of what takes its place was lost on its way to the disk. */
-  async function demandWritten(target: ClusterPlaces): Promise<void> {
-    const writeBack = writeBacks.get(target.pgdata.odoDir) ?? watchWrites(target, true);
+  async function demandWritten(places: ClusterPlaces): Promise<void> {
+    const writeBack = writeBacks.get(places.pgdata.odoDir) ?? watchWrites(places, true);
     await writeBack.flush();
   }
 
   /** What ends a restore takes the spool away, so nobody may be writing to it. */
-  async function ending<T>(target: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
-    await stopFeeding(target.pgdata);
-    return locked(target, work);
+  async function ending<T>(places: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
+    await stopFeeding(places.pgdata);
+    return locked(places, work);
   }
 
   return {
-    probe: async (target, options) => probePlaces(target, options),
+    probe: async (places, options) => probePlaces(places, options),
     async reach(job, _report, signal) {
       takeKeys(job);
       return reachStore(job, keys, signal);
     },
-    async tryWriting(target, owner) {
-      for (const place of placesOf(target)) tryWriting(place, owner);
+    async tryWriting(places, owner) {
+      for (const place of placesOf(places)) tryWriting(place, owner);
     },
-    status: async (target) => statusOf(target.pgdata),
+    status: async (places) => statusOf(places.pgdata),
     async layDown(job, report, signal) {
-      const { pgdata } = job.target;
+      const { pgdata } = job.places;
       await stopFeeding(pgdata);
       takeKeys(job);
-      const writeBack = watchWrites(job.target, job.run.sync);
+      const writeBack = watchWrites(job.places, job.run.sync);
       const onFeeding = (feeding: Feeding) => feedings.set(pgdata.odoDir, feeding);
       try {
         return await layDownBackup(job, keys, report, signal, onFeeding, writeBack);
@@ -96,7 +96,7 @@ export function createDirectoryEngine(): Engine {
       }
     },
     async feed(job, report, signal) {
-      const { odoDir } = job.target.pgdata;
+      const { odoDir } = job.places.pgdata;
       takeKeys(job);
       const feeding = feedings.get(odoDir) ?? feedAgain(job, keys, report);
       feedings.set(odoDir, feeding);
@@ -117,28 +117,28 @@ export function createDirectoryEngine(): Engine {
     },
     async takeSalvage(job, _report, signal) {
       takeKeys(job);
-      const survey = await locked(job.target, () => {
-        if (job.recovery.salvage?.isLater) demandOwnRun(job.target, readJournal(job.target.pgdata.odoDir));
+      const survey = await locked(job.places, () => {
+        if (job.recovery.salvage?.isLater) demandOwnRun(job.places, readJournal(job.places.pgdata.odoDir));
         return takeSalvage(job, keys, signal);
       });
-      feedings.get(job.target.pgdata.odoDir)?.settleEnd();
+      feedings.get(job.places.pgdata.odoDir)?.settleEnd();
       return survey;
     },
-    staged: async (target) => readStaged(target),
-    amend: (target, amendments, owner) =>
-      locked(target, () => {
-        demandOwnRun(target, readJournal(target.pgdata.odoDir));
-        amendStaged(target, amendments, (file, content) => writeAmended(file, content, owner));
+    staged: async (places) => readStaged(places),
+    amend: (places, amendments, owner) =>
+      locked(places, () => {
+        demandOwnRun(places, readJournal(places.pgdata.odoDir));
+        amendStaged(places, amendments, (file, content) => writeAmended(file, content, owner));
       }),
     renewKeys: keys.renew,
-    swap: (target) =>
-      locked(target, async () => {
-        await demandWritten(target);
-        exchange(target);
+    swap: (places) =>
+      locked(places, async () => {
+        await demandWritten(places);
+        exchange(places);
       }),
-    takeBack: (target) => ending(target, () => undoExchange(target)),
-    rollback: (target) => ending(target, () => rollback(target)),
-    noteRollbackTold: (target) => locked(target, () => noteRollbackTold(target)),
+    takeBack: (places) => ending(places, () => undoExchange(places)),
+    rollback: (places) => ending(places, () => rollback(places)),
+    noteRollbackTold: (places) => locked(places, () => noteRollbackTold(places)),
     async recoveryState({ pgdata }, options) {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };
@@ -148,18 +148,18 @@ export function createDirectoryEngine(): Engine {
     raiseSettings: async ({ pgdata }, facts) => raiseSettings(pgdata, facts),
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     surveyOld: ({ pgdata }, question) => surveyOldData(pgdata, question),
-    recheckPages: async (target, suspects) => recheckPages(target, suspects),
-    clean: (target, options) =>
-      ending(target, async () => {
-        await demandWritten(target);
-        return clean(target, options);
+    recheckPages: async (places, suspects) => recheckPages(places, suspects),
+    clean: (places, options) =>
+      ending(places, async () => {
+        await demandWritten(places);
+        return clean(places, options);
       }),
     finish: (options) =>
-      ending(options.target, async () => {
-        await demandWritten(options.target);
+      ending(options.places, async () => {
+        await demandWritten(options.places);
         return finish(options);
       }),
-    discard: (target) => ending(target, () => discardStaging(target)),
+    discard: (places) => ending(places, () => discardStaging(places)),
     async close(options) {
       await Promise.all([...feedings.values()].map((feeding) => feeding.stop(options)));
       for (const writeBack of writeBacks.values()) writeBack.close();
@@ -173,8 +173,8 @@ export function createDirectoryEngine(): Engine {
  * it.
  */
 function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feeding {
-  const journal = readJournal(job.target.pgdata.odoDir);
-  demandOwnRun(job.target, journal);
+  const journal = readJournal(job.places.pgdata.odoDir);
+  demandOwnRun(job.places, journal);
   if (!isFed(job) || journal?.state !== 'swapped') throw new OdoError('bug', 'there is no recovery to fetch WAL for');
   const roomOf = createRooms({ besideServer: job.run.besideServer === true });
   return startFeeding(job, keys, { reuse: isOfThisBoot(journal), inUse: true }, report, roomOf);

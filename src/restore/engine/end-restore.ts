@@ -43,14 +43,14 @@ import { TRANSITIONS } from '../volume/transitions.ts';
  * An exchange that cannot go on is taken back at once: the old content is in place again when this throws, and what was
  * staged is kept.
  */
-export function exchange(target: ClusterPlaces): void {
-  const { odoDir } = target.pgdata;
+export function exchange(places: ClusterPlaces): void {
+  const { odoDir } = places.pgdata;
   const journal = readJournal(odoDir);
-  demandOwnRun(target, journal);
+  demandOwnRun(places, journal);
   if (!journal) throw new OdoError('bug', `there is no journal in ${odoDir}`);
   // What is not whole, or has been exchanged before, is not what the caller has laid down.
-  if (journal.state !== 'staged') throw takenOver(target.pgdata);
-  demandNoServer(target.pgdata, { stopped: true });
+  if (journal.state !== 'staged') throw takenOver(places.pgdata);
+  demandNoServer(places.pgdata, { stopped: true });
   try {
     swap(odoDir, journal);
   } catch (error) {
@@ -81,15 +81,15 @@ function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
  * Undoes an exchange whose process has failed or died, on a disk that may be full. True when what was staged is there
  * as it was, so that another run can go on from it.
  */
-export function undoExchange(target: ClusterPlaces): boolean {
-  const { odoDir } = target.pgdata;
-  const journal = journalAsItStands(target.pgdata);
+export function undoExchange(places: ClusterPlaces): boolean {
+  const { odoDir } = places.pgdata;
+  const journal = journalAsItStands(places.pgdata);
   if (!journal) return false;
-  demandOwnRun(target, journal);
+  demandOwnRun(places, journal);
   // What was all in place, if only for a moment, somebody may have started a server on.
   const mayHaveRun = journal.state === 'swapped' || hasRestoredInPlace(journal);
   if (mayHaveRun) {
-    rollback(target);
+    rollback(places);
     return false;
   }
   try {
@@ -97,7 +97,7 @@ export function undoExchange(target: ClusterPlaces): boolean {
   } catch (error) {
     if (!isFull(error)) throw error;
     // WAL is soon fetched again.
-    fs.rmSync(spoolDir(target.pgdata), { recursive: true, force: true });
+    fs.rmSync(spoolDir(places.pgdata), { recursive: true, force: true });
     takeBack(odoDir, journal);
   }
   return journal.state === 'staged' && journal.fingerprint !== undefined;
@@ -107,8 +107,8 @@ export function undoExchange(target: ClusterPlaces): boolean {
  * Puts the old content back. What a server has been in use on is kept in `previous`, and anything else goes, since it
  * can be restored again. What there is to do is what the table says.
  */
-export function rollback(target: ClusterPlaces): RolledBack {
-  const { pgdata } = target;
+export function rollback(places: ClusterPlaces): RolledBack {
+  const { pgdata } = places;
   const { odoDir } = pgdata;
   const { journal, situation } = lookAtVolume(pgdata);
   const deed = TRANSITIONS[situation].rollback;
@@ -160,18 +160,18 @@ function asItIs(journal: Journal | undefined): RolledBack {
  * Removes staged files and old content, and tells what is really gone. A restored server that has not recovered yet
  * keeps its way back.
  */
-export function clean(target: ClusterPlaces, { acceptLoss = false } = {}): Cleaned {
-  const { pgdata } = target;
+export function clean(places: ClusterPlaces, { acceptLoss = false } = {}): Cleaned {
+  const { pgdata } = places;
   const { journal, situation } = lookAtVolume(pgdata);
-  const places = journal?.places ?? [pgdata];
-  const bytesBefore = odoBytes(places);
+  const all = journal?.places ?? [pgdata];
+  const bytesBefore = odoBytes(all);
   if (journal?.keptBecause !== undefined && isOldDataKept(situation) && !acceptLoss)
     throw refusedLoss(pgdata, journal.keptBecause);
   const leftSettings = cleanUpFrom(pgdata, { journal, situation });
   const isKept = fs.existsSync(salvageDir(pgdata));
   if (acceptLoss && isKept) fs.rmSync(salvageDir(pgdata), { recursive: true, force: true });
   return {
-    freedBytes: Math.max(0, bytesBefore - odoBytes(places)),
+    freedBytes: Math.max(0, bytesBefore - odoBytes(all)),
     found: TRANSITIONS[situation].clean !== 'none' || (acceptLoss && isKept),
     leftSettings,
     ...(isKept && !acceptLoss ? { keptSalvage: true } : {}),
@@ -238,13 +238,13 @@ function odoBytes(places: readonly Place[]): number {
  * when another run has staged something there since, or somebody has gone back, or the server is to recover yet.
  */
 export function finish(options: FinishOptions): FinishedRestore {
-  const { pgdata } = options.target;
-  const places = placesOf(options.target);
+  const { pgdata } = options.places;
+  const places = placesOf(options.places);
   const keep = options.keepPrevious && places.some(hasPrevious);
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   // A finish that was broken off may have come to its end.
-  if (journal) demandOwnRun(options.target, journal);
+  if (journal) demandOwnRun(options.places, journal);
   if (!mayFinish(situation, options)) throw refusedFinish(pgdata, situation);
   if (!keep) {
     demandOtherThanLast(pgdata, seen);

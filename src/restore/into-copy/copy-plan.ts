@@ -6,10 +6,10 @@ import type { ProvenCopy } from './prove-copy.ts';
 export function planOfCopy(
   request: CopyRequest,
   name: string,
-  { found, source, target, mounts, owner, proofs }: ProvenCopy,
+  { found, source, places, mounts, owner, proofs }: ProvenCopy,
 ): Plan {
   const { service, data } = found;
-  return makePlan(source, target, {
+  return makePlan(source, places, {
     volume: data.mount.source,
     service: service.name,
     owner,

@@ -22,9 +22,9 @@ export interface CopyRun extends Tools {
 }
 
 /** The name of the copy's data volume. */
-export function copyName({ copy, target }: CopyRequest): string {
+export function copyName({ copy, serviceRef }: CopyRequest): string {
   if (copy.kind === 'new-volume') return copy.volume;
-  return `odo-temporary-${target.service}-${randomBytes(3).toString('hex')}`;
+  return `odo-temporary-${serviceRef.service}-${randomBytes(3).toString('hex')}`;
 }
 
 /** The name of the container that its server runs in. */

@@ -35,8 +35,8 @@ export async function exchangeCopy(run: CopyRun): Promise<void> {
   const engine = engineOf(run);
   signal.throwIfAborted();
   run.swapped = true;
-  await inPhase(report, 'swap', () => engine.swap(proven.target)).catch(async (error: unknown) => {
-    run.swapped = !(await engine.takeBack(proven.target).catch(() => false));
+  await inPhase(report, 'swap', () => engine.swap(proven.places)).catch(async (error: unknown) => {
+    run.swapped = !(await engine.takeBack(proven.places).catch(() => false));
     throw error;
   });
 }

@@ -61,8 +61,8 @@ async function handOver(run: CopyRun, notes: string[]): Promise<Pick<Outcome, 'd
       notes: [...notes, ready, `service ${service.name} was left alone; to bring it onto the volume: ${instead}`],
     };
   }
-  const { target, stopTimeoutSeconds, stallTimeoutMs } = request;
-  const how = { target, stopTimeoutSeconds, stallTimeoutMs };
+  const { serviceRef, stopTimeoutSeconds, stallTimeoutMs } = request;
+  const how = { serviceRef, stopTimeoutSeconds, stallTimeoutMs };
   const downtimeMs = await switchService(original, proven.mounts, how, report, signal).catch((thrown: unknown) => {
     throw withHints(asOdoError(thrown, signal), [ready]);
   });

@@ -26,7 +26,7 @@ import { proveOwner } from '../service/prove-owner.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
-import { mountsOf, targetOf } from '../service/service-places.ts';
+import { mountsOf, placesOfService } from '../service/service-places.ts';
 import { findLeftCopy, type LeftCopy } from './left-copy.ts';
 
 /** Everything that the proofs found out about a copy, and the steps need. */
@@ -56,7 +56,7 @@ export async function proveCopy(
   const configuration = await proveConfiguration(request, proofs);
   const scripts = await proveScripts(request.postSql, proofs);
   const { copy } = request;
-  const original = await proveService(request.target, proofs, signal);
+  const original = await proveService(request.serviceRef, proofs, signal);
   if (original && copy.kind === 'temporary' && copy.port !== 0)
     await proofs.attempt('port', () => provePort(original, copy.port));
   if (original && copy.kind === 'new-volume' && copy.switch)
@@ -112,11 +112,11 @@ async function lookAtOriginal(original: FoundService, request: CopyRequest, cont
   const { docker, data } = original;
   const { mount, place } = data;
   const isThere = mount.type === 'bind' || (mount.source !== '' && (await volumeExists(docker, mount.source)));
-  if (!isThere || !(await inspectImage(docker, request.target.image))) return undefined;
+  if (!isThere || !(await inspectImage(docker, request.serviceRef.image))) return undefined;
   const engine = await openServiceEngine(
     original,
     [{ ...mount, readOnly: true }],
-    { target: request.target },
+    { serviceRef: request.serviceRef },
     context,
     'status',
   );
@@ -141,17 +141,17 @@ async function provePlaces(
     const { value: later = [] } = await findLaterTablespaces({ store: request.store, source, old, isLikely, signal });
     const tablespaces = [...own, ...copyLater(placeLater(later, own), found.data)];
     const mounts = mountsOf(found.data, tablespaces);
-    const target = targetOf(found.data, tablespaces);
+    const places = placesOfService(found.data, tablespaces);
     return {
       evidence: mounts.map((mount) => `${mount.source} at ${mount.destination}`).join(', '),
-      value: { mounts, target },
+      value: { mounts, places },
     };
   });
 }
 
 interface LookedVolumes {
   probe?: PlaceProbe;
-  places?: ProbedPlace[];
+  probed?: ProbedPlace[];
   left: LeftCopy;
 }
 
@@ -161,7 +161,7 @@ interface LookedVolumes {
  */
 async function proveVolumes(
   found: FoundService,
-  { mounts, target }: { mounts: Mount[]; target: ClusterPlaces },
+  { mounts, places }: { mounts: Mount[]; places: ClusterPlaces },
   source: RestoreSource,
   request: CopyRequest,
   context: { version: string; signal: AbortSignal },
@@ -173,21 +173,21 @@ async function proveVolumes(
     for (const { source: name } of mounts) await refuseUsed(docker, name, left);
     const servers = { servers: left.servers, volumes: [] };
     // Another proof tells of it.
-    if (!(await inspectImage(docker, request.target.image))) {
+    if (!(await inspectImage(docker, request.serviceRef.image))) {
       return { evidence: 'cannot be looked at', state: 'unjudged', value: { left: servers } };
     }
     const looked = withStandIns(mounts, await missingVolumes(docker, mounts));
     const engine = await openServiceEngine(found, looked, request, context);
     try {
       await proveReach(engine, source, request, proofs, context.signal);
-      const { pgdata, tablespaces } = await engine.probe(target);
+      const { pgdata, tablespaces } = await engine.probe(places);
       const { journalState } = pgdata;
       const isResumable = journalState === 'laying-down' || journalState === 'staged';
       // As long as the trial's server is there, nobody has been given the volume.
       const isOurs = left.servers.length > 0 && left.volumes.includes(found.data.mount.source);
       const isTrial = isOurs && journalState !== undefined && !isResumable;
       for (const { source: name, destination } of isResumable || isTrial ? [] : mounts) {
-        const root = { root: destination, odoDir: target.pgdata.odoDir };
+        const root = { root: destination, odoDir: places.pgdata.odoDir };
         const { pgdata: whole } = await engine.probe({ pgdata: root, tablespaces: [] });
         if (!whole.empty) throw notEmpty(name, whole, left);
       }
@@ -195,9 +195,9 @@ async function proveVolumes(
       if (isTrial) {
         const evidence = `${there.join(', ')} holds the trial of a run that was killed, and is made anew`;
         const { stagedBytes: _bytes, stagedFiles: _files, ...probe } = pgdata;
-        return { evidence, value: { probe, places: probedPlaces(target, probe, tablespaces), left } };
+        return { evidence, value: { probe, probed: probedPlaces(places, probe, tablespaces), left } };
       }
-      const value = { probe: pgdata, places: probedPlaces(target, pgdata, tablespaces), left: servers };
+      const value = { probe: pgdata, probed: probedPlaces(places, pgdata, tablespaces), left: servers };
       const rest = isResumable
         ? `${there.join(', ')} holds what an interrupted run laid down`
         : `${there.join(', ')} is empty`;
@@ -206,10 +206,10 @@ async function proveVolumes(
       await engine.close();
     }
   });
-  const places = proven?.places;
-  if (places) {
+  const probed = proven?.probed;
+  if (probed) {
     const wish = { wipe: request.wipe, besideServer: true };
-    await proofs.attempt('free space', () => proveSpace(places, source.backup, source.wal, wish));
+    await proofs.attempt('free space', () => proveSpace(probed, source.backup, source.wal, wish));
   }
   return proven;
 }

@@ -22,10 +22,10 @@ export interface RecoveredCopy extends Pick<SeenThrough, 'reached' | 'unasked'> 
 /** A server of the service's image is started on the copy, recovers it, is promoted and checked. */
 export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<RecoveredCopy> {
   const { request, proven, report, signal } = run;
-  const { target, source } = proven;
+  const { places, source } = proven;
   const { service } = proven.found;
   const address = await inPhase(report, 'start', () => startServer(run));
-  const volume = openRecoveringVolume((step) => step(engineOf(run)), target, service);
+  const volume = openRecoveringVolume((step) => step(engineOf(run)), places, service);
   const seen = await seeThroughRecovery(
     address,
     { stallTimeoutMs: request.stallTimeoutMs, atTarget: 'promote', volume },
@@ -42,7 +42,7 @@ export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<Rec
   const archiving = archivingOf(proven.configuration);
   const configured = await cleanUp(
     engineOf(run),
-    { target, archiving, keepPrevious: false, service, request },
+    { places, archiving, keepPrevious: false, service, request },
     seen.database,
     report,
   );

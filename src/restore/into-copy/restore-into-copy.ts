@@ -19,7 +19,7 @@ export function intoCopy(request: CopyRequest): Prove<RecoveredCopy> {
   return async (tools) => {
     const name = copyName(request);
     const held = await proveCopy(request, name, tools.report, tools);
-    const proven = { ...held, target: forOwnRun(held.target) };
+    const proven = { ...held, places: forOwnRun(held.places) };
     const run: CopyRun = {
       ...tools,
       request,

@@ -17,7 +17,7 @@ export async function undoCopy(run: CopyRun, failure: OdoError): Promise<OdoErro
   const kept =
     run.layingDown && !run.swapped && request.copy.kind === 'new-volume' && !request.discard && isResumable(error);
   if (run.serverId !== undefined) await removeContainer(docker, run.serverId).catch(() => undefined);
-  if (run.layingDown && !run.swapped && !kept) await run.engine?.discard(proven.target).catch(() => undefined);
+  if (run.layingDown && !run.swapped && !kept) await run.engine?.discard(proven.places).catch(() => undefined);
   await run.engine?.close().catch(() => undefined);
   run.engine = undefined;
   if (kept)

@@ -5,16 +5,16 @@ import type { ClusterPlaces } from '../contract/places.ts';
 import { newBackupDue } from '../outcome/new-backup-due.ts';
 
 /** What is to be known of a directory that no server has seen yet. */
-export function directoryNotes(target: ClusterPlaces, keepArchiving: boolean, moment: Moment | undefined): string[] {
+export function directoryNotes(places: ClusterPlaces, keepArchiving: boolean, moment: Moment | undefined): string[] {
   const notes = [
-    `start a PostgreSQL server on ${target.pgdata.root}: ${whatItDoes(moment)}`,
+    `start a PostgreSQL server on ${places.pgdata.root}: ${whatItDoes(moment)}`,
     keepArchiving
       ? 'archiving is as the configuration has it: if it is on, see that the copy does not write where the ' +
         'original archives'
       : 'archiving is off in the restored copy; to turn it on: ALTER SYSTEM SET archive_mode = on, then restart',
     newBackupDue('once archiving is on'),
   ];
-  const previous = previousDir(target.pgdata);
+  const previous = previousDir(places.pgdata);
   if (fs.existsSync(previous))
     notes.push(`what was there before is kept in ${previous}; remove it once the restored server is right`);
   return notes;

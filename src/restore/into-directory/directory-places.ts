@@ -36,22 +36,22 @@ export function placesOfDirectory(request: DirectoryRequest, backup: Backup | un
     }
     return { oid: tablespace.oid, place: { root: location, odoDir: path.join(location, ODO_DIR) } };
   });
-  const target = { pgdata: { root, odoDir: path.join(root, ODO_DIR) }, tablespaces };
-  refuseOverlap(target);
-  return target;
+  const places = { pgdata: { root, odoDir: path.join(root, ODO_DIR) }, tablespaces };
+  refuseOverlap(places);
+  return places;
 }
 
 /** Adds what the replay of WAL will create, in the very directories that stand there. */
 export async function withLater(
   { store, moment }: DirectoryRequest,
   source: RestoreSource,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   { oldCluster: old }: Awaited<ReturnType<Engine['probe']>>,
   signal: AbortSignal,
 ): Promise<ClusterPlaces> {
-  const isLikely = target.tablespaces.length > 0;
+  const isLikely = places.tablespaces.length > 0;
   const { value: later = [] } = await findLaterTablespaces({ store, source, old, isLikely, signal });
-  const places = placeLater(later, target.tablespaces).filter(({ oid, place: { root } }) => {
+  const created = placeLater(later, places.tablespaces).filter(({ oid, place: { root } }) => {
     if (fs.existsSync(root)) {
       refuseAnothers(root, old, source.backup);
       return true;
@@ -63,14 +63,14 @@ export async function withLater(
         'created, with --target-time',
     });
   });
-  const all = { ...target, tablespaces: [...target.tablespaces, ...places] };
+  const all = { ...places, tablespaces: [...places.tablespaces, ...created] };
   refuseOverlap(all);
   return all;
 }
 
 /**
  * On the machine of the original cluster, its tablespace may be in use there: only what belongs to the old data in the
- * target may be moved.
+ * directory may be moved.
  */
 function refuseAnothers(root: string, old: OldCluster | undefined, backup: Backup): void {
   const isOwn =

@@ -19,7 +19,7 @@ import { ownerOf, placesOfDirectory, withLater } from './directory-places.ts';
 /** Everything that the proofs found out about a directory, and the steps need. */
 export interface ProvenDirectory {
   source: RestoreSource;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   configuration: Configuration;
   oldData: OldDataJudgement | undefined;
   owner: Owner | undefined;
@@ -36,27 +36,27 @@ export async function proveDirectory(
   const owner = ownerOf(request);
   const configuration = await proveConfiguration(request, proofs);
   const source = await proveRepository(request, proofs, signal);
-  const target = await proofs.attempt('target', () => provePlaces(request, engine, source, signal));
-  if (target) {
+  const places = await proofs.attempt('target', () => provePlaces(request, engine, source, signal));
+  if (places) {
     await proofs.attempt('lock', async () => {
-      await demandFree(target.pgdata.odoDir);
-      return { evidence: `no other odo is at work on ${target.pgdata.root}` };
+      await demandFree(places.pgdata.odoDir);
+      return { evidence: `no other odo is at work on ${places.pgdata.root}` };
     });
   }
   let oldData: OldDataJudgement | undefined;
-  if (source && target) {
-    const look = { engine, target, source, isInUse: false, signal };
+  if (source && places) {
+    const look = { engine, places, source, isInUse: false, signal };
     oldData = await proofs.attempt('old data', () => proveOldData(look, request));
-    await proofs.attempt('same cluster', () => proveCluster(target.probe, source.backup, request));
+    await proofs.attempt('same cluster', () => proveCluster(places.probe, source.backup, request));
     await proofs.attempt('free space', () =>
-      proveSpace(target.probed, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
+      proveSpace(places.probed, source.backup, withRoomForSalvage(source.wal, oldData?.salvage), request),
     );
   }
-  if (target) await proveWriting(engine, target, owner, proofs);
+  if (places) await proveWriting(engine, places, owner, proofs);
   proofs.demandAll();
-  if (!source || !target) throw new OdoError('bug', 'a proof failed without an error');
-  const { pgdata, tablespaces } = target;
-  return { source, target: { pgdata, tablespaces }, configuration, oldData, owner, proofs: proofs.all };
+  if (!source || !places) throw new OdoError('bug', 'a proof failed without an error');
+  const { pgdata, tablespaces } = places;
+  return { source, places: { pgdata, tablespaces }, configuration, oldData, owner, proofs: proofs.all };
 }
 
 /** Nothing that is in the directories is in the way. */

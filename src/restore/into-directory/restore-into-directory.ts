@@ -25,8 +25,8 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
     const { report, signal } = tools;
     const engine = createDirectoryEngine();
     const held = await proveDirectory(request, engine, tools);
-    const proven = { ...held, target: forOwnRun(held.target) };
-    const { source, target, configuration } = proven;
+    const proven = { ...held, places: forOwnRun(held.places) };
+    const { source, places, configuration } = proven;
     let salvage: Salvage | undefined;
     let layingDown = false;
     /** What was laid down can be gone on from, as far as is known. */
@@ -36,31 +36,31 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
       async layDown() {
         const job = jobOf(request, proven);
         salvage = await takeAlong(engine, job, report, signal);
-        await demandWipeLosesNothing({ engine, target, source, isInUse: false, signal }, request, salvage);
+        await demandWipeLosesNothing({ engine, places, source, isInUse: false, signal }, request, salvage);
         layingDown = true;
         return engine.layDown(job, report, signal);
       },
       exchange: () =>
-        inPhase(report, 'swap', () => engine.swap(target)).catch(async (error: unknown) => {
-          isStaged = await engine.takeBack(target).catch(() => false);
+        inPhase(report, 'swap', () => engine.swap(places)).catch(async (error: unknown) => {
+          isStaged = await engine.takeBack(places).catch(() => false);
           throw error;
         }),
       async leaveAsBefore(error) {
         if (!layingDown) return error;
         const kept = isStaged && !request.discard && isResumable(error);
-        if (!kept) await engine.discard(target).catch(() => undefined);
-        const { odoDir } = target.pgdata;
+        if (!kept) await engine.discard(places).catch(() => undefined);
+        const { odoDir } = places.pgdata;
         return withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
       },
       // By a server that is not started here.
       recover: async () => undefined,
       tellWayBack: async (error) => error,
       async finish() {
-        await engine.finish({ target, keepPrevious: true, settings: 'leave' });
+        await engine.finish({ places, keepPrevious: true, settings: 'leave' });
         return {
           ...(request.moment ? { moment: momentReport(request.moment, source, 'left') } : {}),
           ...(salvage ? { salvage } : {}),
-          notes: [...salvageNotes(salvage), ...directoryNotes(target, configuration.keepArchiving, request.moment)],
+          notes: [...salvageNotes(salvage), ...directoryNotes(places, configuration.keepArchiving, request.moment)],
         };
       },
       close: async () => undefined,
@@ -68,26 +68,26 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
   };
 }
 
-function planOfDirectory({ source, target, owner, oldData, proofs }: ProvenDirectory): Plan {
-  return makePlan(source, target, {
+function planOfDirectory({ source, places, owner, oldData, proofs }: ProvenDirectory): Plan {
+  return makePlan(source, places, {
     ...(owner ? { owner } : {}),
     steps: [
-      `lay the backup down in ${target.pgdata.odoDir}`,
+      `lay the backup down in ${places.pgdata.odoDir}`,
       oldData?.salvage ? 'fetch its WAL, and take along what only the old data has' : 'fetch its WAL',
-      `exchange the content of ${target.pgdata.root}, keeping what was there`,
+      `exchange the content of ${places.pgdata.root}, keeping what was there`,
     ],
     ...salvagePlan(oldData?.salvage),
     proofs,
   });
 }
 
-function jobOf(request: DirectoryRequest, { source, target, owner, configuration }: ProvenDirectory): LayDownJob {
+function jobOf(request: DirectoryRequest, { source, places, owner, configuration }: ProvenDirectory): LayDownJob {
   return {
     store: request.store,
     repository: source.repository.ref,
     ...provenContent(source.backup),
     wal: source.wal,
-    target,
+    places,
     ...(owner ? { owner } : {}),
     configuration: { ...configuration, keepSettings: request.keepSettings },
     server: {},

@@ -59,7 +59,7 @@ async function finishPromoted(
   };
   const onlyCopy = await findOnlyCopyLeft(run);
   const options = {
-    target: proven.target,
+    places: proven.places,
     archiving: archivingOf(proven.configuration),
     keepPrevious: request.keepPrevious,
     onlyCopy,

@@ -23,27 +23,27 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   // The restore container may be the very thing that failed; the next run settles what it left.
   if (run.swapping) {
     const undo = async (engine: Engine) => {
-      const isStaged = await engine.takeBack(proven.target);
-      if (isStaged && !kept) await engine.discard(proven.target);
+      const isStaged = await engine.takeBack(proven.places);
+      if (isStaged && !kept) await engine.discard(proven.places);
       return isStaged && kept;
     };
     const undone = onEngine(run, undo).then((isKept) => {
       kept = isKept;
     });
     isBack = await succeeds(undone);
-  } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.target));
+  } else if (run.layingDown && !kept) await succeeds(run.engine?.discard(proven.places));
   const now = run.layingDown ? await lookAgain(run) : undefined;
   await closeEngine(run).catch(() => undefined);
   if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
   // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a
   // new cluster.
-  if (!isBack) return withWayBack(error, request, proven.target);
+  if (!isBack) return withWayBack(error, request, proven.places);
   // What fails from here on is told besides: the first error is why all this is done.
   const troubles = kept ? [] : await removeVolumes(docker, run.made);
   const mayStart = isStartable(run, now);
   // Where there is no data in place, a server would begin a new, empty cluster.
   if (!request.leaveStopped && mayStart) troubles.push(...(await startAgain(proven.found, stopped)));
-  const odoDir = proven.target.pgdata.odoDir;
+  const odoDir = proven.places.pgdata.odoDir;
   // Nothing is kept by a run that was ended before it had begun to lay down.
   const hasKept = kept && now?.journalState !== undefined;
   const told = run.layingDown
@@ -54,7 +54,7 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
 
 /** What is in place by now; undefined when nobody can tell. */
 async function lookAgain(run: ServiceRun): Promise<PlaceProbe | undefined> {
-  return onEngine(run, async (engine) => (await engine.probe(run.proven.target)).pgdata).catch(() => undefined);
+  return onEngine(run, async (engine) => (await engine.probe(run.proven.places)).pgdata).catch(() => undefined);
 }
 
 /**
@@ -74,11 +74,11 @@ function isStartable({ request, proven, layingDown }: ServiceRun, now: PlaceProb
  * the service.
  */
 function isOthers({ proven, laidDown }: ServiceRun, now: PlaceProbe | undefined): boolean {
-  return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.target.runId;
+  return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.places.runId;
 }
 
 function leftToTheOther({ proven }: ServiceRun): string {
-  const { odoDir } = proven.target.pgdata;
+  const { odoDir } = proven.places.pgdata;
   return `service ${proven.found.service.name} is left as it is, since another odo works in ${odoDir} by now`;
 }
 

@@ -8,7 +8,7 @@ import { onEngine, type ServiceRun } from './service-run.ts';
 /** Whether the old data has to be kept after the restore, asked for or not: why. */
 export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
-  const { source, target } = proven;
+  const { source, places } = proven;
   if (request.wipe) return undefined;
   if (staysSo(proven.oldData.onlyCopy, request)) return proven.oldData.onlyCopy;
   const engine = {
@@ -18,7 +18,7 @@ export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | unde
   const { acceptLoss, allowDifferentCluster } = request;
   const isOwnLeftOut = acceptLoss || request.moment !== undefined || wal.source === 'included';
   const asked = askOfOld({ isOwnLeftOut, allowDifferentCluster });
-  const found = await findOnlyCopy(engine, target, asked, wal.source === 'included' ? [] : accountedAfter(wal));
+  const found = await findOnlyCopy(engine, places, asked, wal.source === 'included' ? [] : accountedAfter(wal));
   return found?.isUnread && acceptLoss ? undefined : found;
 }
 

@@ -24,7 +24,7 @@ export async function openForLook(
   proofs: Proofs,
 ): Promise<{ engine?: Engine; missing: Mount[] } | undefined> {
   const { mount } = found.data;
-  if (!(await inspectImage(found.docker, request.target.image))) return undefined;
+  if (!(await inspectImage(found.docker, request.serviceRef.image))) return undefined;
   const opened = await proofs.attempt('lock', async () => {
     const value = await openWithStandIns(found, mounts, request, context);
     const created = value.missing.map(({ source }) => `; ${source} will be created`).join('');

@@ -26,7 +26,7 @@ import { proveOwner } from '../service/prove-owner.ts';
 import { proveFit, proveService } from '../service/prove-service.ts';
 import { proveSettings } from '../service/prove-settings.ts';
 import { findServerFacts } from '../service/server-facts.ts';
-import { isBelow, locateTablespaces, mountsOf, targetOf } from '../service/service-places.ts';
+import { isBelow, locateTablespaces, mountsOf, placesOfService } from '../service/service-places.ts';
 import { proveStandby } from '../standby/standby.ts';
 import type { OldDataJudgement } from '../volume/judge-old-data.ts';
 import { openForLook, openWithStandIns } from './open-for-look.ts';
@@ -60,7 +60,7 @@ export async function proveServiceRestore(
   const proofs = createProofs(report, signal);
   const configuration = await proveConfiguration(request, proofs);
   const scripts = await proveScripts(request.postSql, proofs);
-  const named = await proveService(request.target, proofs, signal);
+  const named = await proveService(request.serviceRef, proofs, signal);
   const source = await proveRepository(request, proofs, signal);
   const major = named && (await proveFit(named, source?.backup, request, proofs, signal));
   const { standby } = request;
@@ -74,7 +74,7 @@ export async function proveServiceRestore(
   let engine = look?.engine;
   let missing = look?.missing ?? [];
   try {
-    const first = byName && (await engine?.probe({ pgdata: byName.target.pgdata, tablespaces: [] }));
+    const first = byName && (await engine?.probe({ pgdata: byName.places.pgdata, tablespaces: [] }));
     const real = named && first && (await proofs.attempt('layout', () => proveLayout(named, first.pgdata)));
     const found = named && { ...named, data: real ?? named.data };
     const earlier = first?.pgdata.journalPlaces;
@@ -83,7 +83,7 @@ export async function proveServiceRestore(
       found &&
       data &&
       source &&
-      (await proveLater(found, data.target, source, first?.oldCluster, request, proofs, signal));
+      (await proveLater(found, data.places, source, first?.oldCluster, request, proofs, signal));
     if (found && tablespaces && later && later.length > 0) data = placesOf(found, [...tablespaces, ...later], earlier);
     if (engine && found && byName && data && data.mounts.length > byName.mounts.length) {
       await engine.close();
@@ -95,14 +95,14 @@ export async function proveServiceRestore(
       engine &&
       data &&
       source &&
-      (await proveOld(engine, found, data.target, source, request, proofs, signal));
+      (await proveOld(engine, found, data.places, source, request, proofs, signal));
     const probe =
       found &&
       engine &&
       data &&
-      (await proveVolume(engine, found, data.target, missing, source, oldData, request, proofs));
+      (await proveVolume(engine, found, data.places, missing, source, oldData, request, proofs));
     const owner = found && (await proveOwner(request, found, probe, proofs));
-    if (engine && data && owner) await proveWriting(engine, data.target, owner, proofs);
+    if (engine && data && owner) await proveWriting(engine, data.places, owner, proofs);
     proofs.demandAll();
     if (!found || !source || !data || !later || !server || major === undefined || !owner)
       throw new OdoError('bug', 'a proof failed without an error');
@@ -152,7 +152,7 @@ async function proveTablespaces(
   if (!source) return [];
   return proofs.attempt('tablespaces', () => {
     const value = locateTablespaces(found.service, source.backup, request.tablespaces);
-    targetOf(found.data, value);
+    placesOfService(found.data, value);
     return { evidence: value.map(({ oid, place }) => `${oid} at ${place.root}`).join(', ') || 'none', value };
   });
 }
@@ -164,13 +164,13 @@ function placesOf(
   earlier?: readonly Place[],
 ) {
   const mounts = withMountsOf(found, mountsOf(found.data, tablespaces), earlier);
-  return { target: targetOf(found.data, tablespaces), mounts };
+  return { places: placesOfService(found.data, tablespaces), mounts };
 }
 
 /** Tablespaces that the backup does not have, and that recovery will create. */
 async function proveLater(
   found: FoundService,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   source: RestoreSource,
   old: OldCluster | undefined,
   request: ServiceRequest,
@@ -178,7 +178,7 @@ async function proveLater(
   signal: AbortSignal,
 ) {
   return proofs.attempt('later tablespaces', async () => {
-    const isLikely = target.tablespaces.length > 0 || hasOtherMounts(found);
+    const isLikely = places.tablespaces.length > 0 || hasOtherMounts(found);
     const { value = [], ...finding } = await findLaterTablespaces({
       store: request.store,
       source,
@@ -186,8 +186,8 @@ async function proveLater(
       isLikely,
       signal,
     });
-    const located = locateLater(found.service, value, target, request.moment !== undefined);
-    targetOf(found.data, [...target.tablespaces, ...located]);
+    const located = locateLater(found.service, value, places, request.moment !== undefined);
+    placesOfService(found.data, [...places.tablespaces, ...located]);
     return { ...finding, value: located };
   });
 }
@@ -201,7 +201,7 @@ function hasOtherMounts({ service, data }: FoundService): boolean {
 async function proveVolume(
   engine: Engine,
   service: FoundService,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   missing: readonly Mount[],
   source: RestoreSource | undefined,
   oldData: OldDataJudgement | undefined,
@@ -209,12 +209,12 @@ async function proveVolume(
   proofs: Proofs,
 ): Promise<PlaceProbe | undefined> {
   const found = await proofs.attempt('volume content', async () => {
-    const { pgdata, tablespaces } = await engine.probe(target, { measure: request.wipe });
+    const { pgdata, tablespaces } = await engine.probe(places, { measure: request.wipe });
     await refuseHostServer(service, pgdata);
     // Whether a server runs there was asked of Docker; a postmaster.pid says nothing across containers.
     const { server: _server, ...rest } = withoutMountPoints(service.data, pgdata);
-    const { evidence } = proveTargetSafe(target.pgdata, rest, 'data directory', request);
-    for (const [index, { place }] of target.tablespaces.entries()) {
+    const { evidence } = proveTargetSafe(places.pgdata, rest, 'data directory', request);
+    for (const [index, { place }] of places.tablespaces.entries()) {
       const there = tablespaces[index];
       refuseLayout(place, there?.layout);
       if (there) proveTargetSafe(place, there, 'tablespace', request);
@@ -225,10 +225,10 @@ async function proveVolume(
         (mount) => mount.type === 'bind' && (root === mount.destination || isBelow(root, mount.destination)),
       );
     const looked = tablespaces.map((there, index) => {
-      const { place } = target.tablespaces[index] as TablespacePlace;
+      const { place } = places.tablespaces[index] as TablespacePlace;
       return isElsewhere(place) ? undefined : there;
     });
-    return { evidence, value: { probe: rest, places: probedPlaces(target, rest, looked) } };
+    return { evidence, value: { probe: rest, places: probedPlaces(places, rest, looked) } };
   });
   const probe = found?.probe;
   if (!found || !probe || !source) return probe;
@@ -246,12 +246,12 @@ async function proveVolume(
 async function proveOld(
   engine: Engine,
   found: FoundService,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   source: RestoreSource,
   request: ServiceRequest,
   proofs: Proofs,
   signal: AbortSignal,
 ) {
   const isInUse = found.service.containers.some(({ running }) => running);
-  return proofs.attempt('old data', () => proveOldData({ engine, target, source, isInUse, signal }, request));
+  return proofs.attempt('old data', () => proveOldData({ engine, places, source, isInUse, signal }, request));
 }

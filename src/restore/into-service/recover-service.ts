@@ -27,7 +27,7 @@ export async function recoverService(run: ServiceRun, laidDown: LaidDown): Promi
   const options = {
     stallTimeoutMs,
     atTarget: isToWait ? ('wait' as const) : ('promote' as const),
-    volume: openRecoveringVolume((step) => onEngine(run, step), proven.target, proven.found.service),
+    volume: openRecoveringVolume((step) => onEngine(run, step), proven.places, proven.found.service),
     ...(request.standby ? { enough: hasCaughtUp(proven.source.wal, run.salvage) } : {}),
     ...(moment ? { isAtTarget: isAtTarget(moment, proven.source) } : {}),
   };

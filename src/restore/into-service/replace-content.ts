@@ -20,7 +20,7 @@ import { openAgain, type ServiceRun, stopService } from './service-run.ts';
 /** From the running service to a backup that is complete beside its data; the service is stopped, unless `online`. */
 export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
   const { request, proven, report, signal } = run;
-  const { target } = proven;
+  const { places } = proven;
   if (request.rehearsal) run.rehearsal = prepareRehearsal(() => rehearsedServer(request, proven), signal);
   // A former restore that is taken back first exchanges content, and never below a server.
   const isStopped = !request.online || exchangesFirst(proven.probe?.situation);
@@ -29,7 +29,7 @@ export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
   const job = jobOf(run, isStopped);
   run.job = job;
   if (!request.online) run.salvage = await takeAlong(engine, job, report, signal);
-  const look = { engine, target, source: proven.source, isInUse: false, signal };
+  const look = { engine, places, source: proven.source, isInUse: false, signal };
   await demandWipeLosesNothing(look, request, run.salvage);
   run.layingDown = true;
   const laid = await engine.layDown(job, report, signal);
@@ -45,19 +45,19 @@ export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
 /** The service is stopped, and nobody else uses its volume; what was laid down takes the old data's place. */
 export async function exchangeContent(run: ServiceRun): Promise<void> {
   const { request, proven, report, signal, job } = run;
-  const { found, target } = proven;
+  const { found, places } = proven;
   if (!job) throw new OdoError('bug', 'nothing was laid down');
   // The one that has laid it down: what it knows of errors in writing, the exchange asks.
   const engine = engineOf(run);
   // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
   await stopService(run);
   // Hours may have passed since the proofs.
-  await refuseOthersNow(found, proven.mounts, (await engine.probe(target)).pgdata);
+  await refuseOthersNow(found, proven.mounts, (await engine.probe(places)).pgdata);
   if (request.online) run.salvage = await takeAlong(engine, job, report, signal);
   run.feeding?.demandWell();
   await run.rehearsal.end();
   run.swapping = true;
-  await inPhase(report, 'swap', () => engine.swap(target));
+  await inPhase(report, 'swap', () => engine.swap(places));
 }
 
 function jobOf(run: ServiceRun, isStopped: boolean): LayDownJob {
@@ -90,7 +90,7 @@ async function openOnAll(run: ServiceRun): Promise<Engine> {
   await run.engine?.close();
   run.engine = undefined;
   for (const mount of proven.missing) {
-    const volume = await makeMissing(docker, project, mount, request.target.image);
+    const volume = await makeMissing(docker, project, mount, request.serviceRef.image);
     if (volume !== undefined) run.made.push(volume);
   }
   run.engine = await openServiceEngine(proven.found, proven.mounts, request, { version });

@@ -19,7 +19,7 @@ import { closeEngine, type ServiceRun } from './service-run.ts';
 export function intoService(request: ServiceRequest): Prove<RecoveredService> {
   return async (tools) => {
     const held = await proveServiceRestore(request, tools.report, tools);
-    const proven = { ...held, target: forOwnRun(held.target) };
+    const proven = { ...held, places: forOwnRun(held.places) };
     const run: ServiceRun = {
       ...tools,
       request,
@@ -42,7 +42,7 @@ export function intoService(request: ServiceRequest): Prove<RecoveredService> {
       recover: (laidDown) => recoverService(run, laidDown),
       async tellWayBack(error, laidDown) {
         const told = request.moment ? explainTarget(error, request.moment, proven.source) : error;
-        return withWayBack(told, request, proven.target, laidDown);
+        return withWayBack(told, request, proven.places, laidDown);
       },
       finish: (recovered, laidDown) => finishService(run, recovered, laidDown),
       async close() {

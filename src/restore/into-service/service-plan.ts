@@ -8,7 +8,7 @@ import type { ProvenService } from './prove-service-restore.ts';
 
 /** What a restore of a service will do, step by step. */
 export function planOfService(request: ServiceRequest, proven: ProvenService): Plan {
-  const { found, source, target, owner, oldData, proofs, probe } = proven;
+  const { found, source, places, owner, oldData, proofs, probe } = proven;
   const { service, data } = found;
   const isGivenUp = request.wipe || (request.acceptLoss && !oldData.onlyCopy?.isOfAnother);
   const onlyCopy = isGivenUp ? undefined : oldData.onlyCopy;
@@ -18,13 +18,13 @@ export function planOfService(request: ServiceRequest, proven: ProvenService): P
   const isTakenBack = exchangesFirst(probe?.situation);
   const where = probe?.old?.where ?? 'nothing';
   const hasOld = where === 'in place' || where === 'previous';
-  const previous = `${target.pgdata.odoDir}/previous`;
-  const oldAt = where === 'previous' ? previous : target.pgdata.root;
+  const previous = `${places.pgdata.odoDir}/previous`;
+  const oldAt = where === 'previous' ? previous : places.pgdata.root;
   const layingDown = [
-    ...(isTakenBack ? [`take back what a former restore has left in ${target.pgdata.root}`] : []),
+    ...(isTakenBack ? [`take back what a former restore has left in ${places.pgdata.root}`] : []),
     ...(request.wipe && hasOld ? [`DELETE the old data in ${oldAt}`] : []),
     `lay backup ${source.backup.id} down in ` +
-      `${target.pgdata.odoDir}${request.wipe || !hasOld ? '' : ', beside the old data'}`,
+      `${places.pgdata.odoDir}${request.wipe || !hasOld ? '' : ', beside the old data'}`,
     ...(salvage
       ? [
           'take the WAL of the old data along that the archive lacks, as far as it is whole: ' +
@@ -36,13 +36,13 @@ export function planOfService(request: ServiceRequest, proven: ProvenService): P
       : ["override settings of the backup that do not fit the service's server (the receipt names them)"]),
     request.replaceConf === undefined ? 'keep its postgresql.auto.conf' : 'replace its postgresql.auto.conf',
   ];
-  return makePlan(source, target, {
+  return makePlan(source, places, {
     volume: data.mount.source,
     service: service.name,
     owner,
     steps: [
       ...(request.online && !isTakenBack ? [...layingDown, ...stopping] : [...stopping, ...layingDown]),
-      `exchange the content of ${target.pgdata.root}`,
+      `exchange the content of ${places.pgdata.root}`,
       `start service ${service.name}, ` +
         `${request.standby ? 'see it replay the archive, and leave it a standby' : recoveryWords(request.moment)}`,
       ...(hasOld && !request.wipe ? [whatBecomesOfIt(request, onlyCopy, previous)] : []),

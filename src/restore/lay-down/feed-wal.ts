@@ -59,13 +59,13 @@ export function startFeeding(
   const tally = createTally('wal', { totalBytes: storedBytes, totalSegments: segments }, forward);
   const archive = deferWalArchive(store, job.repository);
   const feeder = feedSpool({
-    ...(job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive, store }),
+    ...(job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.places.pgdata)) : { archive, store }),
     plan: job.wal,
     cluster: { postgresMajor, systemIdentifier },
     owner: job.owner,
-    spool: spoolDir(job.target.pgdata),
+    spool: spoolDir(job.places.pgdata),
     spoolBytes: job.recovery.spoolBytes,
-    room: roomOf(job.target.pgdata.odoDir),
+    room: roomOf(job.places.pgdata.odoDir),
     reuse: spool.reuse,
     onlyOnRequest: spool.inUse,
     endIsOpen: job.recovery.salvage?.isLater === true && !spool.inUse,
@@ -74,12 +74,12 @@ export function startFeeding(
   });
   let failure: unknown;
   const looking = setInterval(() => {
-    if (isTakenOver(job.target)) feeder.fail(takenOver(job.target.pgdata));
+    if (isTakenOver(job.places)) feeder.fail(takenOver(job.places.pgdata));
   }, LOOK_EVERY_MS).unref();
   const over = feeder.over
     .catch((error: unknown) => {
       // Whatever it met first in a spool that is another's by now.
-      failure = isTakenOver(job.target) ? takenOver(job.target.pgdata) : error;
+      failure = isTakenOver(job.places) ? takenOver(job.places.pgdata) : error;
       throw failure;
     })
     .finally(() => clearInterval(looking));

@@ -36,17 +36,17 @@ export async function layDownBackup(
   onFeeding: (feeding: Feeding) => void,
   writeBack: WriteBack,
 ): Promise<LaidDown> {
-  const { odoDir } = job.target.pgdata;
+  const { odoDir } = job.places.pgdata;
   let lock: Lock | undefined;
   let staging: Staging | undefined;
   const roomOf = createRooms({ besideServer: job.run.besideServer === true });
   const fault = new AbortController();
   const signal = AbortSignal.any([cancelling, fault.signal]);
   try {
-    makeOwnedDirectory(job.target.pgdata.root, job.owner);
+    makeOwnedDirectory(job.places.pgdata.root, job.owner);
     makeOwnedDirectory(odoDir, job.owner);
     lock = await takeLock(odoDir);
-    if (job.recovery.salvage?.isLater !== false) putStaleSalvageAway(job.target.pgdata);
+    if (job.recovery.salvage?.isLater !== false) putStaleSalvageAway(job.places.pgdata);
     const prepared = prepareStaging(job);
     staging = prepared;
     const feeding = isFed(job)
@@ -75,7 +75,7 @@ export async function layDownBackup(
         job.run.verify === 'full'
           ? await inPhase(report, 'verify', () => verifyStaged(job, report, signal))
           : undefined;
-      if (job.run.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.target)));
+      if (job.run.sync) await inPhase(report, 'sync', () => writeBack.flush(treesOf(job.places)));
       await noted;
       if (signal.aborted) throw cancelled(signal.reason);
       prepared.complete();
@@ -132,7 +132,7 @@ async function fetchWal(
   const tally = createTally('wal', totals, report);
   const common = {
     store,
-    spool: spoolDir(job.target.pgdata),
+    spool: spoolDir(job.places.pgdata),
     owner: job.owner,
     reuse: staging.spoolReusable,
     roomOf,
@@ -144,7 +144,7 @@ async function fetchWal(
     const archive = await openWalArchive(store, job.repository);
     await fillSpool({
       ...common,
-      ...(archive && job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.target.pgdata)) : { archive }),
+      ...(archive && job.recovery.salvage ? withSalvage(archive, store, salvageDir(job.places.pgdata)) : { archive }),
       plan: job.wal,
       cluster: { postgresMajor, systemIdentifier },
     });
@@ -166,8 +166,8 @@ function reasonOf(thrown: unknown, writeBack: WriteBack): Promise<unknown> {
 }
 
 /** All that was written before the exchange. */
-function treesOf(target: ClusterPlaces): string[] {
-  return [...placesOf(target).map(incomingDir), spoolDir(target.pgdata)];
+function treesOf(places: ClusterPlaces): string[] {
+  return [...placesOf(places).map(incomingDir), spoolDir(places.pgdata)];
 }
 
 function totalsOf({ storedBytes, restoredBytes, restoredFiles }: BackupFacts): Totals {

@@ -125,7 +125,7 @@ interface Context {
 
 async function layDownTar(unit: Unit, unpacker: Unpacker, context: Context): Promise<void> {
   const { job, store, manifest, tally, report, signal, resuming } = context;
-  const pgdata = job.target.pgdata;
+  const pgdata = job.places.pgdata;
   const root = rootOf(unit, job);
   if (fs.mkdirSync(root, { recursive: true, mode: 0o700 }) && job.owner && process.getuid?.() === 0) {
     fs.chownSync(root, job.owner.uid, job.owner.gid);
@@ -176,10 +176,10 @@ async function layDownTar(unit: Unit, unpacker: Unpacker, context: Context): Pro
 }
 
 function rootOf(unit: Unit, job: LayDownJob): string {
-  const incoming = incomingDir(job.target.pgdata);
+  const incoming = incomingDir(job.places.pgdata);
   if (unit.role === 'base') return incoming;
   if (unit.role === 'wal') return path.join(incoming, 'pg_wal');
-  const tablespace = job.target.tablespaces.find(({ oid, isLater }) => oid === unit.oid && !isLater);
+  const tablespace = job.places.tablespaces.find(({ oid, isLater }) => oid === unit.oid && !isLater);
   if (!tablespace) throw new OdoError('bug', `no place was planned for tablespace ${unit.oid}`);
   return incomingDir(tablespace.place);
 }

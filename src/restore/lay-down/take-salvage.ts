@@ -27,8 +27,8 @@ export async function takeSalvage(
   keys: RenewableKeys,
   signal: AbortSignal,
 ): Promise<SalvageSurvey | undefined> {
-  const { wal, target, backup, owner } = job;
-  const { pgdata } = target;
+  const { wal, places, backup, owner } = job;
+  const { pgdata } = places;
   const { systemIdentifier } = backup;
   putStaleSalvageAway(pgdata);
   // Behind a hole before a branch the way does not go on with this timeline.

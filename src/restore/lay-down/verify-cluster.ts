@@ -18,7 +18,7 @@ const NAMED = 5;
 
 /** Checks the checksums of all staged data pages, when the cluster has them. */
 export async function verifyStaged(job: LayDownJob, report: Report, signal: AbortSignal): Promise<VerifiedCluster> {
-  const places = placesOf(job.target);
+  const places = placesOf(job.places);
   const [pgdata, ...tablespaces] = places.map(incomingDir);
   const control = parsePgControl(fs.readFileSync(path.join(pgdata as string, CONTROL_FILE)));
   if (control.dataChecksumVersion === 0) {
@@ -39,7 +39,7 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
     onBytes: (bytes) => tally.read(bytes),
   });
   const suspects = found.bad.map(({ file, block }) => locate(file, block, places, control.relationSegmentBlocks));
-  if (suspects.length > 0 && job.recovery.unattended) throw badPages(job.target, suspects, found.badCount);
+  if (suspects.length > 0 && job.recovery.unattended) throw badPages(job.places, suspects, found.badCount);
   if (suspects.length > 0) {
     const message =
       `${found.badCount} of ${found.pages} data pages have wrong checksums; recovery may repair them, so they ` +
@@ -50,13 +50,13 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
 }
 
 /** Looks at suspect pages again, after recovery; those that are still wrong are dataCorrupt. */
-export function recheckPages(target: ClusterPlaces, suspects: readonly SuspectPage[]): void {
-  const places = placesOf(target);
+export function recheckPages(places: ClusterPlaces, suspects: readonly SuspectPage[]): void {
+  const all = placesOf(places);
   const bad = suspects.filter(({ place, file, page, block }) => {
-    const { root } = places[place] as Place;
+    const { root } = all[place] as Place;
     return !Array.from({ length: LOOKS }).some(() => isPageSound(path.join(root, file), page, block));
   });
-  if (bad.length > 0) throw badPages(target, bad, bad.length);
+  if (bad.length > 0) throw badPages(places, bad, bad.length);
 }
 
 function locate(file: string, block: number, places: readonly Place[], segmentBlocks: number): SuspectPage {
@@ -64,11 +64,11 @@ function locate(file: string, block: number, places: readonly Place[], segmentBl
   return { place, file: path.relative(incomingDir(places[place] as Place), file), page: block % segmentBlocks, block };
 }
 
-function badPages(target: ClusterPlaces, bad: readonly SuspectPage[], count: number): OdoError {
-  const places = placesOf(target);
+function badPages(places: ClusterPlaces, bad: readonly SuspectPage[], count: number): OdoError {
+  const all = placesOf(places);
   const names = bad
     .slice(0, NAMED)
-    .map(({ place, file, block }) => `block ${block} of ${path.join(places[place]?.root ?? '', file)}`);
+    .map(({ place, file, block }) => `block ${block} of ${path.join(all[place]?.root ?? '', file)}`);
   return new OdoError(
     'dataCorrupt',
     `${count} data pages are damaged: ${names.join(', ')}${count > NAMED ? ' …' : ''}`,

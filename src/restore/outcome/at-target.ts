@@ -95,12 +95,12 @@ export function explainTarget(error: OdoError, moment: Moment, source: RestoreSo
 
 /** How to go on with a server that waits at its target, or was shut down there. */
 export function waitingNotes(
-  request: { target: ServiceRef; laidDown?: { oldData?: LaidDown['oldData'] } },
+  request: { serviceRef: ServiceRef; laidDown?: { oldData?: LaidDown['oldData'] } },
   outcome: 'paused' | 'shut down',
 ): string[] {
   const { oldData = 'kept' } = request.laidDown ?? {};
-  const { service } = request.target;
-  const compose = composeCommand(composeCallOf(request.target));
+  const { service } = request.serviceRef;
+  const compose = composeCommand(composeCallOf(request.serviceRef));
   const look = `${compose} exec -u postgres ${service} psql`;
   return [
     outcome === 'paused'
@@ -115,7 +115,7 @@ export function waitingNotes(
 }
 
 /** How to go back from a server that waits; what was deleted is not promised. */
-export function wayBackNote(oldData: NonNullable<LaidDown['oldData']>, request: { target: ServiceRef }): string {
+export function wayBackNote(oldData: NonNullable<LaidDown['oldData']>, request: { serviceRef: ServiceRef }): string {
   if (oldData === 'deleted') return 'there is no way back: the old data was deleted beforehand (--wipe)';
   if (oldData === 'none') return 'there is no way back: there was no data before';
   return `to go back to the old data: ${commandFor('rollback', request)}`;

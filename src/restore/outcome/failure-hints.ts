@@ -44,7 +44,7 @@ export function withKeptStaging(
 export function withWayBack(
   error: OdoError,
   request: ServiceRequest,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   { oldData = request.wipe ? 'deleted' : 'kept' }: { oldData?: LaidDown['oldData'] } = {},
 ): OdoError {
   if (oldData === 'deleted')
@@ -52,14 +52,14 @@ export function withWayBack(
   if (oldData === 'none') return withHints(error, ['there was no old data; run the same command again to start over']);
   const command = commandFor('rollback', request);
   return withHints(error, [
-    `the old data is kept in ${target.pgdata.odoDir}/previous; this brings it back: ${command}`,
+    `the old data is kept in ${places.pgdata.odoDir}/previous; this brings it back: ${command}`,
   ]);
 }
 
 /** A failure while the rest was being cleared away: the restore itself has succeeded. */
 export function withLeftovers(
   error: OdoError,
-  request: { target: ServiceRef; acceptLoss?: boolean },
+  request: { serviceRef: ServiceRef; acceptLoss?: boolean },
   onlyCopy?: OnlyCopy,
 ): OdoError {
   // Whoever gave the old data up has said so to this run alone.
@@ -93,7 +93,7 @@ export function salvageNotes(salvage: Salvage | undefined): string[] {
 }
 
 /** What a receipt says of old data that was kept although that was not asked for. */
-export function keptNote({ because }: OnlyCopy, request: { target: ServiceRef }): string {
+export function keptNote({ because }: OnlyCopy, request: { serviceRef: ServiceRef }): string {
   return (
     `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back ` +
     `to it, ${commandFor('clean', request)} --accept-loss removes it for good`
@@ -101,7 +101,7 @@ export function keptNote({ because }: OnlyCopy, request: { target: ServiceRef })
 }
 
 /** What is said of WAL that was set aside and that nothing else has. */
-export function keptSalvageNote(pgdata: Place, request: { target: ServiceRef }): string {
+export function keptSalvageNote(pgdata: Place, request: { serviceRef: ServiceRef }): string {
   return (
     `WAL of old data, which nothing else has, is kept in ${salvageDir(pgdata)}: a restore to the end of the ` +
     `archive goes on with it; ${commandFor('clean', request)} --accept-loss removes it for good`
@@ -117,8 +117,11 @@ export function unaskedNotes(words: string, waits: boolean): string[] {
   ];
 }
 
-export function commandFor(name: 'rollback' | 'clean' | 'promote' | 'follow', request: { target: ServiceRef }): string {
-  const { volume, service, composeFiles, namedImage, ...call } = request.target;
+export function commandFor(
+  name: 'rollback' | 'clean' | 'promote' | 'follow',
+  request: { serviceRef: ServiceRef },
+): string {
+  const { volume, service, composeFiles, namedImage, ...call } = request.serviceRef;
   const words = ['odo', name, '-v', volume, '-n', service, ...composeFlags({ ...call, files: composeFiles })];
   if (namedImage !== undefined) words.push('--image', namedImage);
   return words.map(shellWord).join(' ');

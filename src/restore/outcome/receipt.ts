@@ -137,15 +137,15 @@ export function makeReceipt(
 /** A plan, of what was proven and what is to be done. */
 export function makePlan(
   source: { backup: Backup; wal: WalPlan },
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   rest: Pick<Plan, 'volume' | 'service' | 'owner' | 'steps' | 'salvage' | 'onlyCopy' | 'proofs'>,
 ): Plan {
   return {
     kind: 'plan',
     backup: summarize(source.backup),
     wal: source.wal,
-    dataDirectory: target.pgdata.root,
-    tablespaces: target.tablespaces.map(({ oid, place, isLater }) => ({
+    dataDirectory: places.pgdata.root,
+    tablespaces: places.tablespaces.map(({ oid, place, isLater }) => ({
       oid,
       location: place.root,
       ...(isLater ? { isLater } : {}),

@@ -20,7 +20,7 @@ import { STANDBY_TARGET } from '../standby/standby.ts';
 export interface ProvenServer {
   found: FoundService;
   source: RestoreSource;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   owner: Owner;
   /** The service's PostgreSQL major version. */
   major: number;
@@ -33,14 +33,14 @@ export interface ProvenServer {
  * way there.
  */
 export function makeJob(request: RestoreRequest, proven: ProvenServer): LayDownJob {
-  const { found, source, target, owner, major, configuration } = proven;
+  const { found, source, places, owner, major, configuration } = proven;
   return {
     // A relative path means nothing inside of a container.
     store: localStore(request.store)?.config ?? request.store,
     repository: source.repository.ref,
     ...provenContent(source.backup),
     wal: source.wal,
-    target,
+    places,
     owner,
     configuration: { ...configuration, keepSettings: request.keepSettings },
     server: {

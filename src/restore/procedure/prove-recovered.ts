@@ -18,7 +18,7 @@ import type { Tools } from './restore.ts';
 /** A restore whose server has been seen through its recovery. */
 interface Recovered extends Pick<Tools, 'report' | 'signal'> {
   request: Pick<DockerRequest, 'store' | 'moment' | 'verify'>;
-  proven: { source: RestoreSource; target: ClusterPlaces; server: ServerFacts };
+  proven: { source: RestoreSource; places: ClusterPlaces; server: ServerFacts };
   salvage?: Salvage | undefined;
   /** The server is another than the service's. */
   isCopy: boolean;
@@ -49,7 +49,7 @@ export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown
   if (request.verify !== 'full') return notes;
   return inPhase(report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];
-    await run.onEngine((engine) => engine.recheckPages(proven.target, suspects));
+    await run.onEngine((engine) => engine.recheckPages(proven.places, suspects));
     // It needs an extension, which a server in recovery cannot get, and a login.
     if (!collations) return [...notes, 'pg_amcheck is left out, since the server waits in recovery or turns ODO down'];
     const note = await runAmcheck(database, collations);

@@ -98,10 +98,10 @@ export function placeLater(later: readonly LaterTablespace[], known: readonly Ta
 export function locateLater(
   service: Service,
   later: readonly LaterTablespace[],
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   hasMoment: boolean,
 ): (TablespacePlace & { mount: Mount })[] {
-  return placeLater(later, target.tablespaces).flatMap((one) => {
+  return placeLater(later, places.tablespaces).flatMap((one) => {
     const { root } = one.place;
     const mount = mountHolding(service.mounts, root)?.mount;
     if (mount && mount.type !== 'tmpfs' && mount.source !== '' && !mount.readOnly) return [{ ...one, mount }];

@@ -42,7 +42,7 @@ type Wish = Pick<
 /** Where the old data is, and what is restored in its place. */
 export interface OldDataLook {
   engine: Pick<Engine, 'surveyOld'>;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   source: RestoreSource;
   /** A server runs on it: what it has not archived yet, it may archive when it stops. */
   isInUse: boolean;
@@ -99,8 +99,8 @@ export async function demandWipeLosesNothing(
 }
 
 /** Only whether it is of another cluster. */
-async function judgeWhose({ engine, target, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
-  const survey = await lookAtOld({ engine, target, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
+async function judgeWhose({ engine, places, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+  const survey = await lookAtOld({ engine, places, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
   if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
   const { systemIdentifier } = source.backup;
   return survey?.systemIdentifier === systemIdentifier ? {} : judgeOldData(survey, systemIdentifier);
@@ -108,10 +108,10 @@ async function judgeWhose({ engine, target, source, signal }: OldDataLook, wish:
 
 /** What cannot be looked at is told by the error. */
 async function lookAtOld(
-  { engine, target, signal }: Pick<OldDataLook, 'engine' | 'target' | 'signal'>,
+  { engine, places, signal }: Pick<OldDataLook, 'engine' | 'places' | 'signal'>,
   question: OldDataQuestion,
 ): Promise<OldDataSurvey | OdoError | undefined> {
-  return engine.surveyOld(target, question).catch((thrown: unknown) => {
+  return engine.surveyOld(places, question).catch((thrown: unknown) => {
     const error = asOdoError(thrown, signal);
     if (error.code === 'cancelled') throw error;
     return error;
@@ -119,7 +119,7 @@ async function lookAtOld(
 }
 
 async function judgeNow(
-  { engine, target, source, signal }: OldDataLook,
+  { engine, places, source, signal }: OldDataLook,
   wish: Wish,
   taken?: Salvage,
 ): Promise<OldDataJudgement> {
@@ -135,7 +135,7 @@ async function judgeNow(
       archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
     );
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
-    const survey = await lookAtOld({ engine, target, signal }, { accounted, isReplaced: false });
+    const survey = await lookAtOld({ engine, places, signal }, { accounted, isReplaced: false });
     // Whose it is cannot be told either: proveCluster() has asked for a word on that.
     if (survey instanceof OdoError)
       return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };

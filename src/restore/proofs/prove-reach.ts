@@ -13,13 +13,13 @@ import { judgeClock, PATIENCE_MS, type RestoreSource } from './prove-repository.
 export async function proveReach(
   engine: Pick<Engine, 'reach'>,
   source: RestoreSource | undefined,
-  request: Pick<ServiceRequest, 'store' | 'target'>,
+  request: Pick<ServiceRequest, 'store' | 'serviceRef'>,
   proofs: Proofs,
   signal: AbortSignal,
 ): Promise<void> {
   const part = source?.backup.parts[0];
   if (!part) return;
-  const { network } = request.target;
+  const { network } = request.serviceRef;
   await proofs.attempt('store from the restore container', async (): Promise<Finding> => {
     const config = localStore(request.store)?.config ?? request.store;
     const retryForMs = Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS);

@@ -33,19 +33,19 @@ export function roomWish({ wipe, online, spoolBytes, moment, standby }: ServiceR
 }
 
 /**
- * The places of a target with what was found of each, as far as it could be looked at. Replay makes tablespaces that
+ * The places with what was found of each, as far as it could be looked at. Replay makes tablespaces that
  * are later than the backup: what they take is not known.
  */
 export function probedPlaces(
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   pgdata: PlaceProbe,
   tablespaces: readonly (PlaceProbe | undefined)[],
 ): ProbedPlace[] {
-  const others = target.tablespaces.flatMap(({ oid, place, isLater }, index): ProbedPlace[] => {
+  const others = places.tablespaces.flatMap(({ oid, place, isLater }, index): ProbedPlace[] => {
     const probe = tablespaces[index];
     return probe && !isLater ? [{ root: place.root, share: oid, probe }] : [];
   });
-  return [{ root: target.pgdata.root, share: 'pgdata', probe: pgdata }, ...others];
+  return [{ root: places.pgdata.root, share: 'pgdata', probe: pgdata }, ...others];
 }
 
 /**

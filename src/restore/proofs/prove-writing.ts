@@ -9,15 +9,15 @@ import type { Proofs } from '../contract/proofs.ts';
  */
 export async function proveWriting(
   engine: Pick<Engine, 'tryWriting'>,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   owner: Owner | undefined,
   proofs: Proofs,
 ): Promise<void> {
   if (proofs.all.some(({ state }) => state === 'failed')) return;
   await proofs.attempt('writing', async () => {
-    await engine.tryWriting(target, owner);
+    await engine.tryWriting(places, owner);
     const given = owner ? `given to ${owner.uid}:${owner.gid}, ` : '';
-    const where = [target.pgdata, ...target.tablespaces.map(({ place }) => place)].map(({ root }) => root).join(', ');
+    const where = [places.pgdata, ...places.tablespaces.map(({ place }) => place)].map(({ root }) => root).join(', ');
     return { evidence: `a file and a directory were made, ${given}renamed and removed in ${where}` };
   });
 }

@@ -14,11 +14,11 @@ export function raiseFactsOf({ commandArgs }: Pick<Service, 'commandArgs'>): Rai
 /** The files of a recovering server, seen through the container that is there anyway. */
 export function openRecoveringVolume(
   onEngine: <T>(step: (engine: Engine) => Promise<T>) => Promise<T>,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   service: Pick<Service, 'commandArgs'>,
 ): RecoveringVolume {
   return {
-    look: (options) => onEngine((engine) => engine.recoveryState(target, options)),
-    raise: () => onEngine((engine) => engine.raiseSettings(target, raiseFactsOf(service))),
+    look: (options) => onEngine((engine) => engine.recoveryState(places, options)),
+    raise: () => onEngine((engine) => engine.raiseSettings(places, raiseFactsOf(service))),
   };
 }

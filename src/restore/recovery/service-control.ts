@@ -117,25 +117,25 @@ function startedMeanwhile(name: string): OdoError {
 export async function cleanUp(
   engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
   options: {
-    target: ClusterPlaces;
+    places: ClusterPlaces;
     archiving: Archiving;
     keepPrevious: boolean;
     onlyCopy?: OnlyCopy | undefined;
     service: Pick<Service, 'commandArgs'>;
-    request: { target: ServiceRef };
+    request: { serviceRef: ServiceRef };
     reached?: FinishOptions['reached'];
   },
   database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
   report: Report,
 ): Promise<string[]> {
   return inPhase(report, 'clean', async () => {
-    const { archiving, target, onlyCopy, reached } = options;
+    const { archiving, places, onlyCopy, reached } = options;
     const keepPrevious = options.keepPrevious || onlyCopy !== undefined;
     const { ownWordOnArchiving: ownWord, keepArchiving } = archiving;
     const [configured, prepared = []] = await Promise.all([
       database
         .archivingConfigured()
-        .catch(() => engine.archivingConfigured(target, raiseFactsOf(options.service)))
+        .catch(() => engine.archivingConfigured(places, raiseFactsOf(options.service)))
         .then((told) => told ?? true),
       askPrepared(database),
     ]);
@@ -143,7 +143,7 @@ export async function cleanUp(
     const settings = keepOff ? 'remove-but-keep-archiving-off' : 'remove';
     const hasPrepared = prepared.length > 0 ? { hasPrepared: true } : {};
     const finished = await engine.finish({
-      target,
+      places,
       keepPrevious,
       settings,
       ...hasPrepared,
@@ -160,7 +160,7 @@ export async function cleanUp(
     return [
       ...preparedNotes(prepared),
       ...leftSettingsNotes(finished.leftSettings),
-      ...(finished.keptSalvage ? [keptSalvageNote(target.pgdata, options.request)] : []),
+      ...(finished.keptSalvage ? [keptSalvageNote(places.pgdata, options.request)] : []),
       ...untold,
       ...archivingNotes({ configured, keepOff, ownWord, keepArchiving }),
     ];

@@ -26,7 +26,7 @@ import { seeThroughRecovery, stopContainers } from './service-control.ts';
 import type { Watched } from './watched.ts';
 
 interface How {
-  target: ServiceRef;
+  serviceRef: ServiceRef;
   stopTimeoutSeconds: number;
   stallTimeoutMs: number;
 }
@@ -112,8 +112,8 @@ export async function forgetStrayed(found: FoundService): Promise<void> {
  * Whether a restore has left a server waiting on the data of a mount; if so, when one that is started on it has come
  * far enough.
  */
-async function isWaiting(found: FoundService, { target, version }: How & { version: string }) {
-  const engine = await openServiceEngine(found, [found.data.mount], { target }, { version }, 'status');
+async function isWaiting(found: FoundService, { serviceRef, version }: How & { version: string }) {
+  const engine = await openServiceEngine(found, [found.data.mount], { serviceRef }, { version }, 'status');
   try {
     const { pgdata } = await engine.probe({ pgdata: found.data.place, tablespaces: [] });
     if (pgdata.journalState !== 'swapped' || pgdata.usedSinceSwap || !pgdata.awaitsPromotion) return undefined;
@@ -174,7 +174,7 @@ async function goOver(
       report,
     );
     await writeOverride(project.files, switches);
-    const containerId = await inPhase(report, 'start', () => startAnew(found, how.target, signal));
+    const containerId = await inPhase(report, 'start', () => startAnew(found, how.serviceRef, signal));
     const address = { docker, containerId, dataDirectory: found.data.place.root, env: service.env };
     const { stallTimeoutMs, atTarget, enough } = how;
     const watched = { stallTimeoutMs, atTarget, ...(enough ? { enough } : {}) };
@@ -184,7 +184,7 @@ async function goOver(
     const error = asOdoError(thrown, signal);
     try {
       await writeOverride(project.files, project.switches ?? { switched: [], earlier: [] });
-      await startAnew(found, how.target, new AbortController().signal);
+      await startAnew(found, how.serviceRef, new AbortController().signal);
     } catch (second) {
       throw withHints(error, [`and service ${service.name} could not be brought back: ${asOdoError(second).message}`]);
     }
@@ -192,8 +192,12 @@ async function goOver(
   }
 }
 
-async function startAnew({ docker, service }: FoundService, target: ServiceRef, signal: AbortSignal): Promise<string> {
-  const project = await loadProject(docker, composeCallOf(target), signal);
+async function startAnew(
+  { docker, service }: FoundService,
+  serviceRef: ServiceRef,
+  signal: AbortSignal,
+): Promise<string> {
+  const project = await loadProject(docker, composeCallOf(serviceRef), signal);
   await recreateService(docker, project, service.name, signal);
   const [first] = (await resolveService(docker, project, service.name)).containers;
   if (!first) throw new OdoError('serviceNotFound', `compose started no container for service ${service.name}`);

@@ -19,12 +19,12 @@ export function presenceQuestions(questions: readonly RehearsalQuestion[]): Rehe
  */
 export async function findDoubted(
   absent: readonly string[],
-  { target, madeAtStart }: Pick<RehearsedServer, 'target' | 'madeAtStart'>,
+  { places, madeAtStart }: Pick<RehearsedServer, 'places' | 'madeAtStart'>,
 ): Promise<DoubtedPlaces> {
   const doubted = new Map<string, string>();
   if (!madeAtStart) return doubted;
   for (const path of absent) {
-    if (!path.startsWith('/') || path === target.pgdata.root || isBelow(path, target.pgdata.root)) continue;
+    if (!path.startsWith('/') || path === places.pgdata.root || isBelow(path, places.pgdata.root)) continue;
     const why = await madeAtStart(path);
     if (why !== undefined) doubted.set(path, why);
   }

@@ -24,8 +24,8 @@ export function foretellRefusal(staged: StagedConfiguration, server: RehearsedSe
 
 /** The text of the file that decides on logins by the socket, where that is the one in the data directory. */
 function ownHba({ effective, members }: StagedConfiguration, server: RehearsedServer): string | undefined {
-  const { target, mounts, commandLine, configElsewhere } = server;
-  const own = `${target.pgdata.root}/pg_hba.conf`;
+  const { places, mounts, commandLine, configElsewhere } = server;
+  const own = `${places.pgdata.root}/pg_hba.conf`;
   const settings = new Map([...effective.settings, ...Object.entries(commandLine)]);
   const isElsewhere =
     (settings.get('hba_file') ?? own) !== own || mounts.some(({ destination }) => destination === own);

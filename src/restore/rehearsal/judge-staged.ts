@@ -45,7 +45,7 @@ function judge(staged: StagedConfiguration, server: RehearsedServer, ask: AskPla
   return judgePlaces(
     {
       effective: { ...effective, settings: new Map(effective.settings), unread: effective.unread ?? [] },
-      dataDirectory: server.target.pgdata.root,
+      dataDirectory: server.places.pgdata.root,
       configElsewhere: server.configElsewhere,
       made: { conf: madeConfiguration(control, major), hba: MADE_HBA },
     },
@@ -55,7 +55,7 @@ function judge(staged: StagedConfiguration, server: RehearsedServer, ask: AskPla
 
 /** All that there is to ask, each thing once. */
 export function questionsOn(staged: StagedConfiguration, server: RehearsedServer): RehearsalQuestion[] {
-  const { root } = server.target.pgdata;
+  const { root } = server.places.pgdata;
   const questions: RehearsalQuestion[] = [
     { what: 'read', of: `${root}/PG_VERSION` },
     { what: 'huge', of: '' },
@@ -73,9 +73,9 @@ export function questionsOn(staged: StagedConfiguration, server: RehearsedServer
 function isHeld(
   { what, of }: RehearsalQuestion,
   { members }: StagedConfiguration,
-  { target, mounts }: RehearsedServer,
+  { places, mounts }: RehearsedServer,
 ): boolean {
-  const { root } = target.pgdata;
+  const { root } = places.pgdata;
   if (what !== 'read' || !isBelow(of, root)) return false;
   const isMounted = mounts.some(
     ({ destination }) => isBelow(destination, root) && (destination === of || isBelow(of, destination)),

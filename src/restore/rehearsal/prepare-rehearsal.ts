@@ -53,7 +53,7 @@ async function open(find: () => Promise<RehearsedServer>, signal: AbortSignal) {
     user: userOf(server),
     owner: server.owner,
     mounts: server.mounts,
-    dataDirectory: server.target.pgdata.root,
+    dataDirectory: server.places.pgdata.root,
     limits,
     env: Object.fromEntries(Object.entries(env).filter(([name]) => /^(PG(PORT|TZ)|TZ|LD_\w+|PATH)$/.test(name))),
   };

@@ -9,11 +9,11 @@ import { isBelow } from '../service/service-places.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
 /** A data directory as far as a server looks at it before it recovers. */
-export function rehearsalMembers({ members }: StagedConfiguration, { mounts, target }: RehearsedServer): TarMember[] {
+export function rehearsalMembers({ members }: StagedConfiguration, { mounts, places }: RehearsedServer): TarMember[] {
   // What the service mounts into its data directory stands in the place of the backup's.
-  const inside = mounts.map(({ destination }) => destination).filter((one) => isBelow(one, target.pgdata.root));
+  const inside = mounts.map(({ destination }) => destination).filter((one) => isBelow(one, places.pgdata.root));
   const isMounted = (path: string) => {
-    const full = `${target.pgdata.root}/${path}`;
+    const full = `${places.pgdata.root}/${path}`;
     return inside.some((one) => full === one || isBelow(full, one));
   };
   const directory = (path: string): TarMember => ({ path, type: 'directory', mode: 0o700 });
@@ -60,11 +60,11 @@ export function rehearsalArgs(
 export function placeQuestion(
   what: RehearsalQuestion['what'],
   of: string,
-  { mounts, target }: RehearsedServer,
+  { mounts, places }: RehearsedServer,
 ): RehearsalQuestion {
   if (what !== 'write' && what !== 'make') return { what, of };
   const holder = mountHolding(mounts, of)?.mount;
-  const isScratch = isBelow(of, target.pgdata.root) || of === target.pgdata.root;
+  const isScratch = isBelow(of, places.pgdata.root) || of === places.pgdata.root;
   if (holder === undefined || holder.readOnly || isScratch) return { what, of };
   return { what: what === 'write' ? 'directory' : 'parent', of };
 }

@@ -43,7 +43,7 @@ export async function rehearse(
   engine: Pick<Engine, 'staged' | 'amend'>,
   signal: AbortSignal,
 ): Promise<RehearsalOutcome> {
-  const { target, owner, found } = server;
+  const { places, owner, found } = server;
   const made: Amendment[] = [];
   let withoutLogin: TurnedDown | undefined;
   const end = (doubt?: string): RehearsalOutcome => ({
@@ -65,7 +65,7 @@ export async function rehearse(
     if (typeof told === 'string') return end(told);
     if (round === 0)
       known = new Map(questions.map((question, index) => [keyOf(question), told.answers[index] ?? true]));
-    if (!isTrue('read', `${target.pgdata.root}/PG_VERSION`)) return end('what was put there for it cannot be read');
+    if (!isTrue('read', `${places.pgdata.root}/PG_VERSION`)) return end('what was put there for it cannot be read');
     const isWanted = (one: Amendment) => isFree(one, server) && !made.some((before) => isSame(before, one));
     let wanted: Amendment[] = [];
     if (round === 0) {
@@ -99,7 +99,7 @@ export async function rehearse(
       wanted = judgeWords(told.log, contextOf(staged, server)).filter(isWanted);
       if (wanted.length === 0 || round >= MOST_ROUNDS) throw refusal(server, told.log);
     }
-    await engine.amend(target, wanted, owner);
+    await engine.amend(places, wanted, owner);
     made.push(...wanted);
   }
 }
@@ -107,9 +107,9 @@ export async function rehearse(
 /** What was laid down, as the server will read it. */
 async function look(
   engine: Pick<Engine, 'staged'>,
-  { target, configElsewhere }: RehearsedServer,
+  { places, configElsewhere }: RehearsedServer,
 ): Promise<StagedConfiguration> {
-  const staged = await engine.staged(target);
+  const staged = await engine.staged(places);
   if (!configElsewhere) return staged;
   return { ...staged, effective: { settings: staged.ownSettings, isWhole: false, files: [], unread: [] } };
 }
@@ -229,8 +229,8 @@ function isSame(one: Amendment, other: Amendment): boolean {
   return JSON.stringify({ ...one, why: '' }) === JSON.stringify({ ...other, why: '' });
 }
 
-function contextOf({ effective }: StagedConfiguration, { target }: RehearsedServer) {
-  return { settings: new Map(effective.settings), dataDirectory: target.pgdata.root };
+function contextOf({ effective }: StagedConfiguration, { places }: RehearsedServer) {
+  return { settings: new Map(effective.settings), dataDirectory: places.pgdata.root };
 }
 
 function keyOf({ what, of }: RehearsalQuestion): string {

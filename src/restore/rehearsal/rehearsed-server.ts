@@ -14,7 +14,7 @@ import { configurationIsMounted } from '../service/mounted-files.ts';
 /** A server that will run on what was laid down, and what may be done to its configuration. */
 export interface RehearsedServer {
   found: FoundService;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   owner: Owner;
   /** Everything that it will see besides its data directory, as it will see it. */
   mounts: readonly Mount[];
@@ -36,7 +36,7 @@ export interface RehearsedServer {
 }
 
 /** What the proofs have found out of such a server. */
-export interface ServerToRehearse extends Pick<RehearsedServer, 'found' | 'target' | 'owner' | 'mounts'> {
+export interface ServerToRehearse extends Pick<RehearsedServer, 'found' | 'places' | 'owner' | 'mounts'> {
   server: ServerFacts;
   /** The data directory is there already, so that something can be mounted over it. */
   isThere?: boolean;
@@ -47,14 +47,14 @@ export async function rehearsedServer(
   request: ServiceRequest | CopyRequest,
   proven: ServerToRehearse,
 ): Promise<RehearsedServer> {
-  const { found, target, owner, mounts, isThere = false } = proven;
+  const { found, places, owner, mounts, isThere = false } = proven;
   const { service } = found;
   const isTemporary = 'copy' in request && request.copy.kind === 'temporary';
   // A new volume is for the service, whatever tries it first.
-  const args = isTemporary ? copyServerArgs(service, target.pgdata.root, true) : service.commandArgs;
+  const args = isTemporary ? copyServerArgs(service, places.pgdata.root, true) : service.commandArgs;
   return {
     found,
-    target,
+    places,
     owner,
     mounts: await mountsBesides(found, mounts, isThere),
     commandLine: Object.fromEntries(commandLineSettings(args)),

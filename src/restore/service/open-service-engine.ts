@@ -30,11 +30,11 @@ export type Role = 'restore' | 'follow' | 'status';
 export async function openServiceEngine(
   found: FoundService,
   mounts: readonly Mount[],
-  request: { target: ServiceRef; store?: StoreConfig },
+  request: { serviceRef: ServiceRef; store?: StoreConfig },
   context: { version: string },
   role: Role = 'restore',
 ): Promise<Engine> {
-  const { image, network } = request.target;
+  const { image, network } = request.serviceRef;
   const container = await openRestoreContainer(
     found.docker,
     {

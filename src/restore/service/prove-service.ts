@@ -21,7 +21,7 @@ import { type DataPlace, locateData } from './service-places.ts';
 
 /** Checks Docker's side as far as it does not depend on the backup. */
 export async function proveService(
-  target: ServiceRef,
+  serviceRef: ServiceRef,
   proofs: Proofs,
   signal: AbortSignal,
   { mayStray = false }: { mayStray?: boolean } = {},
@@ -32,14 +32,14 @@ export async function proveService(
   });
   if (!docker) return undefined;
   await proofs.attempt('restore image', async () => {
-    const image = await inspectImage(docker, target.image);
-    if (!image) throw noImage(target.image);
-    return { evidence: `${target.image} (${image.id.replace('sha256:', '').slice(0, 12)})` };
+    const image = await inspectImage(docker, serviceRef.image);
+    if (!image) throw noImage(serviceRef.image);
+    return { evidence: `${serviceRef.image} (${image.id.replace('sha256:', '').slice(0, 12)})` };
   });
   const found = await proofs.attempt('service', async () => {
-    const project = await loadProject(docker, composeCallOf(target), signal);
-    const service = await resolveService(docker, project, target.service);
-    if (service.containers.length === 0 && target.projectName === undefined)
+    const project = await loadProject(docker, composeCallOf(serviceRef), signal);
+    const service = await resolveService(docker, project, serviceRef.service);
+    if (service.containers.length === 0 && serviceRef.projectName === undefined)
       await refuseOtherProject(docker, project, service);
     const containers = service.containers.map(({ name, running }) => `${name} (${running ? 'running' : 'stopped'})`);
     const evidence =
@@ -51,7 +51,7 @@ export async function proveService(
     found &&
     (await proofs.attempt('volume', async () => {
       const { project, service } = found;
-      const data = locateData(service, resolveVolume(project, service, target.volume));
+      const data = locateData(service, resolveVolume(project, service, serviceRef.volume));
       const strayed = strayedFrom(project, service, data.mount);
       if (strayed && !mayStray) throw astray(found, data, strayed);
       await refuseMountedInside({ docker, service }, data);
@@ -110,12 +110,12 @@ function warningsOf({ warnings = [] }: ComposeProject): string[] {
  * does not hold is thrown.
  */
 export async function demandService(
-  target: ServiceRef,
+  serviceRef: ServiceRef,
   { report, signal }: { report: Report; signal: AbortSignal },
   { alone, mayStray = false }: { alone: boolean; mayStray?: boolean },
 ): Promise<FoundService> {
   const proofs = createProofs(report, signal);
-  const found = await proveService(target, proofs, signal, { mayStray });
+  const found = await proveService(serviceRef, proofs, signal, { mayStray });
   if (found && alone) await proveNobodyElse(found, [found.data.mount], proofs);
   proofs.demandAll();
   if (!found) throw new OdoError('bug', 'a proof failed without an error');

@@ -131,11 +131,11 @@ export function mountsOf(data: DataPlace, tablespaces: readonly { mount: Mount }
 }
 
 /** Errors: unsafeTarget when the directories overlap. */
-export function targetOf(data: DataPlace, tablespaces: readonly TablespacePlace[]): ClusterPlaces {
-  const places = tablespaces.map(({ oid, place, isLater }) => ({ oid, place, ...(isLater ? { isLater } : {}) }));
-  const target = { pgdata: data.place, tablespaces: places };
-  refuseOverlap(target);
-  return target;
+export function placesOfService(data: DataPlace, tablespaces: readonly TablespacePlace[]): ClusterPlaces {
+  const known = tablespaces.map(({ oid, place, isLater }) => ({ oid, place, ...(isLater ? { isLater } : {}) }));
+  const places = { pgdata: data.place, tablespaces: known };
+  refuseOverlap(places);
+  return places;
 }
 
 /** The name by which a service names the user that it runs as; undefined when it names none, or one by number. */

@@ -50,8 +50,8 @@ import { keepOriginal, putOriginalsBack } from './staged-originals.ts';
  * overridden, and why.
  */
 export function completeStaging(job: LayDownJob): string[] {
-  const incoming = incomingDir(job.target.pgdata);
-  putOriginalsBack(job.target.pgdata, job.owner);
+  const incoming = incomingDir(job.places.pgdata);
+  putOriginalsBack(job.places.pgdata, job.owner);
   holdControlFileAgain(job, incoming);
   checkMajor(job, incoming);
   checkLabel(job, incoming);
@@ -62,8 +62,8 @@ export function completeStaging(job: LayDownJob): string[] {
   const overridden = writeRecoveryFiles(job, incoming, control);
   // A server refuses a data directory with any other mode than these two.
   fs.chmodSync(incoming, fs.statSync(incoming).mode & 0o050 ? 0o750 : 0o700);
-  fs.renameSync(heldControlFile(job.target.pgdata), path.join(incoming, CONTROL_FILE));
-  const { walLink } = layoutOf(job.target.pgdata);
+  fs.renameSync(heldControlFile(job.places.pgdata), path.join(incoming, CONTROL_FILE));
+  const { walLink } = layoutOf(job.places.pgdata);
   return walLink === undefined ? overridden : [...overridden, walNote(walLink)];
 }
 
@@ -77,7 +77,7 @@ function walNote(link: string): string {
 
 /** An interrupted run may have come as far as this before; everything here can be done twice. */
 function holdControlFileAgain(job: LayDownJob, incoming: string): void {
-  const held = heldControlFile(job.target.pgdata);
+  const held = heldControlFile(job.places.pgdata);
   const inPlace = path.join(incoming, CONTROL_FILE);
   if (!fs.existsSync(held) && fs.existsSync(inPlace)) fs.renameSync(inPlace, held);
 }
@@ -107,7 +107,7 @@ function checkLabel(job: LayDownJob, incoming: string): void {
 }
 
 function checkControlFile(job: LayDownJob): PgControl {
-  const file = heldControlFile(job.target.pgdata);
+  const file = heldControlFile(job.places.pgdata);
   if (!fs.existsSync(file)) throw incomplete(job, `it has no ${CONTROL_FILE} file`);
   const control = parsePgControl(fs.readFileSync(file));
   const { systemIdentifier } = control;
@@ -128,7 +128,7 @@ function checkControlFile(job: LayDownJob): PgControl {
 function placeTablespaces(job: LayDownJob, incoming: string): void {
   const mapFile = path.join(incoming, 'tablespace_map');
   // Those that replay creates get their links from it.
-  const own = job.target.tablespaces.filter(({ isLater }) => !isLater);
+  const own = job.places.tablespaces.filter(({ isLater }) => !isLater);
   const locations = new Map(own.map(({ oid, place }) => [oid, place.root]));
   const map = readIfThere(mapFile);
   if (map !== undefined) {
@@ -144,7 +144,7 @@ function placeTablespaces(job: LayDownJob, incoming: string): void {
 }
 
 function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgControl): string[] {
-  const pgdata = job.target.pgdata;
+  const pgdata = job.places.pgdata;
   const autoConf = path.join(incoming, 'postgresql.auto.conf');
   const given = removeFitBlock(removeBlock(job.configuration.replacementConf ?? readIfThere(autoConf) ?? ''));
   const hbaSettings = replaceHba(job, incoming, given);
@@ -194,9 +194,9 @@ function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amen
   const dataDirectory = settings.get('data_directory');
   if (
     dataDirectory !== undefined &&
-    path.posix.normalize(`${dataDirectory}/`) !== path.posix.normalize(`${job.target.pgdata.root}/`)
+    path.posix.normalize(`${dataDirectory}/`) !== path.posix.normalize(`${job.places.pgdata.root}/`)
   ) {
-    const why = `the data directory is ${job.target.pgdata.root} here`;
+    const why = `the data directory is ${job.places.pgdata.root} here`;
     amendments.push({ do: 'drop', name: 'data_directory', was: dataDirectory, why });
   }
   for (const { value, path: file, isOutside } of unread) {
@@ -207,7 +207,7 @@ function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amen
   }
   amendments.push(...makeWhatLacks(job, incoming, control, settings.get('hba_file')));
   const ofFiles = amendments.filter((amendment) => amendment.do !== 'set');
-  amendStaged(job.target, ofFiles, (file, content) => writeOwned(job.owner, file, content));
+  amendStaged(job.places, ofFiles, (file, content) => writeOwned(job.owner, file, content));
   return amendments;
 }
 
@@ -221,7 +221,7 @@ function makeWhatLacks(
   control: PgControl,
   hbaFile: string | undefined,
 ): Amendment[] {
-  const { root } = job.target.pgdata;
+  const { root } = job.places.pgdata;
   const amendments: Amendment[] = [];
   if (!isThere(job, incoming, 'postgresql.conf')) {
     const content = madeConfiguration(control.settings, majorIn(incoming));
@@ -247,17 +247,17 @@ function makeWhatLacks(
 
 /** What is mounted there is the server's. */
 function isThere(job: LayDownJob, incoming: string, name: string): boolean {
-  const mounted = path.join(job.target.pgdata.root, name);
+  const mounted = path.join(job.places.pgdata.root, name);
   const { mounts = [] } = job.server.facts ?? {};
   const isMounted = mounts.some(
-    (mount) => mount === mounted || (mount.startsWith(`${job.target.pgdata.root}/`) && mounted.startsWith(`${mount}/`)),
+    (mount) => mount === mounted || (mount.startsWith(`${job.places.pgdata.root}/`) && mounted.startsWith(`${mount}/`)),
   );
   return isMounted || fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** A server that is left waiting may be promoted by hand. */
-function endCommand({ recovery: { unattended, standby, stopAt }, target }: LayDownJob): string {
-  if (unattended) return `${LEAVE_HISTORY_SETTING}; ${clearSpoolSetting(target.pgdata)}`;
+function endCommand({ recovery: { unattended, standby, stopAt }, places }: LayDownJob): string {
+  if (unattended) return `${LEAVE_HISTORY_SETTING}; ${clearSpoolSetting(places.pgdata)}`;
   const isLeftWaiting = standby !== undefined || (stopAt !== undefined && stopAt.action !== 'promote');
   return isLeftWaiting ? LEAVE_HISTORY_SETTING : '';
 }
@@ -274,7 +274,7 @@ function fitIdentFile(job: LayDownJob, incoming: string): string[] {
   const file = path.join(incoming, 'pg_ident.conf');
   const fit = fitIdent(readIfThere(path.join(incoming, 'pg_hba.conf')) ?? '', readIfThere(file) ?? '');
   if (!fit) return [];
-  keepOriginal(job.target.pgdata, 'pg_ident.conf');
+  keepOriginal(job.places.pgdata, 'pg_ident.conf');
   writeOwned(job.owner, file, fit.text);
   return [fit.note];
 }
@@ -287,7 +287,7 @@ function replaceHba(job: LayDownJob, incoming: string, autoConf: string): Settin
   writeOwned(job.owner, path.join(incoming, 'pg_hba.conf'), job.configuration.hbaConf);
   const whole = job.server.configElsewhere ? undefined : wholeConfiguration(incoming, autoConf);
   const leadsThere = whole !== undefined && !setsParameter(whole, 'hba_file');
-  return leadsThere ? [] : [['hba_file', path.join(job.target.pgdata.root, 'pg_hba.conf')]];
+  return leadsThere ? [] : [['hba_file', path.join(job.places.pgdata.root, 'pg_hba.conf')]];
 }
 
 /**

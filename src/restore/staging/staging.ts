@@ -53,11 +53,11 @@ export interface Staging {
  * first.
  */
 export function prepareStaging(job: LayDownJob): Staging {
-  const { pgdata } = job.target;
+  const { pgdata } = job.places;
   const fingerprint = fingerprintOf(job);
   const old = settleOld(job);
   const resuming = !job.run.fresh && old?.fingerprint === fingerprint;
-  const { runId } = job.target;
+  const { runId } = job.places;
   // What an earlier run has left is this one's from now on, to remove or to go on from.
   if (old && runId !== undefined) old.runId = runId;
   // Before the first file goes: what is half removed must not be taken for whole by a later run.
@@ -65,7 +65,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     noteDiscarding(pgdata.odoDir, old);
     for (const place of old.places) removeStaged(place);
   }
-  const places = placesOf(job.target);
+  const places = placesOf(job.places);
   for (const place of places) {
     if (!resuming) removeStaged(place);
     makeOwnedDirectory(place.root, job.owner);
@@ -160,11 +160,11 @@ function lastTimelineOf({ wal, backup }: LayDownJob): number | undefined {
 }
 
 /** Removes what a restore that did not reach the swap has written. A guard stays where the old data was deleted. */
-export function discardStaging(target: ClusterPlaces): void {
-  const { pgdata } = target;
+export function discardStaging(places: ClusterPlaces): void {
+  const { pgdata } = places;
   const journal = readJournal(pgdata.odoDir);
   if (!journal) return;
-  demandOwnRun(target, journal);
+  demandOwnRun(places, journal);
   settleSwap(pgdata.odoDir, journal);
   if (journal.state !== 'staged' && journal.state !== 'laying-down') return;
   noteDiscarding(pgdata.odoDir, journal);
@@ -172,13 +172,13 @@ export function discardStaging(target: ClusterPlaces): void {
   if (!journal.wiped) removeGuard(pgdata.root, { isKnown: journal.guarded === true });
 }
 
-export function placesOf(target: ClusterPlaces): Place[] {
-  return [target.pgdata, ...target.tablespaces.map(({ place }) => place)];
+export function placesOf(places: ClusterPlaces): Place[] {
+  return [places.pgdata, ...places.tablespaces.map(({ place }) => place)];
 }
 
 /** Ends what an earlier run began; gives its journal if staged files of it are there. */
 function settleOld(job: LayDownJob): Journal | undefined {
-  const { pgdata } = job.target;
+  const { pgdata } = job.places;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   if (TRANSITIONS[situation].restore === 'refuse') throw refusedRestore(pgdata, situation, journal?.keptBecause);
@@ -215,9 +215,9 @@ function settleOld(job: LayDownJob): Journal | undefined {
  * A digest of everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings
  * are written anew each time.
  */
-function fingerprintOf({ repository, backup, content, target, owner, configuration, recovery }: LayDownJob): string {
+function fingerprintOf({ repository, backup, content, places, owner, configuration, recovery }: LayDownJob): string {
   // Whoever asks for it.
-  const { runId: _own, ...places } = target;
+  const { runId: _own, ...fixed } = places;
   const { replacementConf, settings, hbaConf, keepArchiving, keepSettings } = configuration;
   const { unattended, standby } = recovery;
   // How a standby reaches its primary is written anew, too; it may hold a password, of which not even a digest is left
@@ -225,7 +225,7 @@ function fingerprintOf({ repository, backup, content, target, owner, configurati
   const isStandby = standby !== undefined;
   const { secrets: _secret, ...where } = repository;
   const configured = [replacementConf, settings, hbaConf, keepArchiving, keepSettings];
-  const facts = [where, backup, content, places, owner, configured, unattended, isStandby];
+  const facts = [where, backup, content, fixed, owner, configured, unattended, isStandby];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

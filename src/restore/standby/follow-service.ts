@@ -20,7 +20,7 @@ import { demandService } from '../service/prove-service.ts';
 import { askStandby } from './ask-standby.ts';
 
 export interface FollowRequest extends RepositoryRequest {
-  target: ServiceRef;
+  serviceRef: ServiceRef;
   /** How much WAL may wait on the volume for the standby. */
   spoolBytes: number;
 }
@@ -55,7 +55,7 @@ type Context = Omit<RunContext, 'confirm'>;
 export async function followService(request: FollowRequest, context: Context): Promise<Following> {
   const { report, signal } = context;
   const { found, repository } = await inPhase(report, 'prove', async () => ({
-    found: await demandService(request.target, context, { alone: false }),
+    found: await demandService(request.serviceRef, context, { alone: false }),
     repository: await demandArchive(request, report, signal),
   }));
   const open = () => openServiceEngine(found, [found.data.mount], request, context, 'follow');

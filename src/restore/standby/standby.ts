@@ -50,7 +50,7 @@ export function lastTimeline({ backup, wal }: RestoreSource): number | undefined
 /** What the person has to know of a server that is a standby now. */
 export async function standbyNotes(
   request: RepositoryRequest & {
-    target: ServiceRef;
+    serviceRef: ServiceRef;
     standby?: RestoreRequest['standby'];
     laidDown?: { oldData?: LaidDown['oldData'] };
   },
@@ -77,7 +77,7 @@ export async function standbyNotes(
 }
 
 /** Keys are taken from where they came from; what else the store needs is named again. */
-function followCommand(request: RepositoryRequest & { target: ServiceRef }): string {
+function followCommand(request: RepositoryRequest & { serviceRef: ServiceRef }): string {
   const { store, server } = request;
   const words = ['-u', shownUrl(store.url)];
   if (store.endpoint !== undefined) words.push('--endpoint', shownUrl(store.endpoint));

@@ -41,14 +41,14 @@ export function unjudgedOf(situation: Situation, journal: Journal | undefined): 
  */
 export async function findOnlyCopy(
   engine: Pick<Engine, 'surveyOld'>,
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   asked: AskedOfOld | undefined,
   accounted: Accounted[] = [],
 ): Promise<OnlyCopy | undefined> {
   if (asked === undefined) return undefined;
   const how = { ...(asked === 'whose' ? { whoseOnly: true } : {}), ...(asked === 'aside' ? { isSetAside: true } : {}) };
   try {
-    const survey = await engine.surveyOld(target, { accounted, isReplaced: true, ...how });
+    const survey = await engine.surveyOld(places, { accounted, isReplaced: true, ...how });
     if (asked === 'aside') return survey && judgeSetAside(survey);
     const isOfAnother = survey?.isOfAnother === true;
     if (asked === (isOfAnother ? 'own' : 'whose')) return undefined;

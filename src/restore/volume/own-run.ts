@@ -8,15 +8,15 @@ import type { ClusterPlaces } from '../contract/places.ts';
 // started. So each step asks whether what it finds is still what this very run has staged.
 
 /**
- * The same target, for a run of its own: from now on the engine leaves alone what another run has staged there since.
+ * The same places, for a run of its own: from now on the engine leaves alone what another run has staged there since.
  */
-export function forOwnRun(target: ClusterPlaces): ClusterPlaces {
-  return { ...target, runId: randomUUID() };
+export function forOwnRun(places: ClusterPlaces): ClusterPlaces {
+  return { ...places, runId: randomUUID() };
 }
 
 /**
- * `unsafeTarget` when the journal is another run's by now, or gone. A target without a run is that of a command that
- * looks after any run's.
+ * `unsafeTarget` when the journal is another run's by now, or gone. Places without a runId come from clean, status and
+ * the like, which act on what any run has left.
  */
 export function demandOwnRun({ pgdata, runId }: ClusterPlaces, journal: Journal | undefined): void {
   if (runId !== undefined && journal?.runId !== runId) throw takenOver(pgdata);

@@ -16,14 +16,14 @@ const NOTHING: Used = { bytes: 0, files: 0 };
 type Counted = Pick<PlaceProbe, 'stagedBytes' | 'stagedFiles' | 'usedBytes' | 'usedFiles'>;
 
 /**
- * Looks at all places of a target. `measure` also counts what the old content takes, which means reading every
+ * Looks at all places. `measure` also counts what the old content takes, which means reading every
  * directory.
  */
 export function probePlaces(
-  target: ClusterPlaces,
+  places: ClusterPlaces,
   options: { measure?: boolean } = {},
 ): Awaited<ReturnType<Engine['probe']>> {
-  const { pgdata } = target;
+  const { pgdata } = places;
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
   const usedSinceSwap = usedSinceExchange(pgdata, journal);
@@ -43,7 +43,7 @@ export function probePlaces(
   return {
     pgdata: probe,
     ...(oldCluster ? { oldCluster } : {}),
-    tablespaces: target.tablespaces.map(({ place }) => ({ ...probePlace(place), ...count(place) })),
+    tablespaces: places.tablespaces.map(({ place }) => ({ ...probePlace(place), ...count(place) })),
   };
 }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-/** The folder at a volume's root (or in a plain target directory) that holds everything of ODO's. */
+/** The folder at a volume's root (or in a plain directory) that holds everything of ODO's. */
 export const ODO_DIR = '.odo';
 
 /** One directory that gets new content: PGDATA, or a tablespace's directory. */

@@ -139,7 +139,7 @@ async function layDown(archive: Buffer, layers: Part['layers'] = []): Promise<'l
   const part: Part = { role: 'base', key: 'data.tar', sizeBytes: archive.length, layers };
   const job = {
     backup: { format: 'barman' },
-    target: { pgdata: { root, odoDir: path.join(root, '.odo') }, tablespaces: [] },
+    places: { pgdata: { root, odoDir: path.join(root, '.odo') }, tablespaces: [] },
     run: {},
   };
   const staging = {

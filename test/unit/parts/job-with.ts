@@ -7,7 +7,7 @@ import type {
   ServerOfJob,
 } from '../../../src/restore/contract/lay-down-job.ts';
 
-type Whole = Pick<LayDownJob, 'store' | 'repository' | 'backup' | 'wal' | 'target' | 'owner'>;
+type Whole = Pick<LayDownJob, 'store' | 'repository' | 'backup' | 'wal' | 'places' | 'owner'>;
 
 /** Fields of a job by their own names, wherever in it they stand. */
 export type JobFields = Partial<Whole & ConfigurationWish & ServerOfJob & RecoveryWish & OldDataWish & RunWish>;

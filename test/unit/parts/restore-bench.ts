@@ -29,7 +29,7 @@ const OWN = ['.odo'];
 export interface Bench {
   repository: string;
   volume: string;
-  target: ClusterPlaces;
+  places: ClusterPlaces;
   job: LayDownJob;
   /** PGDATA and the tablespace, as they were. */
   old: TreeSnapshot[];
@@ -94,7 +94,7 @@ export function setUpBench(root = 'data'): Bench {
   const volume = scratchDirectory();
   const pgdata = { root: path.join(volume, root), odoDir: path.join(volume, '.odo') };
   const tablespace = scratchDirectory();
-  const target: ClusterPlaces = {
+  const places: ClusterPlaces = {
     pgdata,
     tablespaces: [{ oid: 16387, place: { root: tablespace, odoDir: path.join(tablespace, '.odo') } }],
   };
@@ -129,7 +129,7 @@ export function setUpBench(root = 'data'): Bench {
       storedBytes: 1,
       endSegment: segment(1, 3),
     },
-    target,
+    places,
     owner: OWNER,
     configuration: {},
     server: { postgresMajor: 17 },
@@ -137,7 +137,7 @@ export function setUpBench(root = 'data'): Bench {
     oldData: { wipe: false },
     run: { sync: false, verify: 'stream', fresh: false },
   };
-  const bench = { repository, volume, target, job, old: [] };
+  const bench = { repository, volume, places, job, old: [] };
   proveContent(bench);
   return { ...bench, old: contentOf(bench) };
 }
@@ -153,8 +153,8 @@ export function proveContent({ repository, job }: Pick<Bench, 'repository' | 'jo
 }
 
 /** PGDATA and the tablespace, without ODO's own folder. */
-export function contentOf({ target }: Pick<Bench, 'target'>): TreeSnapshot[] {
-  return [target.pgdata.root, ...target.tablespaces.map(({ place }) => place.root)].map((root) =>
+export function contentOf({ places }: Pick<Bench, 'places'>): TreeSnapshot[] {
+  return [places.pgdata.root, ...places.tablespaces.map(({ place }) => place.root)].map((root) =>
     snapshotTree(root, OWN),
   );
 }

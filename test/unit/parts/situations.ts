@@ -11,15 +11,15 @@ const engine = createDirectoryEngine();
 
 export const layDown = (bench: Bench) => engine.layDown(bench.job, () => undefined, new AbortController().signal);
 
-export const placesOf = ({ target }: Bench): Place[] => [
-  target.pgdata,
-  ...target.tablespaces.map(({ place }) => place),
+export const placesOf = ({ places }: Bench): Place[] => [
+  places.pgdata,
+  ...places.tablespaces.map(({ place }) => place),
 ];
 
-export const journalOf = ({ target }: Bench): Journal => readJournal(target.pgdata.odoDir) as Journal;
+export const journalOf = ({ places }: Bench): Journal => readJournal(places.pgdata.odoDir) as Journal;
 
 export function rewrite(bench: Bench, changes: Partial<Journal>): void {
-  writeJournal(bench.target.pgdata.odoDir, { ...journalOf(bench), ...changes });
+  writeJournal(bench.places.pgdata.odoDir, { ...journalOf(bench), ...changes });
 }
 
 /** Without any data before. */
@@ -34,7 +34,7 @@ export function emptyBench(): Bench {
 
 export async function restored(bench: Bench, changes: Partial<Journal> = {}): Promise<Bench> {
   await layDown(bench);
-  await engine.swap(bench.target);
+  await engine.swap(bench.places);
   rewrite(bench, changes);
   return bench;
 }
@@ -42,7 +42,7 @@ export async function restored(bench: Bench, changes: Partial<Journal> = {}): Pr
 /** What a server does at the end of its recovery. */
 export async function promoted(bench: Bench, changes: Partial<Journal> = {}): Promise<Bench> {
   await restored(bench, changes);
-  fs.rmSync(path.join(bench.target.pgdata.root, 'recovery.signal'));
+  fs.rmSync(path.join(bench.places.pgdata.root, 'recovery.signal'));
   return bench;
 }
 
@@ -69,12 +69,12 @@ export const MAKE: Readonly<Record<Situation, () => Promise<Bench>>> = {
   untouched: async () => setUpBench(),
   async leftovers() {
     const bench = setUpBench();
-    plantTree(incomingDir(bench.target.pgdata), { 'base/5/1259': 'half of it' });
+    plantTree(incomingDir(bench.places.pgdata), { 'base/5/1259': 'half of it' });
     return bench;
   },
   async unexplained() {
     const bench = setUpBench();
-    plantTree(previousDir(bench.target.pgdata), { PG_VERSION: '14\n' });
+    plantTree(previousDir(bench.places.pgdata), { PG_VERSION: '14\n' });
     return bench;
   },
   interrupted: () => laidDown(setUpBench(), { state: 'laying-down' }),
@@ -97,7 +97,7 @@ export const MAKE: Readonly<Record<Situation, () => Promise<Bench>>> = {
   'used-alone': () => promoted(emptyBench()),
   async 'set-aside'() {
     const bench = await promoted(setUpBench());
-    await engine.rollback(bench.target);
+    await engine.rollback(bench.places);
     return bench;
   },
   clearing: () => promoted(setUpBench(), { state: 'clearing' }),

@@ -6,7 +6,7 @@ import {
   followRequest,
   restoreRequest,
   seconds,
-  serviceTarget,
+  serviceRefOf,
   storeConfig,
 } from '../../../../src/cli/request/arguments.ts';
 import { DEFAULT_IMAGE } from '../../../../src/cli/settings/version.ts';
@@ -36,7 +36,7 @@ describe('the command line of the original', () => {
         region: 'eu-west-1',
         credentials: { accessKeyId: 'KEY', secretAccessKey: 'SECRET' },
       },
-      target: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'], image: DEFAULT_IMAGE },
+      serviceRef: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'], image: DEFAULT_IMAGE },
       backup: 'latest',
       sync: true,
       dryRun: false,
@@ -72,7 +72,7 @@ it('follows an archive for a service, with what that needs and no more', async (
   expect(followRequest(args, {})).toMatchObject({
     store: { url: 's3://backups/shop', retryForMs: 7000 },
     server: 'shop',
-    target: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'] },
+    serviceRef: { volume: 'db-data', service: 'db', composeFiles: ['compose.yaml'] },
     spoolBytes: 64 * 2 ** 20,
   });
   await expect(argumentsOf('follow', ...STORE, ...SERVICE, '--standby')).rejects.toEqual(usage('standby'));
@@ -181,7 +181,7 @@ describe('the target', () => {
       '--env-file',
       'b.env',
     ];
-    expect(serviceTarget(await argumentsOf(...STORE, ...argv))).toEqual({
+    expect(serviceRefOf(await argumentsOf(...STORE, ...argv))).toEqual({
       composeFiles: ['a.yaml', 'b.yaml'],
       volume: 'db',
       service: 'db',
@@ -267,7 +267,10 @@ describe('the other options', () => {
 
   it('ask for a temporary server, which has no old data to speak of and archives nothing', async () => {
     const argv = [...STORE, ...SERVICE, '--temporary'];
-    expect(await requestOf(argv)).toMatchObject({ copy: { kind: 'temporary', port: 0 }, target: { service: 'db' } });
+    expect(await requestOf(argv)).toMatchObject({
+      copy: { kind: 'temporary', port: 0 },
+      serviceRef: { service: 'db' },
+    });
     expect(await requestOf([...argv, '--port', '5433'])).toMatchObject({ copy: { port: 5433 } });
     for (const port of ['0.5', '70000', 'x', '-1'])
       await expect(requestOf([...argv, `--port=${port}`])).rejects.toThrow(usage('--port'));

@@ -19,7 +19,7 @@ const TARGET: ClusterPlaces = {
   tablespaces: [{ oid: 7, place: { root: '/ts', odoDir: '/ts/.odo' } }],
 };
 const KEYS = { accessKeyId: 'key', secretAccessKey: 'secret' };
-const JOB = { target: TARGET, store: { url: 's3://bucket', credentials: KEYS } } as unknown as LayDownJob;
+const JOB = { places: TARGET, store: { url: 's3://bucket', credentials: KEYS } } as unknown as LayDownJob;
 
 /** What an image of this build says first. */
 const HELLO = `${JSON.stringify({ hello: { version: '1.0', build: BUILD } })}\n`;
@@ -138,7 +138,7 @@ it('carries every request to the engine and its answer back', async () => {
     finish: answering('finish', { leftSettings: [] }),
     discard: answering('discard'),
   });
-  const finish: FinishOptions = { target: TARGET, keepPrevious: true, settings: 'leave' };
+  const finish: FinishOptions = { places: TARGET, keepPrevious: true, settings: 'leave' };
   expect(await engine.probe(TARGET, { measure: true })).toEqual({ pgdata: { exists: true }, tablespaces: [] });
   expect(await engine.status(TARGET)).toEqual({ state: 'none' });
   expect(await engine.layDown(JOB, () => undefined, new AbortController().signal)).toEqual({ readBytes: 1 });
@@ -459,7 +459,7 @@ describe('feeding', () => {
     const events: OdoEvent[] = [];
     const fed = engine.feed(JOB, (event) => events.push(event), new AbortController().signal);
     await engine.swap(TARGET);
-    await engine.finish({ target: TARGET, keepPrevious: false, settings: 'remove' });
+    await engine.finish({ places: TARGET, keepPrevious: false, settings: 'remove' });
     expect(await fed).toEqual(FED);
     expect(steps).toEqual(['fed', 'swapped']);
     expect(events).toEqual([{ type: 'progress', phase: 'recover', segments: 1 }]);

@@ -31,23 +31,23 @@ const layDown = (bench: Bench, report = silent, signal = never) => engine.layDow
 
 async function restore(bench: Bench): Promise<void> {
   await layDown(bench);
-  await engine.swap(bench.target);
+  await engine.swap(bench.places);
 }
 
 function finishOf(bench: Bench, more: Partial<FinishOptions> = {}): FinishOptions {
-  return { target: bench.target, keepPrevious: false, settings: 'remove', ...more };
+  return { places: bench.places, keepPrevious: false, settings: 'remove', ...more };
 }
 
 /** What a server does at the end of its recovery. */
-function promote({ target }: Bench): void {
-  fs.rmSync(path.join(target.pgdata.root, 'recovery.signal'));
+function promote({ places }: Bench): void {
+  fs.rmSync(path.join(places.pgdata.root, 'recovery.signal'));
 }
 
-const placesOf = ({ target }: Bench): Place[] => [target.pgdata, ...target.tablespaces.map(({ place }) => place)];
-const stateOf = ({ target }: Bench) => readJournal(target.pgdata.odoDir)?.state;
+const placesOf = ({ places }: Bench): Place[] => [places.pgdata, ...places.tablespaces.map(({ place }) => place)];
+const stateOf = ({ places }: Bench) => readJournal(places.pgdata.odoDir)?.state;
 const leftovers = (bench: Bench) => placesOf(bench).filter(({ odoDir }) => fs.existsSync(odoDir));
 const previousOf = (bench: Bench) => placesOf(bench).map((place) => snapshotTree(previousDir(place)));
-const autoConf = ({ target }: Bench) => fs.readFileSync(path.join(target.pgdata.root, 'postgresql.auto.conf'), 'utf8');
+const autoConf = ({ places }: Bench) => fs.readFileSync(path.join(places.pgdata.root, 'postgresql.auto.conf'), 'utf8');
 
 /** A part that was uploaded only so far. */
 function cutOff(bench: Bench, name: string, sizeBytes: number): void {
@@ -63,9 +63,9 @@ function takeAnother(bench: Bench): void {
 }
 
 /** The same job with its tablespace in another directory. */
-function elsewhere({ target }: Bench['job']): Bench['job']['target'] {
+function elsewhere({ places }: Bench['job']): Bench['job']['places'] {
   const root = scratchDirectory();
-  return { ...target, tablespaces: [{ oid: 16387, place: { root, odoDir: path.join(root, '.odo') } }] };
+  return { ...places, tablespaces: [{ oid: 16387, place: { root, odoDir: path.join(root, '.odo') } }] };
 }
 
 /** A signal that fires when the phase begins, and a report for it. */
@@ -86,7 +86,7 @@ describe('a whole restore', () => {
       expect(contentOf(bench)).toEqual(bench.old);
       expect(laidDown).toMatchObject({ files: 7, walSegments: 3, reusedBytes: 0, reusedParts: 0 });
 
-      await engine.swap(bench.target);
+      await engine.swap(bench.places);
       const [data, space] = contentOf(bench);
       expect(
         Object.keys(data ?? {})
@@ -103,17 +103,17 @@ describe('a whole restore', () => {
         'postgresql.conf',
         'recovery.signal',
       ]);
-      expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'global/pg_control')).equals(CONTROL)).toBe(true);
-      expect(data?.['pg_tblspc/16387']).toBe(`link to ${bench.target.tablespaces[0]?.place.root} 999:998`);
+      expect(fs.readFileSync(path.join(bench.places.pgdata.root, 'global/pg_control')).equals(CONTROL)).toBe(true);
+      expect(data?.['pg_tblspc/16387']).toBe(`link to ${bench.places.tablespaces[0]?.place.root} 999:998`);
       expect(data?.['.']).toBe('directory 750 999:998');
       expect(space?.['PG_17_202406281/5/16400']).toMatch(/^file \d+ 999:998 heap$/);
       for (const what of [...Object.values(data ?? {}), ...Object.values(space ?? {})])
         expect(what).toContain('999:998');
       expect(previousOf(bench)).toEqual(bench.old);
-      expect(fs.readdirSync(spoolDir(bench.target.pgdata)).sort()).toEqual(
+      expect(fs.readdirSync(spoolDir(bench.places.pgdata)).sort()).toEqual(
         [1, 2, 3].map((number) => segment(1, number)).concat('complete'),
       );
-      for (const reached of [bench.target.pgdata.odoDir, spoolDir(bench.target.pgdata)]) {
+      for (const reached of [bench.places.pgdata.odoDir, spoolDir(bench.places.pgdata)]) {
         expect(fs.statSync(reached)).toMatchObject({ uid: 999, gid: 998 });
       }
 
@@ -121,7 +121,7 @@ describe('a whole restore', () => {
       await engine.finish(finishOf(bench));
       expect(leftovers(bench)).toEqual([]);
       expect(autoConf(bench)).toBe("work_mem = '8MB'\n");
-      expect(fs.statSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'))).toMatchObject({
+      expect(fs.statSync(path.join(bench.places.pgdata.root, 'postgresql.auto.conf'))).toMatchObject({
         uid: 999,
         gid: 998,
       });
@@ -168,8 +168,8 @@ describe('a whole restore', () => {
         return;
       }
       await layDown(bench);
-      await engine.swap(bench.target);
-      const { root } = bench.target.pgdata;
+      await engine.swap(bench.places);
+      const { root } = bench.places.pgdata;
       expect(fs.readFileSync(path.join(root, 'backup_label'), 'utf8')).toMatch(/^START WAL LOCATION/);
       expect(fs.readFileSync(path.join(root, 'backup_manifest'), 'utf8')).toBe('{}');
       expect(fs.statSync(path.join(root, 'base/5')).isDirectory()).toBe(true);
@@ -188,10 +188,10 @@ describe('a whole restore', () => {
     const bench = setUpBench();
     await restore(bench);
     promote(bench);
-    fs.chmodSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'), 0o640);
+    fs.chmodSync(path.join(bench.places.pgdata.root, 'postgresql.auto.conf'), 0o640);
     await engine.finish(finishOf(bench, { settings: 'remove-but-keep-archiving-off' }));
     expect(autoConf(bench)).toMatch(/^work_mem = '8MB'\n# odo: .*\narchive_mode = 'off'\n$/);
-    expect((fs.statSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe(
+    expect((fs.statSync(path.join(bench.places.pgdata.root, 'postgresql.auto.conf')).mode & 0o777).toString(8)).toBe(
       '640',
     );
   });
@@ -200,7 +200,7 @@ describe('a whole restore', () => {
     const bench = setUpBench();
     await restore(bench);
     promote(bench);
-    const wal = path.join(bench.target.pgdata.root, 'pg_wal');
+    const wal = path.join(bench.places.pgdata.root, 'pg_wal');
     fs.mkdirSync(path.join(wal, 'archive_status'), { recursive: true });
     for (const name of ['00000002.history', '00000003.history']) {
       fs.writeFileSync(path.join(wal, name), '');
@@ -221,7 +221,7 @@ describe('a whole restore', () => {
     await restore(bench);
     await engine.finish(finishOf(bench, { keepPrevious: true, settings: 'leave' }));
     expect(autoConf(bench)).toContain('restore_command');
-    expect(fs.existsSync(path.join(spoolDir(bench.target.pgdata), 'complete'))).toBe(true);
+    expect(fs.existsSync(path.join(spoolDir(bench.places.pgdata), 'complete'))).toBe(true);
     expect(previousOf(bench)).toEqual(bench.old);
     expect(stateOf(bench)).toBe('swapped');
   });
@@ -233,8 +233,8 @@ describe('a whole restore', () => {
     await restore(bench);
     await engine.finish(finishOf(bench, { keepPrevious: true, settings: 'leave' }));
     expect(stateOf(bench)).toBeUndefined();
-    expect(leftovers(bench)).toEqual([bench.target.pgdata]);
-    expect(fs.readdirSync(bench.target.pgdata.odoDir).sort()).toEqual(['restore-command', 'spool']);
+    expect(leftovers(bench)).toEqual([bench.places.pgdata]);
+    expect(fs.readdirSync(bench.places.pgdata.odoDir).sort()).toEqual(['restore-command', 'spool']);
   });
 
   it('runs as an ordinary user on directories of that user', async () => {
@@ -248,7 +248,7 @@ describe('a whole restore', () => {
       const engine = createDirectoryEngine();
       const job = ${JSON.stringify(bench.job)};
       await engine.layDown(job, () => undefined, new AbortController().signal);
-      await engine.swap(job.target);
+      await engine.swap(job.places);
       process.exit(0);`;
     execFileSync(process.execPath, ['--input-type=module', '-e', script], {
       uid: 65534,
@@ -273,7 +273,7 @@ describe('a failure before the exchange', () => {
       await expect(layDown(bench, report, signal)).rejects.toMatchObject({ name: 'OdoError', code: 'cancelled' });
       expect(contentOf(bench)).toEqual(bench.old);
       expect(stateOf(bench)).toBe('laying-down');
-      await engine.discard(bench.target);
+      await engine.discard(bench.places);
       expect(contentOf(bench)).toEqual(bench.old);
       expect(leftovers(bench)).toEqual([]);
     },
@@ -284,7 +284,7 @@ describe('a failure before the exchange', () => {
     const seen: boolean[] = [];
     await layDown(bench, (event) => {
       if (event.type === 'phase')
-        seen.push(fs.existsSync(path.join(incomingDir(bench.target.pgdata), 'global/pg_control')));
+        seen.push(fs.existsSync(path.join(incomingDir(bench.places.pgdata), 'global/pg_control')));
     });
     expect(seen).toEqual([false, false, false, false]);
   });
@@ -309,7 +309,7 @@ describe('a failure before the exchange', () => {
     damage(bench);
     await expect(layDown(bench)).rejects.toMatchObject({ name: 'OdoError', code });
     expect(contentOf(bench)).toEqual(bench.old);
-    expect(fs.existsSync(path.join(incomingDir(bench.target.pgdata), 'global/pg_control'))).toBe(false);
+    expect(fs.existsSync(path.join(incomingDir(bench.places.pgdata), 'global/pg_control'))).toBe(false);
   });
 
   it('is no obstacle to the next run, whose result is the same as without it', async () => {
@@ -319,24 +319,24 @@ describe('a failure before the exchange', () => {
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
     expect(await layDown(bench)).toMatchObject({ reusedParts: 2 });
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     const ownPaths = (one: Bench) =>
-      JSON.stringify(contentOf(one)).replaceAll(one.target.tablespaces[0]?.place.root ?? '', 'TABLESPACE');
+      JSON.stringify(contentOf(one)).replaceAll(one.places.tablespaces[0]?.place.root ?? '', 'TABLESPACE');
     expect(ownPaths(bench)).toBe(ownPaths(undisturbed));
     expect(previousOf(bench)).toEqual(bench.old);
   });
 
   it.each<[string, (bench: Bench) => void]>([
     ['of another backup', takeAnother],
-    ['with its tablespace elsewhere', ({ job }) => Object.assign(job, { target: elsewhere(job) })],
+    ['with its tablespace elsewhere', ({ job }) => Object.assign(job, { places: elsewhere(job) })],
   ])('does not let another run build on what was laid down %s', async (_what, change) => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
-    plantTree(incomingDir(bench.target.pgdata), { 'base/5/stray': 'of the other run' });
+    plantTree(incomingDir(bench.places.pgdata), { 'base/5/stray': 'of the other run' });
     change(bench);
     expect(await layDown(bench)).toMatchObject({ reusedParts: 0, reusedBytes: 0 });
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(contentOf(bench)[0]).not.toHaveProperty('base/5/stray');
   });
 
@@ -344,10 +344,10 @@ describe('a failure before the exchange', () => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
-    const { odoDir } = bench.target.pgdata;
+    const { odoDir } = bench.places.pgdata;
     const forget = () => writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), finishedParts: [] });
     forget();
-    fs.truncateSync(path.join(incomingDir(bench.target.pgdata), 'base/5/1259'), 0);
+    fs.truncateSync(path.join(incomingDir(bench.places.pgdata), 'base/5/1259'), 0);
     // Each look finds too little for WAL, and for any file that is not there.
     setFreeBytes(() => 0);
     await expect(layDown(bench)).rejects.toMatchObject({
@@ -363,17 +363,17 @@ describe('a failure before the exchange', () => {
     const bench = setUpBench();
     const { signal, report } = cancelAt('wal');
     await expect(layDown(bench, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
-    const { odoDir } = bench.target.pgdata;
+    const { odoDir } = bench.places.pgdata;
     const journal = readJournal(odoDir) as Journal;
     expect(journal.finishedParts).toHaveLength(2);
     writeJournal(odoDir, { ...journal, bootId: 'of another boot' });
     // The power failed before it was on the disk.
-    fs.truncateSync(path.join(incomingDir(bench.target.pgdata), 'base/5/1259'), 3);
+    fs.truncateSync(path.join(incomingDir(bench.places.pgdata), 'base/5/1259'), 3);
     const laidDown = await layDown(bench);
     expect(laidDown).toMatchObject({ reusedParts: 0, reusedSegments: 0 });
     expect(laidDown.reusedBytes).toBeGreaterThan(0);
-    await engine.swap(bench.target);
-    expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'base/5/1259'), 'utf8')).toBe('pg_class');
+    await engine.swap(bench.places);
+    expect(fs.readFileSync(path.join(bench.places.pgdata.root, 'base/5/1259'), 'utf8')).toBe('pg_class');
   });
 });
 
@@ -396,11 +396,11 @@ describe('an exchange that fails', () => {
     const bench = setUpBench();
     await layDown(bench);
     const spy = failingRename(3);
-    await expect(engine.swap(bench.target)).rejects.toThrow('EBUSY');
+    await expect(engine.swap(bench.places)).rejects.toThrow('EBUSY');
     spy.mockRestore();
     expect(contentOf(bench)).toEqual(bench.old);
     expect(stateOf(bench)).toBe('staged');
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(previousOf(bench)).toEqual(bench.old);
   });
 
@@ -408,7 +408,7 @@ describe('an exchange that fails', () => {
     const bench = setUpBench();
     await layDown(bench);
     const spy = failingRename(8);
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     spy.mockRestore();
     expect(stateOf(bench)).toBe('swapped');
     expect(previousOf(bench)).toEqual(bench.old);
@@ -422,9 +422,9 @@ describe('an exchange that fails', () => {
     expect(stagedOf(bench)).toEqual(staged);
     expect(stateOf(bench)).toBe('staged');
     expect(await layDown(bench)).toMatchObject({ reusedParts: 2 });
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(previousOf(bench)).toEqual(bench.old);
-    expect(fs.readdirSync(bench.target.pgdata.odoDir).filter((name) => /spare|incoming/.test(name))).toEqual([]);
+    expect(fs.readdirSync(bench.places.pgdata.odoDir).filter((name) => /spare|incoming/.test(name))).toEqual([]);
   }
 
   it('for want of room at any step is taken back at once, and the next run goes on from what was staged', async () => {
@@ -432,7 +432,7 @@ describe('an exchange that fails', () => {
       const bench = setUpBench();
       await layDown(bench);
       const staged = stagedOf(bench);
-      const { failure, refused } = await onFullDisk({ steps }, () => engine.swap(bench.target));
+      const { failure, refused } = await onFullDisk({ steps }, () => engine.swap(bench.places));
       if (refused === 0) {
         expect(failure).toBeUndefined();
         // Spares, journals, `previous` and the names that are new in a directory: fewer steps would mean that some were
@@ -457,8 +457,8 @@ describe('an exchange that fails', () => {
         if (count > inPlace) throw new Error('dead');
         renameSync(from, to);
       });
-      const journal = readJournal(bench.target.pgdata.odoDir) as Journal;
-      expect(() => swap(bench.target.pgdata.odoDir, journal)).toThrow('dead');
+      const journal = readJournal(bench.places.pgdata.odoDir) as Journal;
+      expect(() => swap(bench.places.pgdata.odoDir, journal)).toThrow('dead');
       spy.mockRestore();
       expect(stateOf(bench)).toBe('moving-in');
       return staged;
@@ -478,7 +478,7 @@ describe('an exchange that fails', () => {
       const staged = await dieMovingIn(bench, 4);
       let isStaged: boolean | undefined;
       const { refused } = await onFullDisk({ steps: 0, had: hadIn(bench) }, async () => {
-        isStaged = await engine.takeBack(bench.target);
+        isStaged = await engine.takeBack(bench.places);
       });
       expect(refused).toBeGreaterThan(0);
       expect(isStaged).toBe(true);
@@ -487,14 +487,14 @@ describe('an exchange that fails', () => {
 
     it('gets the room for that from the fetched WAL, if nothing else is left', async () => {
       const bench = setUpBench();
-      const { odoDir } = bench.target.pgdata;
+      const { odoDir } = bench.places.pgdata;
       const staged = await dieMovingIn(bench, 4);
       for (const name of fs.readdirSync(odoDir)) if (name.includes('spare')) fs.rmSync(path.join(odoDir, name));
       let isStaged: boolean | undefined;
       const { refused } = await onFullDisk(
-        { steps: 0, had: hadIn(bench), freedBy: spoolDir(bench.target.pgdata) },
+        { steps: 0, had: hadIn(bench), freedBy: spoolDir(bench.places.pgdata) },
         async () => {
-          isStaged = await engine.takeBack(bench.target);
+          isStaged = await engine.takeBack(bench.places);
         },
       );
       expect(refused).toBeGreaterThan(0);
@@ -505,9 +505,9 @@ describe('an exchange that fails', () => {
     it('leaves nothing to go on from when a server may have run on the new content', async () => {
       const bench = setUpBench();
       await restore(bench);
-      const { odoDir } = bench.target.pgdata;
+      const { odoDir } = bench.places.pgdata;
       writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'moving-in' });
-      expect(await engine.takeBack(bench.target)).toBe(false);
+      expect(await engine.takeBack(bench.places)).toBe(false);
       expect(contentOf(bench)).toEqual(bench.old);
       expect(leftovers(bench)).toEqual([]);
     });
@@ -518,23 +518,23 @@ describe('after the exchange', () => {
   it('a rollback brings the old content back and leaves no trace', async () => {
     const bench = setUpBench();
     await restore(bench);
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true });
     expect(contentOf(bench)).toEqual(bench.old);
     expect(leftovers(bench)).toEqual([]);
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: false });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: false });
   });
 
   it('a rollback says that it brought back what an interrupted exchange or rollback had displaced', async () => {
     for (const interrupted of ['swap', 'rollback'] as const) {
       const bench = setUpBench();
       await layDown(bench);
-      const { odoDir } = bench.target.pgdata;
-      if (interrupted === 'rollback') await engine.swap(bench.target);
+      const { odoDir } = bench.places.pgdata;
+      if (interrupted === 'rollback') await engine.swap(bench.places);
       expect(
         crashesAt(10, () => (interrupted === 'swap' ? swap : swapBack)(odoDir, readJournal(odoDir) as Journal)),
       ).toBe(true);
       expect(stateOf(bench)).toBe(interrupted === 'swap' ? 'moving-out' : 'moving-back');
-      expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
+      expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true });
       expect(contentOf(bench)).toEqual(bench.old);
     }
   });
@@ -543,14 +543,14 @@ describe('after the exchange', () => {
     for (let n = 1, crashed = true; crashed; n++) {
       const bench = setUpBench();
       await restore(bench);
-      const { odoDir, root } = bench.target.pgdata;
+      const { odoDir, root } = bench.places.pgdata;
       // All is in place, the exchange died before it could note that, and somebody has started the server.
       writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'moving-in' });
       fs.writeFileSync(path.join(root, 'base/5/1259'), 'changed!');
       fs.writeFileSync(path.join(root, 'base/5/16400'), 'made by the server');
-      crashed = await crashesLaterAt(n, async () => void (await engine.rollback(bench.target)));
+      crashed = await crashesLaterAt(n, async () => void (await engine.rollback(bench.places)));
       expect(await layDown(bench)).toMatchObject({ reusedParts: 0 });
-      await engine.swap(bench.target);
+      await engine.swap(bench.places);
       expect(fs.readFileSync(path.join(root, 'base/5/1259'), 'utf8')).toBe('pg_class');
       expect(fs.existsSync(path.join(root, 'base/5/16400'))).toBe(false);
       expect(previousOf(bench)).toEqual(bench.old);
@@ -563,7 +563,7 @@ describe('after the exchange', () => {
       for (const name of fs.readdirSync(root)) fs.rmSync(path.join(root, name), { recursive: true });
     await restore(bench);
     const restored = contentOf(bench);
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: false });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: false });
     expect(contentOf(bench)).toEqual(restored);
   });
 
@@ -592,7 +592,7 @@ describe('after the exchange', () => {
     const bench = setUpBench();
     await restore(bench);
     const restored = contentOf(bench);
-    await engine.discard(bench.target);
+    await engine.discard(bench.places);
     expect(contentOf(bench)).toEqual(restored);
     expect(previousOf(bench)).toEqual(bench.old);
   });
@@ -609,8 +609,8 @@ describe('after the exchange', () => {
       const died = await crashesLaterAt(n, () => engine.finish(finishOf(bench)));
       // Deleting is not done in one step, so half of what was being deleted may be gone.
       if (stateOf(bench) === 'clearing')
-        fs.rmSync(path.join(previousDir(bench.target.pgdata), 'base'), { recursive: true, force: true });
-      const { rolledBack } = await engine.rollback(bench.target);
+        fs.rmSync(path.join(previousDir(bench.places.pgdata), 'base'), { recursive: true, force: true });
+      const { rolledBack } = await engine.rollback(bench.places);
       outcomes.add(rolledBack);
       if (rolledBack) expect(contentOf(bench)).toEqual(bench.old);
       else expect(contentOf(bench)[0]).toMatchObject(settled);
@@ -623,9 +623,9 @@ describe('after the exchange', () => {
     const bench = setUpBench();
     await restore(bench);
     promote(bench);
-    const { odoDir } = bench.target.pgdata;
+    const { odoDir } = bench.places.pgdata;
     writeJournal(odoDir, { ...(readJournal(odoDir) as Journal), state: 'clearing' });
-    fs.rmSync(path.join(previousDir(bench.target.pgdata), 'base'), { recursive: true });
+    fs.rmSync(path.join(previousDir(bench.places.pgdata), 'base'), { recursive: true });
     const before = contentOf(bench);
     let lockedAtStart = false;
     await layDown(bench, (event) => {
@@ -633,7 +633,7 @@ describe('after the exchange', () => {
         lockedAtStart ||= fs.existsSync(path.join(odoDir, 'lock'));
     });
     expect(lockedAtStart).toBe(true);
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(previousOf(bench)).toEqual(before);
   });
 });
@@ -642,21 +642,21 @@ describe('cleaning up by hand', () => {
   it('removes what was kept, and staged files, but not the way back from a recovery that has not ended', async () => {
     const bench = setUpBench();
     await restore(bench);
-    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
     expect(previousOf(bench)).toEqual(bench.old);
     promote(bench);
     const used = contentOf(bench);
-    await engine.clean(bench.target);
+    await engine.clean(bench.places);
     const cleaned = contentOf(bench);
     for (const [pgdata] of [used, cleaned]) delete pgdata?.['postgresql.auto.conf'];
     expect(cleaned).toEqual(used);
-    expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'), 'utf8')).not.toContain(
+    expect(fs.readFileSync(path.join(bench.places.pgdata.root, 'postgresql.auto.conf'), 'utf8')).not.toContain(
       'restore_command',
     );
     expect(leftovers(bench)).toEqual([]);
     const staged = setUpBench();
     await layDown(staged);
-    await engine.clean(staged.target);
+    await engine.clean(staged.places);
     expect(contentOf(staged)).toEqual(staged.old);
     expect(leftovers(staged)).toEqual([]);
   });
@@ -665,7 +665,7 @@ describe('cleaning up by hand', () => {
 it('tells what is in the places, one probe each', async () => {
   const bench = setUpBench();
   await restore(bench);
-  const { pgdata, tablespaces } = await engine.probe(bench.target);
+  const { pgdata, tablespaces } = await engine.probe(bench.places);
   expect(pgdata).toMatchObject({
     pgVersion: '17',
     journalState: 'swapped',
@@ -679,13 +679,13 @@ it('tells what is in the places, one probe each', async () => {
 
 it('has nothing to exchange without a journal', async () => {
   const bench = setUpBench();
-  await expect(engine.swap(bench.target)).rejects.toMatchObject({ code: 'bug' });
+  await expect(engine.swap(bench.places)).rejects.toMatchObject({ code: 'bug' });
   expect(contentOf(bench)).toEqual(bench.old);
 });
 
 describe('WAL that is fed', { timeout: 60_000 }, () => {
   const MIB = 2 ** 20;
-  const spoolOf = ({ target }: Bench, ...names: string[]) => path.join(spoolDir(target.pgdata), ...names);
+  const spoolOf = ({ places }: Bench, ...names: string[]) => path.join(spoolDir(places.pgdata), ...names);
   const fedBench = (segments = 2) => {
     const bench = setUpBench();
     bench.job.recovery.spoolBytes = segments * MIB;
@@ -699,7 +699,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     expect(laidDown).toMatchObject({ files: 7, walSegments: 0 });
     const events: OdoEvent[] = [];
     const fed = engine.feed(bench.job, (event) => events.push(event), never);
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(autoConf(bench)).toContain('mv -f');
     for (const number of [1, 2]) {
       await vi.waitFor(() => expect(fs.existsSync(spoolOf(bench, segment(1, number)))).toBe(true), 50_000);
@@ -725,7 +725,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     });
     expect(contentOf(bench)).toEqual(bench.old);
     expect(feeding(bench)).toBe('failed');
-    await engine.discard(bench.target);
+    await engine.discard(bench.places);
     expect(leftovers(bench)).toEqual([]);
   });
 
@@ -738,7 +738,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     const kept = fs.readdirSync(spoolOf(bench, 'kept'));
     await layDown(bench);
     const fed = engine.feed(bench.job, silent, never);
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     promote(bench);
     await engine.finish(finishOf(bench));
     expect(await fed).toMatchObject({ walSegments: 3, reusedSegments: there.length + kept.length });
@@ -749,7 +749,7 @@ describe('WAL that is fed', { timeout: 60_000 }, () => {
     await restore(bench);
     expect(feeding(bench)).toMatch(/^\d+$/);
     fs.writeFileSync(spoolOf(bench, 'wanted', segment(1, 1)), '');
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true });
     expect(contentOf(bench)).toEqual(bench.old);
     expect(leftovers(bench)).toEqual([]);
   });

@@ -17,37 +17,37 @@ beforeEach(() => {
   return () => spy.mockRestore();
 });
 
-const situationIn = async ({ target }: Bench) => (await engine.status(target)).situation;
-const finish = ({ target }: Bench, keepPrevious: boolean) =>
-  engine.finish({ target, keepPrevious, settings: 'remove' });
+const situationIn = async ({ places }: Bench) => (await engine.status(places)).situation;
+const finish = ({ places }: Bench, keepPrevious: boolean) =>
+  engine.finish({ places, keepPrevious, settings: 'remove' });
 
 describe('where somebody has removed what is in place', () => {
-  function empty({ target }: Bench, names: readonly string[] = fs.readdirSync(target.pgdata.root)): Bench['target'] {
-    for (const name of names) fs.rmSync(path.join(target.pgdata.root, name), { recursive: true });
-    return target;
+  function empty({ places }: Bench, names: readonly string[] = fs.readdirSync(places.pgdata.root)): Bench['places'] {
+    for (const name of names) fs.rmSync(path.join(places.pgdata.root, name), { recursive: true });
+    return places;
   }
 
   const REFUSED = { code: 'unsafeTarget', hint: expect.stringContaining('odo rollback') };
 
   it('nothing deletes the old data, and a rollback puts it in place', async () => {
     const bench = await promoted(setUpBench());
-    const target = empty(bench);
-    await expect(engine.clean(target)).rejects.toMatchObject(REFUSED);
+    const places = empty(bench);
+    await expect(engine.clean(places)).rejects.toMatchObject(REFUSED);
     await expect(finish(bench, false)).rejects.toMatchObject(REFUSED);
-    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true, inPlace: 'before' });
+    expect(await engine.rollback(places)).toMatchObject({ rolledBack: true, inPlace: 'before' });
     expect(contentOf(bench)).toEqual(bench.old);
   });
 
   it('only pg_control of it, too', async () => {
     const bench = await promoted(setUpBench());
     await expect(engine.clean(empty(bench, ['global/pg_control']))).rejects.toMatchObject(REFUSED);
-    expect(fs.existsSync(path.join(previousDir(bench.target.pgdata), 'PG_VERSION'))).toBe(true);
+    expect(fs.existsSync(path.join(previousDir(bench.places.pgdata), 'PG_VERSION'))).toBe(true);
   });
 
   it('nothing deletes what a rollback has set aside', async () => {
     const bench = await MAKE['set-aside']();
     await expect(engine.clean(empty(bench))).rejects.toMatchObject(REFUSED);
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, inPlace: 'restored' });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true, inPlace: 'restored' });
   });
 
   it('a deletion that has begun comes to its end', async () => {
@@ -59,11 +59,11 @@ describe('where somebody has removed what is in place', () => {
 
 it('tablespaces without their data directory are not put in place', async () => {
   const bench = await promoted(setUpBench());
-  plantTree(bench.target.pgdata.root, { 'base/5/99999': 'committed' });
-  fs.rmSync(previousDir(bench.target.pgdata), { recursive: true });
+  plantTree(bench.places.pgdata.root, { 'base/5/99999': 'committed' });
+  fs.rmSync(previousDir(bench.places.pgdata), { recursive: true });
   const before = contentOf(bench);
   expect(await situationIn(bench)).toBe('used-alone');
-  expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: false, inPlace: 'restored' });
+  expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: false, inPlace: 'restored' });
   expect(contentOf(bench)).toEqual(before);
 });
 
@@ -79,8 +79,8 @@ describe('a promotion whose old data is kept', () => {
     for (let n = 1, isOver = false; !isOver; n++) {
       const bench = await promoted(setUpBench(), { awaitsPromotion: WAITED });
       isOver = !(await crashesLaterAt(n, () => finish(bench, true)));
-      fs.rmSync(path.join(bench.target.pgdata.odoDir, 'lock'), { force: true });
-      const settings = fs.readFileSync(path.join(bench.target.pgdata.root, 'postgresql.auto.conf'), 'utf8');
+      fs.rmSync(path.join(bench.places.pgdata.odoDir, 'lock'), { force: true });
+      const settings = fs.readFileSync(path.join(bench.places.pgdata.root, 'postgresql.auto.conf'), 'utf8');
       if (settings.includes('restore_command')) expect(await situationIn(bench)).toBe('promoted');
       await finish(bench, true);
       expect(await situationIn(bench)).toBe('used');
@@ -92,7 +92,7 @@ describe('what a rollback has put back', () => {
   it('is not finished by the run that restored what it set aside', async () => {
     const bench = await MAKE['set-aside']();
     await expect(finish(bench, false)).rejects.toMatchObject({ code: 'unsafeTarget' });
-    expect(fs.existsSync(path.join(previousDir(bench.target.pgdata), 'PG_VERSION'))).toBe(true);
+    expect(fs.existsSync(path.join(previousDir(bench.places.pgdata), 'PG_VERSION'))).toBe(true);
     expect(await situationIn(bench)).toBe('set-aside');
   });
 });

@@ -35,15 +35,15 @@ describe('a round of following', { timeout: 60_000 }, () => {
       keepArchiving: false,
     };
     await engine.layDown(jobWith(bench.job, { standby: {}, awaitsPromotion }), silent, never);
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     const control = Buffer.from(CONTROL);
     control.writeBigUInt64LE(0x100028n, 40);
     control.writeUInt32LE(1, 48);
     control.writeUInt32LE(SEGMENT_SIZE_BYTES, 228);
     control.writeUInt32LE(crc32c(control, 0, CONTROL_CRC_AT), CONTROL_CRC_AT);
-    fs.writeFileSync(path.join(bench.target.pgdata.root, 'global/pg_control'), control);
+    fs.writeFileSync(path.join(bench.places.pgdata.root, 'global/pg_control'), control);
     const { store, repository } = bench.job;
-    const place = { pgdata: bench.target.pgdata, spoolBytes: 2 ** 30 };
+    const place = { pgdata: bench.places.pgdata, spoolBytes: 2 ** 30 };
     job = { store, repository, ...place, replayLsn: '0/300100', targetTimeline: 'latest', restMs: 0 };
   });
 
@@ -53,16 +53,16 @@ describe('a round of following', { timeout: 60_000 }, () => {
   }
 
   const follow = (more: Partial<FollowJob> = {}, signal = never) => engine.follow({ ...job, ...more }, silent, signal);
-  const inSpool = (name: string) => path.join(spoolDir(bench.target.pgdata), name);
-  const promote = () => fs.rmSync(path.join(bench.target.pgdata.root, 'standby.signal'));
-  const lock = () => path.join(bench.target.pgdata.odoDir, 'lock');
+  const inSpool = (name: string) => path.join(spoolDir(bench.places.pgdata), name);
+  const promote = () => fs.rmSync(path.join(bench.places.pgdata.root, 'standby.signal'));
+  const lock = () => path.join(bench.places.pgdata.odoDir, 'lock');
 
   it('brings what was archived since, to where the restore_command takes it, as the server’s own', async () => {
     archive(4);
     const round = await follow();
     expect(round).toMatchObject({ segments: 1, isFull: false, lastSegment: segment(1, 4) });
     expect(round?.readBytes).toBeGreaterThan(0);
-    expect(fs.readdirSync(spoolDir(bench.target.pgdata)).sort()).toEqual(
+    expect(fs.readdirSync(spoolDir(bench.places.pgdata)).sort()).toEqual(
       [segment(1, 3), segment(1, 4), 'complete'].sort(),
     );
     expect(fs.statSync(inSpool(segment(1, 4)))).toMatchObject(OWNER);
@@ -89,7 +89,7 @@ describe('a round of following', { timeout: 60_000 }, () => {
   });
 
   it('is over where a restore has been taken back, or never was', async () => {
-    await engine.rollback(bench.target);
+    await engine.rollback(bench.places);
     expect(await follow()).toBeUndefined();
     const root = scratchDirectory();
     expect(await follow({ pgdata: { root, odoDir: path.join(root, '.odo') } })).toBeUndefined();
@@ -105,7 +105,7 @@ describe('a round of following', { timeout: 60_000 }, () => {
     });
     told.abort();
     await expect(resting).rejects.toThrow();
-    (await takeLock(bench.target.pgdata.odoDir)).release();
+    (await takeLock(bench.places.pgdata.odoDir)).release();
   });
 
   it('refuses the WAL of another cluster', async () => {

@@ -13,9 +13,9 @@ it.each(['ENOSPC', 'EDQUOT'])('what takes room is removed also where there is no
     return openSync(file, ...how);
   });
   const cleaned = await createDirectoryEngine()
-    .clean(bench.target)
+    .clean(bench.places)
     .finally(() => spy.mockRestore());
   expect(cleaned.found).toBe(true);
-  expect(fs.existsSync(bench.target.pgdata.odoDir)).toBe(false);
+  expect(fs.existsSync(bench.places.pgdata.odoDir)).toBe(false);
   expect(contentOf(bench)).toEqual(bench.old);
 });

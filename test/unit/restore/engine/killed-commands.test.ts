@@ -20,8 +20,8 @@ beforeEach(() => {
   return () => spy.mockRestore();
 });
 
-const rootOf = ({ target }: Bench) => target.pgdata.root;
-const situationIn = async ({ target }: Bench) => (await engine.status(target)).situation;
+const rootOf = ({ places }: Bench) => places.pgdata.root;
+const situationIn = async ({ places }: Bench) => (await engine.status(places)).situation;
 
 /** As a deletion leaves it that was cut in the middle, whichever file it had come to. */
 function halve(directory: string): void {
@@ -37,7 +37,7 @@ async function crashEverywhere(
   for (let n = 1; ; n++) {
     const bench = await make();
     const crashed = await crashesLaterAt(n, () => act(bench));
-    fs.rmSync(path.join(bench.target.pgdata.odoDir, 'lock'), { force: true });
+    fs.rmSync(path.join(bench.places.pgdata.odoDir, 'lock'), { force: true });
     await after(bench);
     if (!crashed) return;
   }
@@ -61,15 +61,15 @@ describe('a command that is killed at any step', () => {
     };
     await crashEverywhere(
       make,
-      (bench) => engine.clean(bench.target),
+      (bench) => engine.clean(bench.places),
       async (bench) => {
-        const journal = readJournal(bench.target.pgdata.odoDir);
+        const journal = readJournal(bench.places.pgdata.odoDir);
         const isUntouched = journal?.state === 'swapped';
-        if (!isUntouched) halve(previousDir(bench.target.pgdata));
-        const { rolledBack } = await engine.rollback(bench.target);
+        if (!isUntouched) halve(previousDir(bench.places.pgdata));
+        const { rolledBack } = await engine.rollback(bench.places);
         expect(rolledBack).toBe(isUntouched);
         expect(owned(bench)).toEqual(isUntouched ? withoutRoot(bench.old) : used);
-        await engine.clean(bench.target);
+        await engine.clean(bench.places);
         expect(await situationIn(bench)).toBe('untouched');
       },
     );
@@ -83,14 +83,14 @@ describe('a command that is killed at any step', () => {
     };
     await crashEverywhere(
       make,
-      (bench) => engine.clean(bench.target),
+      (bench) => engine.clean(bench.places),
       async (bench) => {
         const situation = await situationIn(bench);
-        const isLeft = fs.existsSync(incomingDir(bench.target.pgdata));
+        const isLeft = fs.existsSync(incomingDir(bench.places.pgdata));
         if (isLeft) expect(TRANSITIONS[situation].advice).toContain('odo clean');
-        const { freedBytes } = await engine.clean(bench.target);
+        const { freedBytes } = await engine.clean(bench.places);
         expect(freedBytes > 0).toBe(situation !== 'untouched');
-        expect(fs.existsSync(bench.target.pgdata.odoDir)).toBe(false);
+        expect(fs.existsSync(bench.places.pgdata.odoDir)).toBe(false);
         expect(contentOf(bench)).toEqual(bench.old);
       },
     );
@@ -109,12 +109,12 @@ describe('a command that is killed at any step', () => {
         engine.layDown(fresh, stopAtLayDown(), new AbortController().signal).catch(rethrow),
       );
       isBegun = !crashed;
-      const { odoDir } = bench.target.pgdata;
+      const { odoDir } = bench.places.pgdata;
       fs.rmSync(path.join(odoDir, 'lock'), { force: true });
       const isWhole = (readJournal(odoDir)?.finishedParts ?? []).length > 0;
-      if (!isWhole) halve(incomingDir(bench.target.pgdata));
+      if (!isWhole) halve(incomingDir(bench.places.pgdata));
       await layDown(bench);
-      await engine.swap(bench.target);
+      await engine.swap(bench.places);
       expect(fs.readFileSync(path.join(rootOf(bench), 'base/5/1259'), 'utf8')).toBe('pg_class');
     }
   });
@@ -128,21 +128,21 @@ describe('a command that is killed at any step', () => {
     };
     await crashEverywhere(
       make,
-      (bench) => engine.rollback(bench.target),
+      (bench) => engine.rollback(bench.places),
       async (bench) => {
         const situation = await situationIn(bench);
         expect(['used', 'setting-aside', 'set-aside']).toContain(situation);
         if (situation === 'setting-aside') {
-          expect((await engine.probe(bench.target)).pgdata.startable).toBe(false);
-          expect(await engine.rollback(bench.target)).toMatchObject({
+          expect((await engine.probe(bench.places)).pgdata.startable).toBe(false);
+          expect(await engine.rollback(bench.places)).toMatchObject({
             rolledBack: true,
             isKept: true,
             inPlace: 'before',
           });
         }
-        if (situation === 'used') await engine.rollback(bench.target);
+        if (situation === 'used') await engine.rollback(bench.places);
         expect(contentOf(bench)).toEqual(bench.old);
-        await engine.rollback(bench.target);
+        await engine.rollback(bench.places);
         expect(owned(bench)).toEqual(used);
         expect(withoutRoot(placesOf(bench).map((place) => snapshotTree(previousDir(place))))).toEqual(
           withoutRoot(bench.old),
@@ -158,7 +158,7 @@ describe('a command that is killed at any step', () => {
       isBegun = !(await crashesLaterAt(n, () =>
         engine.layDown(bench.job, stopAtLayDown(), new AbortController().signal).catch(rethrow),
       ));
-      const { odoDir } = bench.target.pgdata;
+      const { odoDir } = bench.places.pgdata;
       fs.rmSync(path.join(odoDir, 'lock'), { force: true });
       const journal = readJournal(odoDir);
       if (fs.existsSync(path.join(rootOf(bench), 'global/pg_control'))) {
@@ -168,13 +168,13 @@ describe('a command that is killed at any step', () => {
       }
       expect(journal?.wiped).toBe(true);
       expect(fs.statSync(path.join(rootOf(bench), 'PG_VERSION')).size).toBeGreaterThan(0);
-      const { pgdata } = await engine.probe(bench.target);
+      const { pgdata } = await engine.probe(bench.places);
       expect(pgdata).toMatchObject({ startable: false, situation: 'interrupted-vacant', old: { where: 'gone' } });
-      expect((await engine.rollback(bench.target)).rolledBack).toBe(false);
+      expect((await engine.rollback(bench.places)).rolledBack).toBe(false);
       // Another job, without --wipe: what was deleted is not promised.
       const other = jobWith(bench.job, { wipe: false, settings: [['work_mem', '9MB']] });
       expect((await engine.layDown(other, () => undefined, new AbortController().signal)).oldData).toBe('deleted');
-      await engine.swap(bench.target);
+      await engine.swap(bench.places);
       expect(await situationIn(bench)).toBe('recovering-alone');
     }
   });
@@ -184,13 +184,13 @@ describe('a command that is killed at any step', () => {
 async function expectNothingDeleted(bench: Bench): Promise<void> {
   const committed = path.join(rootOf(bench), 'base/5/99999');
   fs.writeFileSync(committed, 'committed');
-  const { pgdata } = await engine.probe(bench.target);
+  const { pgdata } = await engine.probe(bench.places);
   expect(pgdata).toMatchObject({ startable: true, old: { where: 'in place' } });
   expect(pgdata.situation).toMatch(/^(untouched|leftovers|interrupted)$/);
   const job = jobWith(bench.job, { wipe: false });
   expect((await engine.layDown(job, () => undefined, new AbortController().signal)).oldData).toBe('kept');
   expect(fs.readFileSync(committed, 'utf8')).toBe('committed');
-  await engine.clean(bench.target);
+  await engine.clean(bench.places);
   expect(fs.readFileSync(committed, 'utf8')).toBe('committed');
 }
 
@@ -219,12 +219,12 @@ describe('a place that was empty', () => {
     const bench = emptyBench();
     await layDown(bench);
     expect(fs.readdirSync(rootOf(bench))).toEqual(['PG_VERSION']);
-    expect((await engine.probe(bench.target)).pgdata).toMatchObject({
+    expect((await engine.probe(bench.places)).pgdata).toMatchObject({
       empty: true,
       startable: false,
       old: { where: 'nothing' },
     });
-    await engine.discard(bench.target);
+    await engine.discard(bench.places);
     expect(fs.readdirSync(rootOf(bench))).toEqual([]);
   });
 
@@ -232,10 +232,10 @@ describe('a place that was empty', () => {
     const bench = setUpBench();
     bench.job.oldData.wipe = true;
     await layDown(bench);
-    await engine.discard(bench.target);
+    await engine.discard(bench.places);
     expect(fs.readdirSync(rootOf(bench))).toEqual(['PG_VERSION']);
     expect(await situationIn(bench)).toBe('leftovers');
-    await engine.clean(bench.target);
+    await engine.clean(bench.places);
     expect(fs.readdirSync(rootOf(bench))).toEqual([]);
   });
 
@@ -247,11 +247,11 @@ describe('a place that was empty', () => {
     };
     await crashEverywhere(
       make,
-      (bench) => engine.swap(bench.target),
+      (bench) => engine.swap(bench.places),
       async (bench) => {
         expect(fs.statSync(path.join(rootOf(bench), 'PG_VERSION')).size).toBeGreaterThan(0);
         expect((await layDown(bench)).oldData).toBe('none');
-        await engine.swap(bench.target);
+        await engine.swap(bench.places);
         expect(fs.readFileSync(path.join(rootOf(bench), 'PG_VERSION'), 'utf8')).toBe('17\n');
         expect(await situationIn(bench)).toBe('recovering-alone');
       },
@@ -264,7 +264,7 @@ describe('a place that was empty', () => {
     const { report, signal } = cancelled();
     await expect(engine.layDown(bench.job, report, signal)).rejects.toMatchObject({ code: 'cancelled' });
     expect(fs.readdirSync(rootOf(bench))).toEqual(['PG_VERSION']);
-    expect((await engine.probe(bench.target)).pgdata).toMatchObject({
+    expect((await engine.probe(bench.places)).pgdata).toMatchObject({
       startable: false,
       situation: 'interrupted-vacant',
     });
@@ -292,8 +292,8 @@ it('nothing is exchanged below a server that runs there', async () => {
       message: expect.stringContaining('below it'),
     });
     expect(await situationIn(bench)).toBe('recovering');
-    expect(fs.existsSync(spoolDir(bench.target.pgdata))).toBe(true);
-    expect(previousDir(bench.target.pgdata)).toSatisfy(fs.existsSync);
+    expect(fs.existsSync(spoolDir(bench.places.pgdata))).toBe(true);
+    expect(previousDir(bench.places.pgdata)).toSatisfy(fs.existsSync);
   } finally {
     server.kill();
   }
@@ -303,9 +303,9 @@ it('the old data is judged where it is: in `previous` while a restored server wa
   const bench = setUpBench();
   const control = fs.readFileSync(new URL('../../../fixtures/postgres/pg_control.15', import.meta.url));
   fs.writeFileSync(path.join(rootOf(bench), 'global/pg_control'), control);
-  const before = (await engine.probe(bench.target, { measure: true })).pgdata.old;
+  const before = (await engine.probe(bench.places, { measure: true })).pgdata.old;
   await restored(bench);
-  const waiting = (await engine.probe(bench.target, { measure: true })).pgdata.old;
+  const waiting = (await engine.probe(bench.places, { measure: true })).pgdata.old;
   expect(before).toMatchObject({ where: 'in place', pgVersion: '15' });
   expect(waiting).toEqual({ ...before, where: 'previous' });
   expect(waiting?.systemIdentifier).not.toBe(bench.job.backup.systemIdentifier);
@@ -313,11 +313,11 @@ it('the old data is judged where it is: in `previous` while a restored server wa
 
 it('a signal file that is put there later does not make a server in use one that has not recovered', async () => {
   const bench = await restored(setUpBench());
-  const { target } = bench;
+  const { places } = bench;
   fs.rmSync(path.join(rootOf(bench), 'recovery.signal'));
-  await engine.finish({ target, keepPrevious: true, settings: 'remove', reached: { timeline: 2, lsn: '0/300000' } });
+  await engine.finish({ places, keepPrevious: true, settings: 'remove', reached: { timeline: 2, lsn: '0/300000' } });
   fs.writeFileSync(path.join(rootOf(bench), 'standby.signal'), '');
-  const { pgdata } = await engine.probe(target);
+  const { pgdata } = await engine.probe(places);
   expect(pgdata).toMatchObject({
     situation: 'used',
     usedSinceSwap: true,
@@ -333,18 +333,18 @@ it('a promoted standby that somebody has made a standby again is kept by a rollb
   fs.writeFileSync(path.join(rootOf(bench), committed), 'committed');
   fs.writeFileSync(path.join(rootOf(bench), 'standby.signal'), '');
   expect(await situationIn(bench)).toBe('promoted');
-  expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, isKept: true });
-  expect(fs.readFileSync(path.join(previousDir(bench.target.pgdata), committed), 'utf8')).toBe('committed');
+  expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true, isKept: true });
+  expect(fs.readFileSync(path.join(previousDir(bench.places.pgdata), committed), 'utf8')).toBe('committed');
 });
 
 it('a journal of an older version, which knows nothing of all this, is understood', async () => {
   const bench = await promoted(setUpBench());
-  const { odoDir } = bench.target.pgdata;
+  const { odoDir } = bench.places.pgdata;
   const { version, state, backupId, startedAt, places } = readJournal(odoDir) as NonNullable<
     ReturnType<typeof readJournal>
   >;
   writeJournal(odoDir, { version, state, backupId, startedAt, places });
   expect(await situationIn(bench)).toBe('used');
-  expect(await engine.rollback(bench.target)).toMatchObject({ isKept: true });
+  expect(await engine.rollback(bench.places)).toMatchObject({ isKept: true });
   expect(contentOf(bench)).toEqual(bench.old);
 });

@@ -18,9 +18,9 @@ beforeEach(() => {
 });
 
 /** A server came out of its recovery on what is in place, took a commit, and was stopped. */
-function use({ target }: Bench): void {
-  fs.rmSync(path.join(target.pgdata.root, 'recovery.signal'));
-  plantTree(target.pgdata.root, { [COMMITTED]: 'committed' });
+function use({ places }: Bench): void {
+  fs.rmSync(path.join(places.pgdata.root, 'recovery.signal'));
+  plantTree(places.pgdata.root, { [COMMITTED]: 'committed' });
 }
 
 /**
@@ -33,8 +33,8 @@ async function usedIn(state: 'moving-in' | 'moving-back', bench = setUpBench()):
   return bench;
 }
 
-const isInPlace = ({ target }: Bench) => fs.existsSync(path.join(target.pgdata.root, COMMITTED));
-const situationIn = async ({ target }: Bench) => (await engine.status(target)).situation;
+const isInPlace = ({ places }: Bench) => fs.existsSync(path.join(places.pgdata.root, COMMITTED));
+const situationIn = async ({ places }: Bench) => (await engine.status(places)).situation;
 
 describe.each(['moving-in', 'moving-back'] as const)(
   'restored content that is all in place, and used, while %s is noted',
@@ -42,7 +42,7 @@ describe.each(['moving-in', 'moving-back'] as const)(
     it('counts as exchanged', async () => {
       const bench = await usedIn(state);
       expect(await situationIn(bench)).toBe('used');
-      expect((await engine.probe(bench.target)).pgdata).toMatchObject({
+      expect((await engine.probe(bench.places)).pgdata).toMatchObject({
         startable: true,
         usedSinceSwap: true,
         journalState: 'swapped',
@@ -53,10 +53,10 @@ describe.each(['moving-in', 'moving-back'] as const)(
 
     it('is kept by a rollback, which can be undone', async () => {
       const bench = await usedIn(state);
-      expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, isKept: true, inPlace: 'before' });
+      expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true, isKept: true, inPlace: 'before' });
       expect(contentOf(bench)).toEqual(bench.old);
-      expect(fs.existsSync(path.join(previousDir(bench.target.pgdata), COMMITTED))).toBe(true);
-      await engine.rollback(bench.target);
+      expect(fs.existsSync(path.join(previousDir(bench.places.pgdata), COMMITTED))).toBe(true);
+      await engine.rollback(bench.places);
       expect(isInPlace(bench)).toBe(true);
     });
 
@@ -67,35 +67,35 @@ describe.each(['moving-in', 'moving-back'] as const)(
         message: expect.stringContaining('in use since'),
       });
       expect(isInPlace(bench)).toBe(true);
-      await engine.clean(bench.target);
+      await engine.clean(bench.places);
       expect(isInPlace(bench)).toBe(true);
       expect(await situationIn(bench)).toBe('untouched');
     });
 
     it('is no exchange that a failed run undoes', async () => {
       const bench = await usedIn(state);
-      expect(await engine.takeBack(bench.target)).toBe(false);
-      expect(fs.existsSync(path.join(previousDir(bench.target.pgdata), COMMITTED))).toBe(true);
+      expect(await engine.takeBack(bench.places)).toBe(false);
+      expect(fs.existsSync(path.join(previousDir(bench.places.pgdata), COMMITTED))).toBe(true);
     });
 
     it('is still a restore that can be undone as long as no server has come out of recovery on it', async () => {
       const bench = await restored(setUpBench(), { state });
       expect(await situationIn(bench)).toBe('exchanging');
-      expect(await engine.rollback(bench.target)).toEqual({ rolledBack: true, isKept: false, inPlace: 'before' });
+      expect(await engine.rollback(bench.places)).toEqual({ rolledBack: true, isKept: false, inPlace: 'before' });
       expect(contentOf(bench)).toEqual(bench.old);
     });
   },
 );
 
 describe('what a server may have recovered on', () => {
-  const recovered = (bench: Bench) => plantTree(bench.target.pgdata.root, { 'base/5/1259': 'replayed' });
+  const recovered = (bench: Bench) => plantTree(bench.places.pgdata.root, { 'base/5/1259': 'replayed' });
   const staged = (bench: Bench) =>
-    fs.readFileSync(path.join(bench.target.pgdata.odoDir, 'incoming/base/5/1259'), 'utf8');
+    fs.readFileSync(path.join(bench.places.pgdata.odoDir, 'incoming/base/5/1259'), 'utf8');
 
   it('is laid down anew after an exchange that was taken back', async () => {
     const bench = await restored(setUpBench(), { state: 'moving-in' });
     recovered(bench);
-    takeBack(bench.target.pgdata.odoDir, journalOf(bench));
+    takeBack(bench.places.pgdata.odoDir, journalOf(bench));
     expect(journalOf(bench)).toMatchObject({ state: 'staged' });
     expect((await layDown(bench)).reusedParts).toBe(0);
     expect(staged(bench)).toBe('pg_class');

@@ -19,7 +19,7 @@ const failed = { code: 'writeFailed', message: expect.stringContaining('EIO') };
 
 describe('when the disk tells of an error', () => {
   let engine: Engine;
-  let target: ClusterPlaces;
+  let places: ClusterPlaces;
   let root: string;
   let odoDir: string;
 
@@ -27,7 +27,7 @@ describe('when the disk tells of an error', () => {
     answer = EIO;
     root = path.join(scratchDirectory(), 'pgdata');
     odoDir = path.join(root, '.odo');
-    target = { pgdata: { root, odoDir }, tablespaces: [] };
+    places = { pgdata: { root, odoDir }, tablespaces: [] };
     engine = createDirectoryEngine();
     for (const name of ['.odo/incoming', '.odo/previous', 'base'])
       fs.mkdirSync(path.join(root, name), { recursive: true });
@@ -39,18 +39,18 @@ describe('when the disk tells of an error', () => {
   function restored(state: 'staged' | 'swapped', old: string): void {
     fs.writeFileSync(path.join(old, 'PG_VERSION'), '15');
     const startedAt = '2026-01-01T00:00:00Z';
-    writeJournal(odoDir, { version: 1, state, backupId: 'b', startedAt, places: [target.pgdata] });
+    writeJournal(odoDir, { version: 1, state, backupId: 'b', startedAt, places: [places.pgdata] });
   }
 
   it('nothing is exchanged', async () => {
     restored('staged', root);
-    await expect(engine.swap(target)).rejects.toMatchObject(failed);
+    await expect(engine.swap(places)).rejects.toMatchObject(failed);
     expect([readJournal(odoDir)?.state, fs.existsSync(path.join(root, 'PG_VERSION'))]).toEqual(['staged', true]);
   });
 
   it.each([
-    ['finish', () => engine.finish({ target, keepPrevious: false, settings: 'remove' })],
-    ['clean', () => engine.clean(target)],
+    ['finish', () => engine.finish({ places, keepPrevious: false, settings: 'remove' })],
+    ['clean', () => engine.clean(places)],
   ])('%s deletes no old data, and leaves the way back', async (_name, end) => {
     restored('swapped', path.join(odoDir, 'previous'));
     await expect(end()).rejects.toMatchObject(failed);
@@ -59,7 +59,7 @@ describe('when the disk tells of an error', () => {
     answer = 0;
     // The kernel tells it once; this engine has been told.
     await expect(end()).rejects.toMatchObject(failed);
-    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true });
+    expect(await engine.rollback(places)).toMatchObject({ rolledBack: true });
     expect(fs.existsSync(path.join(root, 'PG_VERSION'))).toBe(true);
   });
 });

@@ -53,7 +53,7 @@ function failedRun(containers: string[], faults: { broken?: string[]; gone?: str
       discard: false,
       wipe: false,
       leaveStopped: false,
-      target: { service: 'db', volume: 'db', composeFiles: [] },
+      serviceRef: { service: 'db', volume: 'db', composeFiles: [] },
     },
     proven: {
       found: {
@@ -61,7 +61,7 @@ function failedRun(containers: string[], faults: { broken?: string[]; gone?: str
         project: { name: 'shop', files: ['/srv/shop.yaml'], services: { db: { image: 'postgres:15' } } },
         service: { name: 'db' },
       },
-      target: { pgdata: { root: '/data', odoDir: '/data/.odo' }, tablespaces: [] },
+      places: { pgdata: { root: '/data', odoDir: '/data/.odo' }, tablespaces: [] },
     },
     signal: never,
     engine,

@@ -136,7 +136,7 @@ function restore(faults: Faults = {}) {
         backup: { id: 'b1', tablespaces: [], parts: [] },
         wal,
       },
-      target: TARGET,
+      places: TARGET,
       mounts: [],
       missing: [],
       major: 17,
@@ -151,7 +151,7 @@ function restore(faults: Faults = {}) {
     } as unknown as ProvenService);
   const request = {
     store: { url: '/nowhere' },
-    target: { volume: 'db', service: 'db', composeFiles: ['compose.yaml'], image: 'odo:x' },
+    serviceRef: { volume: 'db', service: 'db', composeFiles: ['compose.yaml'], image: 'odo:x' },
     stopTimeoutSeconds: 120,
     stallTimeoutMs: 1000,
     archiveMode: 'off',

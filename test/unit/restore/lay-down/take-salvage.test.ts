@@ -74,7 +74,7 @@ beforeEach(() => {
       storedBytes: MIB,
       endSegment: first,
     },
-    target: { pgdata: place, tablespaces: [] },
+    places: { pgdata: place, tablespaces: [] },
     recovery: { unattended: false },
     run: {},
     oldData: {},
@@ -126,27 +126,27 @@ describe('WAL that only the old data has', () => {
     writeJournal(place.odoDir, { ...journal, state: 'laying-down' });
     wipePlace(place);
     expect((await take())?.salvage).toMatchObject({ commits: 3 });
-    await engine.discard(job.target);
+    await engine.discard(job.places);
     expect(aside()).toEqual([second, 'kept-1']);
     expect((await take())?.salvage).toMatchObject({ commits: 3 });
     // Of another job, which knows nothing of the deletion.
     const { wiped: _by, ...later } = journal;
     for (const state of ['laying-down', 'staged'] as const) {
       writeJournal(place.odoDir, { ...later, guarded: true, state });
-      expect(await engine.clean(job.target)).toMatchObject({ keptSalvage: true });
+      expect(await engine.clean(job.places)).toMatchObject({ keptSalvage: true });
       expect(aside()).toEqual([second, 'kept-1']);
     }
-    await engine.clean(job.target);
+    await engine.clean(job.places);
     expect((await take())?.salvage).toMatchObject({ commits: 3 });
   });
 
   it('goes with a clean-up where it can be taken again', async () => {
     await take();
-    expect(await engine.clean(job.target)).toMatchObject({ found: true });
+    expect(await engine.clean(job.places)).toMatchObject({ found: true });
     expect(aside()).toEqual([]);
     await take();
     writeJournal(place.odoDir, { version: 1, backupId: 'b', startedAt: '', places: [place], state: 'laying-down' });
-    await engine.clean(job.target);
+    await engine.clean(job.places);
     expect(fs.existsSync(place.odoDir)).toBe(false);
   });
 
@@ -169,8 +169,8 @@ describe('WAL that only the old data has', () => {
       );
       writeJournal(place.odoDir, { ...journal(), state: 'swapped' });
     };
-    const finish = () => engine.finish({ target: job.target, keepPrevious: false, settings: 'remove' });
-    const status = () => engine.status(job.target);
+    const finish = () => engine.finish({ places: job.places, keepPrevious: false, settings: 'remove' });
+    const status = () => engine.status(job.places);
 
     beforeEach(async () => {
       await take();
@@ -179,22 +179,22 @@ describe('WAL that only the old data has', () => {
     });
 
     it('is replayed by the next restore over a cluster begun there meanwhile, and outlasts clean-ups', async () => {
-      await engine.clean(job.target);
+      await engine.clean(job.places);
       plantOld(place.root, ANOTHER_CLUSTER);
       expect(await status()).toMatchObject({ situation: 'untouched', keptSalvage: true });
       expect(adviceOn(await status())).toContain('odo clean --accept-loss removes it for good');
-      expect(await engine.clean(job.target)).toMatchObject({ found: false, keptSalvage: true });
+      expect(await engine.clean(job.places)).toMatchObject({ found: false, keptSalvage: true });
       for (const _again of [1, 2]) expect((await take())?.salvage).toMatchObject({ commits: 3 });
       expect(aside()).toEqual([second, 'kept-1'].sort());
     });
 
     it('is not fed to a restore of that other cluster, nor mixed with what is set aside of it', async () => {
-      await engine.clean(job.target);
+      await engine.clean(job.places);
       plantOld(place.root, ANOTHER_CLUSTER);
       const backup = { ...job.backup, systemIdentifier: '77' };
       expect((await take({ backup }))?.salvage).toBeUndefined();
       expect(aside()).toEqual(['kept-1']);
-      expect(await engine.clean(job.target)).toMatchObject({ keptSalvage: true });
+      expect(await engine.clean(job.places)).toMatchObject({ keptSalvage: true });
       expect((await take())?.salvage).toMatchObject({ commits: 3 });
     });
 
@@ -202,7 +202,7 @@ describe('WAL that only the old data has', () => {
       writeJournal(place.odoDir, { ...journal(), state: 'laying-down', wiping: true });
       plantOld(place.root);
       fs.rmSync(path.join(place.root, 'global/pg_control'));
-      for (const _again of [1, 2]) expect(await engine.clean(job.target)).toMatchObject({ keptSalvage: true });
+      for (const _again of [1, 2]) expect(await engine.clean(job.places)).toMatchObject({ keptSalvage: true });
       expect(aside()).toEqual([second]);
     });
 
@@ -212,13 +212,13 @@ describe('WAL that only the old data has', () => {
       expect((await take())?.salvage).toMatchObject({ commits: 3 });
       expect(await finish()).toMatchObject({ keptSalvage: true });
       plantPromoted(formatLsn(begin + BigInt(MIB)));
-      expect(await engine.clean(job.target)).toMatchObject({ keptSalvage: true });
+      expect(await engine.clean(job.places)).toMatchObject({ keptSalvage: true });
       expect((await take())?.salvage).toMatchObject({ commits: 3 });
     });
 
     it('goes when it was replayed, at the end of the restore or at a clean-up; and when it is given up', async () => {
       const endLsn = (await take())?.salvage?.endLsn ?? '';
-      for (const end of [finish, () => engine.clean(job.target)]) {
+      for (const end of [finish, () => engine.clean(job.places)]) {
         plantPromoted(endLsn);
         expect((await status()).keptSalvage).toBeUndefined();
         expect(await end()).not.toHaveProperty('keptSalvage');
@@ -227,7 +227,7 @@ describe('WAL that only the old data has', () => {
         await take();
       }
       plantOld(place.root, ANOTHER_CLUSTER);
-      expect(await engine.clean(job.target, { acceptLoss: true })).toMatchObject({ found: true });
+      expect(await engine.clean(job.places, { acceptLoss: true })).toMatchObject({ found: true });
       expect(aside()).toEqual([]);
     });
   });

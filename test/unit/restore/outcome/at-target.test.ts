@@ -102,18 +102,18 @@ describe("PostgreSQL's refusals", () => {
 });
 
 it('says how to look around and how to go on, with the names as they were given', () => {
-  const target = {
+  const serviceRef = {
     volume: 'db',
     service: 'db',
     composeFiles: ['a b.yaml', 'c.yaml'],
     image: 'odo:x',
     projectName: 'shop',
   };
-  const paused = waitingNotes({ target }, 'paused').join('\n');
+  const paused = waitingNotes({ serviceRef }, 'paused').join('\n');
   expect(paused).toContain("docker compose -f 'a b.yaml' -f c.yaml --project-name shop exec -u postgres db psql");
   expect(paused).toContain("odo promote -v db -n db -f 'a b.yaml' -f c.yaml --project-name shop");
   expect(paused).toContain("odo rollback -v db -n db -f 'a b.yaml' -f c.yaml --project-name shop");
-  expect(waitingNotes({ target }, 'shut down').join('\n')).toContain('start db');
+  expect(waitingNotes({ serviceRef }, 'shut down').join('\n')).toContain('start db');
 });
 
 describe('whether a paused server can be at its target', () => {

@@ -6,9 +6,15 @@ import { withKeptStaging, withLeftovers, withWayBack } from '../../../../src/res
 
 const TARGET: ClusterPlaces = { pgdata: { root: '/v/data', odoDir: '/v/.odo' }, tablespaces: [] };
 
-function requestOf(target: Partial<ServiceRef> = {}, wipe = false): ServiceRequest {
-  const named = { volume: 'db', service: 'db', composeFiles: ['a.yaml', 'my files/b.yaml'], image: 'odo:1', ...target };
-  return { wipe, target: named } as ServiceRequest;
+function requestOf(serviceRef: Partial<ServiceRef> = {}, wipe = false): ServiceRequest {
+  const named = {
+    volume: 'db',
+    service: 'db',
+    composeFiles: ['a.yaml', 'my files/b.yaml'],
+    image: 'odo:1',
+    ...serviceRef,
+  };
+  return { wipe, serviceRef: named } as ServiceRequest;
 }
 
 const failure = () => new OdoError('recoveryFailed', 'it failed', { hint: 'first this' });

@@ -25,18 +25,18 @@ const mount = (destination: string, more: Partial<Mount> = {}): Mount => ({
   ...more,
 });
 const service = (...mounts: Mount[]) => ({ name: 'db', mounts: [mount('/pg'), ...mounts] }) as unknown as Service;
-const target = { pgdata: PGDATA, tablespaces: [{ oid: 5, place: { root: '/ts/a', odoDir: '/ts/a/.odo' } }] };
+const places = { pgdata: PGDATA, tablespaces: [{ oid: 5, place: { root: '/ts/a', odoDir: '/ts/a/.odo' } }] };
 
 describe('a tablespace that was created after the backup', () => {
   it('is one more place, unless its directory is one already', () => {
-    expect(placeLater([late('/ts/a/')], target.tablespaces)).toEqual([]);
-    expect(placeLater([late('/ts/b/')], target.tablespaces)).toEqual([
+    expect(placeLater([late('/ts/a/')], places.tablespaces)).toEqual([]);
+    expect(placeLater([late('/ts/b/')], places.tablespaces)).toEqual([
       { oid: 77, place: { root: '/ts/b', odoDir: '/ts/b/.odo' }, isLater: true },
     ]);
   });
 
   it('needs a volume that the service may write to', () => {
-    expect(locateLater(service(mount('/ts')), [late('/ts/b')], target, false)).toMatchObject([
+    expect(locateLater(service(mount('/ts')), [late('/ts/b')], places, false)).toMatchObject([
       { mount: { source: 'v/ts' } },
     ]);
     const noPlace = expect.objectContaining({
@@ -45,11 +45,11 @@ describe('a tablespace that was created after the backup', () => {
       hint: expect.stringContaining('- NAME:/ts/b'),
     });
     for (const mounts of [[], [mount('/ts', { readOnly: true })], [mount('/ts', { type: 'tmpfs', source: '' })]]) {
-      expect(() => locateLater(service(...mounts), [late('/ts/b')], target, true)).toThrow(noPlace);
+      expect(() => locateLater(service(...mounts), [late('/ts/b')], places, true)).toThrow(noPlace);
     }
-    expect(() => locateLater(service(), [late('/ts/b', true)], target, false)).toThrow(noPlace);
+    expect(() => locateLater(service(), [late('/ts/b', true)], places, false)).toThrow(noPlace);
     // Known by the old data alone: replay up to the moment does not come to it.
-    expect(locateLater(service(), [late('/ts/b', true)], target, true)).toEqual([]);
+    expect(locateLater(service(), [late('/ts/b', true)], places, true)).toEqual([]);
   });
 });
 

@@ -23,7 +23,7 @@ const wal: WalPlan = {
   storedBytes: 1,
   endSegment: '000000010000000000000004',
 };
-const target = {} as ClusterPlaces;
+const places = {} as ClusterPlaces;
 const LOST: OldDataSurvey = {
   systemIdentifier: '7',
   holdsObjects: true,
@@ -49,7 +49,7 @@ function prove(
   const signal = new AbortController().signal;
   const look: OldDataLook = {
     engine,
-    target,
+    places,
     source: source as unknown as RestoreSource,
     isInUse: more.isInUse ?? false,
     signal,

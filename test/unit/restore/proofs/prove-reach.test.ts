@@ -17,7 +17,7 @@ const STORE = { url: 's3://b', pathStyle: false };
 async function prove(reach: Engine['reach'], network?: string): Promise<Proof[]> {
   const { signal } = new AbortController();
   const proofs = createProofs(() => undefined, signal);
-  const request = { store: STORE, target: { ...(network ? { network } : {}) } } as Parameters<typeof proveReach>[2];
+  const request = { store: STORE, serviceRef: { ...(network ? { network } : {}) } } as Parameters<typeof proveReach>[2];
   await proveReach({ reach }, SOURCE, request, proofs, signal);
   return [...proofs.all];
 }

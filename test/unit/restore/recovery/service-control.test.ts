@@ -208,7 +208,7 @@ describe('seeing a recovery through', () => {
 });
 
 describe('clearing away after a promotion', () => {
-  const target = { pgdata: { root: '/data', odoDir: '/data/.odo' }, tablespaces: [] };
+  const places = { pgdata: { root: '/data', odoDir: '/data/.odo' }, tablespaces: [] };
   const ARCHIVING: Archiving = { keepArchiving: false, ownWordOnArchiving: false };
 
   /** Errors stand for what does not answer. */
@@ -248,11 +248,11 @@ describe('clearing away after a promotion', () => {
     } as unknown as ServiceDatabase;
     const { report, phases } = service({});
     const options = {
-      target,
+      places,
       archiving,
       keepPrevious: false,
       service: { commandArgs: [] },
-      request: { target: { volume: 'pgdata', service: 'db', composeFiles: [], image: 'odo' } },
+      request: { serviceRef: { volume: 'pgdata', service: 'db', composeFiles: [], image: 'odo' } },
     };
     return { notes: cleanUp(engine, options, database, report), calls, phases };
   }
@@ -299,7 +299,7 @@ describe('clearing away after a promotion', () => {
 
   it('names WAL that stays, since it is all there is of old data, and what removes it for good', async () => {
     const [note] = await clearing({ keptSalvage: true }).notes;
-    expect(note).toContain(`is kept in ${salvageDir(target.pgdata)}`);
+    expect(note).toContain(`is kept in ${salvageDir(places.pgdata)}`);
     expect(note).toContain('odo clean -v pgdata -n db --accept-loss removes it for good');
   });
 

@@ -15,7 +15,7 @@ const FILES = ['PG_VERSION', 'postgresql.conf', 'pg_hba.conf'];
 const server = (more: Partial<RehearsedServer> = {}) =>
   ({
     found: { service: { name: 'db', imageRef: 'postgres:15', env: {} } },
-    target: { pgdata: { root: ROOT }, tablespaces: [] },
+    places: { pgdata: { root: ROOT }, tablespaces: [] },
     owner: { uid: 999, gid: 999 },
     mounts: [],
     commandLine: {},

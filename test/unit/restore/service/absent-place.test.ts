@@ -19,7 +19,7 @@ beforeEach(() => {
   return () => spy.mockRestore();
 });
 
-const tablespaceOf = (bench: Bench) => (bench.target.tablespaces[0] as { place: Place }).place.root;
+const tablespaceOf = (bench: Bench) => (bench.places.tablespaces[0] as { place: Place }).place.root;
 
 /** As compose leaves it where the tablespace's volume is not among the service's any more. */
 function unmount(bench: Bench, { mountPoint = false } = {}) {
@@ -45,18 +45,18 @@ describe('while a tablespace of the restore is not mounted', () => {
   > = {
     'the rollback of a server that recovers': {
       make: () => restored(setUpBench()),
-      act: ({ target: { pgdata } }) => engine.rollback({ pgdata, tablespaces: [] }),
+      act: ({ places: { pgdata } }) => engine.rollback({ pgdata, tablespaces: [] }),
     },
     'the rollback of a server in use': {
       make: () => promoted(setUpBench()),
-      act: ({ target: { pgdata } }) => engine.rollback({ pgdata, tablespaces: [] }),
+      act: ({ places: { pgdata } }) => engine.rollback({ pgdata, tablespaces: [] }),
       mountPoint: true,
     },
-    'what carries a rollback through': { make: MAKE['setting-aside'], act: ({ target }) => engine.rollback(target) },
-    'a clean-up of the old data': { make: () => promoted(setUpBench()), act: ({ target }) => engine.clean(target) },
+    'what carries a rollback through': { make: MAKE['setting-aside'], act: ({ places }) => engine.rollback(places) },
+    'a clean-up of the old data': { make: () => promoted(setUpBench()), act: ({ places }) => engine.clean(places) },
     'the end of a restore': {
       make: () => promoted(setUpBench()),
-      act: ({ target }) => engine.finish({ target, keepPrevious: false, settings: 'remove' }),
+      act: ({ places }) => engine.finish({ places, keepPrevious: false, settings: 'remove' }),
     },
     'a restore that takes another back': { make: () => restored(setUpBench()), act: elsewhere, mountPoint: true },
     'a restore that finishes a deletion': { make: MAKE.clearing, act: elsewhere },
@@ -66,7 +66,7 @@ describe('while a tablespace of the restore is not mounted', () => {
         await layDown(bench);
         return bench;
       },
-      act: ({ target }) => engine.swap(target),
+      act: ({ places }) => engine.swap(places),
     },
   };
 
@@ -78,7 +78,7 @@ describe('while a tablespace of the restore is not mounted', () => {
       const before = everything(bench);
       const message = expect.stringContaining(tablespaceOf(bench));
       await expect(act(bench)).rejects.toMatchObject({ ...REFUSED, message });
-      fs.rmSync(path.join(bench.target.pgdata.odoDir, 'lock'), { force: true });
+      fs.rmSync(path.join(bench.places.pgdata.odoDir, 'lock'), { force: true });
       expect(everything(bench)).toEqual(before);
       mountAgain(bench);
       expect(placesOf(bench).every(({ odoDir }) => fs.existsSync(odoDir))).toBe(true);
@@ -89,17 +89,17 @@ describe('while a tablespace of the restore is not mounted', () => {
     const bench = await restored(setUpBench());
     rewrite(bench, { state: 'moving-back' });
     unmount(bench);
-    await expect(engine.rollback(bench.target)).rejects.toMatchObject(REFUSED);
+    await expect(engine.rollback(bench.places)).rejects.toMatchObject(REFUSED);
     mountAgain(bench);
     expect(journalOf(bench).state).toBe('moving-back');
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, inPlace: 'before' });
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true, inPlace: 'before' });
   });
 
   /** With the tablespace at another place, as the next restore may have it. */
-  function elsewhere({ job, target: { pgdata } }: Bench): Promise<unknown> {
+  function elsewhere({ job, places: { pgdata } }: Bench): Promise<unknown> {
     const root = scratchDirectory();
-    const target = { pgdata, tablespaces: [{ oid: 16387, place: { root, odoDir: path.join(root, '.odo') } }] };
-    return engine.layDown({ ...job, target }, () => undefined, new AbortController().signal);
+    const places = { pgdata, tablespaces: [{ oid: 16387, place: { root, odoDir: path.join(root, '.odo') } }] };
+    return engine.layDown({ ...job, places }, () => undefined, new AbortController().signal);
   }
 });
 
@@ -124,31 +124,31 @@ describe('where somebody has removed the data directory itself', () => {
 
   it.each(AWAY)('a rollback brings the old data back all the same (%s)', async (situation) => {
     const bench = await MAKE[situation]();
-    const { target } = bench;
-    fs.rmSync(target.pgdata.root, { recursive: true });
-    expect(await engine.rollback(target)).toMatchObject({ rolledBack: true });
+    const { places } = bench;
+    fs.rmSync(places.pgdata.root, { recursive: true });
+    expect(await engine.rollback(places)).toMatchObject({ rolledBack: true });
     expect(contentOf(bench)).toEqual(bench.old);
   });
 
   it('a rollback makes the directories on the way as well, for the same owner', async () => {
     const bench = setUpBench('18/docker');
     const mode = (directory: string) => fs.statSync(directory).mode & 0o777;
-    fs.chmodSync(bench.target.pgdata.root, 0o750);
+    fs.chmodSync(bench.places.pgdata.root, 0o750);
     await promoted(bench);
     fs.rmSync(`${bench.volume}/18`, { recursive: true });
-    expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
-    expect([mode(`${bench.volume}/18`), mode(bench.target.pgdata.root)]).toEqual([0o750, 0o750]);
+    expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true });
+    expect([mode(`${bench.volume}/18`), mode(bench.places.pgdata.root)]).toEqual([0o750, 0o750]);
   });
 
   it.each(['set-aside', 'setting-aside'] as const)(
     'what a rollback has set aside comes back (%s)',
     async (situation) => {
       const bench = await MAKE[situation]();
-      const { target } = bench;
-      if (situation === 'setting-aside') await engine.rollback(target);
-      fs.rmSync(target.pgdata.root, { recursive: true });
-      expect(await engine.rollback(target)).toMatchObject({ rolledBack: true, inPlace: 'restored' });
-      expect(fs.existsSync(`${target.pgdata.root}/global/pg_control`)).toBe(true);
+      const { places } = bench;
+      if (situation === 'setting-aside') await engine.rollback(places);
+      fs.rmSync(places.pgdata.root, { recursive: true });
+      expect(await engine.rollback(places)).toMatchObject({ rolledBack: true, inPlace: 'restored' });
+      expect(fs.existsSync(`${places.pgdata.root}/global/pg_control`)).toBe(true);
     },
   );
 });

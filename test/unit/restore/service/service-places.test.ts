@@ -8,9 +8,9 @@ import {
   locateTablespaces,
   mountsOf,
   namedUser,
+  placesOfService,
   refuseOverlap,
   tablespaceLocation,
-  targetOf,
 } from '../../../../src/restore/service/service-places.ts';
 import type { PlaceProbe } from '../../../../src/tree/exchange/probe.ts';
 
@@ -141,7 +141,7 @@ describe('the places of one restore', () => {
   const data = { place: { root: '/pg/data', odoDir: '/pg/.odo' }, mount: mount('/pg') };
 
   it.each([['/pg/data'], ['/pg/data/'], ['/pg/data/ts'], ['/pg'], ['/']])('do not overlap, as %s would', (root) => {
-    expect(() => targetOf(data, [{ oid: 1, place: place(root) }])).toThrow(
+    expect(() => placesOfService(data, [{ oid: 1, place: place(root) }])).toThrow(
       expect.objectContaining({ code: 'unsafeTarget' }),
     );
   });

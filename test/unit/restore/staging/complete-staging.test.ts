@@ -17,7 +17,7 @@ import { scratchDirectory } from '../../parts/scratch-directory.ts';
 import { plantTree, snapshotTree } from '../../parts/tree-snapshot.ts';
 import { SEGMENT_SIZE_BYTES, walSegment } from '../../parts/wal-segment.ts';
 
-let target: ClusterPlaces;
+let places: ClusterPlaces;
 let incoming: string;
 
 /** The files as they are laid down, pg_control in its parking place. */
@@ -28,8 +28,8 @@ function layDown(files: Record<string, string> = {}): void {
     'postgresql.auto.conf': "work_mem = '8MB'\n",
     ...files,
   });
-  fs.writeFileSync(heldControlFile(target.pgdata), CONTROL);
-  fs.rmSync(originalsFile(target.pgdata), { force: true });
+  fs.writeFileSync(heldControlFile(places.pgdata), CONTROL);
+  fs.rmSync(originalsFile(places.pgdata), { force: true });
 }
 
 function jobOf(more: JobFields = {}, backup: Partial<LayDownJob['backup']> = {}): LayDownJob {
@@ -47,7 +47,7 @@ function jobOf(more: JobFields = {}, backup: Partial<LayDownJob['backup']> = {})
     },
     content: { digest: '' },
     wal: { source: 'included' },
-    target,
+    places,
     owner: OWNER,
     configuration: {},
     server: {},
@@ -63,11 +63,11 @@ const read = (name: string) => fs.readFileSync(path.join(incoming, name), 'utf8'
 beforeEach(() => {
   const volume = scratchDirectory();
   const space = scratchDirectory();
-  target = {
+  places = {
     pgdata: { root: path.join(volume, '18/docker'), odoDir: path.join(volume, '.odo') },
     tablespaces: [{ oid: 16387, place: { root: space, odoDir: path.join(space, '.odo') } }],
   };
-  incoming = incomingDir(target.pgdata);
+  incoming = incomingDir(places.pgdata);
   fs.mkdirSync(incoming, { recursive: true });
 });
 
@@ -76,7 +76,7 @@ describe('a complete staging directory', () => {
     layDown();
     completeStaging(jobOf());
     expect(fs.readFileSync(path.join(incoming, 'global/pg_control')).equals(CONTROL)).toBe(true);
-    expect(fs.existsSync(heldControlFile(target.pgdata))).toBe(false);
+    expect(fs.existsSync(heldControlFile(places.pgdata))).toBe(false);
     const made = Object.entries(snapshotTree(incoming)).filter(
       ([name]) => !['.', 'PG_VERSION', 'backup_label', 'global/pg_control'].includes(name),
     );
@@ -95,7 +95,7 @@ describe('a complete staging directory', () => {
 
   it('is refused with a pg_control that was torn by copying, or with files of a version newer than known', () => {
     layDown();
-    fs.writeFileSync(heldControlFile(target.pgdata), Buffer.from(CONTROL).fill(7, 40, 48));
+    fs.writeFileSync(heldControlFile(places.pgdata), Buffer.from(CONTROL).fill(7, 40, 48));
     expect(() => completeStaging(jobOf())).toThrow(expect.objectContaining({ code: 'dataCorrupt' }));
     layDown({ PG_VERSION: '20\n' });
     expect(() => completeStaging(jobOf())).toThrow(expect.objectContaining({ code: 'versionMismatch' }));
@@ -120,7 +120,7 @@ describe('a complete staging directory', () => {
     expect(read('postgresql.auto.conf')).toMatch(
       /^work_mem = '8MB'\n# >>> odo[\s\S]*restore_command = 'test -r \.\.\/\.\.\/\.odo\/restore-command/,
     );
-    expect(fs.readFileSync(path.join(target.pgdata.odoDir, 'restore-command'), 'utf8')).toMatch(/^#!\/bin\/sh\n/);
+    expect(fs.readFileSync(path.join(places.pgdata.odoDir, 'restore-command'), 'utf8')).toMatch(/^#!\/bin\/sh\n/);
     layDown();
     completeStaging(jobOf({ replacementConf: "work_mem = '1GB'" }));
     expect(read('postgresql.auto.conf')).toMatch(/^work_mem = '1GB'\n# >>> odo/);
@@ -143,7 +143,7 @@ describe('a complete staging directory', () => {
       hbaConf,
       expect.not.stringContaining('hba_file'),
     ]);
-    const way = `hba_file = '${path.join(target.pgdata.root, 'pg_hba.conf')}'\n# >>> odo`;
+    const way = `hba_file = '${path.join(places.pgdata.root, 'pg_hba.conf')}'\n# >>> odo`;
     layDown({ 'postgresql.conf': "hba_file = '/etc/hba'\n" });
     completeStaging(jobOf({ hbaConf }));
     expect(read('postgresql.auto.conf')).toContain(way);
@@ -209,11 +209,11 @@ describe('a complete staging directory', () => {
   it('has links to the tablespaces, or a map with their new places where the backup brings one', () => {
     layDown();
     completeStaging(jobOf());
-    expect(snapshotTree(incoming)['pg_tblspc/16387']).toBe(`link to ${target.tablespaces[0]?.place.root} 999:998`);
+    expect(snapshotTree(incoming)['pg_tblspc/16387']).toBe(`link to ${places.tablespaces[0]?.place.root} 999:998`);
     fs.rmSync(path.join(incoming, 'pg_tblspc/16387'));
     layDown({ tablespace_map: '16387 /where/it was\n16999 /of/no/concern\n' });
     completeStaging(jobOf());
-    expect(read('tablespace_map')).toBe(`16387 ${target.tablespaces[0]?.place.root}\n16999 /of/no/concern\n`);
+    expect(read('tablespace_map')).toBe(`16387 ${places.tablespaces[0]?.place.root}\n16999 /of/no/concern\n`);
     expect(fs.readdirSync(path.join(incoming, 'pg_tblspc'))).toEqual([]);
   });
 
@@ -265,7 +265,7 @@ describe('a backup that cannot be started', () => {
 
   it('is incomplete without pg_control', () => {
     layDown();
-    fs.rmSync(heldControlFile(target.pgdata));
+    fs.rmSync(heldControlFile(places.pgdata));
     refused(jobOf(), { code: 'backupIncomplete', message: expect.stringContaining('pg_control') });
   });
 
@@ -284,7 +284,7 @@ describe('a backup that cannot be started', () => {
 
   it('is corrupt when its pg_control is cut off', () => {
     layDown();
-    fs.truncateSync(heldControlFile(target.pgdata), 100);
+    fs.truncateSync(heldControlFile(places.pgdata), 100);
     refused(jobOf(), { code: 'dataCorrupt' });
   });
 
@@ -372,7 +372,7 @@ describe('configuration that a backup lacks', () => {
     const includes = ["include 'own.conf'", "include 'linked.conf'", "include 'gone.conf'", "include_dir 'conf.d'"];
     layDown({ 'postgresql.conf': 'include more/a.conf\n', 'more/a.conf': includes.join('\n'), 'pg_hba.conf': '' });
     fs.symlinkSync('/etc/postgresql/linked.conf', path.join(incoming, 'more/linked.conf'));
-    const mounts = ['more/own.conf', 'more/conf.d'].map((name) => path.join(target.pgdata.root, name));
+    const mounts = ['more/own.conf', 'more/conf.d'].map((name) => path.join(places.pgdata.root, name));
     completeStaging(jobOf({ facts: { mounts, commandLine: {} } }));
     expect(read('more/a.conf').split('\n')).toEqual([
       ...includes.slice(0, 2),
@@ -383,7 +383,7 @@ describe('configuration that a backup lacks', () => {
 
   it('is left to what the service mounts there, or names', () => {
     layDown({});
-    const { root } = target.pgdata;
+    const { root } = places.pgdata;
     const mounts = ['postgresql.conf', 'pg_hba.conf'].map((name) => path.join(root, name));
     expect(completeStaging(jobOf({ facts: { mounts, commandLine: {} } })).filter((note) => made.test(note))).toEqual(
       [],
@@ -394,7 +394,7 @@ describe('configuration that a backup lacks', () => {
 
 describe('a run that goes on from what another has changed', () => {
   const CONF = "# Z\nport = 5432\ninclude '/etc/postgresql/site.conf'\nssl = on\n";
-  const amend = (...amendments: Amendment[]) => createDirectoryEngine().amend(target, amendments, OWNER);
+  const amend = (...amendments: Amendment[]) => createDirectoryEngine().amend(places, amendments, OWNER);
   const drop = (name: string): Amendment => ({ do: 'drop', name, was: 'x', why: 'y' });
   const exclude: Amendment = { do: 'exclude', value: '/etc/postgresql/site.conf', why: 'it is not there' };
 
@@ -441,7 +441,7 @@ describe('a run that goes on from what another has changed', () => {
     layDown({ 'postgresql.conf': '-> /etc/postgresql/postgresql.conf', 'pg_hba.conf': '' });
     fs.lchownSync(path.join(incoming, 'postgresql.conf'), OWNER.uid, OWNER.gid);
     fs.rmSync(path.join(incoming, 'pg_hba.conf'));
-    const job = jobOf({ facts: { mounts: [path.join(target.pgdata.root, 'pg_hba.conf')], commandLine: {} } });
+    const job = jobOf({ facts: { mounts: [path.join(places.pgdata.root, 'pg_hba.conf')], commandLine: {} } });
     completeStaging(job);
     const before = snapshotTree(incoming);
     await amend(
@@ -457,8 +457,8 @@ describe('a run that goes on from what another has changed', () => {
     layDown({ 'postgresql.conf': '' });
     completeStaging(jobOf({ standby: { primaryConninfo: 'password=secret' } }));
     await amend(drop('work_mem'));
-    const { 'postgresql.auto.conf': kept } = JSON.parse(fs.readFileSync(originalsFile(target.pgdata), 'utf8'));
+    const { 'postgresql.auto.conf': kept } = JSON.parse(fs.readFileSync(originalsFile(places.pgdata), 'utf8'));
     expect(Buffer.from(kept.content, 'base64').toString()).toBe("work_mem = '8MB'\n");
-    expect((fs.statSync(originalsFile(target.pgdata)).mode & 0o777).toString(8)).toBe('600');
+    expect((fs.statSync(originalsFile(places.pgdata)).mode & 0o777).toString(8)).toBe('600');
   });
 });

@@ -25,7 +25,7 @@ it('goes on when the password of the primary was wrong, and keeps no digest of i
   const { job } = setUpBench();
   const journal = (password: string) => {
     prepareStaging(jobWith(job, withPassword(password)));
-    const text = fs.readFileSync(path.join(job.target.pgdata.odoDir, 'journal.json'), 'utf8');
+    const text = fs.readFileSync(path.join(job.places.pgdata.odoDir, 'journal.json'), 'utf8');
     return JSON.parse(text).fingerprint;
   };
   expect(journal('a')).toBe(journal('b'));

@@ -42,12 +42,12 @@ describe('a standby', () => {
   });
 
   it('is told of with the way on, and without the address of its primary', async () => {
-    const target = { volume: 'db', service: 'db', composeFiles: ['c.yaml'], image: 'odo:x' };
+    const serviceRef = { volume: 'db', service: 'db', composeFiles: ['c.yaml'], image: 'odo:x' };
     const credentials = { accessKeyId: 'key', secretAccessKey: 'hush' };
     const store = { url: 's3://backups', endpoint: 'http://127.0.0.1:7480', credentials };
     const notes = (primaryConninfo: string | undefined, rows: string[][]) =>
       standbyNotes(
-        { target, store, server: 'shop', standby: primaryConninfo === undefined ? {} : { primaryConninfo } },
+        { serviceRef, store, server: 'shop', standby: primaryConninfo === undefined ? {} : { primaryConninfo } },
         WAL,
         {
           query: async () => rows,
@@ -67,7 +67,7 @@ describe('a standby', () => {
     ]);
     expect((await notes('host=h password=hush', [])).join()).not.toContain('hush');
     const included = await standbyNotes(
-      { target, store, standby: {} },
+      { serviceRef, store, standby: {} },
       { source: 'included' },
       { query: async () => [] },
     );

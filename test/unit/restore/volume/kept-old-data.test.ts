@@ -24,18 +24,18 @@ beforeEach(() => {
 async function finished(keptBecause?: string): Promise<Bench> {
   const bench = await promoted(setUpBench());
   const kept = keptBecause === undefined ? {} : { keptBecause };
-  await engine.finish({ target: bench.target, keepPrevious: true, settings: 'remove', ...kept });
+  await engine.finish({ places: bench.places, keepPrevious: true, settings: 'remove', ...kept });
   return bench;
 }
 
 describe('old data that was kept as the only copy', () => {
   it('is told of as that by status and by the next restore', async () => {
     const bench = await finished(BECAUSE);
-    const status = await engine.status(bench.target);
+    const status = await engine.status(bench.places);
     expect(status).toMatchObject({ situation: 'used', keptBecause: BECAUSE });
     expect(status).not.toHaveProperty('oldDataUnjudged');
     expect(adviceOn(status)).toContain(`so that odo clean asks for --accept-loss: ${BECAUSE}`);
-    const { pgdata } = await engine.probe(bench.target);
+    const { pgdata } = await engine.probe(bench.places);
     expect(pgdata).toMatchObject({ keptBecause: BECAUSE });
     await expect(layDown(bench)).rejects.toMatchObject({
       code: 'unsafeTarget',
@@ -46,47 +46,47 @@ describe('old data that was kept as the only copy', () => {
 
   it('is removed by a clean-up only where that is said', async () => {
     const bench = await finished(BECAUSE);
-    const previous = previousDir(bench.target.pgdata);
-    await expect(engine.clean(bench.target)).rejects.toMatchObject({
+    const previous = previousDir(bench.places.pgdata);
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({
       code: 'unsafeTarget',
       message: `${previous} is the only copy of something: ${BECAUSE}`,
       hint: expect.stringContaining('--accept-loss'),
     });
     expect(fs.existsSync(previous)).toBe(true);
-    expect(await engine.clean(bench.target, { acceptLoss: true })).toMatchObject({ found: true });
+    expect(await engine.clean(bench.places, { acceptLoss: true })).toMatchObject({ found: true });
     expect(fs.existsSync(previous)).toBe(false);
   });
 
   it('is no matter while a rollback has put it in place, and is again when that is undone', async () => {
     const bench = await finished(BECAUSE);
-    await engine.rollback(bench.target);
-    expect(await engine.status(bench.target)).not.toHaveProperty('keptBecause');
-    await engine.rollback(bench.target);
-    expect(await engine.status(bench.target)).toMatchObject({ keptBecause: BECAUSE });
-    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
-    await engine.rollback(bench.target);
-    expect(await engine.clean(bench.target)).toMatchObject({ found: true });
+    await engine.rollback(bench.places);
+    expect(await engine.status(bench.places)).not.toHaveProperty('keptBecause');
+    await engine.rollback(bench.places);
+    expect(await engine.status(bench.places)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    await engine.rollback(bench.places);
+    expect(await engine.clean(bench.places)).toMatchObject({ found: true });
   });
 
   it('is known from the beginning where the archive has gone another way, whoever ends the recovery', async () => {
     const bench = setUpBench();
     bench.job = jobWith(bench.job, { keptBecause: BECAUSE });
     await promoted(bench);
-    expect(await engine.status(bench.target)).toMatchObject({ keptBecause: BECAUSE });
-    await expect(engine.clean(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    expect(await engine.status(bench.places)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
   });
 
   it('does not hold up a deletion that has begun', async () => {
     const bench = await finished(BECAUSE);
     rewrite(bench, { state: 'clearing' });
-    expect(await engine.clean(bench.target)).toMatchObject({ found: true });
+    expect(await engine.clean(bench.places)).toMatchObject({ found: true });
   });
 });
 
 describe('old data that --wipe is to delete', () => {
   it('is left alone while a server may run on it', async () => {
     const bench = setUpBench();
-    const { root } = bench.target.pgdata;
+    const { root } = bench.places.pgdata;
     fs.writeFileSync(path.join(root, 'postmaster.pid'), '1\n');
     bench.job = jobWith(bench.job, { wipe: true });
     await expect(layDown(bench)).rejects.toMatchObject({
@@ -100,21 +100,21 @@ describe('old data that --wipe is to delete', () => {
 });
 
 describe('content that a rollback has exchanged', () => {
-  const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
+  const unjudged = async ({ places }: Bench) => (await engine.status(places)).oldDataUnjudged;
 
   it('is looked at anew, whatever was known or given up before: servers have run on both since', async () => {
     const bench = await finished();
     rewrite(bench, { allowDifferentCluster: true });
     expect(await unjudged(bench)).toBeUndefined();
-    await engine.rollback(bench.target);
+    await engine.rollback(bench.places);
     expect(await unjudged(bench)).toBe('aside');
-    await engine.rollback(bench.target);
+    await engine.rollback(bench.places);
     expect(await unjudged(bench)).toBe('all');
   });
 });
 
 describe('old data that nobody has looked at', () => {
-  const unjudged = async ({ target }: Bench) => (await engine.status(target)).oldDataUnjudged;
+  const unjudged = async ({ places }: Bench) => (await engine.status(places)).oldDataUnjudged;
 
   it('is that of a run broken off before its end, and of a standby that somebody else has promoted', async () => {
     expect(await unjudged(await MAKE.used())).toBe('all');

@@ -29,23 +29,23 @@ interface Run {
 
 function runOf(bench: Bench, name: string, more: JobFields = {}): Run {
   const job = jobWith(bench.job, { settings: [['cluster_name', name]], ...more });
-  return { engine: createDirectoryEngine(), job: { ...job, target: forOwnRun(bench.target) } };
+  return { engine: createDirectoryEngine(), job: { ...job, places: forOwnRun(bench.places) } };
 }
 
 const begin = ({ engine, job }: Run) => engine.layDown(job, silent, never);
-const end = ({ engine, job }: Run) => engine.finish({ target: job.target, keepPrevious: false, settings: 'remove' });
+const end = ({ engine, job }: Run) => engine.finish({ places: job.places, keepPrevious: false, settings: 'remove' });
 const autoConf = (directory: string) => fs.readFileSync(path.join(directory, 'postgresql.auto.conf'), 'utf8');
-const rootOf = ({ target }: Bench) => target.pgdata.root;
+const rootOf = ({ places }: Bench) => places.pgdata.root;
 
 /** What every later step of a run does that another has overtaken. */
 async function expectAllRefused({ engine, job }: Run): Promise<void> {
-  const { target } = job;
-  await expect(engine.swap(target)).rejects.toMatchObject(TAKEN_OVER);
-  await expect(engine.takeBack(target)).rejects.toMatchObject(TAKEN_OVER);
-  await expect(engine.discard(target)).rejects.toMatchObject(TAKEN_OVER);
+  const { places } = job;
+  await expect(engine.swap(places)).rejects.toMatchObject(TAKEN_OVER);
+  await expect(engine.takeBack(places)).rejects.toMatchObject(TAKEN_OVER);
+  await expect(engine.discard(places)).rejects.toMatchObject(TAKEN_OVER);
   await expect(end({ engine, job })).rejects.toMatchObject(TAKEN_OVER);
   const drop = { do: 'drop', name: 'port', was: '5432', why: 'it is taken' } as const;
-  await expect(engine.amend(target, [drop], job.owner)).rejects.toMatchObject(TAKEN_OVER);
+  await expect(engine.amend(places, [drop], job.owner)).rejects.toMatchObject(TAKEN_OVER);
   await expect(engine.feed(jobWith(job, { spoolBytes: 2 ** 21 }), silent, never)).rejects.toMatchObject(TAKEN_OVER);
 }
 
@@ -55,16 +55,16 @@ describe('a run that another has overtaken', () => {
     const [first, second] = [runOf(bench, 'first'), runOf(bench, 'second')];
     await begin(first);
     await begin(second);
-    const incoming = incomingDir(bench.target.pgdata);
+    const incoming = incomingDir(bench.places.pgdata);
     const staged = fs.readFileSync(path.join(incoming, 'postgresql.conf'), 'utf8');
     await expectAllRefused(first);
     expect(contentOf(bench)).toEqual(bench.old);
     expect(fs.readFileSync(path.join(incoming, 'postgresql.conf'), 'utf8')).toBe(staged);
-    await second.engine.swap(second.job.target);
+    await second.engine.swap(second.job.places);
     expect(autoConf(rootOf(bench))).toContain('second');
     fs.rmSync(path.join(rootOf(bench), 'recovery.signal'));
     await end(second);
-    expect(fs.existsSync(bench.target.pgdata.odoDir)).toBe(false);
+    expect(fs.existsSync(bench.places.pgdata.odoDir)).toBe(false);
   });
 
   it('and that has exchanged by then keeps its way back', async () => {
@@ -72,11 +72,11 @@ describe('a run that another has overtaken', () => {
     const [first, second] = [runOf(bench, 'first'), runOf(bench, 'second')];
     await begin(first);
     await begin(second);
-    await second.engine.swap(second.job.target);
+    await second.engine.swap(second.job.places);
     await expectAllRefused(first);
-    expect(readJournal(bench.target.pgdata.odoDir)?.state).toBe('swapped');
-    expect(fs.readFileSync(path.join(previousDir(bench.target.pgdata), 'base/5/1259'), 'utf8')).toBe('old');
-    expect(await second.engine.takeBack(second.job.target)).toBe(false);
+    expect(readJournal(bench.places.pgdata.odoDir)?.state).toBe('swapped');
+    expect(fs.readFileSync(path.join(previousDir(bench.places.pgdata), 'base/5/1259'), 'utf8')).toBe('old');
+    expect(await second.engine.takeBack(second.job.places)).toBe(false);
     expect(contentOf(bench)).toEqual(bench.old);
   });
 
@@ -86,8 +86,8 @@ describe('a run that another has overtaken', () => {
     await begin(first);
     expect(await begin(second)).toMatchObject({ reusedParts: 2 });
     await expectAllRefused(first);
-    await second.engine.swap(second.job.target);
-    expect(readJournal(bench.target.pgdata.odoDir)).toMatchObject({ state: 'swapped', runId: second.job.target.runId });
+    await second.engine.swap(second.job.places);
+    expect(readJournal(bench.places.pgdata.odoDir)).toMatchObject({ state: 'swapped', runId: second.job.places.runId });
   });
 
   it('stops feeding the spool, which is the other’s by then', { timeout: 30_000 }, async () => {
@@ -98,17 +98,17 @@ describe('a run that another has overtaken', () => {
     fed.catch(() => undefined);
     await begin(runOf(bench, 'second'));
     await expect(fed).rejects.toMatchObject(TAKEN_OVER);
-    expect(fs.existsSync(path.join(spoolDir(bench.target.pgdata), 'complete'))).toBe(true);
+    expect(fs.existsSync(path.join(spoolDir(bench.places.pgdata), 'complete'))).toBe(true);
   });
 
   it('has nothing to exchange where somebody has cleaned up meanwhile', async () => {
     const bench = setUpBench();
     const first = runOf(bench, 'first');
     await begin(first);
-    await createDirectoryEngine().clean(bench.target);
-    await expect(first.engine.swap(first.job.target)).rejects.toMatchObject(TAKEN_OVER);
-    expect(await first.engine.takeBack(first.job.target)).toBe(false);
-    await first.engine.discard(first.job.target);
+    await createDirectoryEngine().clean(bench.places);
+    await expect(first.engine.swap(first.job.places)).rejects.toMatchObject(TAKEN_OVER);
+    expect(await first.engine.takeBack(first.job.places)).toBe(false);
+    await first.engine.discard(first.job.places);
     expect(contentOf(bench)).toEqual(bench.old);
   });
 });
@@ -116,16 +116,16 @@ describe('a run that another has overtaken', () => {
 it('what was exchanged is not exchanged again, whoever asks', async () => {
   const bench = await restored(setUpBench());
   const before = contentOf(bench);
-  await expect(createDirectoryEngine().swap(bench.target)).rejects.toMatchObject({ code: 'unsafeTarget' });
+  await expect(createDirectoryEngine().swap(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
   expect(contentOf(bench)).toEqual(before);
-  expect(readJournal(bench.target.pgdata.odoDir)?.state).toBe('swapped');
+  expect(readJournal(bench.places.pgdata.odoDir)?.state).toBe('swapped');
 });
 
 it('a run that ends twice has ended, since its container may die before it can say so', async () => {
   const bench = setUpBench();
   const run = runOf(bench, 'only');
   await begin(run);
-  await run.engine.swap(run.job.target);
+  await run.engine.swap(run.job.places);
   fs.rmSync(path.join(rootOf(bench), 'recovery.signal'));
   await end(run);
   expect(await end(run)).toEqual({ leftSettings: [] });
@@ -136,48 +136,48 @@ it('commands that look after any run’s work do so whoever has staged it', asyn
   const bench = setUpBench();
   const run = runOf(bench, 'gone');
   await begin(run);
-  await run.engine.swap(run.job.target);
-  expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true });
+  await run.engine.swap(run.job.places);
+  expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true });
   await begin(run);
-  await run.engine.swap(run.job.target);
+  await run.engine.swap(run.job.places);
   fs.rmSync(path.join(rootOf(bench), 'recovery.signal'));
-  await engine.finish({ target: bench.target, keepPrevious: false, settings: 'remove' });
-  expect(fs.existsSync(bench.target.pgdata.odoDir)).toBe(false);
+  await engine.finish({ places: bench.places, keepPrevious: false, settings: 'remove' });
+  expect(fs.existsSync(bench.places.pgdata.odoDir)).toBe(false);
 });
 
 it('what an older ODO has staged, which names no run, is gone on from, and is its next run’s own', async () => {
   const bench = setUpBench();
   await layDown(bench);
-  const { odoDir } = bench.target.pgdata;
+  const { odoDir } = bench.places.pgdata;
   expect(readJournal(odoDir)?.runId).toBeUndefined();
-  const run = { engine: createDirectoryEngine(), job: { ...bench.job, target: forOwnRun(bench.target) } };
+  const run = { engine: createDirectoryEngine(), job: { ...bench.job, places: forOwnRun(bench.places) } };
   expect(await begin(run)).toMatchObject({ reusedParts: 2 });
-  await run.engine.swap(run.job.target);
+  await run.engine.swap(run.job.places);
   const { runId: _unknown, ...older } = readJournal(odoDir) ?? expect.fail('there is no journal');
   writeJournal(odoDir, older);
-  expect(await createDirectoryEngine().rollback(bench.target)).toMatchObject({ rolledBack: true });
+  expect(await createDirectoryEngine().rollback(bench.places)).toMatchObject({ rolledBack: true });
   expect(contentOf(bench)).toEqual(bench.old);
 });
 
 describe('a finish of what is not finished', () => {
   it('leaves the old data where the restored server is to recover yet', async () => {
     const bench = await restored(setUpBench());
-    const finishing = createDirectoryEngine().finish({ target: bench.target, keepPrevious: false, settings: 'remove' });
+    const finishing = createDirectoryEngine().finish({ places: bench.places, keepPrevious: false, settings: 'remove' });
     await expect(finishing).rejects.toMatchObject({
       code: 'unsafeTarget',
       message: expect.stringContaining('recovery'),
     });
-    expect(fs.readFileSync(path.join(previousDir(bench.target.pgdata), 'base/5/1259'), 'utf8')).toBe('old');
+    expect(fs.readFileSync(path.join(previousDir(bench.places.pgdata), 'base/5/1259'), 'utf8')).toBe('old');
     expect(autoConf(rootOf(bench))).toContain('restore_command');
   });
 
   it('leaves what was restored where somebody has gone back', async () => {
     const bench = await promoted(setUpBench());
     const engine = createDirectoryEngine();
-    await engine.rollback(bench.target);
-    const finishing = engine.finish({ target: bench.target, keepPrevious: false, settings: 'remove' });
+    await engine.rollback(bench.places);
+    const finishing = engine.finish({ places: bench.places, keepPrevious: false, settings: 'remove' });
     await expect(finishing).rejects.toMatchObject({ code: 'unsafeTarget' });
     expect(contentOf(bench)).toEqual(bench.old);
-    expect(fs.readFileSync(path.join(previousDir(bench.target.pgdata), 'base/5/1259'), 'utf8')).toBe('pg_class');
+    expect(fs.readFileSync(path.join(previousDir(bench.places.pgdata), 'base/5/1259'), 'utf8')).toBe('pg_class');
   });
 });

@@ -15,22 +15,22 @@ beforeEach(() => {
 });
 
 it('a rollback is open until its end was told, in both directions', async () => {
-  const { target } = await promoted(setUpBench());
-  const isOpen = async () => (await engine.probe(target)).pgdata.use?.isRollbackOpen ?? false;
+  const { places } = await promoted(setUpBench());
+  const isOpen = async () => (await engine.probe(places)).pgdata.use?.isRollbackOpen ?? false;
   expect(await isOpen()).toBe(false);
   for (const inPlace of ['before', 'restored', 'before']) {
-    expect(await engine.rollback(target)).toMatchObject({ isKept: true, inPlace });
+    expect(await engine.rollback(places)).toMatchObject({ isKept: true, inPlace });
     expect(await isOpen()).toBe(true);
-    expect(adviceOn(await engine.status(target))).toContain('the next odo rollback finishes that one');
-    await engine.noteRollbackTold(target);
+    expect(adviceOn(await engine.status(places))).toContain('the next odo rollback finishes that one');
+    await engine.noteRollbackTold(places);
     expect(await isOpen()).toBe(false);
-    expect(adviceOn(await engine.status(target))).not.toContain('broken off');
+    expect(adviceOn(await engine.status(places))).not.toContain('broken off');
   }
 });
 
 it('where no rollback has been, none was told of', async () => {
-  const { target } = await promoted(setUpBench());
-  const before = readJournal(target.pgdata.odoDir);
-  await engine.noteRollbackTold(target);
-  expect(readJournal(target.pgdata.odoDir)).toEqual(before);
+  const { places } = await promoted(setUpBench());
+  const before = readJournal(places.pgdata.odoDir);
+  await engine.noteRollbackTold(places);
+  expect(readJournal(places.pgdata.odoDir)).toEqual(before);
 });

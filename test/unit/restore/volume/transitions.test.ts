@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const leftovers = (bench: Bench) => placesOf(bench).filter(({ odoDir }) => fs.existsSync(odoDir));
 const previousOf = (bench: Bench) => placesOf(bench).map((place) => snapshotTree(previousDir(place)));
-const situationIn = async ({ target }: Bench) => (await engine.status(target)).situation;
+const situationIn = async ({ places }: Bench) => (await engine.status(places)).situation;
 
 /**
  * Without the guard, which is no content, and without the settings, which commands take out, and the root's own mode.
@@ -55,9 +55,9 @@ const settled = (situation: Situation): Row => TRANSITIONS[SETTLES_TO[situation]
 describe.each(ALL)('in situation %s', (situation, row) => {
   it('status tells it, with its advice', async () => {
     const bench = await MAKE[situation]();
-    const status = await engine.status(bench.target);
+    const status = await engine.status(bench.places);
     expect(status.situation).toBe(situation);
-    expect((await engine.probe(bench.target)).pgdata.situation).toBe(situation);
+    expect((await engine.probe(bench.places)).pgdata.situation).toBe(situation);
     const isAtTarget = adviceOn({ ...status, waitsAt: 'rp1' });
     expect(isAtTarget).toContain(row.advice.replace('{target}', 'rp1'));
     for (const [command, deed] of [
@@ -81,9 +81,9 @@ describe.each(ALL)('in situation %s', (situation, row) => {
     const kept = restore === 'take-back' ? dataIn(bench.old) : before;
     const isThere = Object.keys(kept[0] ?? {}).length > 0;
     expect(oldData).toBe(isThere ? 'kept' : 'none');
-    await engine.swap(bench.target);
+    await engine.swap(bench.places);
     expect(isThere ? dataIn(previousOf(bench)) : [{}, {}]).toEqual(kept);
-    expect(fs.readFileSync(path.join(bench.target.pgdata.root, 'base/5/1259'), 'utf8')).toBe('pg_class');
+    expect(fs.readFileSync(path.join(bench.places.pgdata.root, 'base/5/1259'), 'utf8')).toBe('pg_class');
     expect(await situationIn(bench)).toBe(isThere ? 'recovering' : 'recovering-alone');
   });
 
@@ -96,20 +96,20 @@ describe.each(ALL)('in situation %s', (situation, row) => {
       if (row.restore === 'refuse' || row.wipes === 'refuse') expect(contentOf(bench)).toEqual(before);
       return;
     }
-    const { old } = (await engine.probe(bench.target)).pgdata;
+    const { old } = (await engine.probe(bench.places)).pgdata;
     const where = { nothing: ['nothing', 'gone'], 'what is in place': ['in place'], 'the old data': ['previous'] };
     expect(where[row.wipes]).toContain(old?.where);
     expect((await layDown(bench)).oldData).toBe('deleted');
-    expect(isVacant(bench.target.pgdata.root)).toBe(true);
+    expect(isVacant(bench.places.pgdata.root)).toBe(true);
     // Whatever starts there meanwhile must not take it for new.
-    expect(fs.statSync(path.join(bench.target.pgdata.root, 'PG_VERSION')).size).toBeGreaterThan(0);
+    expect(fs.statSync(path.join(bench.places.pgdata.root, 'PG_VERSION')).size).toBeGreaterThan(0);
     for (const place of placesOf(bench)) expect(fs.existsSync(previousDir(place))).toBe(false);
   });
 
   it(`a rollback: ${row.rollback}`, async () => {
     const bench = await MAKE[situation]();
     const [before, previous] = [contentOf(bench), dataIn(previousOf(bench))];
-    const rolledBack = await engine.rollback(bench.target);
+    const rolledBack = await engine.rollback(bench.places);
     switch (row.rollback) {
       case 'none':
         expect(rolledBack.rolledBack).toBe(false);
@@ -124,7 +124,7 @@ describe.each(ALL)('in situation %s', (situation, row) => {
         expect(rolledBack).toMatchObject({ rolledBack: true, isKept: true });
         expect(dataIn(contentOf(bench))).toEqual(previous);
         expect(dataIn(previousOf(bench))).toEqual(dataIn(before));
-        expect(await engine.rollback(bench.target)).toMatchObject({ rolledBack: true, isKept: true });
+        expect(await engine.rollback(bench.places)).toMatchObject({ rolledBack: true, isKept: true });
         expect(dataIn(contentOf(bench))).toEqual(dataIn(before));
         expect(dataIn(previousOf(bench))).toEqual(previous);
         break;
@@ -142,7 +142,7 @@ describe.each(ALL)('in situation %s', (situation, row) => {
     const { clean } = row;
     if (clean === 'refuse') {
       const all = previousOf(bench);
-      const refusal = await engine.clean(bench.target).catch((error: OdoError) => error);
+      const refusal = await engine.clean(bench.places).catch((error: OdoError) => error);
       expect(refusal).toMatchObject({ code: 'unsafeTarget' });
       if (row.rollback === 'undo' || row.rollback === 'carry-through') expect(refusal).toHaveProperty('hint', ROLLBACK);
       expect(await situationIn(bench)).toBe(situation);
@@ -150,19 +150,19 @@ describe.each(ALL)('in situation %s', (situation, row) => {
       expect(dataIn(contentOf(bench))).toEqual(before);
       return;
     }
-    const { found, freedBytes } = await engine.clean(bench.target);
+    const { found, freedBytes } = await engine.clean(bench.places);
     expect(found).toBe(clean !== 'none');
     expect(freedBytes > 0).toBe(clean !== 'none');
     expect(leftovers(bench).flatMap(({ odoDir }) => fs.readdirSync(odoDir))).toEqual([]);
     expect(dataIn(contentOf(bench))).toEqual(before);
-    expect(await engine.clean(bench.target)).toMatchObject({ found: false, freedBytes: 0 });
+    expect(await engine.clean(bench.places)).toMatchObject({ found: false, freedBytes: 0 });
     expect(await situationIn(bench)).toBe('untouched');
   });
 
   it('a run finishes only what has come to its end', async () => {
     const bench = await MAKE[situation]();
     const [before, previous] = [dataIn(contentOf(bench)), previousOf(bench)];
-    const finishing = engine.finish({ target: bench.target, keepPrevious: false, settings: 'remove' });
+    const finishing = engine.finish({ places: bench.places, keepPrevious: false, settings: 'remove' });
     if (FINISHED.includes(situation)) {
       await finishing;
       expect(leftovers(bench)).toEqual([]);
@@ -175,9 +175,9 @@ describe.each(ALL)('in situation %s', (situation, row) => {
 
   it('a server is started only where there is whole data', async () => {
     const bench = await MAKE[situation]();
-    const { pgdata } = await engine.probe(bench.target);
+    const { pgdata } = await engine.probe(bench.places);
     const isMoving = ['exchanging', 'exchanging-alone', 'setting-aside'].includes(situation);
-    expect(pgdata.startable).toBe(!isMoving && !isVacant(bench.target.pgdata.root));
+    expect(pgdata.startable).toBe(!isMoving && !isVacant(bench.places.pgdata.root));
   });
 });
 
