@@ -37,14 +37,15 @@ export interface Promotion {
   notes: string[];
 }
 
-/** How long an odo follow may take to end by itself, and how often is looked whether it has. */
+/** How long an odo follow may take to end by itself. */
 const UNFOLLOWED_MS = 60_000;
+/** Pause between two looks whether it has ended. */
 const LOOK_EVERY_MS = 200;
 
 /**
- * Ends the recovery of a server that a restore has left waiting at its target (started first, where it was shut down
- * there), and finishes the restore: settings out, WAL and old data away. A server that was promoted by hand meanwhile
- * is only cleaned up after.
+ * Ends the recovery of a server that a restore has left waiting at its target, and finishes the restore: removes ODO's
+ * settings, the WAL and the old data. A server that was shut down at its target is started first. For a server that was
+ * promoted by hand meanwhile, only the restore is finished.
  */
 export async function promoteService(
   request: { serviceRef: ServiceRef; stallTimeoutMs: number },
@@ -52,7 +53,7 @@ export async function promoteService(
 ): Promise<Promotion> {
   const { report, signal } = context;
   const found = await inPhase(report, 'prove', () => demandService(request.serviceRef, context, { alone: true }));
-  // Who brings a standby its WAL holds the volume as long as that is one.
+  // An odo follow holds the volume for as long as its standby is one.
   const followed = await isFollowed(found);
   const opened = await openOnJournal(found, request.serviceRef, context.version, followed ? 'status' : 'restore');
   const { place } = opened;
@@ -111,7 +112,10 @@ export async function promoteService(
   }
 }
 
-/** It sees by itself that its standby is none any more. */
+/**
+ * Waits for the end of the odo follow, which sees by itself that its server is no standby any more.
+ * Errors: `unsafeTarget` when it does not end.
+ */
 async function untilUnfollowed(found: FoundService): Promise<void> {
   const deadline = performance.now() + UNFOLLOWED_MS;
   while (await isFollowed(found)) {
@@ -156,10 +160,10 @@ function restoredPlaces({ pgdata }: ClusterPlaces, { journalPlaces = [] }: Place
   return { pgdata, tablespaces: journalPlaces.slice(1).map((place) => ({ oid: 0, place })) };
 }
 
-/** Of the server, which is started where it does not run. */
+/** The address of the server, which is started when it does not run. */
 async function addressOf(found: FoundService, { report, signal }: Omit<RunContext, 'confirm'>) {
   const { docker, project, service, data } = found;
-  // As they are now, not as the proofs saw them.
+  // The containers as they are now, not as the proofs saw them.
   const { containers } = await resolveService(docker, project, service.name);
   if (!containers.some(({ running }) => running)) await inPhase(report, 'start', () => startContainers(found, signal));
   const now = await resolveService(docker, project, service.name);

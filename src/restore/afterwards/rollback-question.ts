@@ -5,7 +5,7 @@ import type { FoundService } from '../service/found-service.ts';
 
 // What a person is asked before a rollback takes data out of place that has been in use.
 
-/** Of a restored server that has come out of its recovery. */
+/** The question about a restored server that is out of recovery. */
 export function outOfUse({ service, data }: FoundService, { use, journalBackupId }: PlaceProbe): string {
   const { finished, writtenBytes, lastCheckpointAt } = use ?? {};
   const since = finished
@@ -21,7 +21,7 @@ export function outOfUse({ service, data }: FoundService, { use, journalBackupId
   ].join(' ');
 }
 
-/** Of the data that an earlier rollback has put back. */
+/** The question about data that an earlier rollback has put back. */
 export function backToTheRestored({ service, data }: FoundService): string {
   return [
     `an earlier rollback has put the older data of service ${service.name} on volume ${data.mount.source} ` +
@@ -30,7 +30,7 @@ export function backToTheRestored({ service, data }: FoundService): string {
   ].join(' ');
 }
 
-/** Of a service that was switched to another volume. */
+/** The question about a service that was switched to another volume. */
 export function backToVolume({ service, data }: FoundService, { volume, instead }: SwitchedMount): string {
   return [
     `service ${service.name} uses volume ${volume} since it was switched to it, and nothing of a later ` +

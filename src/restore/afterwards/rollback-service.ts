@@ -25,13 +25,13 @@ export interface Rollback {
   rolledBack: boolean;
   /** What was in place is kept, so that another rollback goes back to it. */
   isKept: boolean;
-  /** before: what was there before the restore is in place · restored: what was restored is */
+  /** `before`: the data from before the restore is in place. `restored`: the restored data is. */
   inPlace: 'before' | 'restored';
-  /** The service did not run before, or was stopped for the rollback, and was started. */
+  /** The service was started: it had not run before, or had been stopped for the rollback. */
   started: boolean;
-  /** Of a service that was started. */
+  /** Whether the server answers. Absent when there was no server to ask. */
   answers?: boolean;
-  /** What the person should know. */
+  /** Notes for the person. */
   notes: string[];
 }
 
@@ -43,13 +43,13 @@ export interface RollbackContext extends Omit<RunContext, 'confirm'> {
   confirm(question: string): Promise<boolean>;
 }
 
-/** A server that comes back on its own data has nothing to recover but its last moments. */
+/** A server that comes back on its own data has only its last moments to recover. */
 const STALL_TIMEOUT_MS = 600_000;
 
 /**
- * Goes one step back: puts the data back that was there before the last restore, or, where no restore has left anything
- * on the volume, the service back on its old volume. Then it starts the service, if there is data in place, and sees
- * whether it answers.
+ * Goes one step back. Puts the data back that was there before the last restore. When no restore has left anything on
+ * the volume, points the service back to its old volume instead. Then starts the service, if there is data in place,
+ * and sees whether it answers.
  */
 export async function rollbackService(
   request: { serviceRef: ServiceRef; stopTimeoutSeconds: number },
@@ -96,10 +96,10 @@ export async function rollbackService(
       probe = (await engine.probe(place)).pgdata;
     }
     if (result.rolledBack && result.isKept) {
-      // The service stays on what its container says, which the override has to say from now on, too.
+      // The service stays on what its container says, so from now on the override has to say the same.
       if (found.strayed) await forgetStrayed(found);
       const ended = await start(found, probe, result, context);
-      // Where it cannot be noted, the next one finds that there is nothing left to do, and says so.
+      // Without this note, the next rollback finds that there is nothing left to do, and says so.
       await engine.noteRollbackTold(place).catch(() => undefined);
       return ended;
     }
@@ -111,7 +111,7 @@ export async function rollbackService(
     return start(found, probe, result, context);
   }
   const [switched] = ownMounts(found).filter(({ destination }) => destination === data.mount.destination);
-  // Where a restore has left something on this volume, the step back from that is all.
+  // When a restore has left something on this volume, going back from that is the whole step.
   if (!result.rolledBack && switched && probe.situation === 'untouched')
     return goBack(found, switched, request, result, context);
   return start(found, probe, result, context);
@@ -121,7 +121,7 @@ async function demandConsent(question: string, { confirm }: RollbackContext): Pr
   if (!(await confirm(question))) throw new OdoError('cancelled', 'cancelled before anything was touched');
 }
 
-/** As they are now, not as the proofs saw them. */
+/** Stops the containers as they are now, not as the proofs saw them. */
 async function stopNow(found: FoundService, timeoutSeconds: number, { report }: RollbackContext): Promise<void> {
   const { containers } = await resolveService(found.docker, found.project, found.service.name);
   await stopContainers(
@@ -154,7 +154,9 @@ async function goBack(
   };
 }
 
-/** Also when there was nothing to put back: a run that was killed may have left the service stopped on its old data. */
+/**
+ * Starts the service, also when there was nothing to put back: a killed run may have left it stopped on its old data.
+ */
 async function start(
   found: FoundService,
   probe: PlaceProbe,

@@ -11,11 +11,11 @@ import { isBeingRestored } from '../service/open-service-engine.ts';
 export interface TemporaryServer {
   name: string;
   /**
-   * restoring: a command is laying it down or sees it through its recovery · unfinished: its volume is there and no
-   * server, since the command that made it was killed
+   * `restoring`: a command is laying it down, or sees it through its recovery. `unfinished`: its volume is there and no
+   * server, since the command that made it was killed.
    */
   state: 'running' | 'stopped' | 'restoring' | 'unfinished';
-  /** On 127.0.0.1, while it runs. */
+  /** The port on 127.0.0.1, while the server runs. */
   port?: number;
   /** Compose's project and service, as `project/service`. */
   service: string;
@@ -41,7 +41,10 @@ export async function listTemporary(signal: AbortSignal): Promise<TemporaryList>
   };
 }
 
-/** Ends one, and removes its volumes: the one of this name, or the only one. `usage` when it is not clear which. */
+/**
+ * Ends a temporary server, and removes its volumes: the server of this name, or the only one.
+ * Errors: `usage` when it is not clear which one.
+ */
 export async function stopTemporary(name: string | undefined, signal: AbortSignal): Promise<TemporaryStopped> {
   const docker = await connectDocker(process.env, signal);
   const all = await find(docker);

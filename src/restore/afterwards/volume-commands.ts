@@ -16,7 +16,7 @@ import { adviceOn } from '../volume/status-advice.ts';
 
 type Context = Omit<RunContext, 'confirm'>;
 
-/** What of ODO's is on a service's volume. */
+/** What ODO has on a service's volume. */
 export interface StatusReport extends VolumeStatus {
   kind: 'status';
   volume: string;
@@ -24,7 +24,7 @@ export interface StatusReport extends VolumeStatus {
   dataDirectory: string;
   /** An odo follow is at work for the standby. */
   isFollowed?: boolean;
-  /** What to do about it. */
+  /** Advice to the person. */
   advice: string;
 }
 
@@ -37,11 +37,11 @@ export interface CleanReport {
   freedBytes: number;
   /** There was something to remove. */
   found: boolean;
-  /** What the person should know. */
+  /** Notes for the person. */
   notes: string[];
 }
 
-/** Tells what of ODO's is on the volume; changes nothing, and works beside a running restore. */
+/** Tells what ODO has on the volume. Changes nothing, and works beside a running restore. */
 export async function volumeStatus(serviceRef: ServiceRef, context: Context): Promise<StatusReport> {
   return onVolume(serviceRef, context, 'status', async (engine, place, found) => {
     const { service, data } = found;
@@ -107,10 +107,10 @@ export async function openOnJournal(
   const place: ClusterPlaces = { pgdata: data.place, tablespaces: [] };
   const engine = await openServiceEngine(found, [data.mount], { serviceRef }, { version }, role);
   const { pgdata } = await engine.probe(place);
-  // As the restore has it.
+  // The real path, as the restore has it.
   place.pgdata = { ...place.pgdata, root: pgdata.layout?.realRoot ?? place.pgdata.root };
   const all = withMountsOf(found, [data.mount], pgdata.journalPlaces);
-  // What changes the places must not do so under a server; a look may.
+  // Places must not be changed under a server. A look is allowed.
   const users = role === 'restore' ? refuseOthersNow(found, all, pgdata) : undefined;
   await users?.catch(async (error: unknown) => {
     await engine.close();

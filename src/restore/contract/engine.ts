@@ -27,13 +27,14 @@ import type { StagedConfiguration } from './staged-configuration.ts';
 import type { VolumeStatus } from './volume-status.ts';
 
 /**
- * The directory side of a restore. One implementation works on local directories; the other speaks to it in the restore
- * container. A method rejects with an OdoError; an abort of the signal ends it with code `cancelled`.
+ * The directory side of a restore. One implementation works on local directories. The other one passes each call to the
+ * first, which runs in the restore container. Methods reject with an OdoError; an abort of the signal gives
+ * `cancelled`.
  */
 export interface Engine {
   /**
-   * Looks, changes nothing; one probe for each tablespace, in the given order, and what the old data tells of its
-   * cluster. `measure` also counts the old content's bytes.
+   * Looks at the places and changes nothing. Gives one probe for each tablespace, in the given order, and what the old
+   * data tells of its cluster. `measure` also counts the old content's bytes.
    */
   probe(
     places: ClusterPlaces,
@@ -41,95 +42,102 @@ export interface Engine {
   ): Promise<{ pgdata: PlaceProbe; tablespaces: PlaceProbe[]; oldCluster?: OldCluster }>;
   /** Reads some of a backup, for the proof that the store can be reached from where the engine works. */
   reach(job: ReachJob, report: Report, signal: AbortSignal): Promise<StoreReach>;
-  /** Does in small, in all places, what a restore will do there; nothing of it stays. */
+  /** Tries on a small scale, in all places, what a restore will do there. Nothing of it stays. */
   tryWriting(places: ClusterPlaces, owner: Owner | undefined): Promise<void>;
-  /** Tells what of ODO's is there, and how large it is. */
+  /** Tells which of ODO's files are in the places, and how large they are. */
   status(places: ClusterPlaces): Promise<VolumeStatus>;
   /**
-   * Settles what an interrupted run left, then fills `incoming` and the spool, building on what the same job has laid
-   * down before. The old content stays in place, unless the job says to wipe it. Where the job says that WAL is fed,
-   * the feeding goes on when this has come back, until the restore ends one way or another; nothing else has to wait
-   * for it.
+   * Settles what an interrupted run left, then fills `incoming` and the spool. Builds on what the same job has laid
+   * down before. The old content stays in place, unless the job says to wipe it. When the job says that WAL is fed, the
+   * feeding goes on after this has resolved, until the restore ends in one way or another. Other requests need not wait
+   * for the feeding.
    */
   layDown(job: LayDownJob, report: Report, signal: AbortSignal): Promise<LaidDown>;
   /**
-   * Sees the feeding that layDown() began through, beside all other requests; where there is none any more, since its
-   * process has died, it is begun again. Resolves when the restore was finished (or taken back), rejects as soon as
-   * feeding has failed for good: the server stops its recovery then. An abort of the signal has the same effect.
+   * Waits for the feeding that layDown() began; other requests go on meanwhile. Begins the feeding again when the
+   * process that fed has died. Resolves when the restore was finished or taken back. Rejects as soon as feeding has
+   * failed for good: the server then stops its recovery. An abort of the signal ends the wait; the feeding ends with
+   * close() at the latest.
    */
   feed(job: LayDownJob, report: Report, signal: AbortSignal): Promise<FedWal>;
   /**
-   * One round of following the archive for a standby that a restore has left waiting: what it has not replayed yet goes
-   * into the spool, as far as there is room, what it has leaves it. Resolves to undefined as soon as no standby waits
-   * there any more. The lock is held all the time.
+   * Does one round of following the archive, for a standby that a restore has left waiting. WAL that the standby has
+   * not replayed goes into the spool, as far as there is room. WAL that it has replayed leaves the spool. Resolves to
+   * undefined as soon as no standby waits there any more. Holds the lock all the time.
    */
   follow(job: FollowJob, report: Report, signal: AbortSignal): Promise<FollowRound | undefined>;
   /**
-   * Sets WAL aside that only the old data has, for the feeding that is under way or the laying down that follows;
+   * Sets aside WAL that only the old data has, for the feeding under way or the laying down that follows. Resolves to
    * undefined when there is nothing to look at. No server may run on the old data.
    */
   takeSalvage(job: LayDownJob, report: Report, signal: AbortSignal): Promise<SalvageSurvey | undefined>;
-  /** What a rehearsal needs to know of what layDown() has left in `incoming`. */
+  /** Reads what a rehearsal needs to know of the content that layDown() has left in `incoming`. */
   staged(places: ClusterPlaces): Promise<StagedConfiguration>;
-  /** Changes the configuration in `incoming`, so that the server that was asked will start with it. */
+  /** Changes the configuration in `incoming`, so that the server of the rehearsal will start with it. */
   amend(places: ClusterPlaces, amendments: readonly Amendment[], owner: Owner | undefined): Promise<void>;
-  /** Other keys for the jobs under way, whose own end soon. */
+  /** Gives the jobs under way other keys, since theirs end soon. */
   renewKeys(credentials: StoreKeys): void;
   /**
-   * Exchanges old and new content; not interruptible. When it rejects it has been taken back, if the process still
-   * lives.
+   * Exchanges old and new content. Cannot be interrupted. After a rejection the exchange has been taken back, if the
+   * process still lives.
    */
   swap(places: ClusterPlaces): Promise<void>;
   /**
-   * Undoes an exchange that has failed. True when what was staged is there as it was, for another run to go on from.
+   * Undoes an exchange that has failed. True when the staged files are as they were, so that another run can go on from
+   * them.
    */
   takeBack(places: ClusterPlaces): Promise<boolean>;
   /**
-   * Puts the old content back. What was in place goes when no server has come out of recovery on it, and is kept in
-   * `previous` otherwise. No server may run.
+   * Puts the old content back. Restored content on which no server has come out of recovery is deleted. Other content
+   * is kept in `previous`. No server may run.
    */
   rollback(places: ClusterPlaces): Promise<RolledBack>;
   /**
-   * Notes that a rollback which keeps what was in place has come to its end before somebody's eyes: the next one is
-   * another.
+   * Notes that somebody has seen the end of a rollback that keeps what was in place. From then on a rollback is a new
+   * one.
    */
   noteRollbackTold(places: ClusterPlaces): Promise<void>;
   /**
-   * How the recovery of the server in place stands, from its files; `log` also reads the log that it writes there.
-   * Changes nothing.
+   * Reads from the files how the recovery of the server in place stands. `log` also reads the log that the server
+   * writes there. Changes nothing.
    */
   recoveryState(places: ClusterPlaces, options?: { log?: boolean }): Promise<RecoveryState>;
   /**
-   * Raises, for the time of the recovery, what the WAL that was replayed so far demands more of than the server in
-   * place has; they are in force from its next start on. Gives what was raised. A command line that grants less is
-   * `serviceNotFound`.
+   * Raises settings of which the WAL that was replayed so far demands more than the server in place has. They are
+   * raised for the time of the recovery, and in force from the server's next start on. Gives the raised settings.
+   * Errors: `serviceNotFound` when a command line grants less.
    */
   raiseSettings(places: ClusterPlaces, facts: RaiseFacts): Promise<TooLow[]>;
   /**
-   * Whether the configuration files in place turn archiving on, ODO's own settings left out; undefined when not all of
-   * them can be seen.
+   * Whether the configuration files in place turn archiving on, ODO's own settings left out. Gives undefined when not
+   * all files can be seen, and none of them sets archive_mode.
    */
   archivingConfigured(places: ClusterPlaces, facts: RaiseFacts): Promise<boolean | undefined>;
   /**
-   * Looks at the old data for what nothing else has; undefined when there is none that can be judged. Changes nothing.
+   * Looks at the old data for what nothing else has. Resolves to undefined when there is no old data to judge. Changes
+   * nothing.
    */
   surveyOld(places: ClusterPlaces, question: OldDataQuestion): Promise<OldDataSurvey | undefined>;
-  /** Looks at pages again that were suspect before recovery; `dataCorrupt` names those that still are. */
+  /**
+   * Looks again at pages that were suspect before recovery.
+   * Errors: `dataCorrupt` names pages that are still wrong.
+   */
   recheckPages(places: ClusterPlaces, suspects: SuspectPage[]): Promise<void>;
   /**
-   * Removes staged files and kept old content. `unsafeTarget` while a restored server has not recovered, and where the
-   * old content was found to be the only copy of something.
-   * @param options acceptLoss: also what nothing else has
+   * Removes staged files and kept old content.
+   * Errors: `unsafeTarget` while a restored server has not recovered, and where the old content was found to be the
+   * only copy of something.
+   * @param options acceptLoss: removes also what nothing else has
    */
   clean(places: ClusterPlaces, options?: { acceptLoss?: boolean }): Promise<Cleaned>;
-  /** Ends the restore: settings out, spool and old content away. */
+  /** Ends the restore: removes ODO's settings, the spool and the old content. */
   finish(options: FinishOptions): Promise<FinishedRestore>;
   /** Removes what a restore that did not reach the swap has written. */
   discard(places: ClusterPlaces): Promise<void>;
   /**
    * Ends all work.
-   * @param options forAnother: another engine goes on with it, so that a server that waits for WAL is not told that
-   *   none will come
+   * @param options forAnother: another engine goes on with the work, so that a server that waits for WAL is not told
+   *   that none will come
    */
   close(options?: { forAnother?: boolean }): Promise<void>;
 }

@@ -8,7 +8,7 @@ import type { ClusterPlaces } from './places.ts';
 /** What was fed to a recovering server. */
 export interface FedWal {
   walSegments: number;
-  /** Of those, what an interrupted run had fetched. */
+  /** Segments among them that an interrupted run had fetched. */
   reusedSegments: number;
   readBytes: number;
   writtenBytes: number;
@@ -22,11 +22,11 @@ export interface FollowJob {
   pgdata: Place;
   /** How much WAL may wait in the spool ahead of the server. */
   spoolBytes: number;
-  /** Up to where the server has replayed; when it does not say, its last restartpoint counts. */
+  /** The position up to which the server has replayed. Not given: its last restartpoint counts. */
   replayLsn?: string;
   /** The server's recovery_target_timeline. */
   targetTimeline: string;
-  /** How long to rest after it, where the archive has nothing new. */
+  /** How long to rest after the round, when the archive has nothing new. */
   restMs: number;
 }
 
@@ -34,28 +34,31 @@ export interface FollowRound extends TopUp {
   readBytes: number;
 }
 
-/** Of the server that recovers: what its files alone do not say of its settings. */
+/** What the files of a recovering server alone do not say of its settings. */
 export type RaiseFacts = Pick<ServerFacts, 'commandLine'> & Pick<ServerOfJob, 'configElsewhere'>;
 
 export interface FinishOptions {
   places: ClusterPlaces;
   /** Keep the old content in `previous`. */
   keepPrevious: boolean;
-  /** What becomes of ODO's settings in postgresql.auto.conf. leave: they stay (nobody saw the promotion yet). */
+  /**
+   * What becomes of ODO's settings in postgresql.auto.conf. `leave`: they stay, since nobody has seen the promotion
+   * yet.
+   */
   settings: 'leave' | 'remove' | 'remove-but-keep-archiving-off';
-  /** Transactions are prepared: what was raised for them stays. */
+  /** Transactions are prepared, so settings that were raised for them stay. */
   hasPrepared?: boolean;
   /** Where the server was when it was seen out of recovery. */
   reached?: { timeline?: number; lsn?: string };
-  /** Why the old data is kept although that was not asked for: of what it is the only copy. */
+  /** What the old data is the only copy of, when it is kept although nobody asked for that. */
   keptBecause?: string;
 }
 
 /** What a finish found. */
 export interface FinishedRestore {
-  /** Of ODO's settings, those that somebody has given another value since: they stay. */
+  /** ODO's settings that somebody has given another value since. They stay. */
   leftSettings: string[];
-  /** What was set aside of old data's WAL stays, since it is all there is of it. */
+  /** Old data's WAL that was set aside stays, since nothing else has it. */
   keptSalvage?: boolean;
 }
 
@@ -63,9 +66,9 @@ export interface FinishedRestore {
 export interface RolledBack {
   /** False: there was nothing to put back, and no data was changed. */
   rolledBack: boolean;
-  /** What was in place is kept in `previous`. */
+  /** The content that was in place is kept in `previous`. */
   isKept: boolean;
-  /** What is in place now. */
+  /** The content that is in place now. */
   inPlace: 'before' | 'restored';
 }
 
@@ -77,14 +80,15 @@ export interface Cleaned extends FinishedRestore {
   found: boolean;
 }
 
-/** What is to be read of a store. */
+/** What to read of a store. */
 export interface ReachJob {
   store: StoreConfig;
   part: Pick<Part, 'key' | 'sizeBytes'>;
 }
 
-/** What was read, and how far the store's clock is ahead of the engine's. */
+/** What was read of a store. */
 export interface StoreReach {
   readBytes: number;
+  /** How far the store's clock is ahead of the engine's. */
   clockSkewMs?: number;
 }

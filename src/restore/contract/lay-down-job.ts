@@ -16,7 +16,10 @@ export interface LayDownJob {
   store: StoreConfig;
   repository: RepositoryRef;
   backup: BackupFacts;
-  /** What was proven of its content, which is opened anew where it is laid down; see Content. */
+  /**
+   * The digest of the backup's content, as it was proven. The content is opened anew where it is laid down; see
+   * Content.
+   */
   content: { digest: string };
   wal: WalPlan;
   places: ClusterPlaces;
@@ -37,7 +40,7 @@ export interface ConfigurationWish {
   /** The content that pg_hba.conf gets instead of the backup's. */
   hbaConf?: string;
   /**
-   * Archiving stays as the configuration has it; otherwise it is off, so that the copy does not write into the
+   * Archiving stays as the configuration has it. Otherwise it is off, so that the copy does not write into the
    * original's archive.
    */
   keepArchiving?: boolean;
@@ -45,12 +48,15 @@ export interface ConfigurationWish {
   keepSettings?: boolean;
 }
 
-/** What is known of the server that will run on it. */
+/** What is known of the server that will run on the restored files. */
 export interface ServerOfJob {
-  /** A backup of another major version is refused before the exchange. */
+  /** The server's major version. A backup of another one is refused before the exchange. */
   postgresMajor?: number;
   facts?: ServerFacts;
-  /** It is told to read its configuration from outside of its data directory (config_file on its command line). */
+  /**
+   * The server reads its postgresql.conf from elsewhere than its data directory (config_file on its command line), or
+   * from a mount over it.
+   */
   configElsewhere?: boolean;
 }
 
@@ -66,28 +72,28 @@ export interface RecoveryWish {
    */
   awaitsPromotion?: AwaitedPromotion;
   /**
-   * The spool also gets what takeSalvage() sets aside of the old data's WAL. isLater: that is done when the laying down
-   * is over, and nothing is told of the end of the WAL before.
+   * The spool also gets the WAL that takeSalvage() sets aside of the old data. `isLater`: takeSalvage() comes after the
+   * laying down, and until then nothing is told of the end of the WAL.
    */
   salvage?: { isLater: boolean };
   /**
-   * How much WAL may wait in the spool: it is fed to the server while that recovers, see feed(). Without it, all WAL is
+   * How much WAL may wait in the spool. WAL is fed to the server while it recovers, see feed(). Not given: all WAL is
    * fetched before the exchange.
    */
   spoolBytes?: number;
-  /** Nobody watches the recovery: the server itself clears the spool away at its end. */
+  /** Nobody watches the recovery. The server itself clears the spool away when recovery ends. */
   unattended: boolean;
 }
 
 /** What becomes of the data that is in place. */
 export interface OldDataWish {
-  /** It is deleted first. */
+  /** The old data is deleted first. */
   wipe: boolean;
-  /** It is known to be the only copy of something, whatever is restored: of what. */
+  /** What the old data is known to be the only copy of, whatever is restored. */
   keptBecause?: string;
-  /** It goes in the end also where it is of another cluster. */
+  /** In the end the old data goes even when it is of another cluster. */
   allowDifferentCluster?: boolean;
-  /** Whoever asks for it has stopped the server, and sees to it that none runs. */
+  /** The caller has stopped the server, and sees to it that none runs. */
   stopped?: boolean;
 }
 
@@ -97,7 +103,7 @@ export interface RunWish {
   fresh: boolean;
   /** Flush to disk before the exchange. */
   sync: boolean;
-  /** stream: what can be checked while it streams by · full: the checksums of all data pages too. */
+  /** `stream`: what can be checked while it streams by. `full`: the checksums of all data pages, too. */
   verify: 'stream' | 'full';
   /** A server may be writing to the same disk all the time. */
   besideServer?: boolean;
@@ -113,15 +119,17 @@ export interface LaidDown {
   writtenBytes: number;
   files: number;
   walSegments: number;
-  /** Of an interrupted run: bytes that were found in place, parts and WAL segments that were not fetched again. */
+  /** Bytes of an interrupted run that were found in place. */
   reusedBytes: number;
+  /** Parts of an interrupted run that were not fetched again. */
   reusedParts: number;
+  /** WAL segments of an interrupted run that were not fetched again. */
   reusedSegments: number;
-  /** What of the backup's settings was overridden, and why. */
+  /** The backup's settings that were overridden, and why. */
   overridden: string[];
   /** What there is to go back to after the exchange: it is kept, was deleted beforehand (--wipe), or there was none. */
   oldData?: 'kept' | 'deleted' | 'none';
-  /** With verify full. */
+  /** Given when `verify` is full. */
   verified?: VerifiedCluster;
   /** Highest resident memory of the process that did it. */
   peakMemoryBytes: number;

@@ -1,42 +1,51 @@
 import type { Ancestor } from '../../cluster/ancestry.ts';
 import type { WrittenSegment } from '../../wal/archive/last-written.ts';
 import type { WalBeyond } from '../../wal/archive/read-beyond.ts';
-/** Up to where the WAL of a timeline is to be had without the old data. */
+/** The position up to which a timeline's WAL can be had without the old data. */
 export interface Accounted {
   timeline: number;
   lsn: string;
 }
 
-/** What is asked of the old data. */
+/** The question about the old data. */
 export interface OldDataQuestion {
-  /** Of all timelines that the archive has anything of; none where it is only asked whose the old data is. */
+  /**
+   * One entry for each timeline of which the archive has anything. Empty when the only question is whose the old data
+   * is.
+   */
   accounted: Accounted[];
   /**
-   * The restored server is in place and out of recovery: its own history tells what it has, and the old data is in
-   * `previous`.
+   * The restored server is in place and out of recovery, and the old data is in `previous`. The server's own history
+   * tells what it has.
    */
   isReplaced: boolean;
-  /** Only whose it is, and whether it holds anything: what it has beyond the archive is left out anyhow. */
+  /**
+   * Asks only which cluster the old data is of, and whether it holds anything. The restore leaves out anyhow what it
+   * has beyond the archive.
+   */
   whoseOnly?: boolean;
-  /** Of the content that a rollback has set aside: what was committed since its timeline began. */
+  /** Asks about the content that a rollback has set aside: what was committed since its timeline began. */
   isSetAside?: boolean;
 }
 
-/** What the old data holds beyond that, as plain JSON. */
+/** What the old data holds beyond the accounted WAL, as plain JSON. */
 export interface OldDataSurvey {
   systemIdentifier: string;
-  /** It is of another cluster than the restored server in its place; then nothing is told of its WAL. */
+  /** The old data is of another cluster than the restored server in its place. Then nothing is told of its WAL. */
   isOfAnother?: true;
-  /** It holds more than what initdb makes. */
+  /** The old data holds more than initdb makes. */
   holdsObjects: boolean;
   timeline: number;
-  /** Up to where it has nothing of its own; absent when that cannot be told. */
+  /** The position up to which the old data has nothing of its own. Absent when that cannot be told. */
   fromLsn?: string;
-  /** Where its timeline began, when nothing is accounted for of that one. */
+  /** Where the old data's timeline began. Given when nothing of that timeline is accounted for. */
   began?: Ancestor;
-  /** How it came to its timeline, when something is: the archive's of that number may be another one. */
+  /**
+   * How the old data came to its timeline. Given when that timeline is accounted for: the archive's of the same number
+   * may be another one.
+   */
   path?: Ancestor[];
   beyond?: WalBeyond;
-  /** Before the restore: its last segment that the archive may have as well. */
+  /** The old data's last segment that the archive may have as well. Given only before the restore. */
   common?: WrittenSegment;
 }

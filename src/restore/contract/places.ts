@@ -4,7 +4,7 @@ export interface TablespacePlace {
   oid: number;
   place: Place;
   /**
-   * It is none of the backup's, but replay creates it: its directory has to be empty, and the old content has to be out
+   * The backup lacks this tablespace, and replay creates it. So its directory has to be empty, with the old content out
    * of the way.
    */
   isLater?: boolean;
@@ -15,8 +15,8 @@ export interface ClusterPlaces {
   pgdata: Place;
   tablespaces: TablespacePlace[];
   /**
-   * The run that works on them, see own-run.ts: a step is `unsafeTarget` when another one has staged something there
-   * since. Commands that look after what any run has left have none.
+   * The run that works on these places, see own-run.ts. Commands that look after what any run has left give none.
+   * Errors: a step is `unsafeTarget` when another run has staged something there since.
    */
   runId?: string;
 }

@@ -1,7 +1,7 @@
 import { asOdoError, type ErrorReport, type OdoError } from '../../errors.ts';
 import type { Proof, Report } from '../../events.ts';
 
-/** What a check found out when nothing speaks against the restore: its evidence, and perhaps that it is unwelcome. */
+/** The result of a check that does not speak against the restore: its evidence, and perhaps that it is unwelcome. */
 export interface Finding<T = undefined> {
   evidence: string;
   state?: 'held' | 'warning' | 'unjudged';
@@ -12,8 +12,8 @@ export interface Finding<T = undefined> {
 export interface Proofs {
   readonly all: readonly Proof[];
   /**
-   * Makes one check: what it throws is a failed proof, and the answer then undefined, so that the checks which do not
-   * depend on it still go on. A cancellation passes through.
+   * Makes one check. What the check throws becomes a failed proof, and the result is undefined: checks that do not
+   * depend on this one still go on. `cancelled` and `bug` pass through.
    */
   attempt<T>(name: string, check: () => Promise<Finding<T>> | Finding<T>): Promise<T | undefined>;
   /** Throws the error of the first failed proof. */

@@ -6,7 +6,7 @@ import type { Owner } from '../../tree/places/place.ts';
 /** Which repository. */
 export interface RepositoryRequest {
   store: StoreConfig;
-  /** The one wanted of several under the URL: its server's name, or its folder. */
+  /** The repository that is wanted among several under the URL: its server's name, or its folder. */
   server?: string;
 }
 
@@ -22,7 +22,7 @@ export interface RestoreRequest extends RepositoryRequest {
   standby?: Standby;
   /** Folder to look for postgresql.auto.conf in; not given: the backup's own stays. */
   replaceConf?: string;
-  /** off: archiving is off in the restored copy · keep: as its configuration has it. */
+  /** `off`: archiving is off in the restored copy. `keep`: archiving is as its configuration has it. */
   archiveMode: 'off' | 'keep';
   /** Single settings for the restored server, which stay. */
   settings: readonly Setting[];
@@ -34,9 +34,11 @@ export interface RestoreRequest extends RepositoryRequest {
   tablespaces: ReadonlyMap<string, string>;
   owner?: Owner;
   sync: boolean;
-  /** See LayDownJob. */
+  /** See RunWish. */
   memoryBytes?: number;
+  /** See RunWish. */
   connections?: number;
+  /** See RunWish. */
   verify: 'stream' | 'full';
   /** Do not build on what an interrupted run laid down. */
   fresh: boolean;
@@ -44,7 +46,7 @@ export interface RestoreRequest extends RepositoryRequest {
   wipe: boolean;
   /** Delete even the data of another cluster than the backup's: with `wipe`, or after the restore. */
   allowDifferentCluster: boolean;
-  /** Feed the server what the old data has of the WAL behind the end of the archive. */
+  /** Feed the server the old data's WAL from behind the end of the archive. */
   salvage: boolean;
   /** Try whether the server in Docker will start before the old data is exchanged. */
   rehearsal: boolean;
@@ -61,7 +63,7 @@ export interface DirectoryRequest extends RestoreRequest {
   into: string;
 }
 
-/** What every restore is asked for that a server in Docker recovers. */
+/** What every restore is asked for whose server runs in Docker. */
 export interface DockerRequest extends RestoreRequest {
   serviceRef: ServiceRef;
   /** How much WAL may wait on the volume for the recovering server. */
@@ -83,12 +85,12 @@ export interface ServiceRequest extends DockerRequest {
 /** A second cluster beside the running service, which is left alone. */
 export interface CopyRequest extends DockerRequest {
   copy:
-    | { kind: 'temporary' /** On 127.0.0.1; 0: a free one. */; port: number }
+    | { kind: 'temporary' /** Port on 127.0.0.1; 0 for a free one. */; port: number }
     /** `switch`: the service goes over to it. */
     | { kind: 'new-volume'; volume: string; switch: boolean };
 }
 
-/** Which compose service, and through what. */
+/** A compose service, and what it takes to work on it. */
 export interface ServiceRef {
   volume: string;
   service: string;
@@ -98,7 +100,7 @@ export interface ServiceRef {
   envFiles?: string[];
   /** The restore image. */
   image: string;
-  /** The same, when it was named rather than the default: commands that are told to the user name it again. */
+  /** The restore image, when the user named one. Commands that are told to the user name it again. */
   namedImage?: string;
   /** The restore container's network, when the default is not right. */
   network?: string;

@@ -9,14 +9,14 @@ const OUT_OF_ORDER =
   'pg_amcheck found the tables sound, and indexes that are not, as is to be expected where text sorts in ' +
   'another order: run it again after the REINDEX';
 
-/** It reads every table and index. */
+/** pg_amcheck reads every table and index. */
 const TIMEOUT_MS = 24 * 3600 * 1000;
 
 /**
- * Checks all tables and indexes of a promoted server with pg_amcheck. What it finds is `dataCorrupt`, but for indexes
- * where text sorts in another order than on the original: they are out of order without any damage. Gives a note then,
- * and when the image has no pg_amcheck or it could not run. The extension that it needs is taken out again where it was
- * not before.
+ * Checks all tables and indexes of a promoted server with pg_amcheck. Where text sorts in another order than on the
+ * original, indexes are out of order without any damage. Gives a note then, and when the image has no pg_amcheck or it
+ * could not run. The extension that it needs is taken out again where it was not before.
+ * Errors: `dataCorrupt` for other damage that pg_amcheck finds.
  */
 export async function runAmcheck(
   database: Pick<ServiceDatabase, 'query' | 'runClient'>,

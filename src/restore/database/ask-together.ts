@@ -6,8 +6,8 @@ export interface ProgramOutcome {
 }
 
 /**
- * Puts questions that are asked at the same moment, without waiting for each other, into one call; `most` of them at
- * once. Each gets its own answer, and all of a call its failure.
+ * Puts questions that are asked at the same moment into one call, at most `most` of them. Each question gets its own
+ * answer. When a call fails, all of its questions do.
  */
 export function together<Q, A>(
   askAll: (questions: readonly Q[]) => Promise<readonly A[]>,
@@ -37,8 +37,8 @@ export function together<Q, A>(
 }
 
 /**
- * Takes what ASK_EACH wrote apart: an outcome for each of `count` questions. What was not asked to its end, since all
- * of it was ended, has the end of the whole for its own.
+ * Splits what ASK_EACH wrote into an outcome for each of `count` questions. A question that was cut off gets the exit
+ * code of the whole.
  */
 export function outcomesOf(
   { exitCode, stdout, stderr }: ProgramOutcome,

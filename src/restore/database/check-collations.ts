@@ -12,7 +12,9 @@ import type { ServiceDatabase } from './service-database.ts';
 
 /** Whether text sorts as on the original. */
 export interface CheckedCollations {
-  /** It may not, as far as versions tell; false also when they could not be asked for. */
+  /**
+   * Text may sort otherwise than on the original, as far as versions tell. False also when they could not be asked for.
+   */
   haveChanged: boolean;
   /** Warnings, which name the commands to run. */
   notes: string[];

@@ -3,16 +3,16 @@ import { DATABASE_NAMES_SQL } from '../../postgres/files/collation-versions.ts';
 import type { ServiceDatabase } from './service-database.ts';
 
 /**
- * What of the connected database needs something beside its data: `library` and a C function's file, `extension` and
- * its name. The server's own functions have numbers below 16384.
+ * Finds what the connected database needs beside its data: `library` and a C function's file, or `extension` and its
+ * name. The server's own functions have numbers below 16384.
  */
 const NEEDS_SQL = `select 'library', probin
   from (select distinct probin from pg_proc where probin is not null and oid >= 16384) functions
   union all select 'extension', extname from pg_extension where extname = 'pg_cron'`;
 
 /**
- * Subscriptions that take changes from their publishers from now on; their database. A connection string may hold a
- * password, so it is not asked for.
+ * Subscriptions that take changes from their publishers from now on, with their database. A connection string may hold
+ * a password, so it is not asked for.
  */
 const SUBSCRIPTIONS_SQL = `select subname, datname from pg_subscription join pg_database on pg_database.oid = subdbid
   where subenabled and current_setting('max_logical_replication_workers')::int > 0 order by 2, 1`;
@@ -25,17 +25,18 @@ const JOBS_SQL = `select count(*) from cron.job where active
 /** How many are named one by one. */
 const NAMED = 5;
 
-/** Of the server that has been promoted. */
+/** Facts of the server that has been promoted. */
 export interface PromotedFacts {
-  /** That its image has, without `.so`; not given where they are not known. */
+  /** The libraries of the server's image, without `.so`. Not given when they are not known. */
   libraries?: readonly string[] | undefined;
   /** A copy beside the service: its command line keeps it from subscribing and from running jobs. */
   isCopy: boolean;
 }
 
 /**
- * Asks a promoted server for what its data brings along: functions whose libraries the image lacks, subscriptions and
- * scheduled jobs, which work from now on. Gives notes; not being able to ask is one, too: the restore itself is sound.
+ * Asks a promoted server for what its data brings along: functions whose libraries the image lacks, and subscriptions
+ * and scheduled jobs, which work from now on. Gives notes. Not being able to ask is a note, too, since the restore
+ * itself is sound.
  */
 export async function checkContents(database: Pick<ServiceDatabase, 'query'>, facts: PromotedFacts): Promise<string[]> {
   try {

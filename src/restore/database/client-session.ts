@@ -4,10 +4,10 @@ export const NO_SERVER = 97;
 export const NO_PROGRAM = 96;
 
 /**
- * How a client program is found and led to its server. The server writes down where it listens, so nothing is assumed
- * of port, socket directory or address. A password that the image was given by the file is read from there. Debian's
- * /usr/bin has a wrapper in Perl, which looks for a cluster longer than a question takes: what it would run is run,
- * with the variable that it would set.
+ * Finds a client program and its server. The server writes down where it listens, so nothing is assumed of port, socket
+ * directory or address. A password that the image was given in a file is read from there. Debian's /usr/bin has a
+ * wrapper in Perl, which looks for a cluster longer than a question takes. So the program behind the wrapper is run,
+ * with the variable that the wrapper would set.
  */
 const FIND_SERVER = `file=$1 program=$2
 shift 2
@@ -39,8 +39,9 @@ export const RUN_CLIENT = `${FIND_SERVER}exec "$program" \${host:+-h "$host"} -p
 `;
 
 /**
- * Asks several questions in one call of the engine, which costs more than all of them. $1 and $2 as above, $3 the mark
- * that ends each answer, with psql's status on stdout, $4 the role, then database and statement of each question.
+ * Asks several questions in one call of the engine, since a call costs more than all of them. $1 and $2 are as in
+ * RUN_CLIENT. $3 is the mark that ends each answer, with psql's status on stdout. $4 is the role. Database and
+ * statement of each question follow.
  */
 export const ASK_EACH = `${FIND_SERVER}mark=$1 role=$2
 shift 2
@@ -62,8 +63,8 @@ const LIMITS: readonly (readonly [name: string, since: number])[] = [
 ];
 
 /**
- * For PGOPTIONS: the backup's configuration is made for applications, and must not stop ODO's sessions. An unknown name
- * would, too.
+ * The value of PGOPTIONS. The backup's configuration is made for applications, and must not stop ODO's sessions. The
+ * name of a limit that the server does not know would stop them, too.
  */
 export function sessionOptions(major = 13): string {
   const limits = LIMITS.filter(([, since]) => major >= since).map(([name]) => `-c ${name}=0`);

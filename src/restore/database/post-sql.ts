@@ -47,8 +47,9 @@ function readScripts(folder: string): SqlScript[] {
 }
 
 /**
- * Runs the scripts one after the other, each in a psql session of its own that stops at its first error. That error is
- * `scriptFailed`, with the script's name and line; the restored database stays as it is then.
+ * Runs the scripts one after the other, each in a psql session of its own that stops at its first error. The restored
+ * database stays as it is then.
+ * Errors: `scriptFailed`, with the script's name and line.
  */
 export async function runScripts(
   scripts: readonly SqlScript[],

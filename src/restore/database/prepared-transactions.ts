@@ -1,8 +1,8 @@
 import type { ServiceDatabase } from './service-database.ts';
 
 /**
- * Transactions that are prepared are part of the data: they hold their locks until somebody ends them, and the server
- * needs room for them at each start.
+ * A prepared transaction. It is part of the data: it holds its locks until somebody ends it, and the server needs room
+ * for it at each start.
  */
 export interface PreparedTransaction {
   gid: string;
@@ -17,7 +17,7 @@ const SQL = "select gid, owner, database, date_trunc('second', prepared) from pg
 /** How many are named one by one. */
 const NAMED = 5;
 
-/** Asks a promoted server; undefined when it does not answer. */
+/** Asks a promoted server for its prepared transactions; undefined when it does not answer. */
 export async function askPrepared(
   database: Pick<ServiceDatabase, 'query'>,
 ): Promise<PreparedTransaction[] | undefined> {
@@ -25,7 +25,7 @@ export async function askPrepared(
   return rows?.map(([gid = '', owner = '', database = '', preparedAt = '']) => ({ gid, owner, database, preparedAt }));
 }
 
-/** What the person should know of them. */
+/** Notes on prepared transactions, for the person. */
 export function preparedNotes(prepared: readonly PreparedTransaction[]): string[] {
   if (prepared.length === 0) return [];
   const named = prepared

@@ -3,8 +3,9 @@ import { containerState } from '../../docker/client/container.ts';
 import { asOdoError } from '../../errors.ts';
 import { type DatabaseAddress, openServiceDatabase } from './service-database.ts';
 
-/** How long a server that was just started may take to answer, and how often it is asked. */
+/** How long a server that was just started may take to answer. */
 const ANSWER_MS = 60_000;
+/** Pause between two questions to that server. */
 const ASK_EVERY_MS = 250;
 
 /** Whether a server answers, and if it does not, why. */

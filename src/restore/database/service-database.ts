@@ -10,7 +10,7 @@ export type { ProgramOutcome } from './ask-together.ts';
 
 const EXEC_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_SECONDS = 5;
-/** So many questions may be asked in one call. */
+/** How many questions may be asked in one call. */
 const MOST_TOGETHER = 10;
 
 /** What the server itself says of its recovery. */
@@ -21,13 +21,13 @@ export interface ServerStatus {
   replayLsn?: string;
   /** Time of the last transaction replayed (ISO 8601). */
   lastCommitTime?: string;
-  /** Known once it is out of recovery. */
+  /** The timeline, known once the server is out of recovery. */
   timeline?: number;
 }
 
 /**
- * Answer to a question. refused: the server (or the image, for want of psql) turns ODO down, and waiting would not
- * change that
+ * Answer to a question. `refused`: the server (or the image, for want of psql) turns ODO down, and waiting would not
+ * change that.
  */
 export type Answer<T> = { ready: true; value: T } | { ready: false; reason: string; refused: boolean };
 
@@ -35,8 +35,8 @@ export type Answer<T> = { ready: true; value: T } | { ready: false; reason: stri
 export interface ServiceDatabase {
   status(): Promise<Answer<ServerStatus>>;
   /**
-   * Asks a server that waits in recovery to end it; comes back at once. One that turns ODO's login down is told by a
-   * signal.
+   * Asks a server that waits in recovery to end it. Comes back at once. A server that turns ODO's login down is told by
+   * a signal.
    */
   promote(): Promise<void>;
   /** Lets a server that has paused in recovery go on; at its target that ends recovery. */
@@ -44,23 +44,24 @@ export interface ServiceDatabase {
   /** Whether a configuration file (not our own block) turns archiving on. */
   archivingConfigured(): Promise<boolean>;
   /**
-   * Rows of a query, as text; in the database that answered so far unless one is named. `promotionNotSeen` when there
-   * is no answer. Queries that do not wait for each other share a call of the engine, one after the other.
+   * Rows of a query, as text. Asks the database that answered so far, unless one is named. Queries that do not wait for
+   * each other share a call of the engine, one after the other.
+   * Errors: `promotionNotSeen` when there is no answer.
    */
   query(sql: string, database?: string): Promise<string[][]>;
   /**
-   * Runs one of PostgreSQL's client programs (a plain word) in the container, connected to the server; undefined when
-   * the image lacks it.
+   * Runs one of PostgreSQL's client programs (a plain word) in the container, connected to the server. Gives undefined
+   * when the image lacks the program, or no server runs.
    */
   runClient(program: string, args: readonly string[], timeoutMs: number): Promise<ProgramOutcome | undefined>;
   /**
-   * Feeds a script to a psql session that stops at the first error. Its output is dropped; its errors name `<stdin>`
+   * Feeds a script to a psql session that stops at the first error. Its output is dropped. Its errors name `<stdin>`
    * and the line.
    */
   runScript(script: string): Promise<ProgramOutcome>;
   /** Makes the server read its configuration files again; no login is needed for it. */
   reload(): Promise<void>;
-  /** How the container's processes stand, for serverWork(); undefined when that cannot be read. */
+  /** How the container's processes stand, for readServerWork(); undefined when that cannot be read. */
   processes(): Promise<string | undefined>;
 }
 
@@ -78,13 +79,15 @@ const PROCESSES =
 /** $1 is the data directory, $2 the signal, $3 a file to make first, if any. */
 const SIGNAL_SERVER = 'read -r pid <"$1/postmaster.pid" && { [ -z "$3" ] || : >"$1/$3"; } && kill -s "$2" "$pid"';
 
-/** Whom the server is asked as, and in which database where none is named. */
+/** A way to log in to the server. */
 export interface Login {
+  /** The role that the server is asked as. */
   role: string;
+  /** The database that is asked when none is named. */
   database: string;
 }
 
-/** `database`: where it is not one that answers for all. */
+/** A query. `database` is given when it is not one that any database can answer. */
 interface Question {
   sql: string;
   database?: string | undefined;
@@ -101,7 +104,7 @@ export interface DatabaseAddress {
   osUser?: string;
 }
 
-/** What is tried one after the other, by the environment of the service's container. */
+/** The logins that are tried one after the other, by the environment of the service's container. */
 export function loginsOf({ POSTGRES_USER }: Readonly<Record<string, string>>): Login[] {
   const roles = [...new Set([POSTGRES_USER || 'postgres', 'postgres'])];
   return roles.flatMap((role) => ['postgres', 'template1'].map((database) => ({ role, database })));
@@ -161,7 +164,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     return outcomesOf(await run(argv, timeoutMs), mark, questions.length);
   }
 
-  /** Asks by one login after the other what those before it are turned down with. */
+  /** Asks by one login after the other. Each login asks only what those before it were turned down with. */
   async function askAll(questions: readonly Question[]): Promise<Answer<string[][]>[]> {
     const answers: Answer<string[][]>[] = [];
     let open = questions.map((question, index) => ({ question, index }));
@@ -200,7 +203,7 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     });
   }
 
-  /** As the server's own user, or else as root: whoever may. */
+  /** Sends a signal as the server's own user, or else as root: whoever may. Makes `file` first. */
   async function tellServer(name: 'HUP' | 'USR1', file = ''): Promise<void> {
     const argv = ['sh', '-c', SIGNAL_SERVER, 'sh', dataDirectory, name, file];
     let outcome = await run(argv);
@@ -232,11 +235,11 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     },
     async promote() {
       const answer = await ask('select pg_promote(false)');
-      // What pg_ctl promote does.
+      // As pg_ctl promote does it.
       if (!answer.ready) await tellServer('USR1', 'promote');
     },
     async resume() {
-      // One that is promoted meanwhile would call it an error.
+      // A server that is promoted meanwhile would call it an error.
       await mustAsk('select case when pg_is_in_recovery() then pg_wal_replay_resume() end');
     },
     async archivingConfigured() {
@@ -277,10 +280,10 @@ function answerOf({ exitCode, stdout, stderr }: ProgramOutcome): Answer<string[]
   return { ready: false, reason, refused: isRefusal(reason) };
 }
 
-/** What will be otherwise in a moment. All else that a server says to a login is its last word. */
+/** Refusals that are over in a moment. Anything else that a server says to a login is its last word. */
 const PASSING = /the database system is |too many clients|connection slots|terminating connection/i;
 
-/** The server is up and turns this login down; waiting would not help, another login may. */
+/** Whether the server is up and turns this login down. Waiting would not help; another login may. */
 function isRefusal(stderr: string): boolean {
   if (PASSING.test(stderr)) return false;
   return /\b(FATAL|PANIC):|no password supplied|authentication failed|permission denied for|unsupported frontend/i.test(

@@ -7,8 +7,7 @@ export const VERSION: string = metadata.version;
 declare const ODO_BUILD: string | undefined;
 
 /**
- * Which build this is. The command and the image hold the same program and speak to each other in a language that has
- * no versions of its own, so they must be of one build: an older one would silently leave out what a job says in newer
- * fields.
+ * Which build this is. The command and the image hold the same program, and speak to each other in a language that has
+ * no versions of its own. So they must be of one build: an older one would silently leave out newer fields of a job.
  */
 export const BUILD: string = typeof ODO_BUILD === 'undefined' ? 'unbuilt' : ODO_BUILD;

@@ -35,9 +35,11 @@ import { reachStore } from './reach-store.ts';
 
 /** The engine that works on directories of this machine (or of the container that it runs in). */
 export function createDirectoryEngine(): Engine {
-  /** By ODO's folder, from the laying down to the end of the restore. */
+  /** Feedings by ODO's folder, from the laying down to the end of the restore. */
   const feedings = new Map<string, Feeding>();
-  /** By ODO's folder, from before the first byte on, so that no error is missed until the old data goes. */
+  /**
+   * Watched writes by ODO's folder, from before the first byte on, so that no error is missed until the old data goes.
+   */
   const writeBacks = new Map<string, WriteBack>();
   const keys = createRenewableKeys();
 
@@ -65,7 +67,7 @@ export function createDirectoryEngine(): Engine {
     await writeBack.flush();
   }
 
-  /** What ends a restore takes the spool away, so nobody may be writing to it. */
+  /** Runs work that ends a restore. Such work takes the spool away, so feeding is stopped before. */
   async function ending<T>(places: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
     await stopFeeding(places.pgdata);
     return locked(places, work);
@@ -143,8 +145,7 @@ export function createDirectoryEngine(): Engine {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };
     },
-    // Not under the lock, which whoever brings a standby its WAL holds all the time: that one does not touch the
-    // configuration.
+    // Without the lock: an odo follow holds it all the time, and does not touch the configuration.
     raiseSettings: async ({ pgdata }, facts) => raiseSettings(pgdata, facts),
     archivingConfigured: async ({ pgdata }, facts) => archivingConfigured(pgdata, facts),
     surveyOld: ({ pgdata }, question) => surveyOldData(pgdata, question),
@@ -169,8 +170,8 @@ export function createDirectoryEngine(): Engine {
 }
 
 /**
- * For a server in the middle of its recovery, whose feeder has died: what its spool holds is what that one has given
- * it.
+ * Feeds a server in the middle of its recovery again, after its feeder has died. The spool holds what the dead feeder
+ * has given.
  */
 function feedAgain(job: LayDownJob, keys: RenewableKeys, report: Report): Feeding {
   const journal = readJournal(job.places.pgdata.odoDir);
@@ -185,7 +186,7 @@ function asRecovery(report: Report): Report {
   return (event) => report(event.type === 'progress' && event.phase === 'wal' ? { ...event, phase: 'recover' } : event);
 }
 
-/** What another run is at work on must not be moved or removed under it. */
+/** Works under the lock, so that nothing is moved or removed under another run. */
 async function locked<T>({ pgdata }: ClusterPlaces, work: () => T | Promise<T>): Promise<T> {
   if (!fs.existsSync(pgdata.odoDir)) return work();
   const lock = await takeLock(pgdata.odoDir).catch((error: unknown) => {

@@ -37,24 +37,24 @@ import { demandOwnRun, takenOver } from '../volume/own-run.ts';
 import { refusedAsLast, refusedClean } from '../volume/refused-clean.ts';
 import { TRANSITIONS } from '../volume/transitions.ts';
 
-// What the journal allows to be done with the two contents of a place. Whoever calls these holds its lock.
+// These functions do with the two contents of a place what the journal allows. The caller holds its lock.
 
 /**
- * An exchange that cannot go on is taken back at once: the old content is in place again when this throws, and what was
- * staged is kept.
+ * Exchanges the contents. An exchange that cannot go on is taken back at once: when this throws, the old content is in
+ * place again, and what was staged is kept.
  */
 export function exchange(places: ClusterPlaces): void {
   const { odoDir } = places.pgdata;
   const journal = readJournal(odoDir);
   demandOwnRun(places, journal);
   if (!journal) throw new OdoError('bug', `there is no journal in ${odoDir}`);
-  // What is not whole, or has been exchanged before, is not what the caller has laid down.
+  // Content that is not whole, or has been exchanged before, is not what the caller has laid down.
   if (journal.state !== 'staged') throw takenOver(places.pgdata);
   demandNoServer(places.pgdata, { stopped: true });
   try {
     swap(odoDir, journal);
   } catch (error) {
-    // As the disk has it: what failed may have been noted all the same.
+    // The journal as the disk has it: what failed may have been noted all the same.
     const now = readJournal(odoDir) ?? journal;
     if (carriesOn(odoDir, now, error)) return;
     takeBack(odoDir, now, { atOnce: true });
@@ -63,8 +63,8 @@ export function exchange(places: ClusterPlaces): void {
 }
 
 /**
- * What has failed once may get through at the second attempt, but not on a full disk, on which no server could recover
- * either.
+ * Tries a failed exchange a second time, and tells whether that has got through. Not on a full disk, on which no server
+ * could recover either.
  */
 function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
   if (journal.state === 'moving-in' && !isFull(error)) {
@@ -78,15 +78,15 @@ function carriesOn(odoDir: string, journal: Journal, error: unknown): boolean {
 }
 
 /**
- * Undoes an exchange whose process has failed or died, on a disk that may be full. True when what was staged is there
- * as it was, so that another run can go on from it.
+ * Undoes an exchange whose process has failed or died, on a disk that may be full. True when the staged files are as
+ * they were, so that another run can go on from them.
  */
 export function undoExchange(places: ClusterPlaces): boolean {
   const { odoDir } = places.pgdata;
   const journal = journalAsItStands(places.pgdata);
   if (!journal) return false;
   demandOwnRun(places, journal);
-  // What was all in place, if only for a moment, somebody may have started a server on.
+  // Somebody may have started a server on content that was all in place, if only for a moment.
   const mayHaveRun = journal.state === 'swapped' || hasRestoredInPlace(journal);
   if (mayHaveRun) {
     rollback(places);
@@ -104,8 +104,8 @@ export function undoExchange(places: ClusterPlaces): boolean {
 }
 
 /**
- * Puts the old content back. What a server has been in use on is kept in `previous`, and anything else goes, since it
- * can be restored again. What there is to do is what the table says.
+ * Puts the old content back. Content on which a server has been in use is kept in `previous`. Other content goes, since
+ * it can be restored again. The table of situations says what there is to do.
  */
 export function rollback(places: ClusterPlaces): RolledBack {
   const { pgdata } = places;
@@ -124,7 +124,7 @@ export function rollback(places: ClusterPlaces): RolledBack {
       break;
     case 'exchange':
       if (!hasOld) return asItIs(journal);
-      // Once and for all: from now on it does not depend on what signal files lie there.
+      // Noted for good: from now on it does not depend on what signal files lie there.
       journal.finished ??= { at: new Date().toISOString() };
       delete journal.awaitsPromotion;
       if (!journal.rolledBack) {
@@ -157,8 +157,8 @@ function asItIs(journal: Journal | undefined): RolledBack {
 }
 
 /**
- * Removes staged files and old content, and tells what is really gone. A restored server that has not recovered yet
- * keeps its way back.
+ * Removes staged files and old content, and tells what is really gone.
+ * Errors: `unsafeTarget` when a restored server has not recovered yet, since it keeps its way back.
  */
 export function clean(places: ClusterPlaces, { acceptLoss = false } = {}): Cleaned {
   const { pgdata } = places;
@@ -197,7 +197,7 @@ function cleanUpFrom(pgdata: Place, seen: Seen): string[] {
   }
   demandOtherThanLast(pgdata, seen);
   demandRoots(journal.places);
-  // From here on there is no way back, and half of what it would lead to must not look whole.
+  // From here on there is no way back, and half-deleted content must not look whole.
   writeClearing(odoDir, journal);
   // A run that was broken off after the promotion has left its settings. Archiving stays off: nobody was asked about
   // it.
@@ -208,8 +208,9 @@ function cleanUpFrom(pgdata: Place, seen: Seen): string[] {
 }
 
 /**
- * What would be deleted may be all there is, if somebody has removed what is in place. What is half deleted already is
- * nothing to go back to.
+ * Refuses to delete content that may be all there is, since somebody may have removed what is in place. Half-deleted
+ * content does not count: it is nothing to go back to.
+ * Errors: `unsafeTarget`.
  */
 function demandOtherThanLast(pgdata: Place, seen: Seen): void {
   const { journal } = seen;
@@ -217,7 +218,9 @@ function demandOtherThanLast(pgdata: Place, seen: Seen): void {
   throw refusedAsLast(pgdata);
 }
 
-/** On a full disk, too: fetched WAL makes room for the note, as it goes anyway. */
+/**
+ * Notes that the old content is being deleted. On a full disk, fetched WAL makes room for the note, as it goes anyway.
+ */
 function writeClearing(odoDir: string, journal: Journal): void {
   try {
     writeJournal(odoDir, { ...journal, state: 'clearing' });
@@ -234,8 +237,9 @@ function odoBytes(places: readonly Place[]): number {
 }
 
 /**
- * Ends the restore: settings out, spool and old content away. Only where that is what has come of it: `unsafeTarget`
- * when another run has staged something there since, or somebody has gone back, or the server is to recover yet.
+ * Ends the restore: removes ODO's settings, the spool and the old content.
+ * Errors: `unsafeTarget` when another run has staged something there since, somebody has gone back, or the server is to
+ * recover yet.
  */
 export function finish(options: FinishOptions): FinishedRestore {
   const { pgdata } = options.places;
@@ -243,7 +247,7 @@ export function finish(options: FinishOptions): FinishedRestore {
   const keep = options.keepPrevious && places.some(hasPrevious);
   const seen = lookAtVolume(pgdata);
   const { journal, situation } = seen;
-  // A finish that was broken off may have come to its end.
+  // A finish that was broken off may have come to its end, and left no journal.
   if (journal) demandOwnRun(options.places, journal);
   if (!mayFinish(situation, options)) throw refusedFinish(pgdata, situation);
   if (!keep) {
@@ -285,11 +289,14 @@ export function finish(options: FinishOptions): FinishedRestore {
   return { leftSettings };
 }
 
-/** Where nobody watches, the recovery is still to come, and the old data stays for it. */
+/**
+ * Whether the situation allows a finish. When nobody watches, the recovery is still to come, and the old data stays for
+ * it.
+ */
 function mayFinish(situation: Situation, { settings, keepPrevious }: FinishOptions): boolean {
   const isToCome = settings === 'leave' && keepPrevious;
   if (isToCome && ['recovering', 'recovering-alone'].includes(situation)) return true;
-  // Without a journal it has been finished before.
+  // Without a journal the restore has been finished before.
   return TRANSITIONS[situation].clean === 'remove-old' || ['untouched', 'leftovers'].includes(situation);
 }
 
@@ -312,8 +319,9 @@ function finishedNow({ reached }: FinishOptions): Finished {
 }
 
 /**
- * Gives the names of ODO's that stay, since they have another value by now.
- * @param hasPrepared transactions are prepared; those that were written down are seen by themselves
+ * Takes ODO's settings out of postgresql.auto.conf. Gives the names of those that stay, since they have another value
+ * by now.
+ * @param hasPrepared transactions are prepared; those that were written down are seen anyway
  */
 function takeOutSettings(
   pgdata: Place,

@@ -1,13 +1,15 @@
 import type { Report } from '../../events.ts';
 import type { Engine } from '../contract/engine.ts';
 
-/** The methods that a host asks a container for; keys and the end are told without an answer. */
+/** The methods that a host asks a container for. Keys and the end are told without an answer. */
 export type EngineMethod = Exclude<keyof Engine, 'renewKeys' | 'close'>;
 
 /**
- * How a method travels. ask: its arguments are plain JSON, and it comes to its end soon · work: its first argument is a
- * job with a store, whose keys go along; then come `report` and `signal`, which each side has of its own · beside: the
- * same, but other requests are carried out meanwhile.
+ * How a method travels.
+ * - ask: its arguments are plain JSON, and it comes to its end soon.
+ * - work: its first argument is a job with a store, whose keys go along. Then come `report` and `signal`, which each
+ *   side has of its own.
+ * - beside: as work, but other requests are carried out meanwhile.
  */
 export type Way = 'ask' | 'work' | 'beside';
 

@@ -19,7 +19,7 @@ import { createRooms } from '../../tree/writing/room.ts';
 import { topUpSpool } from '../../wal/feed/top-up-spool.ts';
 import type { FollowJob, FollowRound } from '../contract/jobs.ts';
 
-/** Between two looks whether the standby still is one. */
+/** Pause between two looks whether the standby still is one. */
 const LOOK_EVERY_MS = 500;
 
 /** With a full spool there is nothing to ask of the archive, only of the server. */
@@ -43,7 +43,7 @@ export async function followRound(
   try {
     lock = await takeLock(pgdata.odoDir);
     const round = await bringUpToDate(job, keys, report, either);
-    // What was brought is told at once.
+    // Segments that were brought are told at once.
     const restMs = round.isFull ? REST_WHEN_FULL_MS : round.segments > 0 ? 0 : job.restMs;
     await sleep(restMs, undefined, { signal: either });
     return round;
@@ -63,7 +63,7 @@ function isWaitingStandby(pgdata: Place): boolean {
   );
 }
 
-/** The server removes it at the end of its recovery. */
+/** The standby's signal file, which the server removes at the end of its recovery. */
 function signalFile({ root }: Place): string {
   return path.join(root, 'standby.signal');
 }
@@ -78,7 +78,7 @@ async function bringUpToDate(
   const control = readControlFile(pgdata.root);
   const { timeline, redoLsn, systemIdentifier, walSegmentSizeBytes } = control;
   const { pgVersion = '', owner } = probePlace(pgdata);
-  // It may have come to another restartpoint since it was asked.
+  // The server may have come to another restartpoint since it was asked.
   const isPast = job.replayLsn === undefined || parseLsn(job.replayLsn) < parseLsn(redoLsn);
   const { store } = openStore(job.store, keys);
   store.onRetry = tellRetries(report);
@@ -115,7 +115,7 @@ async function bringUpToDate(
   }
 }
 
-/** Of a directory that may be a link to where this container cannot see. */
+/** Names in a directory, which may be a link to where this container cannot see. */
 function namesIn(directory: string): string[] {
   return fs.existsSync(directory) ? fs.readdirSync(directory) : [];
 }

@@ -8,12 +8,12 @@ const MOST_FAILURES = 100;
 
 /** An engine that is opened again whenever its container, or Docker itself, was gone for a while. */
 export interface LastingEngine {
-  /** Does what can be done twice. */
+  /** Does a step that can be done twice. */
   during<T>(step: (engine: Engine) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** @param tell hears of each failure, and of none any more by an empty list */
+/** @param tell gets the message of each failure, and an empty list when there is none any more */
 export function openLastingEngine(
   first: Engine,
   open: () => Promise<Engine>,

@@ -8,8 +8,8 @@ import type { ReachJob, StoreReach } from '../contract/jobs.ts';
 const MOST_BYTES = 32 * 1024;
 
 /**
- * Lists where the part lies, and reads its beginning. Fails as the store does, once it has been asked for as long as
- * its configuration says.
+ * Lists where the part lies, and reads its beginning. Tries for as long as the store's configuration says.
+ * Errors: as the store's.
  */
 export async function reachStore(
   { store: config, part }: ReachJob,

@@ -11,7 +11,7 @@ import { imageHint } from './image-file.ts';
 import { supplyKeys } from './renew-keys.ts';
 
 type Hello = Extract<AgentMessage, { hello: object }>['hello'];
-/** What needs the store, and so its keys. */
+/** A job that needs the store, and so its keys. */
 interface Job {
   store: StoreConfig;
 }
@@ -23,8 +23,9 @@ interface Waiting {
 }
 
 /**
- * The engine that works inside a restore container. Opening it waits for the container's first line and refuses one
- * that is of another version or build than ours, since the two sides would not understand each other.
+ * The engine that works inside a restore container. Opening it waits for the container's first line.
+ * Errors: `versionMismatch` for a container of another version or build, since the two sides would not understand each
+ * other.
  */
 export async function openRemoteEngine(container: RestoreContainer, image: string, version: string): Promise<Engine> {
   const waiting = new Map<number, Waiting>();
@@ -68,18 +69,18 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     answer.catch(() => undefined);
     const request: AgentRequest = { id, do: name, args };
     await container.send(JSON.stringify(request));
-    // What is undefined is null on the way.
+    // A result that is undefined is null on the way.
     return (await answer) ?? undefined;
   }
 
-  /** For requests that no answer is waited for; a container that is gone is noticed elsewhere. */
+  /** Sends a request that no answer is waited for. A container that is gone is noticed elsewhere. */
   const tellAgent = (request: AgentRequest) => void container.send(JSON.stringify(request)).catch(() => undefined);
   const renewKeys = (credentials: StoreKeys) => tellAgent({ do: 'renew', credentials });
   const keys = supplyKeys(renewKeys);
   const work = (name: EngineMethod, job: Job, tell: Report, signal: AbortSignal) =>
     keys.during(job.store, tell, signal, (store) => call(name, [{ ...job, store }], tell));
 
-  /** Ends by an abort of the signal, there and here. */
+  /** Does work that an abort of the signal ends, in the container and here. */
   async function workUntil(name: EngineMethod, job: Job, tell: Report, signal: AbortSignal): Promise<unknown> {
     if (signal.aborted) throw cancelled(signal.reason);
     const cancel = () => tellAgent({ do: 'cancel' });
@@ -91,7 +92,7 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
     }
   }
 
-  /** It ends with the container; whoever waits no longer wants to hear of it. */
+  /** Does work that ends with the container. An abort of the signal only ends the wait for it. */
   async function workBeside(name: EngineMethod, job: Job, tell: Report, signal: AbortSignal): Promise<unknown> {
     const dropped = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(cancelled(signal.reason)), { once: true });
@@ -125,7 +126,7 @@ export async function openRemoteEngine(container: RestoreContainer, image: strin
   };
 }
 
-/** Of the first images the build is not known: they did not tell. */
+/** The error for an image of another build. The first images did not tell their build. */
 function otherBuild(image: string, theirs: Hello, ours: Hello): OdoError {
   const { version, build } = ours;
   const message =
@@ -138,7 +139,10 @@ function otherBuild(image: string, theirs: Hello, ours: Hello): OdoError {
   });
 }
 
-/** By 128 + 9 or + 15 somebody killed it: a person, the kernel for want of memory, or an engine that shuts down. */
+/**
+ * The error for a container that has ended early. By status 128 + 9 or 128 + 15 somebody killed it: a person, the
+ * kernel for want of memory, or an engine that shuts down.
+ */
 function endedEarly(image: string, exitCode: number, itsWords: string): OdoError {
   const wasKilled = exitCode === 137 || exitCode === 143;
   const end = wasKilled ? 'was killed' : 'ended';

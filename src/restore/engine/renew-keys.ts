@@ -6,8 +6,8 @@ import type { StoreKeys } from '../../store/objects/store-keys.ts';
 import { retrying } from '../../store/reading/retry.ts';
 
 /**
- * So long before their end, keys are exchanged for later ones; keys with a shorter life, when half of what is left is
- * over.
+ * How long before their end keys are exchanged for later ones. Keys with a shorter life are exchanged when half of what
+ * is left is over.
  */
 const LEAD_MS = 600_000;
 const LEAST_PAUSE_MS = 5_000;
@@ -17,8 +17,8 @@ const LONGEST_PAUSE_MS = 86_400_000;
 /** The keys of a process that cannot get at the host's profiles and roles. */
 export interface SuppliedKeys {
   /**
-   * Does work in that process: it begins with keys of now, and gets others before they end, for as long as it lasts. A
-   * failure to renew them is told once, and tried again. Keys that do not say when they end stay as they are.
+   * Does work in that process. The work begins with the keys of now, and gets others before they end, for as long as it
+   * lasts. A failure to renew keys is told once, and tried again. Keys that do not say when they end stay as they are.
    */
   during<T>(
     store: StoreConfig,
@@ -40,7 +40,7 @@ const REAL_MEANS: KeyMeans = { keysOf, pause: (ms, signal) => sleep(ms, undefine
 /** @param give hands new keys to the process */
 export function supplyKeys(give: (credentials: StoreKeys) => void, { keysOf, pause } = REAL_MEANS): SuppliedKeys {
   let held: StoreKeys | undefined;
-  /** When others are to be asked for; it outlives the work, which may be one of many short ones. */
+  /** When other keys are due. This outlives the work, which may be one of many short ones. */
   let dueAt = 0;
 
   function hold(credentials: StoreKeys): void {
@@ -73,7 +73,7 @@ export function supplyKeys(give: (credentials: StoreKeys) => void, { keysOf, pau
       const keys = keysOf(store);
       if (!keys) return work(store);
       if (!held && store.credentials) hold(store.credentials);
-      // What the process has is good enough: the service that gives out keys may be away just now.
+      // Keys that the process still has are good enough: the service that gives out keys may be away just now.
       if (!held || leftMs(held) < LEAST_PAUSE_MS)
         hold(await retrying(keys, { retryForMs: store.retryForMs ?? 0, signal }));
       if (signal.aborted) throw cancelled(signal.reason);

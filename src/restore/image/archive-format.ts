@@ -1,11 +1,13 @@
 /**
- * What `odo image load` and the packaging agree on. The archive is what `docker save` writes and every engine loads: a
- * tar of the layers and the configuration, each named after its digest, and of `manifest.json`, which says what they
- * are. Here that comes last, so that an archive that ends early loads nothing, and its name can be changed on its way.
+ * The format on which `odo image load` and the packaging agree. It is what `docker save` writes and every engine loads:
+ * a tar of the layers and the configuration, each named after its digest, and of `manifest.json`, which says what they
+ * are. Here the manifest comes last. So an archive that ends early loads nothing, and the image's name can be changed
+ * on its way.
  */
 
-/** Labels of the image, which say what is in it without running it. */
+/** Label for the image's version of ODO, to be read without running the image. */
 export const VERSION_LABEL = 'odo.image.version';
+/** Label for the image's build of ODO, to be read without running the image. */
 export const BUILD_LABEL = 'odo.image.build';
 
 export const MANIFEST = 'manifest.json';

@@ -12,26 +12,27 @@ export interface ImageArchive {
   file: string;
   /** SHA-256 of the file. */
   digest: string;
-  /** What its labels say. */
+  /** The version that the image's label says. */
   version: string;
+  /** The build that the image's label says. */
   build: string;
   image: ArchivedImage;
   /** Digests of the unpacked layers, as engines write them, from the bottom up. */
   layers: string[];
-  /** Of all layers. */
+  /** The size of all layers, unpacked. */
   unpackedBytes: number;
   /** Where the header of `manifest.json` begins in the unpacked archive. */
   manifestAt: number;
 }
 
-/** What is not a layer is small. */
+/** Manifest and configuration are small; only layers are larger. */
 const MOST_TEXT_BYTES = 1 << 20;
 const HEADER_BYTES = 512;
 const BLOB = /^blobs\/sha256\/([0-9a-f]{64})$/;
 
 interface Blob {
   sizeBytes: number;
-  /** Of what may be the configuration. */
+  /** The content of a blob that may be the configuration. */
   text: string | undefined;
 }
 
@@ -43,7 +44,8 @@ interface Configuration {
 
 /**
  * Reads the whole archive, so that a damaged one, or another file, is known before anything of it is given to an
- * engine. Errors: usage (it cannot be read), dataCorrupt (it is damaged), versionMismatch (it is no restore image).
+ * engine.
+ * Errors: `usage` (it cannot be read), `dataCorrupt` (it is damaged), `versionMismatch` (it is no restore image).
  * @param tellRead told of each piece of the file that was read
  */
 export async function readImageArchive(
@@ -78,7 +80,7 @@ export async function readImageArchive(
   return { file, digest: hash.digest('hex'), manifestAt: manifest.at, ...describe(file, manifest.text, blobs) };
 }
 
-/** The unpacked archive; its file counts for `hash`. */
+/** The unpacked archive. The bytes of the file go into `hash`. */
 export async function* unpacked(file: string, hash: Hash, tellRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
   async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
@@ -88,12 +90,12 @@ export async function* unpacked(file: string, hash: Hash, tellRead?: (bytes: num
     }
   }
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
-  // However that ends, gunzip ends like it, and is read here.
+  // However the pipeline ends, gunzip ends like it, and is read here.
   pipeline(fs.createReadStream(file, { highWaterMark: 1 << 20 }), counted, gunzip, () => undefined);
   yield* gunzip as AsyncIterable<Buffer>;
 }
 
-/** What the manifest and the configuration tell; all that is in the archive has to be told of. */
+/** Reads the manifest and the configuration. They have to tell of all that is in the archive. */
 function describe(
   file: string,
   manifest: string,

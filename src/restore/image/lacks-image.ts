@@ -4,8 +4,8 @@ import { BUILD } from '../engine/build.ts';
 import { BUILD_LABEL } from './archive-format.ts';
 
 /**
- * Whether the engine surely has no restore image of this build under that name. One that does not say what it holds may
- * be of this build; and where the engine does not answer, that has to be told first.
+ * Whether the engine surely has no restore image of this build under that name. False for an image without a build
+ * label, which may be of this build. False when the engine does not answer, since that has to be told first.
  */
 export async function lacksImage(image: string, signal: AbortSignal): Promise<boolean> {
   try {

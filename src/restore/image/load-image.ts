@@ -29,7 +29,7 @@ export interface LoadImageRequest {
 export interface ImageLoaded {
   kind: 'image-loaded';
   image: string;
-  /** As the engine names it. */
+  /** The image's id, as the engine names it. */
   id: string;
   version: string;
   build: string;
@@ -45,8 +45,8 @@ interface LoadContext extends Pick<RunContext, 'report' | 'signal'> {
 }
 
 /**
- * Loads the restore image of this very build into the engine. The archive is read through before that: what is damaged,
- * or another build's, is refused. Then the image is started once, so that a restore will not be the first to find out
+ * Loads the restore image of this very build into the engine. The archive is read through first: a damaged one, or that
+ * of another build, is refused. Then the image is started once, so that a restore will not be the first to find out
  * that it does not run.
  */
 export async function loadImage(request: LoadImageRequest, context: LoadContext): Promise<ImageLoaded> {
@@ -129,7 +129,7 @@ function whatItHolds({ labels }: ImageInfo): string {
   return version === undefined ? 'which does not say what it holds' : `ODO ${version}, build ${build}`;
 }
 
-/** Starts a container of it, with nothing of the host in it, and hears which build answers. */
+/** Starts a container of the image, with nothing of the host in it, and demands that this build answers. */
 async function tryImage(docker: DockerEngine, image: string, signal: AbortSignal): Promise<void> {
   const container = await openRestoreContainer(
     docker,

@@ -5,9 +5,9 @@ import { type ArchivedImage, MANIFEST } from './archive-format.ts';
 import { type ImageArchive, unpacked } from './image-archive.ts';
 
 /**
- * The archive for an engine, which gives the image this name whatever the archive calls it. The file is read again:
- * when it is no longer what was looked at, the archive ends in an error instead of its manifest, without which an
- * engine takes nothing of it.
+ * The archive for an engine, which gives the image this name whatever the archive calls it. The file is read again.
+ * Errors: `dataCorrupt` when the file is no longer what was looked at. The archive ends before its manifest then, and
+ * an engine takes nothing of it.
  */
 export async function* sendArchive(archive: ImageArchive, name: string): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');

@@ -10,7 +10,7 @@ import type { ProvenCopy } from './prove-copy.ts';
 export interface CopyRun extends Tools {
   request: CopyRequest;
   proven: ProvenCopy;
-  /** Of the data volume; for a temporary copy also of its container. */
+  /** The name of the data volume. A temporary copy's container has it, too. */
   name: string;
   engine: Engine | undefined;
   rehearsal: PreparedRehearsal;
@@ -27,7 +27,7 @@ export function copyName({ copy, serviceRef }: CopyRequest): string {
   return `odo-temporary-${serviceRef.service}-${randomBytes(3).toString('hex')}`;
 }
 
-/** The name of the container that its server runs in. */
+/** The name of the container in which the copy's server runs. */
 export function serverName({ request, name }: CopyRun): string {
   return request.copy.kind === 'temporary' ? name : `odo-trial-${name}`;
 }
@@ -39,7 +39,7 @@ export function endingOf(run: CopyRun): string {
     : `this ends it, and leaves volume ${run.name} with what was restored: docker rm -f ${serverName(run)}`;
 }
 
-/** What its volumes and its container are known by. */
+/** The labels by which the copy's volumes and container are known. */
 export function labelsOf({ request, proven, name }: CopyRun): Record<string, string> {
   const { service } = proven.found;
   return {

@@ -9,7 +9,7 @@ import { openServiceEngine } from '../service/open-service-engine.ts';
 import { type CopyRun, labelsOf } from './copy-run.ts';
 import { removeLeftCopy } from './left-copy.ts';
 
-/** The copy's volumes are there, and on them the backup, on which the copy's server was tried. */
+/** Makes the copy's volumes, lays the backup down on them, and tries the copy's server on it. */
 export async function layDownCopy(run: CopyRun): Promise<LaidDown> {
   const { request, proven, report, signal, version } = run;
   const { docker } = proven.found;
@@ -29,7 +29,7 @@ export async function layDownCopy(run: CopyRun): Promise<LaidDown> {
   return { ...laid, overridden };
 }
 
-/** What was laid down becomes the content of the volumes. */
+/** Makes what was laid down the content of the volumes. */
 export async function exchangeCopy(run: CopyRun): Promise<void> {
   const { proven, report, signal } = run;
   const engine = engineOf(run);

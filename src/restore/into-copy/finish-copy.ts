@@ -13,7 +13,7 @@ import { switchedNotes, switchService } from '../recovery/switch-service.ts';
 import { type CopyRun, endingOf, serverName } from './copy-run.ts';
 import type { RecoveredCopy } from './recover-copy.ts';
 
-/** The copy is ready: it is left running, or handed over. */
+/** Ends the making of a copy: its server is left running, or its volume is handed over. */
 export async function finishCopy(run: CopyRun, recovered: RecoveredCopy): Promise<Outcome> {
   const { request, proven, report, signal } = run;
   const { address, reached, notes, unasked } = recovered;
@@ -32,7 +32,7 @@ export async function finishCopy(run: CopyRun, recovered: RecoveredCopy): Promis
   };
 }
 
-/** What such a restore had been asked for besides, and has not done. */
+/** What the restore had been asked for besides, and has not done. */
 function leftOutOf({ copy, postSql }: CopyRequest, service: string): string[] {
   const isSwitch = copy.kind === 'new-volume' && copy.switch;
   return [
@@ -41,7 +41,7 @@ function leftOutOf({ copy, postSql }: CopyRequest, service: string): string[] {
   ];
 }
 
-/** The cluster on the new volume is ready: its trial ends, and the service goes over to it if that is wanted. */
+/** Ends the trial of the cluster on the new volume. The service goes over to that volume if it is wanted. */
 async function handOver(run: CopyRun, notes: string[]): Promise<Pick<Outcome, 'downtimeMs' | 'notes'>> {
   const { request, proven, report, signal, name } = run;
   const { original } = proven;
@@ -69,7 +69,7 @@ async function handOver(run: CopyRun, notes: string[]): Promise<Pick<Outcome, 'd
   return { downtimeMs, notes: [...notes, ...switchedNotes(original, name, commandFor('rollback', request))] };
 }
 
-/** What the receipt says of a temporary server. */
+/** The part of the receipt on a temporary server. */
 async function keepRunning(
   run: CopyRun,
   { address, notes }: RecoveredCopy,

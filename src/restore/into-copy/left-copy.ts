@@ -5,8 +5,7 @@ import { listCopyServers } from '../../docker/containers/copy-server.ts';
 import { listCopyVolumes } from '../../docker/containers/copy-volume.ts';
 
 /**
- * What a run to a new volume has left that was killed: the server of its trial, and volumes that ODO has made under
- * that name.
+ * What a killed run to a new volume has left: the server of its trial, and volumes that ODO has made under that name.
  */
 export interface LeftCopy {
   /** Ids of containers. */
@@ -25,7 +24,10 @@ export async function findLeftCopy(docker: DockerEngine, name: string): Promise<
   };
 }
 
-/** Nobody may be at work on it: whoever makes a copy has a container of the volume's name, as long as it lives. */
+/**
+ * Removes what is left. Nobody may be at work on it: whoever makes a copy has a container of the volume's name, as long
+ * as it lives.
+ */
 export async function removeLeftCopy(docker: DockerEngine, { servers, volumes }: LeftCopy): Promise<void> {
   for (const id of servers) await removeContainer(docker, id);
   for (const name of volumes) await removeVolume(docker, name);

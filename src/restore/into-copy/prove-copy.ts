@@ -31,7 +31,7 @@ import { findLeftCopy, type LeftCopy } from './left-copy.ts';
 
 /** Everything that the proofs found out about a copy, and the steps need. */
 export interface ProvenCopy extends ProvenServer {
-  /** The service as it is; `found` is the same with the copy's data in the place of its own. */
+  /** The service as it is. `found` is that service with the copy's data in place of its own. */
   original: FoundService;
   /** The copy's volumes. */
   mounts: Mount[];
@@ -42,8 +42,8 @@ export interface ProvenCopy extends ProvenServer {
 }
 
 /**
- * Makes every check of a copy that the others leave possible, tells all, and throws the first failure; nothing has been
- * made then.
+ * Makes every check of a copy that the others leave possible, and tells all of them. Throws the first failure. By then
+ * nothing has been made.
  */
 export async function proveCopy(
   request: CopyRequest,
@@ -86,7 +86,9 @@ export async function proveCopy(
   return { original, found, source, ...places, left, major, configuration, server, scripts, owner, proofs: proofs.all };
 }
 
-/** Whether something listens there on this machine; an engine on another one tells when the server is started. */
+/**
+ * Proves that nothing listens on the port of this machine. An engine on another one tells when the server is started.
+ */
 async function provePort({ docker }: FoundService, port: number): Promise<Finding> {
   if (!docker.host.startsWith('unix:')) return { state: 'unjudged', evidence: `the engine is at ${docker.host}` };
   const server = net.createServer();
@@ -105,8 +107,8 @@ async function provePort({ docker }: FoundService, port: number): Promise<Findin
 }
 
 /**
- * What the service's own data tells, which a server may be writing at this moment; nothing where it cannot be looked
- * at.
+ * What the service's own data tells of its cluster; undefined when it cannot be looked at. A server may be writing
+ * there at this moment.
  */
 async function lookAtOriginal(original: FoundService, request: CopyRequest, context: { version: string }) {
   const { docker, data } = original;
@@ -156,8 +158,8 @@ interface LookedVolumes {
 }
 
 /**
- * Volumes that are there already must be empty, or hold what an interrupted run of this laid down, and nobody may use
- * them. What a killed run has left of its trial goes, with its volumes, since nobody has had them in use yet.
+ * Proves that nobody uses the volumes, and that those which are there are empty, or hold what an interrupted run of
+ * this laid down. What a killed run has left of its trial goes, with its volumes, since nobody has had them in use yet.
  */
 async function proveVolumes(
   found: FoundService,
@@ -172,7 +174,7 @@ async function proveVolumes(
     const left = await findLeftCopy(docker, found.data.mount.source);
     for (const { source: name } of mounts) await refuseUsed(docker, name, left);
     const servers = { servers: left.servers, volumes: [] };
-    // Another proof tells of it.
+    // Another proof tells of the missing image.
     if (!(await inspectImage(docker, request.serviceRef.image))) {
       return { evidence: 'cannot be looked at', state: 'unjudged', value: { left: servers } };
     }

@@ -15,11 +15,11 @@ import { type CopyRun, labelsOf, serverName } from './copy-run.ts';
 /** A copy whose server is promoted, and whose recovery has left nothing behind. */
 export interface RecoveredCopy extends Pick<SeenThrough, 'reached' | 'unasked'> {
   address: DatabaseAddress;
-  /** What the person should know. */
+  /** Notes for the person. */
   notes: string[];
 }
 
-/** A server of the service's image is started on the copy, recovers it, is promoted and checked. */
+/** Starts a server of the service's image on the copy, sees it recover and be promoted, and checks it. */
 export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<RecoveredCopy> {
   const { request, proven, report, signal } = run;
   const { places, source } = proven;
@@ -47,7 +47,7 @@ export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<Rec
     report,
   );
   const { reached, unasked } = seen;
-  // Of archiving nothing is to be said: a temporary server cannot be brought to it.
+  // A temporary server cannot be made to archive, so nothing is said of archiving.
   const notes = request.copy.kind === 'temporary' ? checked : [...checked, ...configured];
   return { address, reached, notes, ...(unasked === undefined ? {} : { unasked }) };
 }

@@ -11,9 +11,9 @@ import { type RecoveredCopy, recoverCopy } from './recover-copy.ts';
 import { undoCopy } from './undo-copy.ts';
 
 /**
- * Brings a backup up beside the running service, which is left alone: on volumes of its own, with the service's own
- * server program in a container of ODO's. A failure or a cancellation leaves nothing behind, but for what the same
- * command can go on from.
+ * Brings a backup up beside the running service, which is left alone. The copy has volumes of its own, and the
+ * service's own server program in a container of ODO's. After a failure or a cancellation, only what the same command
+ * can go on from is left.
  */
 export function intoCopy(request: CopyRequest): Prove<RecoveredCopy> {
   return async (tools) => {

@@ -4,7 +4,7 @@ import { previousDir } from '../../tree/places/place.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 import { newBackupDue } from '../outcome/new-backup-due.ts';
 
-/** What is to be known of a directory that no server has seen yet. */
+/** Notes on a directory that no server has seen yet. */
 export function directoryNotes(places: ClusterPlaces, keepArchiving: boolean, moment: Moment | undefined): string[] {
   const notes = [
     `start a PostgreSQL server on ${places.pgdata.root}: ${whatItDoes(moment)}`,

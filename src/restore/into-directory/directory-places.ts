@@ -13,7 +13,7 @@ import { findLaterTablespaces, placeLater } from '../proofs/later-tablespaces.ts
 import type { RestoreSource } from '../proofs/prove-repository.ts';
 import { refuseOverlap, refuseUnknownTablespaces, tablespaceLocation } from '../service/service-places.ts';
 
-/** Files of root's would be of no use to a server. */
+/** The owner of the files. Files of root's would be of no use to a server, so root's default is 999:999. */
 export function ownerOf(request: DirectoryRequest): Owner | undefined {
   return request.owner ?? (process.getuid?.() === 0 ? { uid: 999, gid: 999 } : undefined);
 }
@@ -41,7 +41,7 @@ export function placesOfDirectory(request: DirectoryRequest, backup: Backup | un
   return places;
 }
 
-/** Adds what the replay of WAL will create, in the very directories that stand there. */
+/** Adds the tablespaces that the replay of WAL will create, at the very paths that they had. */
 export async function withLater(
   { store, moment }: DirectoryRequest,
   source: RestoreSource,
@@ -69,8 +69,9 @@ export async function withLater(
 }
 
 /**
- * On the machine of the original cluster, its tablespace may be in use there: only what belongs to the old data in the
- * directory may be moved.
+ * Refuses a tablespace's directory with files of another cluster: on the original's machine they may be in use. Only
+ * what belongs to the old data in the directory may be moved.
+ * Errors: `unsafeTarget`.
  */
 function refuseAnothers(root: string, old: OldCluster | undefined, backup: Backup): void {
   const isOwn =

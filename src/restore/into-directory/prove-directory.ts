@@ -26,7 +26,10 @@ export interface ProvenDirectory {
   proofs: Proofs['all'];
 }
 
-/** Makes every check that the others leave possible, tells all, and throws the first failure; nothing is touched. */
+/**
+ * Makes every check that the others leave possible, and tells all of them. Throws the first failure. Nothing is
+ * touched.
+ */
 export async function proveDirectory(
   request: DirectoryRequest,
   engine: Engine,
@@ -59,7 +62,7 @@ export async function proveDirectory(
   return { source, places: { pgdata, tablespaces }, configuration, oldData, owner, proofs: proofs.all };
 }
 
-/** Nothing that is in the directories is in the way. */
+/** Finds the places, and proves that nothing in the directories is in the way. */
 async function provePlaces(
   request: DirectoryRequest,
   engine: Engine,

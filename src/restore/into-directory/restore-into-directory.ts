@@ -29,7 +29,7 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
     const { source, places, configuration } = proven;
     let salvage: Salvage | undefined;
     let layingDown = false;
-    /** What was laid down can be gone on from, as far as is known. */
+    /** The staged files can be gone on from, as far as is known. */
     let isStaged = true;
     return {
       plan: () => planOfDirectory(proven),
@@ -52,7 +52,7 @@ export function intoDirectory(request: DirectoryRequest): Prove<void> {
         const { odoDir } = places.pgdata;
         return withKeptStaging(error, { kept, wiped: request.wipe, odoDir, removal: `rm -r ${odoDir}` });
       },
-      // By a server that is not started here.
+      // A server that somebody starts later recovers.
       recover: async () => undefined,
       tellWayBack: async (error) => error,
       async finish() {

@@ -14,7 +14,7 @@ import { findOnlyCopyLeft } from './only-copy.ts';
 import type { RecoveredService } from './recover-service.ts';
 import { onEngine, type ServiceRun } from './service-run.ts';
 
-/** The end of a restore whose server is promoted; a server that waits keeps all that it has. */
+/** Ends a restore. The restore of a promoted server is finished; a server that waits keeps all that it has. */
 export async function finishService(
   run: ServiceRun,
   recovered: RecoveredService,

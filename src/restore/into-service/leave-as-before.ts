@@ -8,14 +8,15 @@ import { exchangesFirst } from '../volume/transitions.ts';
 import { closeEngine, onEngine, type ServiceRun } from './service-run.ts';
 
 /**
- * After a failure before the end of the swap: the old content is in place again, the service comes back if ODO had
- * stopped it, and what was laid down stays for resuming where that makes sense. Gives the error with what to do next.
+ * Undoes a restore that has failed before the end of the swap. Puts the old content back in place. Starts the service
+ * again, if ODO had stopped it. Keeps what was laid down when the same command can go on from it. Gives the error with
+ * what to do next.
  */
 export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<OdoError> {
   const { request, proven, stopped } = run;
   const { docker } = proven.found;
   await run.rehearsal.end();
-  // Or it would go on in a new container, if this one is what has failed.
+  // Otherwise the feeding would go on in a new container, if this one is what has failed.
   run.feeding?.drop();
   let kept = !request.discard && isResumable(error);
   const wiped = run.layingDown && request.wipe;
@@ -35,10 +36,10 @@ export async function leaveAsBefore(run: ServiceRun, error: OdoError): Promise<O
   const now = run.layingDown ? await lookAgain(run) : undefined;
   await closeEngine(run).catch(() => undefined);
   if (isOthers(run, now)) return withHints(error, [leftToTheOther(run)]);
-  // On half of its data a server must not be started; in a directory that is empty for the moment it would even begin a
-  // new cluster.
+  // On half of its data a server must not be started. In a directory that is empty for the moment it would begin a new
+  // cluster.
   if (!isBack) return withWayBack(error, request, proven.places);
-  // What fails from here on is told besides: the first error is why all this is done.
+  // Failures from here on are told besides the first error, which is why all this is done.
   const troubles = kept ? [] : await removeVolumes(docker, run.made);
   const mayStart = isStartable(run, now);
   // Where there is no data in place, a server would begin a new, empty cluster.
@@ -58,11 +59,11 @@ async function lookAgain(run: ServiceRun): Promise<PlaceProbe | undefined> {
 }
 
 /**
- * Whether a server may be started on what is in place; where nobody can tell, by what was there before and what has
- * been done since.
+ * Whether a server may be started on what is in place. When nobody can tell, it goes by what was there before and what
+ * has been done since.
  */
 function isStartable({ request, proven, layingDown }: ServiceRun, now: PlaceProbe | undefined): boolean {
-  // It was stopped, and nothing else.
+  // The service was stopped, and nothing else was done.
   if (!layingDown) return true;
   if (now) return now.startable === true;
   const { startable = false, situation } = proven.probe ?? {};
@@ -70,8 +71,8 @@ function isStartable({ request, proven, layingDown }: ServiceRun, now: PlaceProb
 }
 
 /**
- * Whether another run has taken over what this one had laid down; then what is in place is that one's affair, and so is
- * the service.
+ * Whether another run has taken over what this one had laid down. Then the places and the service are that run's
+ * affair.
  */
 function isOthers({ proven, laidDown }: ServiceRun, now: PlaceProbe | undefined): boolean {
   return laidDown && now?.journalRunId !== undefined && now.journalRunId !== proven.places.runId;

@@ -5,7 +5,7 @@ import type { OnlyCopy } from '../volume/judge-old-data.ts';
 import { askOfOld, findOnlyCopy } from '../volume/kept-old-data.ts';
 import { onEngine, type ServiceRun } from './service-run.ts';
 
-/** Whether the old data has to be kept after the restore, asked for or not: why. */
+/** Why the old data has to be kept after the restore, asked for or not; undefined when it need not be. */
 export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | undefined> {
   const { request, proven } = run;
   const { source, places } = proven;
@@ -23,8 +23,8 @@ export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | unde
 }
 
 /**
- * Whether what was found beforehand holds to the end: whose it is, and that it has gone another way than the archive,
- * is not seen otherwise after the restore, or by others.
+ * Whether the judgement from before the restore holds to the end. It does when the old data is of another cluster, or
+ * has gone another way than the archive: a later look, or that of others, does not see it otherwise.
  */
 export function staysSo(onlyCopy: OnlyCopy | undefined, { acceptLoss }: ServiceRequest): onlyCopy is OnlyCopy {
   return onlyCopy?.isOfAnother === true || (onlyCopy?.hasDiverged === true && !acceptLoss);

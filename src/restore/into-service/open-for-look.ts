@@ -12,8 +12,8 @@ import type { FoundService } from '../service/found-service.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
 
 /**
- * The volume is looked at through the restore image. What is not there yet is as good as empty; an engine is given when
- * the data's is there.
+ * Opens the restore image to look at the volume. A mount that is not there yet is as good as empty. Gives an engine
+ * only when the data's mount is there.
  */
 export async function openForLook(
   found: FoundService,
@@ -44,7 +44,7 @@ export async function openForLook(
   return { missing };
 }
 
-/** The engine over those mounts; what is not there is given a stand-in, and named. */
+/** Opens the engine over those mounts. A mount that is not there gets a stand-in, and is named in `missing`. */
 export async function openWithStandIns(
   found: FoundService,
   mounts: readonly Mount[],

@@ -34,12 +34,12 @@ import { openForLook, openWithStandIns } from './open-for-look.ts';
 /** Everything that the proofs found out and the steps need. */
 export interface ProvenService extends ProvenServer {
   mounts: ReturnType<typeof mountsOf>;
-  /** Of the mounts, those that are not there yet. */
+  /** The mounts that are not there yet. */
   missing: Mount[];
   scripts: readonly SqlScript[];
   /** Absent when the volume does not exist yet: a look would create it. */
   engine: Engine | undefined;
-  /** What was on the volume then; absent with the engine. */
+  /** What was on the volume at the proofs. Absent when the engine is. */
   probe: PlaceProbe | undefined;
   oldData: OldDataJudgement;
   /** The data directory is there already, so that something can be mounted over it. */
@@ -48,8 +48,8 @@ export interface ProvenService extends ProvenServer {
 }
 
 /**
- * Makes every check that the others leave possible, tells all of them, and throws the first failure; nothing has been
- * touched then.
+ * Makes every check that the others leave possible, and tells all of them. Throws the first failure. By then nothing
+ * has been touched.
  */
 export async function proveServiceRestore(
   request: ServiceRequest,
@@ -131,7 +131,7 @@ export async function proveServiceRestore(
 }
 
 /**
- * Whether the restored server takes the place of another cluster than its own, or of none; not when that cannot be
+ * Whether the restored server takes the place of another cluster than its own, or of none. False when that cannot be
  * told.
  */
 function isAnotherCluster(probe: PlaceProbe | undefined, systemIdentifier: string | undefined): boolean {
@@ -157,7 +157,7 @@ async function proveTablespaces(
   });
 }
 
-/** @param earlier places that an earlier restore has filled: what came of it is settled with the rest */
+/** @param earlier places that an earlier restore has filled, and that have to be settled with the others */
 function placesOf(
   found: FoundService,
   tablespaces: readonly (TablespacePlace & { mount: Mount })[],
@@ -192,7 +192,7 @@ async function proveLater(
   });
 }
 
-/** A tablespace may lie on what the server may write to beside its data. */
+/** Whether the service has other mounts that its server may write to: a tablespace may lie there. */
 function hasOtherMounts({ service, data }: FoundService): boolean {
   const others = service.mounts.filter(({ type, readOnly }) => type !== 'tmpfs' && !readOnly);
   return others.some(({ destination }) => destination !== data.mount.destination);
@@ -242,7 +242,7 @@ async function proveVolume(
   return probe;
 }
 
-/** Nothing of it is lost that no archive has. */
+/** Proves that the restore loses nothing of the old data that no archive has. */
 async function proveOld(
   engine: Engine,
   found: FoundService,

@@ -13,13 +13,13 @@ import { onEngine, type ServiceRun, stopService } from './service-run.ts';
 /** What the service's server has come to. */
 export interface RecoveredService extends Omit<SeenThrough, 'database'> {
   address: DatabaseAddress;
-  /** Since the service was told to stop. */
+  /** Since the service was told to stop, in milliseconds. */
   downtimeMs: number;
-  /** What the person should know. */
+  /** Notes for the person. */
   notes: string[];
 }
 
-/** The service starts on the new content, recovers all of it, and holds what it should. */
+/** Starts the service on the new content, sees it recover all of it, and proves that it holds what it should. */
 export async function recoverService(run: ServiceRun, laidDown: LaidDown): Promise<RecoveredService> {
   const { request, proven, report, signal } = run;
   const { moment, stallTimeoutMs } = request;

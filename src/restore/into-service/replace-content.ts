@@ -17,12 +17,15 @@ import { exchangesFirst } from '../volume/transitions.ts';
 import { staysSo } from './only-copy.ts';
 import { openAgain, type ServiceRun, stopService } from './service-run.ts';
 
-/** From the running service to a backup that is complete beside its data; the service is stopped, unless `online`. */
+/**
+ * Lays the backup down beside the data of the service, until it is complete. The service is stopped first, unless
+ * `online`.
+ */
 export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
   const { request, proven, report, signal } = run;
   const { places } = proven;
   if (request.rehearsal) run.rehearsal = prepareRehearsal(() => rehearsedServer(request, proven), signal);
-  // A former restore that is taken back first exchanges content, and never below a server.
+  // Taking a former restore back exchanges content first, and never below a server.
   const isStopped = !request.online || exchangesFirst(proven.probe?.situation);
   if (isStopped) await stopService(run);
   const engine = await openOnAll(run);
@@ -37,19 +40,19 @@ export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
   if (isFed(job)) run.feeding = followFeeding(engine, (dead) => openAgain(run, dead), job, report);
   signal.throwIfAborted();
   const overridden = [...laid.overridden, ...(await run.rehearsal.hold(engine, report))];
-  // It goes while the service is stopped.
+  // The rehearsal goes while the service is being stopped.
   void run.rehearsal.end();
   return { ...laid, overridden };
 }
 
-/** The service is stopped, and nobody else uses its volume; what was laid down takes the old data's place. */
+/** Stops the service, demands that nobody else uses its volume, and puts what was laid down in the old data's place. */
 export async function exchangeContent(run: ServiceRun): Promise<void> {
   const { request, proven, report, signal, job } = run;
   const { found, places } = proven;
   if (!job) throw new OdoError('bug', 'nothing was laid down');
-  // The one that has laid it down: what it knows of errors in writing, the exchange asks.
+  // The engine that has laid it down: the exchange asks what that engine knows of errors in writing.
   const engine = engineOf(run);
-  // Also when it was stopped before: while the backup was laid down, somebody or something may have started it again.
+  // Also when the service was stopped before: somebody may have started it while the backup was laid down.
   await stopService(run);
   // Hours may have passed since the proofs.
   await refuseOthersNow(found, proven.mounts, (await engine.probe(places)).pgdata);
@@ -72,7 +75,10 @@ function jobOf(run: ServiceRun, isStopped: boolean): LayDownJob {
   };
 }
 
-/** Somebody else may promote the server, or this run may be broken off: then the archive is not there to look into. */
+/**
+ * What the journal says of the old data from the beginning. Somebody else may promote the server, or this run may be
+ * broken off: then the archive is not there to look into.
+ */
 function keptFromTheBeginning({
   request,
   proven,
@@ -82,7 +88,9 @@ function keptFromTheBeginning({
   return staysSo(onlyCopy, request) ? { keptBecause: onlyCopy.because } : allowed;
 }
 
-/** The engine over all mounts; those that were not there at the proofs are made first, as compose would make them. */
+/**
+ * Opens the engine over all mounts. Those that were missing at the proofs are made first, as compose would make them.
+ */
 async function openOnAll(run: ServiceRun): Promise<Engine> {
   const { request, proven, version } = run;
   const { docker, project } = proven.found;

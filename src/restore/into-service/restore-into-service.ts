@@ -13,8 +13,8 @@ import { planOfService } from './service-plan.ts';
 import { closeEngine, type ServiceRun } from './service-run.ts';
 
 /**
- * Brings a compose service up on a backup: it is stopped before the backup is laid down beside its data, or with
- * `online` just before the exchange. After the exchange the old data waits in `.odo/previous` until the end.
+ * Brings a compose service up on a backup. The service is stopped before the backup is laid down beside its data; with
+ * `online`, just before the exchange. After the exchange the old data waits in `.odo/previous` until the end.
  */
 export function intoService(request: ServiceRequest): Prove<RecoveredService> {
   return async (tools) => {

@@ -19,13 +19,13 @@ export interface ServiceRun extends Tools {
   engine: Engine | undefined;
   /** Another container that is being opened in the place of one that has died. */
   reopening?: Promise<Engine> | undefined;
-  /** Its end has begun: no other container is opened any more. */
+  /** The end of the run has begun: no other container is opened any more. */
   isOver?: boolean;
-  /** From the beginning of the laying down on, when one is wanted. */
+  /** The rehearsal, from the beginning of the laying down on, when one is wanted. */
   rehearsal: PreparedRehearsal;
-  /** From the beginning of the laying down on. */
+  /** The job, from the beginning of the laying down on. */
   job?: LayDownJob;
-  /** From the end of the laying down on, where WAL is fed. */
+  /** The feeding, from the end of the laying down on, when WAL is fed. */
   feeding: FollowedFeeding | undefined;
   /** Containers that ODO stops, from the moment it begins to. */
   stopped: readonly ServiceContainer[];
@@ -51,7 +51,7 @@ export async function stopService(run: ServiceRun): Promise<void> {
   await stopContainers(found, running, run.request.stopTimeoutSeconds, run.report);
 }
 
-/** Does what can be done twice; when the restore container is gone, in another one. */
+/** Does a step that can be done twice. When the restore container is gone, does it again in another one. */
 export async function onEngine<T>(run: ServiceRun, step: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = engineOf(run);
   try {
@@ -62,7 +62,7 @@ export async function onEngine<T>(run: ServiceRun, step: (engine: Engine) => Pro
   }
 }
 
-/** Another restore container, in place of one that is gone; the same for all who find it gone. */
+/** Opens another restore container, in place of one that is gone. All who find it gone get the same new one. */
 export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> {
   const { proven, request, version } = run;
   if (run.isOver) throw new OdoError('dockerUnreachable', 'the restore has ended');
@@ -79,8 +79,8 @@ export async function openAgain(run: ServiceRun, dead: Engine): Promise<Engine> 
 }
 
 /**
- * Ends all work on the volume. A question that is under way then must not open another container: nobody would see to
- * its end, and it would keep the volume from the next command.
+ * Ends all work on the volume. A question that is under way must not open another container then: nobody would see to
+ * that container's end, and it would keep the volume from the next command.
  */
 export async function closeEngine(run: ServiceRun): Promise<void> {
   run.isOver = true;

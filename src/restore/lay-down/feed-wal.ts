@@ -14,12 +14,12 @@ import type { FedJob } from '../contract/lay-down-job.ts';
 import { isTakenOver, takenOver } from '../volume/own-run.ts';
 
 /**
- * So many segments lie in the spool before the exchange, or all there are: what is wrong with the WAL that recovery
- * begins with shows while the old data is still in place, and the server does not begin by waiting.
+ * How many segments lie in the spool before the exchange, or all if there are fewer. So faults of the WAL that recovery
+ * begins with show while the old data is still in place, and the server does not begin by waiting.
  */
 const HEAD_START = 16;
 
-/** Between two looks whether the spool is still this run's. */
+/** Pause between two looks whether the spool is still this run's. */
 const LOOK_EVERY_MS = 500;
 
 /** Feeding under way, for one restore. */
@@ -27,13 +27,13 @@ export interface Feeding {
   /** Resolves when the server could start: the WAL up to the end of the backup is there, or as much of it as fits. */
   headStart(): Promise<void>;
   takeAllConnections(): void;
-  /** What follows the archive is there, or nothing does. */
+  /** Says that what follows the archive is there now, or that nothing does. */
   settleEnd(): void;
-  /** From now on, events go there. */
+  /** From now on, events go to `report`. */
   tellTo(report: Report): void;
   /** Rejects when feeding has failed for good, resolves when it was stopped. */
   readonly over: Promise<void>;
-  /** The reason, once it has failed. */
+  /** The reason, once feeding has failed. */
   failure(): unknown;
   /** The last segment that the server has taken. */
   lastTaken(): string | undefined;
@@ -42,7 +42,7 @@ export interface Feeding {
   total(): FedWal;
 }
 
-/** @param spool what is there: segments that can be relied upon, and whether a server has begun to take them */
+/** @param spool reuse: its segments can be relied upon; inUse: a server has begun to take them */
 export function startFeeding(
   job: FedJob,
   keys: RenewableKeys,
@@ -78,7 +78,7 @@ export function startFeeding(
   }, LOOK_EVERY_MS).unref();
   const over = feeder.over
     .catch((error: unknown) => {
-      // Whatever it met first in a spool that is another's by now.
+      // In a spool that is another run's by now, the error that the feeder met first does not count.
       failure = isTakenOver(job.places) ? takenOver(job.places.pgdata) : error;
       throw failure;
     })

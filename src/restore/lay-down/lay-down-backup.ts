@@ -25,8 +25,8 @@ import { putStaleSalvageAway } from './take-salvage.ts';
 import { verifyStaged } from './verify-cluster.ts';
 
 /**
- * Fills `incoming` and the spool, so that nothing is left to do but the exchange: parts, WAL (or a head start of it,
- * where it is fed), what makes a recovering server of it, and the flush to disk.
+ * Fills `incoming` and the spool, so that only the exchange is left to do: the parts, the WAL (or a head start of it,
+ * when it is fed), what recovery needs, and the flush to disk.
  */
 export async function layDownBackup(
   job: LayDownJob,
@@ -67,7 +67,7 @@ export async function layDownBackup(
       const wal = await inPhase(report, 'wal', () =>
         feeding ? untilFed(feeding, signal) : fetchWal(job, store, prepared, report, signal, roomOf),
       );
-      // That phase is over, and who follows the recovery will ask.
+      // The WAL's phase is over. Whoever follows the recovery asks for progress again.
       feeding?.tellTo((event) => event.type !== 'progress' && report(event));
       const overridden = completeStaging(job);
       for (const message of overridden) report({ type: 'note', level: 'info', message });
@@ -92,7 +92,7 @@ export async function layDownBackup(
   }
 }
 
-/** @param wal what was fetched of it, unless it is fed, which has only begun */
+/** @param wal tally of the fetched WAL; undefined when WAL is fed, which has only begun */
 function laidDown(parts: Tally, wal: Tally | undefined): Omit<LaidDown, 'overridden'> {
   return {
     readBytes: parts.done.readBytes + (wal?.done.readBytes ?? 0),
@@ -155,8 +155,7 @@ async function fetchWal(
 }
 
 /**
- * A file system that was written to a moment ago makes itself read-only when its disk fails: the flush tells of that,
- * the write does not.
+ * A file system makes itself read-only when its disk fails. The flush tells of the failed disk; a later write does not.
  */
 function reasonOf(thrown: unknown, writeBack: WriteBack): Promise<unknown> {
   return writeBack.flush().then(

@@ -24,10 +24,11 @@ import { createRepeats, finishInOrder } from './unit-order.ts';
 import { createUnpacker, type Unpacker } from './unpacker.ts';
 
 /**
- * Streams every unit of the backup into the `incoming` directories: store → ranges → decompress → untar → files;
- * several units at once, where there are several. What can be checked is checked on the way, against backup_manifest
- * where there is one; anything wrong is dataCorrupt. `noted` resolves when all units are on the disk and noted as
- * finished, so that no later run builds on what was lost on its way there.
+ * Streams every unit of the backup into the `incoming` directories: store → ranges → decompress → untar → files.
+ * Several units are laid down at once. What can be checked is checked on the way, also against backup_manifest if there
+ * is one. `noted` resolves when all units are on the disk and noted as finished, so that no later run builds on what
+ * was lost on its way there.
+ * Errors: `dataCorrupt` for anything that is wrong.
  */
 export async function layDownContent(
   job: LayDownJob,
@@ -52,7 +53,7 @@ export async function layDownContent(
   const noting: Promise<void>[] = [];
   const waiting = content.units()[Symbol.asyncIterator]();
 
-  /** Beside the next unit. */
+  /** Flushes a unit to the disk and notes it as finished, beside the next unit. */
   async function note(unit: Unit): Promise<void> {
     try {
       await writeBack.flush();
@@ -81,7 +82,7 @@ export async function layDownContent(
         report({ type: 'note', level: 'info', message: `laying down ${store.url}/${unit.key}` });
         await layDownTar(unit, unpacker, context);
         const noted = note(unit);
-        // It has ended the rest then, and is told when all have stopped.
+        // A unit that cannot be noted has stopped all the others. Its error is thrown when they have ended.
         noted.catch(() => undefined);
         noting.push(noted);
       }
@@ -97,7 +98,7 @@ export async function layDownContent(
     stop.abort(error);
     await Promise.allSettled(workers);
     const notes = await Promise.allSettled(noting);
-    // What could not be noted has ended the rest.
+    // A unit that could not be noted has stopped the others, so its error comes first.
     throw notes.find((outcome) => outcome.status === 'rejected')?.reason ?? error;
   } finally {
     await blockPool.close();
@@ -218,7 +219,11 @@ function refuseIncremental(entry: TarEntry, name: string): void {
  */
 const MOST_UNPACKED: Partial<Record<Layer, number>> = { gzip: 1032, lz4: 256, snappy: 22 };
 
-/** Before room is made for it: a size that all of the object could not unpack to is a damaged header's. */
+/**
+ * Refuses a size to which all of the object could not unpack: it is a damaged header's. Done before room is made for
+ * it.
+ * Errors: `dataCorrupt`.
+ */
 function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, unit: Unit, name: string): void {
   const growth = unit.layers.reduce((most, layer) => most * (MOST_UNPACKED[layer] ?? Number.POSITIVE_INFINITY), 1);
   if (sizeBytes <= unit.sizeBytes * growth) return;
@@ -231,7 +236,7 @@ function refuseImpossibleSize({ path: member, sizeBytes }: TarEntry, unit: Unit,
   );
 }
 
-/** The writer knows members, not where they come from. */
+/** Adds the object's name to an error. The writer knows members, not where they come from. */
 function nameObject(error: unknown, name: string): unknown {
   if (!(error instanceof OdoError) || error.code !== 'dataCorrupt' || error.message.includes(name)) return error;
   return new OdoError('dataCorrupt', `${name}: ${error.message}`, { hint: error.hint, cause: error });

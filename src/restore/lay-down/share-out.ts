@@ -4,19 +4,19 @@ import type { RunWish } from '../contract/lay-down-job.ts';
 /** What a restore may take; not given: the default memory, and as many connections as suit the measured rate. */
 export type Means = Pick<RunWish, 'memoryBytes' | 'connections'>;
 
-/** How much of the machine each part of a backup gets that is being laid down. */
+/** How much of the machine each part gets while a backup is laid down. */
 export interface Share {
   /** Parts that are laid down at once. */
   atOnce: number;
-  /** What requests may hold of a part that has not been unpacked yet. */
+  /** What requests may hold of a part before it is unpacked. */
   windowBytes: number;
   connections?: number | undefined;
   blocks: BlockShare;
 }
 
-/** What bzip2 parts get instead of threads and windows of their own. */
+/** What bzip2 parts get, instead of threads and windows of their own. */
 export interface BlockShare {
-  /** Threads that decode the blocks of all of them. */
+  /** Threads that decode the blocks of all bzip2 parts. */
   threads: number;
   windowBytes: number;
 }
@@ -25,13 +25,14 @@ const MIB = 1 << 20;
 const DEFAULT_MEMORY_BYTES = 256 * MIB;
 export const LEAST_MEMORY_BYTES = 192 * MIB;
 
-// Resident memory, as measured. The program, with WAL on its way and a manifest of some ten thousand files:
+// These sizes are resident memory, as measured.
+/** The program, with WAL on its way and a manifest of some ten thousand files. */
 const PROGRAM_BYTES = 150 * MIB;
 /** A thread's own code and heap. */
 const THREAD_BYTES = 15 * MIB;
-/** What is unpacked of a part and not yet written. */
+/** Unpacked bytes of a part that are not yet written. */
 const CHUNKS_BYTES = 8 * MIB;
-/** What the allocator makes of a window, whose buffers have many sizes. */
+/** How many times its size a window takes in memory, since its buffers have many sizes. */
 const WINDOW_FACTOR = 2;
 /** A thread that decodes blocks, with two of them packed, and one unpacked. */
 const BLOCK_THREAD_BYTES = 36 * MIB;
@@ -39,8 +40,8 @@ const LEAST_WINDOW_BYTES = 4 * MIB;
 const MOST_WINDOW_BYTES = 32 * MIB;
 
 /**
- * Divides memory and cores among the parts: as many at once as there are cores, and as memory has room for with windows
- * of use.
+ * Divides memory and cores among the parts. As many parts are laid down at once as there are cores, and as memory has
+ * room for with useful windows.
  */
 export function shareOut(
   { memoryBytes = DEFAULT_MEMORY_BYTES, connections }: Means,

@@ -18,9 +18,10 @@ import { findOldData } from '../volume/survey-old-data.ts';
 
 /**
  * Sets aside what the pg_wal of the old data holds behind the end of the archive, if it is of the same cluster and
- * timeline. No server may run on that. What was set aside before is taken anew where the old data still has it, since a
- * server that was started again writes into the same files; where it has not (it was deleted, or is another's by now),
- * that is all there is, and what goes on farthest is taken. undefined where there is nothing to look at.
+ * timeline. No server may run on the old data. What was set aside before is taken anew when the old data still has it,
+ * since a server that was started again writes into the same files. When the old data was deleted, or is another's by
+ * now, what was set aside before is all there is. Of all that, the WAL that goes on farthest is taken. Gives undefined
+ * when there is nothing to look at.
  */
 export async function takeSalvage(
   job: LayDownJob,
@@ -31,7 +32,7 @@ export async function takeSalvage(
   const { pgdata } = places;
   const { systemIdentifier } = backup;
   putStaleSalvageAway(pgdata);
-  // Behind a hole before a branch the way does not go on with this timeline.
+  // Behind a hole before a branch, the way does not go on with this timeline.
   if (wal.source === 'included' || systemIdentifier === undefined || wal.spans.at(-1)?.lastSegment !== undefined)
     return undefined;
   const old = oldDataOf(pgdata);
@@ -61,7 +62,10 @@ export async function takeSalvage(
   }
 }
 
-/** What an earlier run has taken is taken anew, as long as there is something to take it from, and kept otherwise. */
+/**
+ * Puts away the WAL that an earlier run has taken. What the old data still has is removed, since it is taken anew. The
+ * rest is kept.
+ */
 export function putStaleSalvageAway(pgdata: Place): void {
   const old = oldDataOf(pgdata);
   if (old) dropHeldSalvage(pgdata, old.directory);
@@ -76,7 +80,7 @@ function oldDataOf(pgdata: Place) {
   return findOldData(pgdata, false);
 }
 
-/** A spool that was filled before, and that nobody feeds. */
+/** Adds the WAL to a spool that was filled before, and that nobody feeds. */
 function addToWholeSpool(pgdata: Place, owner: LayDownJob['owner']): void {
   const spool = spoolDir(pgdata);
   if (!fs.existsSync(spool)) return;

@@ -3,12 +3,12 @@ import type { TarEntry } from '../../stream/bytes/entry.ts';
 import type { Staging } from '../staging/staging.ts';
 
 /**
- * Notes units as finished. One of the data directory only when those before it are: a file that comes in two of them
- * must not be overwritten by the earlier one when an interrupted run is taken up. Those that such a run had finished
- * are to be told, too.
+ * Notes units as finished. A unit of the data directory is noted only when those before it are. Otherwise the earlier
+ * unit could overwrite a file that comes in two of them, when an interrupted run is taken up. Units that such a run had
+ * finished are to be told, too.
  */
 export function finishInOrder(staging: Staging): (unit: Unit) => void {
-  /** By ordinal, as long as one before them is not on the disk. */
+  /** Keys by ordinal, as long as a unit before them is not on the disk. */
   const waiting = new Map<number, string>();
   let next = 0;
   const note = (key: string): void => {
@@ -26,7 +26,7 @@ export function finishInOrder(staging: Staging): (unit: Unit) => void {
 }
 
 /**
- * Tells of a member whose later one counts whether a later unit has brought it already, since units are not laid down
+ * For a member of which the last one counts, tells whether a later unit has brought it already. Units are not laid down
  * one after the other.
  */
 export function createRepeats(mayRepeat: Format['mayRepeat']): (entry: TarEntry, unit: Unit) => boolean {

@@ -9,8 +9,8 @@ import type { Share } from './share-out.ts';
 /** Reads and unpacks one unit at a time. */
 export interface Unpacker {
   /**
-   * In large chunks, each of them the taker's until it asks for the next. Errors are those of readRanged() and
-   * decompress().
+   * The unit's bytes in large chunks. Each chunk is the taker's until it asks for the next.
+   * Errors: those of readRanged() and decompress().
    */
   unpack(unit: Packed, options: UnpackOptions): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
@@ -27,7 +27,7 @@ export interface UnpackOptions {
   onBytes?: (bytes: number) => void;
 }
 
-/** What is smaller is unpacked before a thread is up. */
+/** Objects of this size are unpacked in a thread. A smaller one is unpacked before a thread is up. */
 const APART_FROM_BYTES = 1 << 20;
 
 /**
@@ -47,7 +47,7 @@ export function createUnpacker(
       const object = { key, sizeBytes, ...(etag === undefined ? {} : { etag }) };
       const window = isBlocks ? blocks.windowBytes : windowBytes;
       const source = readRanged(store, object, { windowBytes: window, connections, signal, onBytes });
-      // What is not packed passes through, and is freed by whoever takes it.
+      // Bytes that are not packed pass through, and are freed by whoever takes them.
       if (innermost === undefined || sizeBytes < APART_FROM_BYTES) return undoLayers(source, layers, { name, signal });
       if (isBlocks) return undoLayers(source, layers, { name, signal, blockPool });
       const outer = layers.slice(0, -1);

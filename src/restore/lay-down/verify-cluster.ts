@@ -49,7 +49,10 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
   return { pages: found.pages, suspects };
 }
 
-/** Looks at suspect pages again, after recovery; those that are still wrong are dataCorrupt. */
+/**
+ * Looks at suspect pages again, after recovery.
+ * Errors: `dataCorrupt` for those that are still wrong.
+ */
 export function recheckPages(places: ClusterPlaces, suspects: readonly SuspectPage[]): void {
   const all = placesOf(places);
   const bad = suspects.filter(({ place, file, page, block }) => {

@@ -17,9 +17,9 @@ export function momentReport(moment: Moment, source: RestoreSource, outcome: Mom
 }
 
 /**
- * Holds what the server reached against what was asked; another place is `recoveryFailed`. PostgreSQL itself refuses to
- * end recovery before the target, so this would be a server that was promoted by somebody else on the way, or recovery
- * settings that were overridden.
+ * Holds what the server reached against what was asked. PostgreSQL itself refuses to end recovery before the target. So
+ * a difference means a server that somebody else promoted on the way, or recovery settings that were overridden.
+ * Errors: `recoveryFailed` when the server reached another place.
  */
 export function demandReached(moment: Moment, source: RestoreSource, reached: Reached): void {
   const { target, exclusive } = moment;
@@ -49,8 +49,8 @@ export function demandReached(moment: Moment, source: RestoreSource, reached: Re
 const BETWEEN_RECORDS_BYTES = 64n;
 
 /**
- * Whether a paused server can be at its target, as far as positions tell: undefined where they do not. One that has
- * paused before it (somebody has paused it, or it has too little of a setting) has a state that nobody asked for.
+ * Whether a paused server can be at its target; undefined when positions do not tell. A server that has paused before
+ * its target (somebody has paused it, or it has too little of a setting) has a state that nobody asked for.
  */
 export function isAtTarget(
   { target, exclusive }: Moment,

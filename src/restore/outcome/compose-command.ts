@@ -13,7 +13,7 @@ export function composeCommand(call: ComposeCall, ...words: readonly string[]): 
   return ['docker', 'compose', ...composeFlags(call), ...words].map(shellWord).join(' ');
 }
 
-/** The same for a project that was read, with an override file of ODO's where there is one. */
+/** A call of compose for a project that was read, with ODO's override file if there is one. */
 export function projectCommand(
   { files, call }: Pick<ComposeProject, 'files' | 'call'>,
   ...words: readonly string[]

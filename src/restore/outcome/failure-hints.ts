@@ -56,13 +56,13 @@ export function withWayBack(
   ]);
 }
 
-/** A failure while the rest was being cleared away: the restore itself has succeeded. */
+/** A failure while what the restore has left was being cleared away: the restore itself has succeeded. */
 export function withLeftovers(
   error: OdoError,
   request: { serviceRef: ServiceRef; acceptLoss?: boolean },
   onlyCopy?: OnlyCopy,
 ): OdoError {
-  // Whoever gave the old data up has said so to this run alone.
+  // --accept-loss was said to this run alone, so the next command has to say it again.
   const command = `${commandFor('clean', request)}${request.acceptLoss ? ' --accept-loss' : ''}`;
   if (error.code === 'writeFailed') {
     return withHints(error, [
@@ -81,7 +81,7 @@ export function withLeftovers(
   ]);
 }
 
-/** What a receipt says of WAL that only the old data had. */
+/** The notes of a receipt on WAL that only the old data had. */
 export function salvageNotes(salvage: Salvage | undefined): string[] {
   if (!salvage) return [];
   const { segments, firstSegment, commits, lastCommitTime } = salvage;
@@ -92,7 +92,7 @@ export function salvageNotes(salvage: Salvage | undefined): string[] {
   ];
 }
 
-/** What a receipt says of old data that was kept although that was not asked for. */
+/** The note on old data that was kept although nobody asked for that. */
 export function keptNote({ because }: OnlyCopy, request: { serviceRef: ServiceRef }): string {
   return (
     `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back ` +
@@ -100,7 +100,7 @@ export function keptNote({ because }: OnlyCopy, request: { serviceRef: ServiceRe
   );
 }
 
-/** What is said of WAL that was set aside and that nothing else has. */
+/** The note on WAL that was set aside and that nothing else has. */
 export function keptSalvageNote(pgdata: Place, request: { serviceRef: ServiceRef }): string {
   return (
     `WAL of old data, which nothing else has, is kept in ${salvageDir(pgdata)}: a restore to the end of the ` +
@@ -108,7 +108,7 @@ export function keptSalvageNote(pgdata: Place, request: { serviceRef: ServiceRef
   );
 }
 
-/** What a receipt says of a server that could not be asked. */
+/** The notes of a receipt on a server that could not be asked. */
 export function unaskedNotes(words: string, waits: boolean): string[] {
   const reached = waits ? 'that it waits where it is to wait' : 'that it has recovered and was promoted';
   return [

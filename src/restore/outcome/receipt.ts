@@ -32,13 +32,13 @@ export interface Plan {
   wal: WalPlan;
   /** The directory that is filled, as the server sees it. */
   dataDirectory: string;
-  /** `isLater`: the backup has it not, and the replay of WAL creates it. */
+  /** `isLater`: the backup lacks it, and the replay of WAL creates it. */
   tablespaces: { oid: number; location: string; isLater?: boolean }[];
   volume?: string;
   service?: string;
   owner?: { uid: number; gid: number };
   steps: string[];
-  /** What the old data is seen to have of WAL behind the end of the archive. */
+  /** WAL that the old data is seen to have behind the end of the archive. */
   salvage?: { commits: number; lastCommitTime?: string; endLsn: string };
   /** Why the old data is kept although that was not asked for, as far as it is known beforehand. */
   onlyCopy?: OnlyCopy;
@@ -54,14 +54,14 @@ export interface Reached {
   lastCommitTime?: string;
 }
 
-/** What was asked of the moment, beside what was reached. */
+/** The moment that was asked for, beside what was reached. */
 export interface MomentReport {
   asked: Moment;
   /** The target for a person. */
   words: string;
   /**
-   * promoted · paused: the server waits at the target, read-only · shut down: at the target · left: nobody has started
-   * a server yet
+   * `paused`: the server waits at the target, read-only. `shut down`: the server has ended at the target. `left`:
+   * nobody has started a server yet.
    */
   outcome: 'promoted' | 'paused' | 'shut down' | 'left';
   /** The record that shows that the target was reached, as the search of the WAL found it. */
@@ -82,31 +82,31 @@ export interface Receipt {
   standby?: { hasPrimary: boolean };
   /** The temporary server: its container's name, and its port on 127.0.0.1. */
   temporary?: { name: string; port: number };
-  /** Of a restore to a certain moment. */
+  /** Given for a restore to a certain moment. */
   moment?: MomentReport;
   /** Absent for a directory restore, which no server has seen yet. */
   reached?: Reached;
   laidDown: LaidDown;
-  /** What was replayed of the old data's WAL behind the end of the archive. */
+  /** The old data's WAL that was replayed behind the end of the archive. */
   salvage?: Salvage;
   /** The old data was kept although that was not asked for. */
   onlyCopy?: OnlyCopy;
   phases: { phase: Phase; elapsedMs: number }[];
   /**
-   * From the moment the service was told to stop until the promoted server answered; 0 phases of it when it was not
-   * running.
+   * From the moment the service was told to stop until its server had recovered. Counted from the end of the proofs
+   * when the service was not running.
    */
   downtimeMs?: number;
-  /** What the person should know or do next. */
+  /** Notes for the person: what to know or to do next. */
   notes: string[];
 }
 
-/** What came of a restore beside what its plan and the laying down tell already. */
+/** The outcome of a restore, beside what its plan and the laying down tell already. */
 export type Outcome = Pick<
   Receipt,
   'standby' | 'temporary' | 'moment' | 'reached' | 'salvage' | 'onlyCopy' | 'downtimeMs' | 'notes'
 > & {
-  /** When more was fed after the laying down: the whole of it. */
+  /** The whole of what was laid down, when more was fed after the laying down. */
   laidDown?: LaidDown;
 };
 
@@ -154,7 +154,7 @@ export function makePlan(
   };
 }
 
-/** What a plan says of WAL that only the old data has. */
+/** The entry of a plan on WAL that only the old data has. */
 export function salvagePlan(salvage: WalBeyond | undefined): Pick<Plan, 'salvage'> {
   if (!salvage) return {};
   const { commits, lastCommitTime, endLsn } = salvage;

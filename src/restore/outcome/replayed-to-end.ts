@@ -24,10 +24,11 @@ export interface Replayed {
 }
 
 /**
- * A server takes a damaged WAL record for the end of the WAL, and comes up without what follows as if nothing were
- * missing. So where it stopped is held against the archive: not having got into its last segment is `dataCorrupt`, and
- * so is not having replayed the last whole record of the segment that it stopped in. Nor is it right to have come short
- * of the last record that was found in the old data. Gives notes on what could not be told for certain.
+ * Demands that the server has replayed all WAL. A server takes a damaged WAL record for the end of the WAL, and comes
+ * up without what follows as if nothing were missing. So the place where it stopped is held against the archive. Gives
+ * notes on what could not be told for certain.
+ * Errors: `dataCorrupt` when the server has not got into the archive's last segment, has not replayed the last whole
+ * record of the segment that it stopped in, or has come short of the last record of the old data.
  */
 export async function demandReplayedToEnd(
   wal: WalPlan,
@@ -55,7 +56,7 @@ export async function demandReplayedToEnd(
     throw endedEarly(reached, `the WAL of the old data goes on to ${salvage.lastLsn}`);
   }
   const segment = segmentOfLsn(position, timelineOfName(endSegment), segmentSizeBytes);
-  // All of the segment before it was replayed, and nothing of this one.
+  // The segment before was replayed whole, and nothing of this one.
   if (position === startOf(segment)) return [];
   const end = await readEnd(segment, segmentSizeBytes).catch((error: unknown) => asOdoError(error));
   if (end instanceof OdoError) {
@@ -85,7 +86,7 @@ export async function demandReplayedToEnd(
 
 /**
  * Whether all that the archive has from that position on is the beginning of one record, which may be longer than a
- * segment: then recovery could come no farther, and nothing is damaged.
+ * segment. Then recovery could come no farther, and nothing is damaged.
  */
 async function isOneRecord(
   position: bigint,

@@ -28,10 +28,7 @@ export interface ProvenServer {
   server: ServerFacts;
 }
 
-/**
- * What the restore container is told to lay down for a server in Docker; keys of a profile or a role are added on the
- * way there.
- */
+/** The job of the restore container for a server in Docker. Keys of a profile or a role are added on the way there. */
 export function makeJob(request: RestoreRequest, proven: ProvenServer): LayDownJob {
   const { found, source, places, owner, major, configuration } = proven;
   return {
@@ -74,8 +71,8 @@ export function makeJob(request: RestoreRequest, proven: ProvenServer): LayDownJ
 }
 
 /**
- * A server that is to be shut down at the target waits for that: then it can be asked where it is, and no restart
- * policy brings it up again.
+ * Where recovery stops. A server that is to be shut down at the target only pauses there: then it can be asked where it
+ * is, and no restart policy brings it up again.
  */
 function stopOf({ target, exclusive, action }: Moment): NonNullable<RecoveryWish['stopAt']> {
   return { target, exclusive, action: action === 'shutdown' ? 'pause' : action };
@@ -101,12 +98,14 @@ function ofOldData({ keepPrevious, acceptLoss }: RestoreRequest) {
   return { keepPrevious, ...(acceptLoss ? { acceptLoss } : {}) };
 }
 
-/** A copy's service goes on running, on the same disk as a rule. */
+/**
+ * Whether a server may write to the same disk meanwhile. A copy's service goes on running, on the same disk as a rule.
+ */
 function isBesideServer(request: RestoreRequest): boolean {
   return 'copy' in request || ('online' in request && request.online === true);
 }
 
-/** A backup as its job names it: by what it is, not by what it holds. */
+/** A backup as its job names it: by its facts, and by a digest of what it holds. */
 export function provenContent({ parts, ...backup }: Backup): Pick<LayDownJob, 'backup' | 'content'> {
   return { backup, content: { digest: digestOf(parts) } };
 }

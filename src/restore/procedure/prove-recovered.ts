@@ -26,9 +26,9 @@ interface Recovered extends Pick<Tools, 'report' | 'signal'> {
 }
 
 /**
- * The server has reached what was asked for, or the end of all WAL, and holds what it should. Gives what the person
- * should know. Errors: as demandReached, demandReplayedToEnd, checkPromoted; with `verify` full as recheckPages and
- * runAmcheck.
+ * Proves that the server has reached what was asked for, or the end of all WAL, and holds what it should. Gives what
+ * the person should know.
+ * Errors: as demandReached() and demandReplayedToEnd(); with `verify` full also as recheckPages() and runAmcheck().
  */
 export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown: LaidDown): Promise<string[]> {
   const { request, proven, salvage, report, signal, isCopy } = run;
@@ -42,7 +42,7 @@ export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown
     notes.push(...(await demandReplayedToEnd(source.wal, { reached, salvage, waits }, readEnd)));
   }
   if (unasked !== undefined) notes.push(...unaskedNotes(unasked, waits));
-  // Of a server that waits it is asked when it is promoted.
+  // A server that waits is asked when it is promoted.
   const isAsked = !waits && unasked === undefined;
   const collations = isAsked ? await checkPromoted(database, { ...proven.server, isCopy }, report) : undefined;
   if (collations) notes.push(...collations.notes);
@@ -50,14 +50,14 @@ export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown
   return inPhase(report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];
     await run.onEngine((engine) => engine.recheckPages(proven.places, suspects));
-    // It needs an extension, which a server in recovery cannot get, and a login.
+    // pg_amcheck needs a login, and an extension, which a server in recovery cannot get.
     if (!collations) return [...notes, 'pg_amcheck is left out, since the server waits in recovery or turns ODO down'];
     const note = await runAmcheck(database, collations);
     return note === undefined ? notes : [...notes, note];
   });
 }
 
-/** For a `verify` full of a server that ODO could not ask: the restore is good, but not all has been done. */
+/** The error of a `verify` full when ODO could not ask the server: the restore is good, but not all has been done. */
 export function uncheckedByServer(unasked: string): OdoError {
   return new OdoError('promotionNotSeen', `pg_amcheck, which --verify full asks for, could not log in: ${unasked}`, {
     hint:

@@ -10,27 +10,33 @@ import type { RunContext } from '../outcome/run-context.ts';
 export interface Tools {
   report: Report;
   signal: AbortSignal;
-  /** ODO's own. */
+  /** ODO's own version. */
   version: string;
 }
 
-/** Where a backup goes: a service, a copy beside one, a directory. It makes every check; nothing is touched then. */
+/** Makes every check for the place where a backup goes: a service, a copy beside one, a directory. Touches nothing. */
 export type Prove<Recovered> = (tools: Tools) => Promise<ProvenRestore<Recovered>>;
 
-/** A restore whose proofs have held: how each of its steps is done there. The steps come in the order of this list. */
+/**
+ * A restore whose proofs have held: how each of its steps is done where the backup goes. The steps come in the order of
+ * this list.
+ */
 export interface ProvenRestore<Recovered> {
   plan(): Plan;
-  /** The backup is complete beside the old data, with what its recovery needs; a server was tried on it. */
+  /** Lays the backup down beside the old data, with what its recovery needs, and tries a server on it. */
   layDown(): Promise<LaidDown>;
-  /** It takes the old data's place. */
+  /** Puts the laid-down backup in the old data's place. */
   exchange(laidDown: LaidDown): Promise<void>;
-  /** After a failure of these two: what was there before is there again. Gives the error, with what to do next. */
+  /**
+   * Brings back what was there before, after a failure of layDown() or exchange(). Gives the error, with what to do
+   * next.
+   */
   leaveAsBefore(error: OdoError): Promise<OdoError>;
-  /** A server recovers it, and is seen to hold what it should. */
+  /** Sees a server recover the backup, and proves that it holds what it should. */
   recover(laidDown: LaidDown): Promise<Recovered>;
-  /** After a failure of that: gives the error with the way back. */
+  /** Gives the error of a recover() that has failed, with the way back. */
   tellWayBack(error: OdoError, laidDown: LaidDown): Promise<OdoError>;
-  /** What only the restore needed goes, and so does old data that may go. Gives what came of it all. */
+  /** Removes what only the restore needed, and old data that may go. Gives what came of it all. */
   finish(recovered: Recovered, laidDown: LaidDown): Promise<Outcome>;
   /** Nothing of the restore works on when this resolves. */
   close(): Promise<void>;
@@ -62,7 +68,7 @@ export async function restore<Recovered>(
     const outcome = await run.finish(recovered, laidDown);
     return makeReceipt(plan, laidDown, outcome, { odoVersion: version, startedAt, phases });
   } finally {
-    // By now the outcome is known; what the engine says of its container must not take its place.
+    // By now the outcome is known. An error of the engine's about its container must not take its place.
     await run.close().catch(() => undefined);
   }
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../contract/engine.ts';
 import type { LayDownJob } from '../contract/lay-down-job.ts';
 import { tellSalvage } from '../outcome/tell-salvage.ts';
 
-/** Sets aside what the old data has of the WAL behind the end of the archive, and tells it. */
+/** Sets aside the old data's WAL from behind the end of the archive, and tells of it. */
 export async function takeAlong(
   engine: Pick<Engine, 'takeSalvage'>,
   job: LayDownJob,

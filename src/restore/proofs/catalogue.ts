@@ -33,21 +33,21 @@ export interface ListedBackup extends Backup {
 export interface ListedRepository {
   server: string;
   format: FormatName;
-  /** Where it lies. */
+  /** Where the repository lies. */
   url: string;
   /** Oldest first, those without a time before all others. */
   backups: ListedBackup[];
-  /** What of the WAL archive can be recovered; not there where WAL travels in the backups. */
+  /** What the WAL archive lets recover. Absent where WAL travels in the backups. */
   wal?: ListedWal;
 }
 
 export interface ListedWal extends RecoverableWindow {
   segmentSizeBytes: number;
-  /** What of the archive was passed over, in words. */
+  /** Parts of the archive that were passed over, in words. */
   problems: readonly string[];
 }
 
-/** What `odo list` tells. */
+/** The answer of `odo list`. */
 export interface ListReport {
   kind: 'list';
   url: string;
@@ -55,17 +55,20 @@ export interface ListReport {
   repositories: ListedRepository[];
 }
 
-/** What `odo show` tells: one backup in full. */
+/** The answer of `odo show`: one backup in full. */
 export interface ShowReport {
   kind: 'show';
   url: string;
   shownAt: string;
   backup: ListedBackup;
-  /** The WAL that a restore would replay; not there when the backup cannot be restored. */
+  /** The WAL that a restore would replay. Absent when the backup cannot be restored. */
   wal?: WalPlan;
 }
 
-/** Lists all backups under the URL, and what can be recovered. Throws notFound when there is no repository there. */
+/**
+ * Lists all backups under the URL, and what can be recovered.
+ * Errors: `notFound` when there is no repository there.
+ */
 export async function listBackups(
   request: RepositoryRequest,
   report: Report,
@@ -87,8 +90,9 @@ export async function listBackups(
 }
 
 /**
- * Looks at one backup: the one of that id or name, or for `latest` the one that the URL points at, else the newest that
- * is complete, else the newest. Throws notFound when there is no such backup, and usage when several servers have it.
+ * Looks at one backup: the one of that id or name. `latest` means the backup that the URL points at, else the newest
+ * that is complete, else the newest.
+ * Errors: `notFound` when there is no such backup; `usage` when several servers have it.
  */
 export async function showBackup(
   request: RepositoryRequest,
@@ -203,7 +207,7 @@ async function describeFully(repository: Repository, backup: Backup, signal: Abo
   return { described, reason: isComplete(described) ? undefined : (described.reason ?? described.state) };
 }
 
-/** What is found damaged on a closer look is a fault of the backup, and no reason to show none at all. */
+/** Marks a backup that a closer look finds damaged as failed. Its damage is no reason to show no backup at all. */
 function asFailed(backup: Backup, error: unknown): Backup {
   if (isObjectFault(error)) return { ...backup, state: 'failed', reason: error.message };
   if (!(error instanceof OdoError)) throw error;

@@ -6,21 +6,20 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { planWal } from '../../wal/plan/plan-wal.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';
 
-/** So many older backups are tried for one that could be restored instead. */
+/** How many older backups are tried for one that could be restored instead. */
 const TRIED = 10;
 
 /** The backup that is restored, with its WAL. */
 export interface ChosenBackup {
   backup: Backup;
   skipped: Skipped[];
-  /** Or why it has none that a server could become consistent with. */
+  /** The backup's WAL, or why it has none that a server could become consistent with. */
   wal: WalPlan | OdoError;
 }
 
 /**
  * Chooses the newest backup that is complete and whose own WAL is in the archive, or the one that is `wanted`. An idle
- * server archives the end of a backup's WAL hours later: until then there is nothing in it that the one before does not
- * lead to.
+ * server archives the end of a backup's WAL hours later. Until then the backup before it leads to all that is in it.
  */
 export async function chooseWithWal(
   store: ObjectStore,

@@ -3,8 +3,9 @@ import type { Repository } from '../../formats/contract/format.ts';
 import type { RepositoryRequest } from '../contract/request.ts';
 
 /**
- * The repositories under the URL that are meant: all, or with `server` those of that name (which may be several, in
- * different folders), or the one in that folder. Throws notFound when there is none of them.
+ * The repositories under the URL that are meant. Without `server` all are. With `server` the one in that folder is, or
+ * else those of that name, which may be in several folders.
+ * Errors: `notFound` when there is none of them.
  */
 export function meantRepositories(
   repositories: readonly Repository[],
@@ -20,7 +21,10 @@ export function meantRepositories(
   });
 }
 
-/** The one repository that is meant. Throws usage when there are several, naming them. */
+/**
+ * The one repository that is meant.
+ * Errors: `usage` when there are several, naming them.
+ */
 export function onlyRepository(repositories: readonly Repository[], request: RepositoryRequest): Repository {
   const meant = meantRepositories(repositories, request);
   const [only, ...others] = meant;

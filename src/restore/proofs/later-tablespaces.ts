@@ -14,19 +14,19 @@ import type { Finding } from '../contract/proofs.ts';
 import { PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
 // A tablespace that was created after the backup is created again by the replay of its WAL, in the directory of its
-// name. Whatever lies there by then is no hindrance to the server: it would write into the old cluster's files. So that
-// directory is a place of the exchange, too.
+// name. The server does not mind what lies there: it would write into the old cluster's files. So that directory is a
+// place of the exchange, too.
 
 /** A tablespace that replay may create. */
 export interface LaterTablespace extends CreatedTablespace {
-  /** It is known by the old data alone, so that replay up to a target may end before it is created. */
+  /** Only the old data tells of the tablespace, so replay up to a target may end before it is created. */
   isPerhaps: boolean;
 }
 
 export interface Look {
   store: StoreConfig;
   source: RestoreSource;
-  /** What lies where the restore goes, or beside it. */
+  /** The cluster that lies where the restore goes, or beside it. */
   old: OldCluster | undefined;
   /** Whether the cluster has, or may have, its tablespaces on other mounts than its data. */
   isLikely: boolean;
@@ -34,13 +34,14 @@ export interface Look {
 }
 
 /**
- * For a service that has no place for tablespaces, as most have, a second fetching of all WAL would be a high price.
+ * How many segments of WAL are looked through. Most services have no place for tablespaces, and there a second fetching
+ * of all WAL would be a high price.
  */
 const MOST_SEGMENTS = { likely: 2048, unlikely: 16 };
 
 /**
- * Finds the tablespaces that replay may create: those that the old data has, when it is of the backup's cluster, and
- * those in the WAL that is newer than what is known by it.
+ * Finds the tablespaces that replay may create: those of the old data, when it is of the backup's cluster, and those in
+ * WAL that is newer than the old data.
  */
 export async function findLaterTablespaces(look: Look): Promise<Finding<LaterTablespace[]>> {
   const { source, signal } = look;
@@ -81,7 +82,7 @@ async function lookThrough(
 }
 
 /**
- * Those that are no place yet, each with its directory; the location is what stands in the WAL, so that it cannot be
+ * The later tablespaces that are no place yet, each with its directory. The location stands in the WAL, so it cannot be
  * another one.
  */
 export function placeLater(later: readonly LaterTablespace[], known: readonly TablespacePlace[]): TablespacePlace[] {
@@ -92,8 +93,9 @@ export function placeLater(later: readonly LaterTablespace[], known: readonly Ta
 }
 
 /**
- * The places of a service's later tablespaces, with their mounts. One without a mount that can be written to is
- * serviceNotFound, unless replay may end before it is created.
+ * The places of a service's later tablespaces, with their mounts.
+ * Errors: `serviceNotFound` for a tablespace without a mount that can be written to, unless replay may end before it is
+ * created.
  */
 export function locateLater(
   service: Service,

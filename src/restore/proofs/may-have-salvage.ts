@@ -2,8 +2,8 @@ import type { RestoreRequest } from '../contract/request.ts';
 import type { RestoreSource } from './prove-repository.ts';
 
 /**
- * Whether the WAL of the old data is wanted behind the end of the archive. Who restores to a certain moment has said
- * what is to be left out, a primary has the rest by itself, and a copy has no old data.
+ * Whether the old data's WAL is wanted behind the end of the archive. A restore to a certain moment leaves later WAL
+ * out. A standby with a primary gets it from there. A copy has no old data.
  */
 export function mayHaveSalvage(
   request: Pick<RestoreRequest, 'salvage' | 'moment' | 'standby'> & { copy?: unknown },

@@ -62,7 +62,7 @@ export async function proveMoment(
     const value = await search(store, repository, { ...wish, named, backups }, signal);
     demandKnownVersion(value.backup);
     const older = complete.findLast((backup) => byEndTime(backup, value.backup) < 0)?.id;
-    // Only of the newest state there is it matters which backup that would have been.
+    // Skipped backups matter only for the target `immediate`, which is the end of the backup itself.
     const left = wish.moment?.target.kind === 'immediate' ? skipped.filter(({ warning }) => warning !== undefined) : [];
     const passedOver = skippedWords([...left, ...(value.skipped ?? [])]);
     const doubt = value.doubt === undefined ? '' : `. But ${value.doubt}`;

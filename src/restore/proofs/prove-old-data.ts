@@ -44,15 +44,15 @@ export interface OldDataLook {
   engine: Pick<Engine, 'surveyOld'>;
   places: ClusterPlaces;
   source: RestoreSource;
-  /** A server runs on it: what it has not archived yet, it may archive when it stops. */
+  /** A server runs on the old data. What it has not archived yet, it may archive when it stops. */
   isInUse: boolean;
   signal: AbortSignal;
 }
 
 /**
- * Tells whether the old data has anything that no archive has, and refuses (unsafeTarget) that --wipe deletes it. Who
- * restores to a certain moment, or from a backup without an archive, has said what is to be left out, but of that very
- * cluster only.
+ * Tells whether the old data has anything that no archive has. A user who restores to a certain moment, or from a
+ * backup without an archive, has said what to leave out, but only for data of that very cluster.
+ * Errors: `unsafeTarget` when --wipe would delete the only copy of something.
  */
 export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Finding<OldDataJudgement>> {
   const { source, isInUse } = look;
@@ -85,7 +85,8 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
 }
 
 /**
- * The same once more, when the server has been stopped.
+ * Demands, when the server has been stopped, that --wipe deletes nothing that no archive has.
+ * Errors: `unsafeTarget`.
  * @param salvage what was set aside
  */
 export async function demandWipeLosesNothing(
@@ -98,7 +99,7 @@ export async function demandWipeLosesNothing(
   if (onlyCopy && !(onlyCopy.isOfAnother && wish.allowDifferentCluster)) throw refusedWipe(onlyCopy);
 }
 
-/** Only whether it is of another cluster. */
+/** Judges only whether the old data is of another cluster. */
 async function judgeWhose({ engine, places, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
   const survey = await lookAtOld({ engine, places, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
   if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
@@ -106,7 +107,7 @@ async function judgeWhose({ engine, places, source, signal }: OldDataLook, wish:
   return survey?.systemIdentifier === systemIdentifier ? {} : judgeOldData(survey, systemIdentifier);
 }
 
-/** What cannot be looked at is told by the error. */
+/** Looks at the old data. When it cannot be looked at, gives the error instead of throwing it. */
 async function lookAtOld(
   { engine, places, signal }: Pick<OldDataLook, 'engine' | 'places' | 'signal'>,
   question: OldDataQuestion,
@@ -136,7 +137,7 @@ async function judgeNow(
     );
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
     const survey = await lookAtOld({ engine, places, signal }, { accounted, isReplaced: false });
-    // Whose it is cannot be told either: proveCluster() has asked for a word on that.
+    // Whose data it is cannot be told either: proveCluster() asks for a word on that.
     if (survey instanceof OdoError)
       return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
     const isOfIt = survey?.systemIdentifier === source.backup.systemIdentifier;
@@ -151,7 +152,7 @@ async function judgeNow(
   }
 }
 
-/** A file of the archive that is not the old data's of the same name, so that the two have gone different ways. */
+/** Names a file of the archive that differs from the old data's of the same name: the two have gone different ways. */
 async function differingFile(
   store: ObjectStore,
   archive: WalArchive,
@@ -164,7 +165,7 @@ async function differingFile(
   return path && toThere && !isSamePath(path, toThere) ? historyName(timeline) : undefined;
 }
 
-/** The same plan with as many more segments as the old data has: they need room as well. */
+/** The plan with the old data's further segments added, since they need room as well. */
 export function withRoomForSalvage(wal: WalPlan, salvage: WalBeyond | undefined): WalPlan {
   if (wal.source === 'included' || !salvage) return wal;
   const end = parseSegmentName(wal.endSegment, wal.segmentSizeBytes).segmentNumber + 1;
@@ -172,7 +173,7 @@ export function withRoomForSalvage(wal: WalPlan, salvage: WalBeyond | undefined)
   return { ...wal, segments: wal.segments + Math.max(0, last - end) };
 }
 
-/** To where the archive goes by now, without a hole. */
+/** The last segment of the archive by now, up to the first hole. */
 async function lastSegmentNow(
   archive: WalArchive,
   from: string,
@@ -187,14 +188,14 @@ async function lastSegmentNow(
   return last;
 }
 
-/** Before the restore: where a timeline is left within a segment, that segment counts whole. */
+/** What is accounted for before the restore. When a timeline is left within a segment, that segment counts whole. */
 function accountedBefore(wal: ArchivedWal, lastSegment: string): Accounted[] {
   const spans = wal.spans.flatMap(({ lastSegment: left }) => (left === undefined ? [] : [left]));
   const known = wal.histories.map((name) => ({ timeline: timelineOfName(name), lsn: '0/0' }));
   return [...[...spans, lastSegment].map((name) => endOf(name, wal)), ...besides(wal), ...known];
 }
 
-/** After it the server's own history tells the rest. */
+/** What is accounted for after the restore. The server's own history tells more. */
 export function accountedAfter(wal: ArchivedWal): Accounted[] {
   return [endOf(wal.endSegment, wal), ...besides(wal)];
 }
@@ -210,8 +211,8 @@ function endOf(segment: string, { segmentSizeBytes }: ArchivedWal): Accounted {
 }
 
 /**
- * The old data goes on where the way of the restore ends. Whether it really does is seen when it is taken, by the WAL
- * itself.
+ * Whether the old data seems to go on where the way of the restore ends. Whether it really does, its WAL shows when it
+ * is taken.
  */
 function isSalvageable(wal: ArchivedWal, { timeline, beyond }: OldDataSurvey): boolean {
   const isTheWay = timeline === timelineOfName(wal.endSegment) && wal.spans.at(-1)?.lastSegment === undefined;

@@ -7,8 +7,8 @@ import { refusedRestore, refusedWipe } from '../volume/refused-restore.ts';
 import { exchangesFirst, TRANSITIONS } from '../volume/transitions.ts';
 
 /**
- * A directory that is about to be filled may be empty or hold a data directory that no server uses; anything else is
- * left alone.
+ * Proves that a directory may be filled: it is empty, or holds a data directory (or a tablespace) that no server uses.
+ * Errors: `unsafeTarget` for anything else.
  */
 export function proveTargetSafe(
   place: Place,
@@ -64,7 +64,9 @@ interface Wish {
 }
 
 /**
- * Another cluster's data is common on a rebuilt host, and harmless while it is kept; it is not deleted without a word.
+ * Proves of which cluster the old data is. Another cluster's data is common on a rebuilt host, and harmless while it is
+ * kept. It is not deleted without a word of the user's.
+ * Errors: `unsafeTarget`.
  */
 export function proveCluster(probe: PlaceProbe, backup: Backup, wish: Wish): Finding {
   const [old, wanted] = [probe.old?.systemIdentifier, backup.systemIdentifier];

@@ -7,8 +7,9 @@ import type { ServiceRequest } from '../contract/request.ts';
 import { judgeClock, PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
 /**
- * That this command reads the store does not say that the restore container does: it has another network, other names,
- * and on another machine another clock. So it reads some of the backup itself, while nothing has been touched.
+ * Proves that the restore container can read the store. This command's own reading does not show that: the container
+ * has another network, other names, and on another machine another clock. So the container reads some of the backup
+ * itself, while nothing has been touched.
  */
 export async function proveReach(
   engine: Pick<Engine, 'reach'>,

@@ -12,7 +12,10 @@ import { demandKnownVersion } from './known-version.ts';
 import { type ProvenMoment, proveMoment } from './prove-moment.ts';
 import { proveWal } from './prove-wal.ts';
 
-/** Nothing is stopped yet, and somebody is watching: a store that does not answer is told soon. */
+/**
+ * How long the proofs wait for a store. Nothing is stopped yet, and somebody is watching, so a silent store is told
+ * soon.
+ */
 export const PATIENCE_MS = 15_000;
 
 const SKEW_WARNING_SECONDS = 60;
@@ -22,7 +25,7 @@ export interface RestoreSource {
   repository: Repository;
   backup: Backup;
   wal: WalPlan;
-  /** Of a restore to a certain moment or timeline. */
+  /** Given for a restore to a certain moment or timeline. */
   moment?: ProvenMoment;
 }
 
@@ -71,8 +74,8 @@ export async function proveRepository(
 }
 
 /**
- * S3 refuses requests that are signed 15 minutes off; a clock that is minutes off also makes times of commits
- * misleading.
+ * Judges how far a clock is off. S3 refuses requests that are signed 15 minutes off. A clock that is minutes off also
+ * makes times of commits misleading.
  */
 export function judgeClock(clockSkewMs: number | undefined, whose = "this machine's clock"): Finding {
   if (clockSkewMs === undefined) return { state: 'unjudged', evidence: 'the store told no time' };

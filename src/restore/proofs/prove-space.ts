@@ -18,7 +18,7 @@ export interface ProbedPlace {
 
 /** What a request says of the room. */
 interface Wish {
-  /** The old content goes first. */
+  /** The old content is deleted first. */
   wipe: boolean;
   /** How much WAL may wait in the spool; all of it when not given. */
   spoolBytes?: number | undefined;
@@ -26,15 +26,17 @@ interface Wish {
   besideServer?: boolean;
 }
 
-/** A server that is left waiting at its target has all of its WAL beside it. */
+/**
+ * What a service's restore asks of the room. A server that is left waiting at its target has all of its WAL beside it.
+ */
 export function roomWish({ wipe, online, spoolBytes, moment, standby }: ServiceRequest): Wish {
   const isLeftWaiting = standby !== undefined || (moment !== undefined && moment.action !== 'promote');
   return { wipe, besideServer: online, ...(isLeftWaiting ? {} : { spoolBytes }) };
 }
 
 /**
- * The places with what was found of each, as far as it could be looked at. Replay makes tablespaces that
- * are later than the backup: what they take is not known.
+ * The places with what was found of each, as far as it could be looked at. Tablespaces that replay makes are left out:
+ * what they take is not known.
  */
 export function probedPlaces(
   places: ClusterPlaces,
@@ -49,8 +51,9 @@ export function probedPlaces(
 }
 
 /**
- * Judges the room of each file system by what goes there. The old data stays beside the new until the end, so what is
- * free now must suffice (with --wipe, together with what the old takes). Errors: noSpace.
+ * Judges the room of each file system by what goes there. The old data stays beside the new until the end. So what is
+ * free now must suffice (with --wipe, together with what the old takes).
+ * Errors: `noSpace`.
  */
 export function proveSpace(places: readonly ProbedPlace[], backup: Backup, wal: WalPlan, wish: Wish): Finding {
   const groups = [...Map.groupBy(places, ({ probe }) => probe.layout?.fileSystem ?? '').values()];
@@ -88,7 +91,7 @@ function judge(group: readonly ProbedPlace[], isOne: boolean, backup: Backup, wa
   const need = needOf(backup, shares);
   const ownWal = shares.includes('pgdata') ? walNeed(wal, wish.spoolBytes) : undefined;
   const ownWalBytes = ownWal?.bytes ?? 0;
-  // What stays free while all is laid down is there for the server afterwards.
+  // The reserve stays free while all is laid down, and is there for the server afterwards.
   const reserveBytes = Math.max(
     reserveOf(first.probe.totalBytes, wish.besideServer === true),
     ownWal?.afterwardsBytes ?? 0,
@@ -142,7 +145,10 @@ function demandSum(judged: readonly Judged[], { restoredBytes }: Backup, words: 
   );
 }
 
-/** What an interrupted run has left is used or removed, and so is there already. */
+/**
+ * The room that a restore makes. Files of an interrupted run are used or removed, and the old data is deleted with
+ * --wipe.
+ */
 function freedBy(group: readonly ProbedPlace[], wipe: boolean): { bytes: number; files: number; words: string } {
   let [bytes, files] = [0, 0];
   for (const { probe } of group) {

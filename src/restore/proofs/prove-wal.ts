@@ -8,8 +8,9 @@ import { mayLeadOn, refuseUnplaced, unplacedWords } from '../../wal/timelines/un
 import type { Finding } from '../contract/proofs.ts';
 
 /**
- * Judges the plan of a restore to the end of the archive, where nobody has said which timeline is meant. Two ends, or
- * segments that may be the newest and that nobody can place, are refused (usage): never silently the one with less.
+ * Judges the plan of a restore to the end of the archive, when nobody has said which timeline is meant. An end with
+ * less WAL is never taken silently.
+ * Errors: `usage` for two ends, or for segments that may be the newest and that nobody can place.
  */
 export function proveWal(backup: Backup, wal: WalPlan | OdoError): Finding<WalPlan> {
   if (wal instanceof OdoError) throw wal;
@@ -37,7 +38,7 @@ export function rangeWords({ beginWal }: Backup, wal: Extract<WalPlan, { source:
 /** What the archive holds that no restore goes by, in words. */
 export function besideWords(plan: Extract<WalPlan, { source: 'archive' }>): string[] {
   const { unplaced = [], unreadable = [], beside, doubled } = plan;
-  // Where there are segments, those words have the reason as well.
+  // The words on unplaced segments have the reason as well.
   const told = new Set(unplaced.map(({ reason }) => reason));
   return [
     ...unplaced.map(unplacedWords),

@@ -5,7 +5,10 @@ import { decodeConfiguration } from '../../postgres/configuration/configuration-
 
 const FILE = 'postgresql.auto.conf';
 
-/** Reads the file that replaces postgresql.auto.conf: DIR's own, or that of DIR/confs. Missing: `noReplacementConf`. */
+/**
+ * Reads the file that replaces postgresql.auto.conf: DIR's own, or that of DIR/confs.
+ * Errors: `noReplacementConf` when there is none, or it cannot be read.
+ */
 export function readReplacementConf(directory: string): { file: string; content: string } {
   const candidates = [path.resolve(directory, FILE), path.resolve(directory, 'confs', FILE)];
   for (const file of candidates) {

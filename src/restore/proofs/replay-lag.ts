@@ -11,8 +11,9 @@ export interface WayToReplay {
 }
 
 /**
- * From the backup's first segment to the end of the last one that the archive holds, of what the old data has behind
- * it, or to the record at which a target stops recovery; undefined when a backup with its own WAL does not tell.
+ * The WAL that a recovery replays, from the backup's first segment on. It ends at the record at which a target stops
+ * recovery, or with what the old data has, or with the archive's last segment. Gives undefined when a backup with its
+ * own WAL does not tell.
  */
 export function wayToReplay(
   source: Pick<RestoreSource, 'wal' | 'backup' | 'moment'>,
@@ -52,13 +53,16 @@ export function tellLag(report: Report, way: WayToReplay | undefined): Report {
       endLsn: formatLsn(endLsn),
       replayBytes: Number(endLsn - beginLsn),
       lagBytes: Number(lag),
-      // The one that is being replayed is left too.
+      // The segment that is being replayed is left too.
       lagSegments: Math.ceil(Number(lag) / segmentSizeBytes),
     });
   };
 }
 
-/** undefined also for a name that such segments cannot have: it comes from a log, where anybody may write. */
+/**
+ * Where a segment begins. Gives undefined also for a name that such segments cannot have: it comes from a log, where
+ * anybody may write.
+ */
 function startOfSegment(name: string | undefined, segmentSizeBytes: number): string | undefined {
   if (name === undefined) return undefined;
   try {

@@ -6,9 +6,9 @@ export type BackupDirectory = 'pgdata' | number;
 
 /** What some directories of a restored cluster take on one file system. */
 export interface Need {
-  /** Less will not do. */
+  /** The least: with less the restore fails. */
   bytes: number;
-  /** What it comes to as a rule. */
+  /** What the directories take as a rule. */
   likelyBytes: number;
   files: number;
   /** Where the numbers are from, in words. */
@@ -22,9 +22,9 @@ export const USUAL_GROWTH = 4;
 const FEWEST_FILES = 1000;
 
 /**
- * What the named directories of a backup take together. Formats tell the size of the whole, at best; that of each
- * tablespace they tell by a manifest. Where they do not, what a directory has in the store is the least it takes, and
- * its share of the whole what is likely.
+ * The room that the named directories of a backup take together. At best a format tells the size of the whole, and by a
+ * manifest that of each tablespace. Otherwise a directory takes at least its size in the store, and as a rule its share
+ * of the whole.
  */
 export function needOf(backup: Backup, shares: readonly BackupDirectory[]): Need {
   const { restoredBytes, restoredFiles } = backup;
@@ -49,7 +49,7 @@ export function needOf(backup: Backup, shares: readonly BackupDirectory[]): Need
   };
 }
 
-/** What a manifest tells of each tablespace, and so of the rest. */
+/** The sizes that a manifest tells of each tablespace, and so of PGDATA. */
 function splitOf(backup: Backup, shares: readonly BackupDirectory[]): { bytes: number; files: number } | undefined {
   const { tablespaces, restoredBytes, restoredFiles } = backup;
   if (restoredBytes === undefined || restoredFiles === undefined) return undefined;
@@ -92,17 +92,17 @@ function grownOf(backup: Backup, shares: readonly BackupDirectory[]): number {
 }
 
 /**
- * What a server keeps in pg_wal while it recovers, as a rule: max_wal_size of 1 GiB, and as much again until the next
- * restartpoint has ended.
+ * WAL that a server keeps in pg_wal while it recovers, as a rule: max_wal_size of 1 GiB, and as much again until the
+ * next restartpoint has ended.
  */
 const KEPT_BY_SERVER_BYTES = 2 * 2 ** 30;
 
-/** What a server makes for itself when it is promoted, and the last segment, which stays in the spool. */
+/** Segments that a server makes for itself when it is promoted, and the last one, which stays in the spool. */
 const OWN_SEGMENTS = 4;
 
 /**
- * What WAL takes beside PGDATA, where the spool and pg_wal are. Fed WAL is moved from the spool to the server, so a
- * segment is in one of them; WAL that is fetched whole stays in the spool as well. Neither has more than there is.
+ * The room that WAL takes beside PGDATA, where the spool and pg_wal are. Fed WAL is moved from the spool to the server,
+ * so a segment is in one of them. WAL that is fetched whole stays in the spool as well. Neither has more than there is.
  * `afterwardsBytes` is needed only when all is there.
  */
 export function walNeed(wal: WalPlan, spoolBytes: number | undefined): { bytes: number; afterwardsBytes: number } {

@@ -3,20 +3,20 @@ import { neverPaused, unknownPause } from './recovery-errors.ts';
 import { pauseIn } from './server-log.ts';
 import type { Look, Recovered, Watched } from './watched.ts';
 
-/** A server that cannot be asked has come to where it stays when nothing changes for so long. */
+/** A server that cannot be asked has come to rest when nothing changes for so long. */
 const QUIET_MS = 10_000;
 
-/** What it needs of the watching that it is part of. */
+/** What settleAtTarget() needs of the watching that it is part of. */
 export interface Beside {
   signs: LifeSigns;
-  /** Everything that the server wrote to its logs, given the one that can be read. */
+  /** Everything that the server wrote to its logs: `log`, of its container, and the log in its data directory. */
   lastWords(log: string | undefined): Promise<string>;
   warnOnce(message: string): void;
 }
 
 /**
- * Does what is to be done with a server that has come to its target, or has paused before it; gives how it stands once
- * that is where it is left. `refusal`: it turns ODO down, and so its files and its log alone tell.
+ * Acts on a server that has come to its target, or has paused before it. Gives the server's state once it is left
+ * there. `refusal`: the server turns ODO down, so only its files and its log tell.
  */
 export function settleAtTarget(
   watched: Pick<Watched, 'database' | 'volume' | 'atTarget' | 'enough' | 'isAtTarget'>,
@@ -33,7 +33,7 @@ export function settleAtTarget(
         isPromoted = true;
         await database.promote();
       }
-      // What its files say of its settings has to be known first: it may have paused over them.
+      // The files have to be seen first: the server may have paused over a setting that is too low.
       if (!status.replayPaused || (volume && !files)) return undefined;
       if (atTarget !== 'wait') {
         await database.resume();
@@ -42,7 +42,7 @@ export function settleAtTarget(
       const pause = pauseIn(log ?? '');
       const isThere = watched.isAtTarget?.(status);
       if (pause === 'at the end' || (pause === undefined && isThere !== false)) return status;
-      // At its target, a server that is told to go on leaves recovery: never on suspicion.
+      // At its target, a server that is told to go on leaves recovery. So it is never told on suspicion.
       if (pause === 'on the way' && isThere !== true) {
         warnOnce(`replay was paused at ${status.replayLsn ?? 'an unknown position'}, before the target; it goes on`);
         await database.resume();
@@ -50,7 +50,7 @@ export function settleAtTarget(
       return undefined;
     }
     if (refusal === undefined || files?.serverStatus !== 'standby') return undefined;
-    // It answers others, but not ODO.
+    // The server answers others, but not ODO.
     const waits = { inRecovery: true, replayPaused: atTarget === 'wait', unasked: refusal };
     if (atTarget === 'end' && !isPromoted) {
       isPromoted = true;

@@ -6,7 +6,9 @@ import type { Engine } from '../contract/engine.ts';
 import type { FedWal } from '../contract/jobs.ts';
 import type { LaidDown, LayDownJob } from '../contract/lay-down-job.ts';
 
-/** A server that aborts over WAL that cannot be had may be noticed before the news of the reason has come. */
+/**
+ * How long to wait for the reason, when a server aborts over WAL that cannot be had: the abort may be noticed first.
+ */
 const NEWS_MS = 3000;
 
 /** The feeding of WAL, seen from the host, beside the steps that need it. */
@@ -14,20 +16,19 @@ export interface FollowedFeeding {
   /** Throws the reason when feeding has failed. */
   demandWell(): void;
   /**
-   * Runs a step that depends on it: when feeding fails for good, the step is ended, and that reason is thrown, not what
-   * it led to.
+   * Runs a step that depends on the feeding. When feeding fails for good, the step is ended, and the reason of the
+   * feeding is thrown, not what it led to.
    */
   during<T>(signal: AbortSignal, step: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** What was laid down in all, once the restore is finished. */
+  /** Waits for the end of the feeding, and gives what was laid down in all. */
   addTo(laidDown: LaidDown): Promise<LaidDown>;
-  /** Nobody asks any more. */
+  /** Stops following, since nobody asks any more. */
   drop(): void;
 }
 
 /**
- * @param reopen another engine over the same volume, for when the container in which the feeder works dies in the
- *   middle of the recovery: it goes
- *   on from what the server asks for, and the server only has to wait
+ * @param reopen opens another engine over the same volume, when the container of the feeder dies in the middle of the
+ *   recovery. The new feeder goes on from what the server asks for, and the server only has to wait.
  */
 export function followFeeding(
   engine: Engine,
@@ -57,9 +58,9 @@ export function followFeeding(
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof OdoError) || error.code !== 'dockerUnreachable') throw error;
-      // What it would have told at its end is known up to its last word.
+      // The dead feeder cannot tell its sums, so its last word counts.
       done.push({ walSegments: told.segments, reusedSegments: 0, readBytes: told.readBytes, writtenBytes: 0 });
-      // Before the exchange all of the work is lost with it; after the recovery nothing more is needed.
+      // Before the exchange all of the work is lost with the container. After the recovery nothing more is needed.
       if (!isUnderway) throw error;
       report({ type: 'note', level: 'warning', message: `${error.message}; another one goes on fetching WAL` });
       // Docker may be away altogether; as long as the server waits, another container is in time.

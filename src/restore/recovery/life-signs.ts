@@ -3,9 +3,9 @@ import { hasWorked, readServerWork, type ServerWork } from './server-work.ts';
 
 /** Notes when something last showed that a server goes on. */
 export interface LifeSigns {
-  /** What is seen now: one that differs from the last is a sign. */
+  /** Notes what is seen now. Text that differs from the last one is a sign of life. */
   note(sign: string): void;
-  /** What the processes do now: a server that works is alive, though nothing else shows. */
+  /** Notes what the processes do now. A server that works is alive, even when nothing else shows it. */
   noteWork(processes: string | undefined): void;
   wordsOf(log: string): string;
   quietForMs(): number;

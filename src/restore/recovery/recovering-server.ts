@@ -7,12 +7,12 @@ import type { RecoveringServer } from './watched.ts';
 const LOG_LINES = 50;
 /** A restartpoint of a large server takes its time. */
 const STOP_SECONDS = 300;
-/** So often in a row a log may fail to be read before it is left alone. */
+/** After so many failures in a row, the log is no longer read. */
 const MOST_FAILURES = 3;
 
 /**
- * The server of a container. A log that cannot be read (its driver keeps none here, say) is done without, with a word
- * of warning.
+ * The server of a container. A log that cannot be read, say because its driver keeps none, is done without, after a
+ * warning.
  */
 export function openRecoveringServer(docker: DockerEngine, containerId: string, report: Report): RecoveringServer {
   let failures = 0;

@@ -5,7 +5,7 @@ import type { RaiseFacts } from '../contract/jobs.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 import type { RecoveringVolume } from './watched.ts';
 
-/** What a service's own command says of its settings. */
+/** The settings that a service's own command gives. */
 export function raiseFactsOf({ commandArgs }: Pick<Service, 'commandArgs'>): RaiseFacts {
   const settings = commandLineSettings(commandArgs);
   return { commandLine: Object.fromEntries(settings), configElsewhere: settings.has('config_file') };

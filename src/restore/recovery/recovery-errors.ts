@@ -11,7 +11,7 @@ export function recoveryFailed(exitCode: number, log: string): OdoError {
   );
 }
 
-/** It was told to stop, or killed, and nobody has started it again. */
+/** The error for a server that was told to stop, or killed, and that nobody has started again. */
 export function notBack({ exitCode, oomKilled }: ContainerState, log: string): OdoError {
   const how = oomKilled
     ? 'was killed for want of memory'
@@ -29,7 +29,7 @@ export function notBack({ exitCode, oomKilled }: ContainerState, log: string): O
   );
 }
 
-/** Its container is not there any more; `cause` is what the engine says. */
+/** The error for a server whose container is gone. `cause` is what the engine says. */
 export function removedMeanwhile(cause: OdoError): OdoError {
   return new OdoError('recoveryFailed', `the server's container was removed during recovery: ${cause.message}`, {
     hint:
@@ -59,7 +59,7 @@ export function promotionNotSeen(stallTimeoutMs: number, reason: string): OdoErr
   );
 }
 
-/** Nothing but a login or the log tells where a server has paused. */
+/** The error for a pause at an unknown place: only a login or the log tells where a server has paused. */
 export function unknownPause(refusal: string): OdoError {
   return new OdoError(
     'promotionNotSeen',

@@ -1,22 +1,22 @@
-/** What our own questions leave in the server's log: it says nothing of progress. */
+/** Lines that ODO's own questions leave in the server's log. They say nothing of progress. */
 const OWN_TRACES =
   /\b(FATAL|DETAIL|HINT|CONTEXT|STATEMENT):|LOG: +(connection|disconnection|statement|duration|execute)\b/;
 
-/** What a server writes of those whom it turns away: it is no end of its own. */
+/** Lines on logins that a server turns away. They are no end of the server. */
 const TURNED_DOWN = new RegExp(
   'FATAL: +(the database system is |terminating |sorry, |remaining connection slots|password authentication|' +
     'no pg_hba\\.conf entry|pg_hba\\.conf rejects|role "|Peer authentication|database ")|' +
     'DETAIL: +(Consistent recovery state|Hot standby mode)',
 );
 
-/** What a server writes about each segment that the restore_command has brought. */
+/** The line on each segment that the restore_command has brought. */
 const TAKEN_SEGMENT = /restored log file "([0-9A-F]{24})" from archive/;
 
 /** The last lines of a server that ends because its recovery cannot go on. */
 const DEATH = /startup process \(PID \d+\) (exited with|was terminated)|aborting startup|\bPANIC:/;
 
 /**
- * What a server writes when it is told to stop. How it ends is another matter: a login that was cut off in the middle
+ * The line of a server that is told to stop. Its exit status is another matter: a login that was cut off in the middle
  * makes it end as after a crash.
  */
 const TOLD_TO_STOP = /\bLOG[:,].*received (smart|fast|immediate) shutdown request/;
@@ -41,12 +41,12 @@ export function diedByItself(log: string): boolean {
   return DEATH.test(log) || linesOf(log).some((line) => /\bFATAL:/.test(line));
 }
 
-/** Whether it says that it was told to stop, and nothing of an end of its own. */
+/** Whether the log says that the server was told to stop, and not that it ended by itself. */
 export function toldToStop(log: string): boolean {
   return TOLD_TO_STOP.test(log) && !diedByItself(log);
 }
 
-/** Where a server has paused since its last start, as it says: at its recovery target, or before it. */
+/** Where a server says that it has paused since its last start: at its recovery target, or before it. */
 export function pauseIn(log: string): 'at the end' | 'on the way' | undefined {
   const last = log.split('\n').findLast((line) => PAUSE_OR_START.test(line)) ?? '';
   if (last.includes('pausing at the end of recovery')) return 'at the end';
@@ -54,8 +54,8 @@ export function pauseIn(log: string): 'at the end' | 'on the way' | undefined {
 }
 
 /**
- * The lines that tell why a server has ended: what stands before the fatal one names the file or setting, what follows
- * it the remedy.
+ * The lines that tell why a server has ended. Lines before the fatal one name the file or setting. Lines after it tell
+ * the remedy.
  */
 export function reasonIn(log: string): string {
   const told = linesOf(log);

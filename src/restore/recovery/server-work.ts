@@ -1,20 +1,22 @@
-/** Clock ticks of Linux, as /proc has them. */
+/** The length of a clock tick of Linux, in which /proc counts. */
 const TICK_MS = 10;
-/** So much of one processor counts as work; a process that only waits, and looks now and then, takes less. */
+/** This share of one processor counts as work. A process that only waits, and looks now and then, takes less. */
 const BUSY_SHARE = 0.02;
 
 /** The processes of PostgreSQL that work without a word at the end of a recovery: replay itself, and the checkpoint. */
 const WORKERS = /^postgres: (?:[^ ]+: )?(startup|checkpointer)\b/;
 
-/** How much the workers have run so far, by process id; with those that waited for the disk when it was looked. */
+/** What a server's workers did, as one look has seen it. */
 export interface ServerWork {
+  /** How long each worker has run so far, by process id. */
   cpuMs: ReadonlyMap<number, number>;
+  /** A worker waited for the disk when it was looked at. */
   waitForDisk: boolean;
 }
 
 /**
  * Reads lines of `STAT|COMMAND LINE`, one for each process.
- * Source: proc(5): pid (comm) state …, utime and stime are the 14th and 15th field
+ * Source: proc(5): pid (comm) state …; utime and stime are the 14th and 15th field.
  */
 export function readServerWork(lines: string): ServerWork {
   const cpuMs = new Map<number, number>();

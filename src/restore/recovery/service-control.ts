@@ -21,7 +21,7 @@ import { raiseFactsOf } from './recovering-volume.ts';
 import { watchRecovery } from './watch-recovery.ts';
 import type { Watched } from './watched.ts';
 
-/** Stops the service's running containers, gracefully; each gets the longer of its own and the given time. */
+/** Stops containers of the service gracefully. Each gets its own time to stop, or the given one if that is longer. */
 export async function stopContainers(
   { docker }: FoundService,
   containers: readonly ServiceContainer[],
@@ -47,7 +47,7 @@ export interface SeenThrough {
   reached: Reached;
   /** The server stays in recovery. */
   waits: boolean;
-  /** Why the server itself could not be asked, in its own words: its files told. */
+  /** Why the server could not be asked, in its own words. Its files told then. */
   unasked?: string;
 }
 
@@ -88,7 +88,7 @@ export async function seeThroughRecovery(
  * server.
  */
 async function startOn({ docker, project, service }: FoundService, signal: AbortSignal): Promise<string> {
-  // As they are now: compose may have made them anew while the backup was laid down.
+  // The containers as they are now: compose may have made them anew while the backup was laid down.
   const { containers } = await patiently(() => resolveService(docker, project, service.name), signal);
   for (const { id, name } of containers) {
     if ((await patiently(() => containerState(docker, id), signal)).running) throw startedMeanwhile(name);
@@ -100,7 +100,9 @@ async function startOn({ docker, project, service }: FoundService, signal: Abort
   return first.id;
 }
 
-/** A server that ran while its files changed places has part of both in its hands: it proves nothing. */
+/**
+ * The error for a server that ran while its files changed places: it has part of both in its hands, and proves nothing.
+ */
 function startedMeanwhile(name: string): OdoError {
   return new OdoError('unsafeTarget', `container ${name} was started by somebody else during the exchange`, {
     hint:
@@ -110,9 +112,9 @@ function startedMeanwhile(name: string): OdoError {
 }
 
 /**
- * Takes ODO's settings, the spool and (unless it is to be kept) the old data away. Gives what the person should know.
- * Nothing of it needs an answer of the server: where it gives none, its files tell, and what they do not tell is taken
- * for the more careful.
+ * Removes ODO's settings, the spool and, unless it is to be kept, the old data. Gives what the person should know. No
+ * answer of the server is needed: its files tell as well. What they do not tell either is taken for the more careful
+ * case.
  */
 export async function cleanUp(
   engine: Pick<Engine, 'finish' | 'archivingConfigured'>,
@@ -192,7 +194,7 @@ function archivingNotes(found: {
   ];
 }
 
-/** What the person should know of settings of ODO's that could not be taken out again. */
+/** Notes on ODO's settings that could not be taken out again, for the person. */
 export function leftSettingsNotes(names: readonly string[]): string[] {
   if (names.length === 0) return [];
   return [

@@ -31,7 +31,7 @@ interface How {
   stallTimeoutMs: number;
 }
 
-/** The override file can be written; other services that would stay on the old volume are told. */
+/** Proves that the override file can be written. Warns of other services that would stay on the old volume. */
 export async function proveSwitch({ project, service, data }: FoundService): Promise<Finding> {
   const file = await demandOverridable(project.files);
   const others = Object.entries(project.services)
@@ -43,7 +43,7 @@ export async function proveSwitch({ project, service, data }: FoundService): Pro
 
 /**
  * Points the service at other volumes through ODO's override file, and waits until its server answers. When that fails,
- * the service is brought back onto its old ones. Gives how long it was away.
+ * brings the service back onto its old volumes. Gives how long the service was away, in milliseconds.
  */
 export async function switchService(
   found: FoundService,
@@ -63,9 +63,9 @@ export async function switchService(
 }
 
 /**
- * Takes the last switch of the service back, and no more: to the volumes of the one before, or to what the compose file
- * says. A server that a restore had left waiting there waits again. Gives the volume, or path, of the data. One that is
- * gone is `unsafeTarget`: a server would begin a new cluster in its place.
+ * Takes the last switch of the service back, and no more: to the volumes of the switch before, or to what the compose
+ * file says. A server that a restore had left waiting there waits again. Gives the volume, or path, of the data.
+ * Errors: `unsafeTarget` when a volume is gone, since a server would begin a new cluster in its place.
  */
 export async function switchBack(
   found: FoundService,
@@ -101,7 +101,7 @@ export async function switchBack(
 }
 
 /**
- * Takes out of the override what the service's container does not follow (any more); the service itself is left as it
+ * Removes from the override what the service's container does not follow (any more). The service itself is left as it
  * is.
  */
 export async function forgetStrayed(found: FoundService): Promise<void> {
@@ -109,8 +109,8 @@ export async function forgetStrayed(found: FoundService): Promise<void> {
 }
 
 /**
- * Whether a restore has left a server waiting on the data of a mount; if so, when one that is started on it has come
- * far enough.
+ * Whether a restore has left a server waiting on the data of a mount. If so, gives the test by which a server that is
+ * started there has come far enough.
  */
 async function isWaiting(found: FoundService, { serviceRef, version }: How & { version: string }) {
   const engine = await openServiceEngine(found, [found.data.mount], { serviceRef }, { version }, 'status');
@@ -126,8 +126,8 @@ async function isWaiting(found: FoundService, { serviceRef, version }: How & { v
 }
 
 /**
- * Where the last switch has led the service; `instead` is where it was before that one, which may have been another
- * switch.
+ * The mounts to which the last switch has led the service. `instead` is what was there before, which may come from
+ * another switch.
  */
 export function ownMounts(found: FoundService): SwitchedMount[] {
   const { service } = found;
@@ -141,7 +141,7 @@ export function ownMounts(found: FoundService): SwitchedMount[] {
     });
 }
 
-/** The switches that led to where the service is now: those that its container does not follow do not count. */
+/** The switches that led to where the service is now. Switches that its container does not follow are left out. */
 function switchesNow({ project, service, data, strayed }: FoundService): Switches {
   let switches = project.switches ?? { switched: [], earlier: [] };
   if (!strayed) return switches;
@@ -165,7 +165,7 @@ async function goOver(
   signal.throwIfAborted();
   const stoppedAt = performance.now();
   try {
-    // As it is now: a restore may have taken hours.
+    // The containers as they are now: a restore may have taken hours.
     const { containers } = await resolveService(docker, project, service.name);
     await stopContainers(
       found,
@@ -211,7 +211,7 @@ function insteadOf({ project, service }: FoundService, destination: string): Swi
   return { type: mount.type, source: mount.source, ...(key === undefined ? {} : { key }) };
 }
 
-/** What the person has to know of a service that was switched; compose does not find the override file by itself. */
+/** Notes on a service that was switched, for the person. Compose does not find the override file by itself. */
 export function switchedNotes(found: FoundService, volume: string, rollbackCommand: string): string[] {
   const { project, service, data } = found;
   const override = overrideFileOf(project.files);

@@ -11,23 +11,24 @@ import { notBack, promotionNotSeen, recoveryFailed, removedMeanwhile, restartedT
 import { diedByItself, takenSegmentOf, toldToStop } from './server-log.ts';
 import type { Clock, Look, Recovered, Watched } from './watched.ts';
 
-/** Between two looks at the server: at first, and when it takes longer. */
+/** Pause between two looks at the server: at first, and when recovery takes longer. */
 const INTERVAL_MS = { first: 200, later: 2000 };
+/** How long the first pause holds. */
 const FIRST_MS = 60_000;
-/** Between two reports of progress. */
+/** Pause between two reports of progress. */
 const REPORT_INTERVAL_MS = 500;
-/** A server that says in its own file that it takes no connections yet is asked so rarely. */
+/** Pause between two questions to a server that says in its own file that it takes no connections yet. */
 const DEAF_MS = 5000;
-/** What has been promoted by its files may take so long to answer. */
+/** How long a server may take to answer that has been promoted by its files. */
 const ANSWER_MS = 10_000;
-/** Somebody who restarts a container stops it first. */
+/** How long a server may be gone: somebody who restarts a container stops it first. */
 const RETURN_MS = 20_000;
-/** Restarts by others that bring the recovery no farther than it was. */
+/** How many restarts by others may bring the recovery no farther than it was. */
 const MOST_VAIN_RESTARTS = 3;
 
 /**
- * By 0 it was told to stop, by 128 + 9 or + 15 it was killed; everything else is an end of its own, unless its log says
- * that it was told to.
+ * Exit codes of a server that others have ended: 0 when it was told to stop, 128 + 9 or 128 + 15 when it was killed.
+ * With any other code it has ended by itself, unless its log says that it was told to stop.
  */
 const ENDED_BY_OTHERS: ReadonlySet<number> = new Set([0, 137, 143]);
 
@@ -37,10 +38,10 @@ const CLOCK: Clock = {
 };
 
 /**
- * Follows a started server until it is out of recovery, or waits at its target if it is to. The server's files say
- * which; what it answers and what it writes to its log are welcome besides. A server that ends by itself is
- * `recoveryFailed`, with what it said last; one that somebody else restarts is followed on. No sign of life for too
- * long is `promotionNotSeen`. An engine that does not answer is waited for as long.
+ * Follows a started server until it is out of recovery, or waits at its target if it is to. The server's files decide.
+ * What it answers, and what it writes to its log, helps. A server that somebody else restarts is followed on.
+ * Errors: `recoveryFailed` for a server that ends by itself, with its last words. `promotionNotSeen` when there is no
+ * sign of life for too long. `dockerUnreachable` when the engine does not answer for as long.
  */
 export async function watchRecovery(watched: Watched, report: Report, signal: AbortSignal): Promise<Recovered> {
   const { server, database, volume, stallTimeoutMs, clock = CLOCK } = watched;
@@ -54,7 +55,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   let isRestartDue = false;
   let isToAskAgain = false;
   /**
-   * Not of one that was started again and is out of recovery: it has replayed anew, of its new timeline, or nothing.
+   * The position that the server tells is that of this recovery. It is not for a server that was started again and is
+   * out of recovery: it has replayed its new timeline anew, or nothing.
    */
   let isPositionItsOwn = true;
   let heardAt = beganAt;
@@ -124,7 +126,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     });
   }
 
-  /** What it wrote to its log, wherever that is. */
+  /** What the server wrote to its logs: `log`, of its container, and the log in its data directory. */
   async function lastWords(log: string | undefined): Promise<string> {
     const own = await volume?.look({ log: true }).catch(unlessUnreachable);
     return [log ?? '', own?.log ?? ''].filter((text) => text.trim() !== '').join('\n');
@@ -140,7 +142,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     signs.note('restarted');
   }
 
-  /** True when the server has been started again with what it had too little of. */
+  /** Raises settings that are too low for the recovery. True when the server was started again for it. */
   async function raiseSettings({ volume: seen }: Look): Promise<boolean> {
     const settings = JSON.stringify(seen?.control?.settings);
     if (!volume || settings === undefined || settings === checkedSettings) return false;
@@ -178,7 +180,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     if (clock.now() - goneSince > RETURN_MS) throw notBack(seen.state, await lastWords(log));
   }
 
-  /** Somebody has started the server anew: its restart policy, since it has died, or others. */
+  /** Judges a server that was started anew: by its restart policy, since it has died, or by others. */
   async function meetAgain(seen: Look, before: ContainerState): Promise<void> {
     const log = await server.log(before.startedAt ?? new Date(0));
     const hasDied = seen.state.restartCount > before.restartCount && diedByItself(await lastWords(log));
@@ -272,7 +274,9 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   }
 }
 
-/** It would be asked in vain: it has no postmaster.pid yet, or answers every login that it is starting up. */
+/**
+ * Whether asking would be in vain: the server has no postmaster.pid yet, or answers every login that it is starting up.
+ */
 function isDeaf({ serverStatus }: RecoveryState): boolean {
   return serverStatus === undefined || serverStatus === 'starting';
 }
@@ -282,8 +286,8 @@ function byItsFiles({ timeline, endLsn }: RecoveryState, unasked: string): Recov
 }
 
 /**
- * Between two looks the container may have ended, which the next look sees; an engine that is slow with one answer
- * gives the next.
+ * Passes over what the next look sees better: the container may have ended since the last look, or the engine is slow
+ * with one answer.
  */
 function unlessUnreachable(error: unknown): undefined {
   if (error instanceof OdoError && (error.code === 'serviceNotFound' || error.code === 'dockerUnreachable'))

@@ -7,15 +7,15 @@ export type DoubtedPlaces = ReadonlyMap<string, string>;
 
 const PLACES: ReadonlySet<RehearsalQuestion['what']> = new Set(['read', 'write', 'make', 'directory', 'parent']);
 
-/** For each place that is asked about, whether there is anything at all. */
+/** One question for each place that is asked about: whether anything is there at all. */
 export function presenceQuestions(questions: readonly RehearsalQuestion[]): RehearsalQuestion[] {
   const places = questions.filter(({ what }) => PLACES.has(what)).map(({ of }) => of);
   return [...new Set(places)].map((of) => ({ what: 'there', of }));
 }
 
 /**
- * Of the places of which it was answered that nothing is there, those that only the start makes. What lies in the data
- * directory is none of these: the start finds there what the backup has.
+ * Finds those absent places that only the start of the service makes, each with the reason. Places in the data
+ * directory are left out: the start finds there what the backup has.
  */
 export async function findDoubted(
   absent: readonly string[],

@@ -17,8 +17,8 @@ function localesOfOne({ collate, ctype, isLibc }: CatalogDatabase, major: number
 }
 
 /**
- * A server starts without the locale of a database, and then turns every connection to that down: `versionMismatch`
- * before it comes to that.
+ * Refuses databases whose locale the server lacks: it would start, and then turn every connection to them down.
+ * Errors: `versionMismatch`.
  */
 export function unknownLocales(
   { databases, major }: { databases: readonly CatalogDatabase[]; major: number },

@@ -4,13 +4,12 @@ import type { StagedConfiguration } from '../contract/staged-configuration.ts';
 import { loginsOf } from '../database/service-database.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
-/** Where the environment holds a password for psql, or leads to one. */
+/** Variables of the environment that hold a password for psql, or lead to one. */
 const PASSWORDS = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'PGPASSWORD', 'PGPASSFILE'];
 
 /**
- * Why the server will let ODO log in by none of its ways, as far as the pg_hba.conf in its data directory makes that
- * certain; undefined where it may. A restore comes to its end without a login, but what only a login can do is left
- * undone.
+ * Why the server will turn down all of ODO's logins; undefined unless the pg_hba.conf in its data directory makes that
+ * certain. A restore comes to its end without a login, but what only a login can do is left undone.
  */
 export function foretellRefusal(staged: StagedConfiguration, server: RehearsedServer): TurnedDown | undefined {
   const hba = ownHba(staged, server);
@@ -34,7 +33,10 @@ function ownHba({ effective, members }: StagedConfiguration, server: RehearsedSe
   return member?.content ? Buffer.from(member.content, 'base64').toString('utf8') : undefined;
 }
 
-/** Refuses (`usage`) what was asked for and certainly cannot be done, since it takes a login. */
+/**
+ * Refuses a request that certainly cannot be met, since it takes a login.
+ * Errors: `usage`.
+ */
 export function demandLogin(refusal: TurnedDown | undefined, { needsLogin }: RehearsedServer): void {
   if (refusal === undefined || refusal.isForPassword || needsLogin === undefined) return;
   throw new OdoError('usage', `${needsLogin} needs a login, and pg_hba.conf allows ODO none: ${refusal.why}`, {
@@ -42,7 +44,7 @@ export function demandLogin(refusal: TurnedDown | undefined, { needsLogin }: Reh
   });
 }
 
-/** For people, before the exchange. */
+/** The note on the missing login, for people, before the exchange. */
 export function withoutLoginNote({ why, isForPassword }: TurnedDown): string {
   const unless = isForPassword ? ', unless the container has a file with a password' : '';
   const then = "recovery is followed by the server's files, and the contents are not looked at";

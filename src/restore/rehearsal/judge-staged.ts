@@ -9,12 +9,12 @@ import { localesOf } from './foreign-locales.ts';
 import { placeQuestion } from './rehearsal-members.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
-/** What was answered; what was not asked is taken to be true. */
+/** The answers. What was not asked is taken to be true. */
 export type Asked = (what: RehearsalQuestion['what'], of: string) => boolean;
 
 /**
- * What has to be changed for what is not there. For places that only the start makes, nothing is; `doubted` are those
- * of them for which something would have been.
+ * Decides what has to be changed because something is not there. Nothing is changed for places that only the start
+ * makes. `doubted` are those of them for which something would have been.
  */
 export function judgeStaged(
   staged: StagedConfiguration,
@@ -35,7 +35,7 @@ export function judgeStaged(
   return { amendments, doubted: new Map([...late].filter(([path]) => !isAllTheSame(path))) };
 }
 
-/** Where nothing at all is, of what was asked about. */
+/** The places that were asked about and at which nothing is. */
 export function absentIn(questions: readonly RehearsalQuestion[], isTrue: Asked): string[] {
   return questions.filter(({ what, of }) => what === 'there' && !isTrue(what, of)).map(({ of }) => of);
 }
@@ -61,7 +61,7 @@ export function questionsOn(staged: StagedConfiguration, server: RehearsedServer
     { what: 'huge', of: '' },
   ];
   judge(staged, server, (what, of) => {
-    // A line of the script's input cannot hold any other.
+    // A line of the script's input cannot hold these characters.
     if (!/[\t\n]/.test(of)) questions.push(placeQuestion(what, of, server));
     return true;
   });
@@ -69,7 +69,7 @@ export function questionsOn(staged: StagedConfiguration, server: RehearsedServer
   return [...questions, ...localesOf(staged.databases, staged.major).map((of) => ({ what: 'locale' as const, of }))];
 }
 
-/** A file that the backup holds itself; whether the server may read it, it says itself. */
+/** Whether the backup itself holds a file. The server says itself whether it may read it. */
 function isHeld(
   { what, of }: RehearsalQuestion,
   { members }: StagedConfiguration,

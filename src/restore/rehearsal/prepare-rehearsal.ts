@@ -12,11 +12,13 @@ export interface PreparedRehearsal {
    * people.
    */
   hold(engine: Pick<Engine, 'staged' | 'amend'>, report: Report): Promise<string[]>;
-  /** Nothing of it is left when this resolves, which it always does; a second call waits for the first. */
+  /**
+   * Removes the rehearsal's container. Always resolves, and nothing is left by then. A second call waits for the first.
+   */
   end(): Promise<void>;
 }
 
-/** Opens the throwaway container for the server that `find` gives; whether that succeeds is told when it is needed. */
+/** Opens the throwaway container for the server that `find` gives. A failure is told by hold(). */
 export function prepareRehearsal(find: () => Promise<RehearsedServer>, signal: AbortSignal): PreparedRehearsal {
   const opening = open(find, signal).catch((error: unknown) => ({ error: asOdoError(error, signal) }));
   return {
@@ -41,7 +43,7 @@ export function prepareRehearsal(find: () => Promise<RehearsedServer>, signal: A
   };
 }
 
-/** For a restore that is to go without. */
+/** For a restore without a rehearsal. */
 export const NO_REHEARSAL: PreparedRehearsal = { hold: async () => [], end: async () => undefined };
 
 async function open(find: () => Promise<RehearsedServer>, signal: AbortSignal) {
@@ -61,7 +63,8 @@ async function open(find: () => Promise<RehearsedServer>, signal: AbortSignal) {
 }
 
 /**
- * As whom the service's own server runs: with its groups, which may let it read a key, where the image knows the user.
+ * The user as whom the service's own server runs. Where the image knows that user, the user's groups come along, which
+ * may let it read a key.
  */
 function userOf({ found, owner }: RehearsedServer): string {
   const { user = '' } = found.service;

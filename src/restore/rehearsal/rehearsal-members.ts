@@ -10,7 +10,7 @@ import type { RehearsedServer } from './rehearsed-server.ts';
 
 /** A data directory as far as a server looks at it before it recovers. */
 export function rehearsalMembers({ members }: StagedConfiguration, { mounts, places }: RehearsedServer): TarMember[] {
-  // What the service mounts into its data directory stands in the place of the backup's.
+  // Mounts of the service inside its data directory stand in the place of the backup's files.
   const inside = mounts.map(({ destination }) => destination).filter((one) => isBelow(one, places.pgdata.root));
   const isMounted = (path: string) => {
     const full = `${places.pgdata.root}/${path}`;
@@ -30,7 +30,7 @@ export function rehearsalMembers({ members }: StagedConfiguration, { mounts, pla
   ];
 }
 
-/** Takes the place of all that a backup brings of configuration. */
+/** Files that take the place of all the configuration of a backup. */
 export const BARE_MEMBERS: readonly TarMember[] = [
   { path: 'postgresql.conf', type: 'file', mode: 0o600, content: Buffer.from('') },
   { path: 'postgresql.auto.conf', type: 'file', mode: 0o600, content: Buffer.from('') },
@@ -54,8 +54,8 @@ export function rehearsalArgs(
 }
 
 /**
- * In the rehearsal nothing that is mounted can be written to: of what the server will be able to write to, it is only
- * asked whether it is there.
+ * The question about a place. In the rehearsal nothing that is mounted can be written to. So where the server will be
+ * able to write, it is only asked whether the place is there.
  */
 export function placeQuestion(
   what: RehearsalQuestion['what'],

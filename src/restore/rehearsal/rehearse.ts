@@ -20,7 +20,7 @@ import { type Asked, absentIn, judgeStaged, questionsOn } from './judge-staged.t
 import { BARE_MEMBERS, rehearsalArgs, rehearsalMembers } from './rehearsal-members.ts';
 import type { RehearsedServer } from './rehearsed-server.ts';
 
-/** What came of a rehearsal. */
+/** The outcome of a rehearsal. */
 export interface RehearsalOutcome {
   /** What was changed in the staged configuration, and what will not be possible, for people. */
   notes: string[];
@@ -28,14 +28,14 @@ export interface RehearsalOutcome {
   doubt?: string;
 }
 
-/** More faults than any cluster has. */
+/** More rounds than any cluster has faults. */
 const MOST_ROUNDS = 12;
 
 /**
  * Tries the staged directory in the rehearsal's container, and changes its configuration where that lets the server
- * start. A server that would not start is `wouldNotStart`, one that could not open a database `versionMismatch`, one
- * that would not let ODO in for what was asked for `usage`. Whatever else goes wrong is a doubt: a rehearsal is a help,
- * and keeps nobody from restoring by failing itself.
+ * start. Whatever else goes wrong is a doubt: a rehearsal is a help, and keeps nobody from restoring by failing itself.
+ * Errors: `wouldNotStart` for a server that would not start; `versionMismatch` for one that could not open a database;
+ * `usage` for one that would not let ODO in for what was asked for.
  */
 export async function rehearse(
   rehearsal: Rehearsal,
@@ -76,7 +76,7 @@ export async function rehearse(
       doubted = judged.doubted;
       wanted = judged.amendments.filter(isWanted);
     }
-    // What the server says of a thing that is mended is no further fault.
+    // While something is being mended, the server's words may be about that, and are no further fault.
     if (wanted.length === 0) {
       if (told.started) return end(wordsOfDoubt(doubted));
       if (isOtherServers(told.log)) throw refusal(server, told.log);
@@ -104,7 +104,7 @@ export async function rehearse(
   }
 }
 
-/** What was laid down, as the server will read it. */
+/** The laid-down configuration, as the server will read it. */
 async function look(
   engine: Pick<Engine, 'staged'>,
   { places, configElsewhere }: RehearsedServer,
@@ -114,7 +114,7 @@ async function look(
   return { ...staged, effective: { settings: staged.ownSettings, isWhole: false, files: [], unread: [] } };
 }
 
-/** What it gives, or why it gave nothing. */
+/** The result, or the message of the error that came instead. `cancelled` is thrown. */
 async function unlessFailed<Value extends object>(
   attempt: () => Promise<Value | string>,
   signal: AbortSignal,
@@ -140,8 +140,8 @@ async function tryOn(
 }
 
 /**
- * A server that does not start without the backup's configuration either starts in a way that cannot be rehearsed.
- * Gives the doubt.
+ * Tries the server without the backup's configuration. When it does not start then either, it is started in a way that
+ * cannot be rehearsed. Gives the doubt.
  */
 async function tryBare(
   rehearsal: Rehearsal,
@@ -159,7 +159,7 @@ async function tryBare(
     : `without its entry point the service's server does not start on any configuration: ${wordsOfRefusal(bare.log)}`;
 }
 
-/** Why what the server said need not be so when the service starts. */
+/** Why the server's words need not hold when the service starts; undefined when they do. */
 function doubtOn(
   told: RehearsalAnswers,
   staged: StagedConfiguration,
@@ -176,7 +176,7 @@ function doubtOn(
   return doubtWords(told.log);
 }
 
-/** Whether it lacks the huge pages that the running server has, and that it will have itself. */
+/** Whether the trial lacks huge pages: the running server has them now, and the restored one will have them. */
 function holdsHuge(
   log: string,
   staged: StagedConfiguration,
@@ -219,7 +219,7 @@ function hintFor(words: string, log: string, keepSettings: boolean): string {
   );
 }
 
-/** What was given by the user, or stands on the command line, cannot or must not be changed. */
+/** Whether a setting may be changed. What the user gave must not be; what stands on the command line cannot be. */
 function isFree(amendment: Amendment, { keepSettings, ownSettings, commandLine }: RehearsedServer): boolean {
   const name = amendedName(amendment);
   return !keepSettings && (name === undefined || (!ownSettings.includes(name) && !(name in commandLine)));

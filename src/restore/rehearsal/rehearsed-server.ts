@@ -16,7 +16,7 @@ export interface RehearsedServer {
   found: FoundService;
   places: ClusterPlaces;
   owner: Owner;
-  /** Everything that it will see besides its data directory, as it will see it. */
+  /** Everything that the server will see besides its data directory, where it will see it. */
   mounts: readonly Mount[];
   /** Settings of its command line. */
   commandLine: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export interface RehearsedServer {
   isBesideAnother: boolean;
 }
 
-/** What the proofs have found out of such a server. */
+/** What the proofs have found out of a server that is to be rehearsed. */
 export interface ServerToRehearse extends Pick<RehearsedServer, 'found' | 'places' | 'owner' | 'mounts'> {
   server: ServerFacts;
   /** The data directory is there already, so that something can be mounted over it. */
@@ -50,7 +50,7 @@ export async function rehearsedServer(
   const { found, places, owner, mounts, isThere = false } = proven;
   const { service } = found;
   const isTemporary = 'copy' in request && request.copy.kind === 'temporary';
-  // A new volume is for the service, whatever tries it first.
+  // A new volume is for the service, so the service's own command line counts.
   const args = isTemporary ? copyServerArgs(service, places.pgdata.root, true) : service.commandArgs;
   return {
     found,
@@ -69,7 +69,10 @@ export async function rehearsedServer(
   };
 }
 
-/** A server that is left waiting is asked nothing, whatever is to be verified; a copy never is. */
+/**
+ * The option for which ODO needs a login. A server that is left waiting is asked nothing, whatever is to be verified. A
+ * copy is never left waiting.
+ */
 export function needOf(request: ServiceRequest | CopyRequest): Pick<RehearsedServer, 'needsLogin'> {
   if (request.postSql !== undefined) return { needsLogin: '--post-sql' };
   const isAsked = request.verify === 'full' && ('copy' in request || !isLeftWaiting(request));
@@ -77,8 +80,8 @@ export function needOf(request: ServiceRequest | CopyRequest): Pick<RehearsedSer
 }
 
 /**
- * What it will see besides its data directory. A volume that is not there yet is left out, since the engine would make
- * it; so are tablespaces and, where the data directory is still to be made, the volume that will hold it.
+ * The mounts that the server will see besides its data directory. A volume that is not there yet is left out, since the
+ * engine would make it. Left out, too, are tablespaces and the volume of a data directory that is still to be made.
  */
 async function mountsBesides(
   { docker, service, data }: FoundService,

@@ -7,7 +7,7 @@ import { ODO_DIR } from '../../tree/places/place.ts';
 import type { TablespacePlace } from '../contract/places.ts';
 import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-places.ts';
 
-/** The data directory of a copy: where the service has its own, on another volume. */
+/** The data directory of a copy: at the service's own path, on another volume. */
 export function copyData(data: DataPlace, volume: string): DataPlace {
   const { destination } = data.mount;
   return { ...data, mount: { type: 'volume', source: volume, destination, readOnly: false } };
@@ -32,7 +32,10 @@ export function copyTablespaces(backup: Backup, chosen: ReadonlyMap<string, stri
   });
 }
 
-/** The same for tablespaces that recovery creates, so that it does not meet those that the service has there. */
+/**
+ * Places for tablespaces that recovery creates, on volumes of the copy: there recovery does not meet those of the
+ * service.
+ */
 export function copyLater(later: readonly TablespacePlace[], data: DataPlace) {
   return later.map((one) => {
     const { root } = one.place;
@@ -50,8 +53,8 @@ export function copyLater(later: readonly TablespacePlace[], data: DataPlace) {
 const SERVER_OWN = ['/run', '/run/postgresql', '/var/run', '/var/run/postgresql', '/tmp', '/dev', '/dev/shm'];
 
 /**
- * What another server of the service's image can be shown of what the service mounts besides its data: configuration,
- * certificates, secrets. Not where the service's own server has its sockets, nor the sockets of others.
+ * The service's mounts besides its data that another server of its image can be shown: configuration, certificates,
+ * secrets. The places where servers have their sockets are left out, and so are sockets of others.
  */
 export function sharedMounts(service: Service): Mount[] {
   return service.mounts.filter(
@@ -60,7 +63,7 @@ export function sharedMounts(service: Service): Mount[] {
   );
 }
 
-/** What the service mounts besides its data is there for the copy too, but cannot be written to. */
+/** The copy's own mounts, and those that the service has besides its data. The copy cannot write to the latter. */
 export function copyMounts(service: Service, own: readonly Mount[]): Mount[] {
   const taken = new Set(own.map(({ destination }) => destination));
   const others = sharedMounts(service).filter(({ destination }) => !taken.has(destination));

@@ -9,6 +9,6 @@ export interface FoundService {
   project: ComposeProject;
   service: Service;
   data: DataPlace;
-  /** What the override file says of the data, where the service's container is on something else. */
+  /** The override file's mount of the data, when the service's container is on another one. */
   strayed?: SwitchedMount;
 }

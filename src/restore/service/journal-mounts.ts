@@ -3,8 +3,8 @@ import type { Place } from '../../tree/places/place.ts';
 import type { FoundService } from './found-service.ts';
 
 /**
- * These mounts of a service, and those that hold the places which an earlier restore has filled. What is not mounted,
- * the engine names.
+ * The given mounts of a service, and those that hold the places which an earlier restore has filled. A place without a
+ * mount is left out: the engine names it.
  */
 export function withMountsOf(
   { service }: Pick<FoundService, 'service'>,

@@ -13,13 +13,13 @@ import type { Finding } from '../contract/proofs.ts';
 export interface CommandLineWish {
   moment?: Moment;
   archiveMode: 'off' | 'keep';
-  /** The service's own command line will be in force, for archiving too; so it is when not given. */
+  /** The service's own command line will be in force, for archiving too. Not given: it will. */
   archives?: boolean;
 }
 
 /**
- * Judges the settings that the service's command line gives its server, which no configuration file can override: those
- * that would undo the recovery, or archive what must not be, are `serviceNotFound`.
+ * Judges the settings on the service's command line, which no configuration file can override.
+ * Errors: `serviceNotFound` for settings that would undo the recovery, or archive what must not be.
  */
 export function judgeCommandLine(
   service: Pick<Service, 'name' | 'commandArgs'>,

@@ -4,15 +4,15 @@ import type { FoundService } from './found-service.ts';
 import { isBelow } from './service-places.ts';
 
 /**
- * Says why something that neither the image nor the mounts have may be there all the same when the service starts;
- * undefined: nothing speaks for it.
+ * Says why a path that neither the image nor the mounts have may still be there when the service starts. Gives
+ * undefined when nothing speaks for it.
  */
 export type MadeAtStart = (path: string) => Promise<string | undefined>;
 
 /**
- * What compose puts into a container when it makes it, what is kept in memory, and what an entry point makes. The last
- * is seen in the service's own container, since what was written there stays when it is stopped; before that has ever
- * run, a start script of the compose file's may make anything.
+ * Looks for what only the start makes: files that compose puts into each new container, places in memory, and files of
+ * an entry point. The last are seen in the service's own container, where they stay when it is stopped. Before that
+ * container has ever run, a start script of the compose file's may make anything.
  */
 export function madeAtStartOf({ docker, service }: Pick<FoundService, 'docker' | 'service'>): MadeAtStart {
   const hasRun = service.containers.find(({ neverStarted }) => !neverStarted);

@@ -10,12 +10,15 @@ import type { DataPlace } from './service-places.ts';
 // name there, whenever the service's container runs. ODO's own container does not mount it, so that the exchange moves
 // what lies below.
 
-/** What the server or ODO writes itself: a mounted file would take its place. */
+/** Names that the server or ODO writes itself. A mounted file would take their place. */
 const SERVERS_OWN =
   /^(postgresql\.auto\.conf|PG_VERSION|.*\.signal|backup_label.*|tablespace_map.*|postmaster\..*|current_logfiles)$/;
 const SERVERS_DIRECTORIES = /^(base|global|pg_\w+)\//;
 
-/** Refuses (`unsafeTarget`) what is mounted inside of the data directory and is more than a file of the user's. */
+/**
+ * Refuses mounts inside of the data directory, except for files of the user's.
+ * Errors: `unsafeTarget`.
+ */
 export async function refuseMountedInside(
   found: Pick<FoundService, 'docker' | 'service'>,
   data: DataPlace,
@@ -47,8 +50,8 @@ export function configurationIsMounted({ inside = [] }: DataPlace): boolean {
 }
 
 /**
- * What was seen of a data directory, without the empty files that the engine puts where files of the service are
- * mounted: a directory that holds nothing else is empty.
+ * The probe of a data directory, without the empty files that the engine puts where files of the service are mounted. A
+ * directory that holds nothing else is empty.
  */
 export function withoutMountPoints({ place, inside = [] }: DataPlace, probe: PlaceProbe): PlaceProbe {
   const names = inside.map(({ destination }) => path.posix.relative(place.root, destination).split('/')[0]);

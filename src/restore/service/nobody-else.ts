@@ -13,7 +13,8 @@ import type { FoundService } from './found-service.ts';
 // be a volume, another volume's device and a path of the host, and a server need not run in a container.
 
 /**
- * Nobody but the service itself may have a server on these mounts: its data, and its tablespaces where they are known.
+ * Proves that nobody but the service itself has a server on these mounts: its data, and its tablespaces if they are
+ * known.
  */
 export async function proveNobodyElse(found: FoundService, mounts: readonly Mount[], proofs: Proofs): Promise<void> {
   await proofs.attempt('nobody else', async () => {
@@ -24,8 +25,8 @@ export async function proveNobodyElse(found: FoundService, mounts: readonly Moun
 }
 
 /**
- * The same, looked at anew when hours may have passed, with what a look into the data directory tells of servers
- * outside of Docker.
+ * Checks anew, since hours may have passed, that nobody else uses these mounts. The probe of the data directory tells
+ * of servers outside of Docker.
  */
 export async function refuseOthersNow(
   found: FoundService,
@@ -38,7 +39,10 @@ export async function refuseOthersNow(
   await refuseHostServer(now, pgdata);
 }
 
-/** Errors: unsafeTarget names who uses the directories, or which containers of the service share them. */
+/**
+ * Refuses other containers that can write to the directories.
+ * Errors: `unsafeTarget` names them, or the containers of the service that share the directories.
+ */
 export async function refuseOtherContainers(
   { docker, service, project }: FoundService,
   mounts: readonly Mount[],
@@ -54,7 +58,7 @@ export async function refuseOtherContainers(
   });
 }
 
-/** Each of them would start a server on the same files. */
+/** Refuses a service with several containers: each would start a server on the same files. */
 function refuseReplicas({ name, containers }: FoundService['service'], project: FoundService['project']): void {
   const { replicas = 1 } = project.services[name] ?? {};
   if (containers.length <= 1 && (containers.length > 0 || replicas <= 1)) return;
@@ -71,9 +75,9 @@ function refuseReplicas({ name, containers }: FoundService['service'], project: 
   );
 }
 
-/** A server that no container of this engine holds: of the machine itself, or of another engine. */
+/** Refuses a server that no container of this engine holds: one of the machine itself, or of another engine. */
 export async function refuseHostServer({ docker, service }: FoundService, pgdata: PlaceProbe): Promise<void> {
-  // Elsewhere the processes of this machine say nothing.
+  // When the engine is elsewhere, the processes of this machine say nothing.
   if (!docker.host.startsWith('unix:')) return;
   const infos = await Promise.all(service.containers.map(({ id }) => inspectIfThere(docker, id)));
   const server = hostServerOn(

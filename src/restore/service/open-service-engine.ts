@@ -17,14 +17,16 @@ import { openRemoteEngine } from '../engine/remote-engine.ts';
 import type { FoundService } from './found-service.ts';
 
 /**
- * What a container works for. restore: what changes the volume · follow: it brings a standby its WAL, for as long as
- * that is one · status: it only looks, and takes no lock
+ * What a container works for.
+ * - restore: it changes the volume.
+ * - follow: it brings a standby its WAL, for as long as the server is a standby.
+ * - status: it only looks, and takes no lock.
  */
 export type Role = 'restore' | 'follow' | 'status';
 
 /**
  * Runs the restore image over a service's volumes, mounted where the service mounts them. The container's name is made
- * from the volume's, and the engine has each name once: that keeps two runs off the same volume, and ends with the
+ * from the volume's, and the engine has each name once. That keeps two runs off the same volume, and ends with the
  * container.
  */
 export async function openServiceEngine(
@@ -41,7 +43,7 @@ export async function openServiceEngine(
       image,
       cmd: ['agent'],
       mounts: [...mounts.map(toRestoreMount), ...(request.store ? repositoryMounts(request.store) : [])],
-      // What only works on the volume needs no network, so that no trouble of the network can be in its way.
+      // A container that only works on the volume needs no network, so no trouble of the network can be in its way.
       network: request.store ? networkFor(addressesOf(request.store), network) : 'none',
       name: nameFor(found.data.mount.source, role),
       labels: {

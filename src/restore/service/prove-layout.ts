@@ -8,8 +8,9 @@ import type { FoundService } from './found-service.ts';
 import { type DataPlace, isBelow } from './service-places.ts';
 
 /**
- * What cannot be exchanged by renames is refused before anything is touched: a mount inside of a place, or a place on
- * two mounts.
+ * Refuses, before anything is touched, a place that cannot be exchanged by renames: one with a mount inside of it, one
+ * on two mounts, or a link to another volume.
+ * Errors: `unsafeTarget`.
  */
 export function refuseLayout({ root, odoDir }: Place, layout: Layout | undefined): void {
   if (!layout) return;
@@ -37,8 +38,9 @@ export function refuseLayout({ root, odoDir }: Place, layout: Layout | undefined
 }
 
 /**
- * The data directory of a service by its real path, so that ODO, the server and the restore_command mean the same by
- * it. Errors: unsafeTarget when it cannot be exchanged, or leads to another volume.
+ * Finds the data directory of a service by its real path, so that ODO, the server and the restore_command mean the same
+ * by it.
+ * Errors: `unsafeTarget` when it cannot be exchanged, or leads to another volume.
  */
 export function proveLayout({ data, service }: FoundService, { layout }: PlaceProbe): Finding<DataPlace> {
   const { place, mount } = data;
@@ -51,7 +53,7 @@ export function proveLayout({ data, service }: FoundService, { layout }: PlacePr
         'with -v',
     });
   }
-  // Where they really are, too.
+  // The mounts inside, by their real paths, too.
   const inside = data.inside?.map((one) => ({
     ...one,
     destination: path.posix.join(root, path.posix.relative(place.root, one.destination)),

@@ -62,7 +62,8 @@ export async function proveService(
 }
 
 /**
- * Which of the two is meant, only the person knows: a plain call of compose may have been a mistake, or the way back.
+ * The error when override and container disagree. Only the person knows which one is meant: a plain call of compose may
+ * have been a mistake, or the way back.
  */
 function astray(
   { project, service }: Pick<FoundService, 'project' | 'service'>,
@@ -81,7 +82,8 @@ function astray(
 }
 
 /**
- * With another name, the project that is read here has volumes of its own, and the running service keeps its old data.
+ * Refuses a service that has containers only in another project. Under the other name the project has volumes of its
+ * own, and the running service would keep its old data.
  */
 async function refuseOtherProject(docker: DockerEngine, project: ComposeProject, service: Service): Promise<void> {
   const { name, files } = project;
@@ -106,8 +108,8 @@ function warningsOf({ warnings = [] }: ComposeProject): string[] {
 }
 
 /**
- * The service, for a command that works on what a restore has left; with `alone`, nobody else may use the volume. What
- * does not hold is thrown.
+ * Finds the service, for a command that works on what a restore has left. With `alone`, nobody else may use the volume.
+ * Throws the error of the first proof that does not hold.
  */
 export async function demandService(
   serviceRef: ServiceRef,

@@ -3,7 +3,7 @@ import { commandLineSettings } from '../../postgres/configuration/recovery-setti
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { FoundService } from './found-service.ts';
 
-/** What the service's server is, as far as it decides which settings of a backup fit it. */
+/** Facts of the service's server that decide which settings of a backup fit it. */
 export async function findServerFacts(
   { docker, service }: Pick<FoundService, 'docker' | 'service'>,
   signal: AbortSignal,

@@ -14,7 +14,7 @@ const DEFAULT_OWNER: Owner = { uid: 999, gid: 999 };
 export interface DataPlace {
   place: Place;
   mount: Mount;
-  /** What else the service mounts below it. */
+  /** Further mounts of the service inside of the data directory. */
   inside?: Mount[];
 }
 
@@ -130,7 +130,10 @@ export function mountsOf(data: DataPlace, tablespaces: readonly { mount: Mount }
   return [...byDestination.values()];
 }
 
-/** Errors: unsafeTarget when the directories overlap. */
+/**
+ * The places of a service's cluster.
+ * Errors: `unsafeTarget` when the directories overlap.
+ */
 export function placesOfService(data: DataPlace, tablespaces: readonly TablespacePlace[]): ClusterPlaces {
   const known = tablespaces.map(({ oid, place, isLater }) => ({ oid, place, ...(isLater ? { isLater } : {}) }));
   const places = { pgdata: data.place, tablespaces: known };
@@ -145,11 +148,15 @@ export function namedUser({ user = '' }: Pick<Service, 'user'>): string | undefi
 }
 
 /**
- * Who is to own the files: what the user says; the user that the service runs as; the owner of the old data, as whom
- * its server ran; the image's own postgres user; else 999:999, as in the official images. A service without a
- * container, or with one that was never started, may have got another image since its server ran (Debian's postgres is
- * 999, Alpine's is 70), so the image's user goes first there. `imageUser` is the image's user of the service's own
- * name, or else its `postgres`.
+ * Chooses who is to own the files, by the first of these that is known:
+ * - what the user says.
+ * - the user that the service runs as.
+ * - the owner of the old data, as whom its server ran.
+ * - the image's own postgres user.
+ * - 999:999, as in the official images.
+ * For a service without a container, or with one that was never started, the image's user comes before the owner of the
+ * old data: the service may have got another image since its server ran. Debian's postgres is 999, Alpine's is 70.
+ * @param imageUser the image's user of the service's own name, or else its `postgres`
  */
 export function chooseOwner(
   asked: Owner | undefined,

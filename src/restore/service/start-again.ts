@@ -6,8 +6,8 @@ import { projectCommand } from '../outcome/compose-command.ts';
 import type { FoundService } from './found-service.ts';
 
 /**
- * Starts containers that ODO had stopped, each of them, whatever becomes of the others. One that compose has made anew
- * meanwhile is started in its place. Gives what could not be done, in words: it must not hide why the restore has
+ * Starts each of the containers that ODO had stopped, whatever becomes of the others. When compose has made one anew
+ * meanwhile, the new one is started. Gives what could not be done, in words: an error must not hide why the restore has
  * failed.
  */
 export async function startAgain(

@@ -5,8 +5,9 @@ import { OdoError } from '../../errors.ts';
 import type { FoundService } from './found-service.ts';
 
 /**
- * Starts a service's containers as they are now, or lets compose make one; what runs already is left alone. Gives the
- * container that holds the server. What the proofs saw may be gone: compose may have made the containers anew since.
+ * Starts a service's containers as they are now, or lets compose make one. Containers that run already are left alone.
+ * Gives the container that holds the server. The containers that the proofs saw may be gone, since compose may have
+ * made them anew.
  */
 export async function startContainers(
   { docker, project, service }: FoundService,

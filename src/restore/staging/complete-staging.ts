@@ -75,7 +75,7 @@ function walNote(link: string): string {
   );
 }
 
-/** An interrupted run may have come as far as this before; everything here can be done twice. */
+/** Takes pg_control out of place again, where an interrupted run may have put it. Everything here can be done twice. */
 function holdControlFileAgain(job: LayDownJob, incoming: string): void {
   const held = heldControlFile(job.places.pgdata);
   const inPlace = path.join(incoming, CONTROL_FILE);
@@ -127,7 +127,7 @@ function checkControlFile(job: LayDownJob): PgControl {
 /** pg_basebackup leaves a map, which the server turns into links; for other backups the links are made here. */
 function placeTablespaces(job: LayDownJob, incoming: string): void {
   const mapFile = path.join(incoming, 'tablespace_map');
-  // Those that replay creates get their links from it.
+  // Tablespaces that replay creates get their links from it.
   const own = job.places.tablespaces.filter(({ isLater }) => !isLater);
   const locations = new Map(own.map(({ oid, place }) => [oid, place.root]));
   const map = readIfThere(mapFile);
@@ -184,9 +184,9 @@ function writeRecoveryFiles(job: LayDownJob, incoming: string, control: PgContro
 }
 
 /**
- * Takes out of the configuration files what the server would obey before it reads postgresql.auto.conf, and makes those
- * that the backup lacks. Gives what is to be told. Settings among what is given are still to be written. What files
- * elsewhere have to do with it, a rehearsal tells where there is one.
+ * Takes out of the configuration files what the server would obey before it reads postgresql.auto.conf, and makes files
+ * that the backup lacks. Gives all amendments, to be told; those that set something are still to be written. Files
+ * elsewhere are judged by the rehearsal, if there is one.
  */
 function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amendment[] {
   const { settings, unread = [] } = readEffective(incoming);
@@ -200,7 +200,7 @@ function amendFiles(job: LayDownJob, incoming: string, control: PgControl): Amen
     amendments.push({ do: 'drop', name: 'data_directory', was: dataDirectory, why });
   }
   for (const { value, path: file, isOutside } of unread) {
-    // A link, and what is mounted there, only the server itself can follow.
+    // Only the server itself can follow a link, or see what is mounted there.
     if (!isOutside && !isThere(job, incoming, file)) {
       amendments.push({ do: 'exclude', value, why: 'the backup does not hold it' });
     }
@@ -232,7 +232,7 @@ function makeWhatLacks(
     amendments.push({ do: 'make', file: 'pg_hba.conf', content: MADE_HBA, why: NO_HBA });
   }
   const isElsewhere = hbaFile !== undefined && path.resolve('/', hbaFile) !== path.join(root, 'pg_hba.conf');
-  // Where a server in Docker will find it, only its rehearsal can tell.
+  // Whether a server in Docker will find the file, only its rehearsal can tell.
   if (
     isElsewhere &&
     job.server.facts === undefined &&
@@ -245,7 +245,7 @@ function makeWhatLacks(
   return amendments;
 }
 
-/** What is mounted there is the server's. */
+/** Whether the server will find a file of this name: the staged one, or one that is mounted there. */
 function isThere(job: LayDownJob, incoming: string, name: string): boolean {
   const mounted = path.join(job.places.pgdata.root, name);
   const { mounts = [] } = job.server.facts ?? {};
@@ -255,20 +255,23 @@ function isThere(job: LayDownJob, incoming: string, name: string): boolean {
   return isMounted || fs.lstatSync(path.join(incoming, name), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** A server that is left waiting may be promoted by hand. */
+/** The recovery_end_command. A server that is left waiting needs one, since it may be promoted by hand. */
 function endCommand({ recovery: { unattended, standby, stopAt }, places }: LayDownJob): string {
   if (unattended) return `${LEAVE_HISTORY_SETTING}; ${clearSpoolSetting(places.pgdata)}`;
   const isLeftWaiting = standby !== undefined || (stopAt !== undefined && stopAt.action !== 'promote');
   return isLeftWaiting ? LEAVE_HISTORY_SETTING : '';
 }
 
-/** What the server's configuration will say without ODO's doing. One that is read from elsewhere cannot be seen. */
+/**
+ * The settings of the server's configuration, without those of ODO's recovery. Files that are read from elsewhere
+ * cannot be seen.
+ */
 function effectiveSettings(job: LayDownJob, incoming: string, autoConf: string): EffectiveSettings {
   if (!job.server.configElsewhere) return readEffective(incoming, autoConf);
   return readSettings(NO_FILES, autoConf);
 }
 
-/** Lets the server's own user in where the backup's maps know only that of another container. Gives the note on it. */
+/** Lets the server's own user in when the backup's maps know only that of another container. Gives the note on it. */
 function fitIdentFile(job: LayDownJob, incoming: string): string[] {
   if (job.configuration.keepSettings || job.configuration.hbaConf !== undefined) return [];
   const file = path.join(incoming, 'pg_ident.conf');
@@ -280,7 +283,7 @@ function fitIdentFile(job: LayDownJob, incoming: string): string[] {
 }
 
 /**
- * Puts the user's pg_hba.conf in place; gives the setting that leads to it where the configuration may lead elsewhere.
+ * Puts the user's pg_hba.conf in place. Gives the setting that leads to it when the configuration may lead elsewhere.
  */
 function replaceHba(job: LayDownJob, incoming: string, autoConf: string): Setting[] {
   if (job.configuration.hbaConf === undefined) return [];
@@ -303,7 +306,7 @@ function wholeConfiguration(incoming: string, autoConf: string): string | undefi
 
 function ensureDirectory(job: LayDownJob, directory: string): void {
   if (!fs.existsSync(directory)) fs.mkdirSync(directory, { mode: 0o700 });
-  // Also of one that is there: an interrupted run may have made it and not come to this.
+  // Also for a directory that is there: an interrupted run may have made it and not come to this.
   if (asRoot() && job.owner) fs.chownSync(directory, job.owner.uid, job.owner.gid);
 }
 

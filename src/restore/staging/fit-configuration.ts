@@ -14,28 +14,29 @@ import {
 import type { PgControl } from '../../postgres/files/pg-control.ts';
 
 /**
- * The lines between which the settings stand that took the place of unfit ones. Unlike those of recovery they stay: the
- * server has to start again without ODO.
+ * The line before the settings that took the place of unfit ones. Unlike those of recovery they stay: the server has to
+ * start again without ODO.
  */
 export const FIT_BEGIN =
   '# >>> odo: settings of the backup that do not fit this server, and what it has instead (they stay)';
+/** The line behind these settings. */
 export const FIT_END = '# <<< odo: end of these settings';
 const IDENT_MARK = '# odo: lets the operating system user postgres in, as the images of PostgreSQL expect';
 
 /** How the backup's configuration is made to fit. */
 export interface Fit {
-  /** To be kept. */
+  /** Settings that take the place of unfit ones, and are kept. */
   unfit: UnfitSetting[];
-  /** For the time of the recovery. */
+  /** Settings that are raised for the time of the recovery. */
   raised: Setting[];
   /** What was done and why, for people. */
   notes: string[];
 }
 
 /**
- * Decides what of the configuration has to be overridden. Settings in `own`, which the user gave, are left alone;
- * `isPassing` says that what is raised for the recovery is taken out after it. A command line that grants less than
- * recovery demands is `serviceNotFound`: no file can override it.
+ * Decides what of the configuration has to be overridden. Settings in `own`, which the user gave, are left alone.
+ * `isPassing`: what is raised for the recovery is taken out after it.
+ * Errors: `serviceNotFound` when a command line grants less than recovery demands, since no file can override it.
  */
 export function fitConfiguration(
   effective: EffectiveSettings,
@@ -79,7 +80,10 @@ export function fitConfiguration(
   };
 }
 
-/** What the command line says, no file can raise: `serviceNotFound`. */
+/**
+ * Refuses settings that are too low on the command line, where no file can raise them.
+ * Errors: `serviceNotFound`.
+ */
 export function refuseBeaten(tooLow: readonly TooLow[], { commandLine }: Pick<ServerFacts, 'commandLine'>): void {
   const beaten = tooLow.filter(({ name }) => name in commandLine);
   if (beaten.length === 0) return;
@@ -101,8 +105,8 @@ function inForceAfter(
 }
 
 /**
- * Puts the settings into postgresql.auto.conf's text, each with what it takes the place of; those of the recovery stay
- * the last.
+ * Puts the settings into the text of postgresql.auto.conf, each with the value that it replaces. Recovery's settings
+ * stay last.
  */
 export function addFitBlock(conf: string, unfit: readonly UnfitSetting[]): string {
   const recovery = conf.indexOf(BLOCK_BEGIN);
@@ -116,7 +120,7 @@ export function addFitBlock(conf: string, unfit: readonly UnfitSetting[]): strin
   return `${bare === '' || bare.endsWith('\n') ? bare : `${bare}\n`}${[FIT_BEGIN, ...lines, FIT_END].join('\n')}\n`;
 }
 
-/** The settings that the block has, with what they took the place of; none where there is no block. */
+/** The settings of the block, with the values that they replaced. Empty when there is no block. */
 export function readFitBlock(conf: string): UnfitSetting[] {
   const begin = conf.indexOf(FIT_BEGIN);
   const end = conf.indexOf(FIT_END, begin);
@@ -138,8 +142,8 @@ export function removeFitBlock(conf: string): string {
 }
 
 /**
- * pg_ident.conf with what it lacks for the images of PostgreSQL to speak to their server, and the note on it; undefined
- * when it lacks nothing.
+ * Adds to pg_ident.conf what the images of PostgreSQL need to speak to their server. Gives the text and the note on it;
+ * undefined when nothing is lacking.
  */
 export function fitIdent(hba: string, ident: string): { text: string; note: string } | undefined {
   const maps = findMapsWithoutPostgres(hba, ident);

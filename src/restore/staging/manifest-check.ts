@@ -15,23 +15,30 @@ import {
 export interface ManifestCheck {
   /** Begins a unit. */
   begin(unit: Placed): Promise<UnitCheck>;
-  /** A unit that an interrupted run had laid down, and so checked, whole. */
+  /** Passes over a unit that an interrupted run had laid down, and so checked, whole. */
   skip(unit: Placed): void;
-  /** After all units: dataCorrupt when a file that the manifest lists has not come. */
+  /**
+   * Ends the check, after all units.
+   * Errors: `dataCorrupt` when a file that the manifest lists has not come.
+   */
   finish(): void;
 }
 
 export interface UnitCheck {
   /**
-   * Judges a member before anything of it is written: dataCorrupt when the manifest does not know it or has another
-   * size for it. `open` then gives its sink; the sink returned compares the checksum at the file's end.
+   * Judges a member before anything of it is written. `open` gives its sink. The sink that is returned compares the
+   * checksum at the file's end.
+   * Errors: `dataCorrupt` when the manifest does not know the member, or has another size or checksum for it.
    */
   watch(entry: TarEntry, open: () => EntrySink): EntrySink;
-  /** At the unit's end: dataCorrupt when a file of it is missing. */
+  /**
+   * Ends the check of a unit.
+   * Errors: `dataCorrupt` when a file of the unit is missing.
+   */
   finish(): void;
 }
 
-/** Whose files are to be found in the manifest. */
+/** What tells which files of the manifest are in a unit. */
 type Placed = Pick<Unit, 'key' | 'role' | 'oid'>;
 
 interface Expected {
@@ -41,8 +48,8 @@ interface Expected {
 }
 
 /**
- * Not of the backup but written by pg_basebackup -R, which also adds to postgresql.auto.conf; pg_verifybackup passes
- * over them too.
+ * Files that are not of the backup: pg_basebackup -R writes them, and also adds to postgresql.auto.conf.
+ * pg_verifybackup passes over them too.
  */
 const RECOVERY_SIGNALS = new Set(['standby.signal', 'recovery.signal']);
 const AUTO_CONF = 'postgresql.auto.conf';
@@ -113,7 +120,7 @@ function createUnitCheck(
   let changedAutoConf: OdoError | undefined;
   let isStandbyCopy = false;
 
-  /** Throws, or keeps the fault until it shows whether pg_basebackup -R has changed the file. */
+  /** Throws. A fault of postgresql.auto.conf is kept until it shows whether pg_basebackup -R has changed the file. */
   function fault(path: string, message: string): void {
     const error = new OdoError('dataCorrupt', message, { hint: HINT });
     if (path !== AUTO_CONF) throw error;
@@ -154,7 +161,9 @@ function createUnitCheck(
   };
 }
 
-/** What the manifest never lists: WAL (of which it may list histories), and what pg_basebackup itself writes. */
+/**
+ * Whether the manifest never lists a file: WAL (of which it may list histories), and what pg_basebackup itself writes.
+ */
 function isKnownApart(path: string): boolean {
   return path.startsWith('pg_wal/') || path === 'backup_manifest' || RECOVERY_SIGNALS.has(path);
 }

@@ -23,10 +23,11 @@ import { readerOf } from './staged-configuration.ts';
 const AUTO_CONF = 'postgresql.auto.conf';
 
 /**
- * Raises what recovery demands more of than the server in place has. The original may have been restarted with more of
- * something while the WAL was written: the server that replays it notes that in pg_control before it stops or pauses
- * over it. A file that cannot be read is `dataCorrupt`; what the service's command line says cannot be raised
- * (`serviceNotFound`).
+ * Raises settings of which recovery demands more than the server in place has. The original may have been restarted
+ * with a higher value while the WAL was written. The server that replays that WAL notes the value in pg_control before
+ * it stops or pauses over it. Gives the raised settings.
+ * Errors: `dataCorrupt` when a file cannot be read. `serviceNotFound` when the service's command line sets the value,
+ * which cannot be raised.
  */
 export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
   const control = reading(path.join(root, CONTROL_FILE), () => readControlFile(root));
@@ -52,12 +53,12 @@ export function raiseSettings({ root }: Place, facts: RaiseFacts): TooLow[] {
 }
 
 /**
- * Whether the files in place turn archiving on, ODO's block left out; undefined when not all of them can be seen and
- * none does.
+ * Whether the files in place turn archiving on, ODO's block left out. Gives undefined when not all files can be seen,
+ * and none of them sets archive_mode.
  */
 export function archivingConfigured({ root }: Place, facts: RaiseFacts): boolean | undefined {
   const file = path.join(root, AUTO_CONF);
-  // A server does not need one.
+  // A server does not need this file.
   const own = fs.existsSync(file) ? removeBlock(mustRead(file)) : '';
   const { settings, isWhole } = settingsOf(root, own, facts);
   const told = settings.get('archive_mode');

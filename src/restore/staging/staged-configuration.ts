@@ -37,7 +37,7 @@ export function readStaged({ pgdata }: ClusterPlaces): StagedConfiguration {
   const major = majorOfPgVersionFile(readText(incoming, 'PG_VERSION') ?? '');
   const bytes = readIfThere(incoming, CONTROL_FILE);
   const control = parsePgControl(bytes ?? Buffer.alloc(0));
-  // What stands there for the recovery only hides what the server has to start with ever after.
+  // The settings for the recovery only hide those with which the server has to start ever after.
   const lasting = removeBlock(readText(incoming, AUTO_CONF) ?? '');
   const { settings, isWhole, files = [], unread } = readEffective(incoming, lasting);
   const logs = new Set([...LOGS, settings.get('log_directory') ?? '']);
@@ -55,15 +55,15 @@ export function readStaged({ pgdata }: ClusterPlaces): StagedConfiguration {
 }
 
 /**
- * Of what was left out, that which the configuration speaks of: without it nothing can be said of a server that does
- * not start.
+ * Files that were left out, and of which the configuration speaks. Without them nothing can be said of a server that
+ * does not start.
  */
 export function missesOf({ leftOut, effective: { settings, files } }: StagedConfiguration): string[] {
   const named = [...files, ...settings.map(([, value]) => value)];
   return leftOut.filter((path) => path === '' || path.endsWith('.conf') || named.some((value) => value.includes(path)));
 }
 
-/** What the staged server's configuration says; of a file that cannot be read, or lies elsewhere, it is told. */
+/** The settings of the staged server's configuration. Files that cannot be read, or that lie elsewhere, are named. */
 export function readEffective(incoming: string, autoConf = readText(incoming, AUTO_CONF) ?? ''): EffectiveSettings {
   return readSettings(readerOf(incoming), autoConf);
 }
@@ -99,7 +99,7 @@ export function amendStaged(
       const before = readText(incoming, file) ?? '';
       const text = commentOut(before, isMeant);
       if (text === undefined) continue;
-      // What was added to postgresql.auto.conf is written anew each time, and may hold a password.
+      // The original is kept without ODO's additions, which are written anew each time, and may hold a password.
       keepOriginal(
         pgdata,
         file,

@@ -10,9 +10,9 @@ const MOST_MEMBERS = 3000;
 const MOST_DEPTH = 8;
 
 /**
- * Collects what a data directory holds besides the server's own data, the top first, and of the directories in
- * `withoutContent` only themselves. `leftOut` names files that were too large, and directories that hold too much or
- * lie too deep.
+ * Collects what a data directory holds besides the server's own data, the top first. Directories in `withoutContent`
+ * come without their content. `leftOut` names files that were too large, and directories that hold too much or lie too
+ * deep.
  */
 export function collectMembers(
   folder: string,
@@ -41,8 +41,8 @@ export function collectMembers(
 }
 
 /**
- * One file, link or directory; undefined when it is not there, or is of another kind. Its content takes from the room,
- * as long as there is some.
+ * One file, link or directory; undefined when it is not there, or is of another kind. A file's content takes from the
+ * room, and is left out when it is too large.
  */
 export function readMember(folder: string, relative: string, room = { left: MOST_BYTES }): StagedMember | undefined {
   const file = path.join(folder, relative);

@@ -4,18 +4,18 @@ import { asRoot, writeOwned } from '../../cluster/write-owned.ts';
 import { writeFileDurably } from '../../tree/places/durable.ts';
 import { incomingDir, type Owner, originalsFile, type Place } from '../../tree/places/place.ts';
 
-// What a run has changed in the staged configuration holds for the server that it was tried on. A later run that goes
-// on from these files may have another one before it, since the person has mended what was wrong: it begins with what
-// the backup holds.
+// A run changes the staged configuration for the server that it was tried on. A later run that goes on from these files
+// may have another server before it, since the person has mended what was wrong. So it begins with what the backup
+// holds.
 
-/** What the backup has under a name; null: nothing. Content is base64. */
+/** What the backup has under a name; null when it has nothing. Content is base64. */
 type Original = { content: string; mode: number } | { linkName: string } | null;
 
 /**
- * Sets aside what the backup has under this name, before it is changed for the first time. It reaches the disk before
- * the change can.
+ * Sets aside what the backup has under this name, before it is changed for the first time. The copy reaches the disk
+ * before the change can.
  * @param relative to the data directory
- * @param content what counts as the backup's, where ODO has added to it already
+ * @param content what counts as the backup's, when ODO has added to it already
  */
 export function keepOriginal(pgdata: Place, relative: string, content?: Buffer): void {
   const kept = readOriginals(pgdata);

@@ -35,22 +35,21 @@ export interface Staging {
   readonly resuming: boolean;
   /** Whether a unit was laid down whole by the interrupted run, and nothing of it can have been lost since. */
   isFinished(key: string): boolean;
-  /** Notes that a unit is whole: a large one, of which there are few. */
+  /** Notes in the journal that a unit is whole. Units are large, so there are few such notes. */
   finishUnit(key: string): void;
   /** Whether what the spool holds can be relied upon. */
   readonly spoolReusable: boolean;
   /** What there is to go back to after the exchange. */
   readonly oldData: NonNullable<LaidDown['oldData']>;
-  /** Everything is in place for the swap. */
+  /** Notes that everything is in place for the swap. */
   complete(): void;
-  /** Not all that was written has reached the disk: no later run may build on it. */
+  /** Notes that not all writes have reached the disk, so that no later run builds on them. */
   distrust(): void;
 }
 
 /**
- * Brings the places to a definite start: an interrupted swap is settled, a restore that did not end well is taken back,
- * and staged files are kept only if this very job laid them down; `fresh` keeps none. With `wipe` the old content goes
- * first.
+ * Brings the places to a definite start. Settles an interrupted swap, and takes back a restore that did not end well.
+ * Keeps staged files only if this very job laid them down; `fresh` keeps none. `wipe` deletes the old content first.
  */
 export function prepareStaging(job: LayDownJob): Staging {
   const { pgdata } = job.places;
@@ -71,7 +70,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     makeOwnedDirectory(place.root, job.owner);
     makeOwnedDirectory(place.odoDir, job.owner);
     makeOwnedDirectory(incomingDir(place), job.owner);
-    // These are ODO's own; an interrupted run may have made them for another owner, or not have come so far as to give
+    // ODO's own folders: an interrupted run may have made them for another owner, or not have come so far as to give
     // them theirs.
     for (const own of [place.odoDir, incomingDir(place)]) {
       if (process.getuid?.() === 0 && job.owner) fs.chownSync(own, job.owner.uid, job.owner.gid);
@@ -102,7 +101,7 @@ export function prepareStaging(job: LayDownJob): Staging {
     ...(guarded ? { guarded: true } : {}),
   };
   writeJournal(pgdata.odoDir, journal);
-  // The guard takes the place of a file that the old server needs, so that one must not be able to start by then.
+  // The guard takes the place of a file that the old server needs, so the old server must not be able to start by then.
   if (wipes) makeUnstartable(pgdata);
   if (guarded) putGuard(pgdata.root, job.server.postgresMajor ?? job.backup.postgresMajor, job.owner);
   if (wipes) {
@@ -130,14 +129,14 @@ export function prepareStaging(job: LayDownJob): Staging {
       try {
         writeJournal(pgdata.odoDir, journal);
       } catch {
-        // Then the disk takes nothing more; parts were noted only once they were on it.
+        // The disk takes nothing more. Parts were noted only once they were on it.
       }
     },
   };
 }
 
 /**
- * What tells the restored server's own doing later: the mark of its signal file, its checkpoint, and the settings that
+ * What later tells the restored server's own doing: the mark of its signal file, its checkpoint, and the settings that
  * ODO gave it.
  */
 function describeStaged(incoming: string): Pick<Journal, 'recoverySettings' | 'signalMark' | 'stagedCheckpointLsn'> {
@@ -194,7 +193,7 @@ function settleOld(job: LayDownJob): Journal | undefined {
       return settleOld(job);
     case 'take-back':
       swapBack(pgdata.odoDir, journal);
-      // What came back from the swap has been changed by a server.
+      // A server has changed what came back from the swap, so no run may build on it.
       return { ...journal, fingerprint: '' };
     case 'finish-clearing':
       demandRoots(journal.places);
@@ -205,23 +204,23 @@ function settleOld(job: LayDownJob): Journal | undefined {
       }
       return undefined;
     default:
-      // adopt
+      // The deed is `adopt`.
       for (const place of journal.places) removeStaged(place);
       return undefined;
   }
 }
 
 /**
- * A digest of everything that decides which bytes are staged; credentials and addresses do not, and ODO's own settings
- * are written anew each time.
+ * A digest of everything that decides which bytes are staged. Credentials and addresses do not. ODO's own settings do
+ * not either, since they are written anew each time.
  */
 function fingerprintOf({ repository, backup, content, places, owner, configuration, recovery }: LayDownJob): string {
-  // Whoever asks for it.
+  // The run's id does not count.
   const { runId: _own, ...fixed } = places;
   const { replacementConf, settings, hbaConf, keepArchiving, keepSettings } = configuration;
   const { unattended, standby } = recovery;
-  // How a standby reaches its primary is written anew, too; it may hold a password, of which not even a digest is left
-  // behind.
+  // How a standby reaches its primary is written anew, too. It may hold a password, and not even a digest of that is
+  // left behind.
   const isStandby = standby !== undefined;
   const { secrets: _secret, ...where } = repository;
   const configured = [replacementConf, settings, hbaConf, keepArchiving, keepSettings];
@@ -230,14 +229,14 @@ function fingerprintOf({ repository, backup, content, places, owner, configurati
 }
 
 /**
- * Whether what the journal tells of was written since the machine was started, so that it cannot have been lost with
- * its power.
+ * Whether the staged files were written since the machine was started, so that they cannot have been lost with its
+ * power.
  */
 export function isOfThisBoot(journal: Journal): boolean {
   return journal.bootId !== undefined && journal.bootId === currentBootId();
 }
 
-/** Linux names each boot; elsewhere nothing is known, and nothing is relied upon. */
+/** The id of this boot of Linux. Elsewhere nothing is known, and nothing is relied upon. */
 function currentBootId(): string | undefined {
   try {
     return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -5,7 +5,7 @@ import { withoutUndefined } from '../../without-undefined.ts';
 import { type Answer, openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
 import type { FoundService } from '../service/found-service.ts';
 
-/** Between two attempts to ask a server that does not answer. */
+/** Pause between two attempts to ask a server that does not answer. */
 const ASK_EVERY_MS = 2_000;
 
 /** What a standby says of itself. */
@@ -15,12 +15,12 @@ export interface FollowedStandby {
   targetTimeline: string;
 }
 
-/** Nothing else is known of one that turns ODO down: what ODO sets for a standby holds. */
+/** What is known of a standby that turns ODO down: only what ODO sets for a standby. */
 const UNASKED: FollowedStandby = { targetTimeline: 'latest' };
 
 /**
- * Asks the server until it answers: it may be stopped, started and made anew meanwhile. One that turns ODO down for
- * good is not waited for: its files say how far it is, and whether it is promoted.
+ * Asks the server until it answers. It may be stopped, started and made anew meanwhile. A server that turns ODO down
+ * for good is not waited for: its files say how far it is, and whether it is promoted.
  */
 export function askStandby(
   { docker, project, service, data }: FoundService,
@@ -67,7 +67,7 @@ async function standbyStatus(database: ServiceDatabase): Promise<Answer<Followed
   return { ready: true, value: { ...withoutUndefined({ replayLsn, lastCommitTime }), targetTimeline } };
 }
 
-/** Between two questions the server may have ended, and an engine may be restarting. */
+/** Takes these errors for silence: the server may have ended since, and an engine may be restarting. */
 function unlessSilent(error: unknown): Answer<never> {
   const isSilent =
     error instanceof OdoError && ['serviceNotFound', 'promotionNotSeen', 'dockerUnreachable'].includes(error.code);

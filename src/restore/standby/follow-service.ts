@@ -31,26 +31,33 @@ export interface Following {
   volume: string;
   service: string;
   dataDirectory: string;
-  /** told: somebody ended it, and the server stays a standby · promoted: it is none any more */
+  /**
+   * `told`: somebody ended the following, and the server stays a standby. `promoted`: the server is no standby any
+   * more.
+   */
   ended: 'told' | 'promoted';
   /** Up to where the server had replayed when it was last asked. */
   replayLsn?: string;
   lastCommitTime?: string;
-  /** What was fetched. */
+  /** Segments that were fetched. */
   walSegments: number;
+  /** Bytes that were read for them. */
   readBytes: number;
   notes: string[];
 }
 
-/** How long the archive is left alone when it has nothing new: first, and at the most; each time half as long again. */
+/**
+ * How long the archive is left alone when it has nothing new: first, and at the most. Each rest is half as long again
+ * as the one before.
+ */
 const REST_MS = { first: 5_000, most: 30_000 };
 
 type Context = Omit<RunContext, 'confirm'>;
 
 /**
- * Brings a standby that a restore has left on a service's volume what is archived from now on, until it is promoted, or
- * the signal fires: that is no failure, but the usual end. It may be begun again at any time: each round starts from
- * what the server says it has replayed.
+ * Brings newly archived WAL to a standby that a restore has left on a service's volume. Goes on until the standby is
+ * promoted, or the signal fires, which is no failure, but the usual end. It may be begun again at any time: each round
+ * starts from what the server says it has replayed.
  */
 export async function followService(request: FollowRequest, context: Context): Promise<Following> {
   const { report, signal } = context;
@@ -121,7 +128,7 @@ async function follow(
   return { ...result, ended: 'promoted', notes: [finishing] };
 }
 
-/** Which archive is followed, as the restore container finds it again. */
+/** Finds the archive to follow. The restore container finds it again by the answer. */
 async function demandArchive(request: FollowRequest, report: Report, signal: AbortSignal): Promise<RepositoryRef> {
   const { store, key } = openStore({
     ...request.store,

@@ -13,7 +13,7 @@ import { commandFor, shellWord } from '../outcome/failure-hints.ts';
 import type { RestoreSource } from '../proofs/prove-repository.ts';
 import type { FoundService } from '../service/found-service.ts';
 
-/** What the journal says of where a standby waits. */
+/** Where a standby waits, in the words of the journal. */
 export const STANDBY_TARGET = 'the end of what it is given, as a standby';
 
 /** Nothing on the service's command line may beat what makes it a standby. */
@@ -31,8 +31,8 @@ export function proveStandby({ service }: FoundService, standby: NonNullable<Res
 }
 
 /**
- * A standby has come far enough when it has replayed what the archive held, and what the old data had behind it;
- * without an archive, when it answers.
+ * Whether a standby has come far enough: it has replayed what the archive held, and what the old data had behind it.
+ * Without an archive, it only has to answer.
  */
 export function hasCaughtUp(wal: WalPlan, salvage?: Pick<Salvage, 'lastLsn'>): (status: ServerStatus) => boolean {
   if (wal.source !== 'archive') return () => true;
@@ -76,7 +76,10 @@ export async function standbyNotes(
   ];
 }
 
-/** Keys are taken from where they came from; what else the store needs is named again. */
+/**
+ * The odo follow command for this standby, with the store's URL and endpoint, and the server. Keys are taken from where
+ * they came from.
+ */
 function followCommand(request: RepositoryRequest & { serviceRef: ServiceRef }): string {
   const { store, server } = request;
   const words = ['-u', shownUrl(store.url)];

@@ -6,9 +6,10 @@ import { type Place, previousDir, salvageDir, spoolDir } from '../../tree/places
 import { dropHeldSalvage } from './kept-salvage.ts';
 
 /**
- * Removes ODO's folders; PGDATA's, the first one, goes last, and in it the journal. Whoever calls this has noted before
- * what is to be removed (`clearing`, or noteDiscarding()): what is half removed must not lack its explanation, nor be
- * taken for whole. What was set aside of old data's WAL stays where it is all there is of it.
+ * Removes ODO's folders. The first of `places` is PGDATA: its folder goes last, and the journal after all else in it.
+ * The caller has noted before what is to be removed (`clearing`, or noteDiscarding()), so that no later run finds
+ * half-removed content unexplained, or takes it for whole. WAL that was set aside of old data stays when nothing else
+ * has it.
  */
 export function clearAway(places: readonly Place[]): void {
   const [pgdata] = places;

@@ -3,9 +3,10 @@ import { inContainer, serverOn } from '../../tree/exchange/server-on.ts';
 import type { Place } from '../../tree/places/place.ts';
 
 /**
- * Refuses (`unsafeTarget`) to exchange or delete content below a server: its working directory is the data directory,
- * so that it would go on writing into what takes its place. In a container only the host can tell whether what
- * postmaster.pid names still runs; `stopped` is its word that nothing does.
+ * Refuses to exchange or delete content below a server. A server's working directory is the data directory, so it would
+ * go on writing into what takes its place. In a container only the host can tell whether the process in postmaster.pid
+ * still runs. `stopped` is the host's word that none does.
+ * Errors: `unsafeTarget` when a server may be running.
  */
 export function demandNoServer({ root }: Place, host: { stopped?: boolean }): void {
   if (host.stopped && inContainer()) return;

@@ -5,52 +5,49 @@ import type { OldDataSurvey } from '../contract/old-data-survey.ts';
 
 /** Why the old data must not go, as plain JSON. */
 export interface OnlyCopy {
-  /** In words: what it has that nothing else has. */
+  /** In words, what the old data has that nothing else has. */
   because: string;
   /** Commits that nothing else has; absent when they cannot be counted. */
   commits?: number;
   lastCommitTime?: string;
-  /** What it holds could not be told. */
+  /** The old data could not be read. */
   isUnread?: true;
-  /** The archive has other WAL of the same names, so that what it replays does not tell what the old data has. */
+  /** The archive has other WAL of the same names, so its replay does not tell what the old data has. */
   hasDiverged?: true;
-  /** It is of another cluster than the one that takes its place. */
+  /** The old data is of another cluster than the one that takes its place. */
   isOfAnother?: true;
 }
 
-/** Of old data whose WAL is not the archive's, although it is called the same. */
+/** The judgement on old data whose WAL differs from the archive's WAL of the same name. */
 export function divergedCopy(segment: string): OnlyCopy {
   const because = `the WAL of the old data has gone another way than the archive: its ${segment} is not the archive's`;
   return { because, hasDiverged: true };
 }
 
-/**
- * Of old data of which the one that takes its place has nothing. Where initdb has just made it, nothing is lost with
- * it.
- */
+/** The judgement on old data of another cluster; undefined when initdb has just made it, so that nothing is lost. */
 function anothers({ systemIdentifier, holdsObjects }: OldDataSurvey): OnlyCopy | undefined {
   if (!holdsObjects) return undefined;
   const because = `the old data is of another cluster (${systemIdentifier}), and holds more than an empty one`;
   return { because, isOfAnother: true };
 }
 
-/** Of old data that could not be looked at: whatever it holds, it is taken for the only copy of it. */
+/** The judgement on old data that could not be looked at. It counts as the only copy of whatever it holds. */
 export function unreadCopy(error: OdoError): OnlyCopy {
   return { because: `the old data could not be looked at: ${error.message}`, isUnread: true };
 }
 
-/** What is thought of old data; none of them where it has nothing of its own. */
+/** The judgement on old data. Both fields are absent when it has nothing of its own. */
 export interface OldDataJudgement {
   onlyCopy?: OnlyCopy;
-  /** What of its WAL can be replayed behind the end of the archive. */
+  /** The old data's WAL that can be replayed behind the end of the archive. */
   salvage?: WalBeyond | undefined;
 }
 
 /**
- * Judges whether old data is the only copy of anything: that of another cluster, of all it holds; that of the backup's
- * own, of what the archive lacks. On a timeline that the archive has nothing of, such as a restore has made, that is
- * what was committed since it began.
- * @param systemIdentifier of the backup; undefined when it does not say, so that nothing can be judged
+ * Judges whether old data is the only copy of anything. Data of another cluster is the only copy of all it holds. Data
+ * of the backup's own cluster is the only copy of what the archive lacks. When the archive has nothing of its timeline,
+ * as after an earlier restore, that is what was committed since the timeline began.
+ * @param systemIdentifier the backup's; undefined when it does not tell, so that nothing can be judged
  */
 export function judgeOldData(
   survey: OldDataSurvey | undefined,
@@ -78,8 +75,8 @@ export function judgeOldData(
 }
 
 /**
- * Judges content that a rollback has set aside. What a restored server was promoted with is all to be had elsewhere; of
- * the rest it is not known.
+ * Judges content that a rollback has set aside. Whatever the restored server was promoted with can be had elsewhere.
+ * Only what was committed since then may be its own.
  */
 export function judgeSetAside({ timeline, beyond, fromLsn }: OldDataSurvey): OnlyCopy | undefined {
   const what = 'what a rollback has set aside';
@@ -88,7 +85,7 @@ export function judgeSetAside({ timeline, beyond, fromLsn }: OldDataSurvey): Onl
   return countedCopy(what, beyond, `behind ${fromLsn}, where its timeline ${timeline} begins`);
 }
 
-/** Of content that has commits of its own, or whose WAL cannot be read. */
+/** The judgement on content by its WAL; undefined when the WAL can all be read and has no commits of its own. */
 function countedCopy(what: string, beyond: WalBeyond, where: string): OnlyCopy | undefined {
   const { commits, prepared, lastCommitTime, isWhole, because } = beyond;
   const countedWords = [

@@ -14,8 +14,8 @@ export function isOldDataKept(situation: Situation): boolean {
 }
 
 /**
- * Who restores to a moment, or says --accept-loss, has said what is to be left out, but of that very cluster only.
- * undefined: nothing is to be asked any more.
+ * Decides what is to be asked of the old data. A user who restores to a moment, or says --accept-loss, has said what to
+ * leave out, but only for data of that very cluster. Gives undefined when nothing is to be asked any more.
  */
 export function askOfOld(given: { isOwnLeftOut: boolean; allowDifferentCluster: boolean }): AskedOfOld | undefined {
   if (given.isOwnLeftOut) return given.allowDifferentCluster ? undefined : 'whose';
@@ -23,8 +23,8 @@ export function askOfOld(given: { isOwnLeftOut: boolean; allowDifferentCluster: 
 }
 
 /**
- * What nobody has looked at yet, as to whether it is the only copy of anything: the run was broken off before its end,
- * somebody has promoted the server, or a rollback has exchanged the two.
+ * What is still to be asked of content that nobody has judged yet: after a run that was broken off before its end, a
+ * promotion by somebody else, or a rollback. Gives undefined when there is nothing to ask.
  */
 export function unjudgedOf(situation: Situation, journal: Journal | undefined): AskedOfOld | undefined {
   if (situation === 'set-aside') return 'aside';
@@ -35,9 +35,9 @@ export function unjudgedOf(situation: Situation, journal: Journal | undefined): 
 }
 
 /**
- * Why the old data must not go although the restored server is up, by what that one has. What cannot be looked at is
- * not deleted.
- * @param accounted as of surveyOldData()
+ * Finds why the old data must not go although the restored server is up, compared with what that server has. Old data
+ * that cannot be looked at is kept.
+ * @param accounted as in surveyOldData()
  */
 export async function findOnlyCopy(
   engine: Pick<Engine, 'surveyOld'>,
@@ -58,7 +58,7 @@ export async function findOnlyCopy(
   }
 }
 
-/** Of a clean-up: `unsafeTarget`, with the way out. */
+/** The error of a clean-up that would delete an only copy: `unsafeTarget`, with the way out. */
 export function refusedLoss(pgdata: Place, because: string): OdoError {
   return new OdoError('unsafeTarget', `${previousDir(pgdata)} is the only copy of something: ${because}`, {
     hint: 'odo rollback goes back to it; --accept-loss removes it for good',

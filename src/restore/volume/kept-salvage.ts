@@ -10,8 +10,8 @@ import { type AsideWal, hasAllOf, lookAtAside } from '../../wal/salvage/aside-wa
 import { salvagedIn } from '../../wal/salvage/salvage-archive.ts';
 import { isInRecovery } from './used-since.ts';
 
-// What was set aside of old data's WAL may be all there is of it. In `salvage` itself lies what the restore under way
-// replays, in folders below it what was set aside earlier and that nobody else has.
+// WAL that was set aside of old data may be the only copy of it. `salvage` itself holds what the restore under way
+// replays. Folders below it hold what was set aside earlier and nobody else has.
 
 /** The folders with segments, that of the restore under way first. */
 export function salvageFolders(pgdata: Place): string[] {
@@ -22,14 +22,14 @@ export function salvageFolders(pgdata: Place): string[] {
   return folders.filter((one) => salvagedIn(one).length > 0);
 }
 
-/** Whether something was set aside that the data in place neither has replayed nor could give again. */
+/** Whether WAL was set aside that the data in place has not replayed, and does not hold in its pg_wal. */
 export function keepsSalvage(pgdata: Place): boolean {
   return salvageFolders(pgdata).some((folder) => !isHeldBy(pgdata.root, folder));
 }
 
 /**
- * Removes what data in a directory, that in place as a rule, has replayed or could give again. True when something
- * stays.
+ * Removes WAL that the data in a directory has replayed, or holds in its pg_wal. True when something stays.
+ * @param dataDirectory as a rule the data in place
  */
 export function dropHeldSalvage(pgdata: Place, dataDirectory = pgdata.root): boolean {
   for (const folder of salvageFolders(pgdata)) {
@@ -41,7 +41,7 @@ export function dropHeldSalvage(pgdata: Place, dataDirectory = pgdata.root): boo
 }
 
 /**
- * Puts what an earlier restore would have replayed into a folder of its own, so that the next one does not take it
+ * Moves what an earlier restore would have replayed into a folder of its own, so that the next restore does not take it
  * unseen.
  */
 export function shelveSalvage(pgdata: Place): void {
@@ -65,7 +65,7 @@ function freeShelf(folder: string): string {
   }
 }
 
-/** Also from the spool, where the same may have been put. */
+/** Removes the folder's segments, also from the spool, where the same may have been put. */
 function drop(pgdata: Place, folder: string): void {
   forgetInSpool(pgdata, folder);
   for (const { name } of salvagedIn(folder)) fs.rmSync(path.join(folder, name), { force: true });
@@ -88,7 +88,7 @@ function isHeldBy(dataDirectory: string, folder: string): boolean {
   return (control.timeline === aside.timeline && hasAllOf(wal, aside)) || hasReplayed(wal, aside);
 }
 
-/** A server leaves a timeline at the end of what it has replayed of it. */
+/** Whether this WAL was replayed: a server leaves a timeline at the end of what it has replayed of it. */
 function hasReplayed(wal: string, { timeline, endLsn }: AsideWal): boolean {
   return ancestryIn(wal).some((left) => left.timeline === timeline && parseLsn(left.lsn) >= endLsn);
 }

@@ -41,9 +41,9 @@ export function lookAtVolume(pgdata: Place): Seen {
 }
 
 /**
- * The journal as what is in place bears it out. An exchange, or a way back, may have died where all of the restored
- * content is in place: somebody may have started a server on that. What has been used since counts as exchanged, so
- * that nothing is undone that holds data of its own.
+ * The journal, corrected by what is in place. An exchange, or a way back, may have died while all of the restored
+ * content was in place, and somebody may have started a server on that. Content that has been used since counts as
+ * exchanged, so that nothing is undone that holds data of its own.
  */
 export function journalAsItStands(pgdata: Place): Journal | undefined {
   const journal = begunOf(pgdata, readJournal(pgdata.odoDir));
@@ -54,8 +54,8 @@ export function journalAsItStands(pgdata: Place): Journal | undefined {
 }
 
 /**
- * A deletion that was noted begins with pg_control: as long as that is there, nothing was deleted, and a server may
- * have been in use since.
+ * The journal without a deletion that was noted, but has not begun. A deletion begins with pg_control. While that file
+ * is there, nothing was deleted, and a server may have been in use since.
  */
 function begunOf({ root }: Place, journal: Journal | undefined): Journal | undefined {
   if (!journal?.wiping || !fs.existsSync(path.join(root, CONTROL_FILE))) return journal;
@@ -64,13 +64,13 @@ function begunOf({ root }: Place, journal: Journal | undefined): Journal | undef
 }
 
 /**
- * Staged files and WAL that no journal accounts for. What a server needs that was restored without anybody to watch it
- * is none of them: it has no journal where there is no old data.
+ * Staged files and WAL that no journal accounts for. What a server in recovery still needs does not count: without old
+ * data, a server that recovers unwatched has no journal.
  */
 export function leftoversOf(pgdata: Place): string[] {
   const staged = [incomingDir(pgdata), heldControlFile(pgdata), originalsFile(pgdata)];
   const forRecovery = isInRecovery(pgdata.root) ? [] : [spoolDir(pgdata), restoreCommandFile(pgdata)];
-  // Where nothing else has it, what was set aside of old data's WAL is no left-over.
+  // WAL that was set aside of old data is no left-over when nothing else has it.
   const salvage = keepsSalvage(pgdata) ? [] : [salvageDir(pgdata)];
   return [...staged, ...forRecovery, ...salvage].filter((file) => fs.existsSync(file));
 }
@@ -83,7 +83,7 @@ export function isStartable({ root }: Place, { journal, situation }: Seen): bool
 
 /**
  * The directory that holds the old cluster's data, as the old server knew it: `previous` while a restored server is in
- * place. undefined where there is none, or it has been deleted.
+ * place. Gives undefined when there is no old data, or it has been deleted.
  */
 export function oldDataDirectory(pgdata: Place, { journal, situation }: Seen): string | undefined {
   const previous = previousDir(pgdata);
@@ -95,7 +95,7 @@ export function oldDataDirectory(pgdata: Place, { journal, situation }: Seen): s
     case 'used':
       return previous;
     case 'exchanging':
-      // Its pg_control moves out first and in last, that of the restored one moves in last and out first.
+      // The old pg_control moves out first and in last. The restored one moves in last and out first.
       return fs.existsSync(path.join(previous, CONTROL_FILE)) || journal?.state === 'moving-in'
         ? previous
         : pgdata.root;

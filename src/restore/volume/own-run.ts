@@ -5,24 +5,23 @@ import type { Place } from '../../tree/places/place.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 
 // The lock is held for each step of a restore, not from its first to its last: hours may lie between, and a server is
-// started. So each step asks whether what it finds is still what this very run has staged.
+// started. So each step asks whether the staged files are still those of this very run.
 
-/**
- * The same places, for a run of its own: from now on the engine leaves alone what another run has staged there since.
- */
+/** Gives the places a new run's id. From now on the engine leaves alone what another run has staged there since. */
 export function forOwnRun(places: ClusterPlaces): ClusterPlaces {
   return { ...places, runId: randomUUID() };
 }
 
 /**
- * `unsafeTarget` when the journal is another run's by now, or gone. Places without a runId come from clean, status and
- * the like, which act on what any run has left.
+ * Demands that the journal is still that of this run. Places without a runId come from clean, status and the like,
+ * which act on what any run has left.
+ * Errors: `unsafeTarget` when the journal is another run's by now, or gone.
  */
 export function demandOwnRun({ pgdata, runId }: ClusterPlaces, journal: Journal | undefined): void {
   if (runId !== undefined && journal?.runId !== runId) throw takenOver(pgdata);
 }
 
-/** Whether another run has certainly taken over; what cannot be read tells nothing. */
+/** Whether another run has certainly taken over. A journal that cannot be read tells nothing. */
 export function isTakenOver({ pgdata, runId }: ClusterPlaces): boolean {
   try {
     return runId !== undefined && readJournal(pgdata.odoDir)?.runId !== runId;

@@ -48,8 +48,8 @@ export function probePlaces(
 }
 
 /**
- * What the next restore takes away of a place before it lays anything down: staged files, and a restored server's
- * content that it takes back; and what the old data takes, wherever it is.
+ * Counts what the next restore removes from a place before it lays anything down: staged files, and a restored server's
+ * content that it takes back. `isMeasured` also counts what the old data takes, wherever it is.
  */
 function countRoom(place: Place, pgdata: Place, seen: Seen, isMeasured: boolean): Counted {
   if (!seen.journal && !isMeasured) return {};
@@ -85,7 +85,7 @@ function oldDataOf(pgdata: Place, seen: Seen): OldData {
   };
 }
 
-/** Of the directory itself, without ODO's folder. */
+/** Counts the directory itself, without ODO's folder. */
 function contentOf({ root, odoDir }: Place): Used {
   return odoDir.startsWith(`${root}/`) ? less(usedBy(root), usedBy(odoDir)) : usedBy(root);
 }

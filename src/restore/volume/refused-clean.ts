@@ -3,7 +3,10 @@ import type { Situation } from '../../tree/exchange/situation.ts';
 import { type Place, previousDir } from '../../tree/places/place.ts';
 import { refusedRestore } from './refused-restore.ts';
 
-/** What is in the middle of its way belongs to nobody yet: what was interrupted, and the command that mends it. */
+/**
+ * Situations in the middle of an exchange, in which nothing may be removed: what was interrupted, and the command that
+ * mends it.
+ */
 const INTERRUPTED: Partial<Record<Situation, readonly [what: string, hint: string]>> = {
   exchanging: [
     'an exchange',
@@ -32,7 +35,7 @@ export function refusedClean(pgdata: Place, situation: Situation): OdoError {
   );
 }
 
-/** Why old content stays that may be all there is. */
+/** Why a clean-up keeps old content that may be all there is. */
 export function refusedAsLast(pgdata: Place): OdoError {
   return new OdoError(
     'unsafeTarget',

@@ -1,7 +1,7 @@
 import type { VolumeStatus } from '../contract/volume-status.ts';
 import { TRANSITIONS } from './transitions.ts';
 
-/** What to do about what is on a volume; `isFollowed`: an odo follow is at work for the standby. */
+/** What to do about the content of a volume. `isFollowed`: an odo follow is at work for the standby. */
 export function adviceOn(status: VolumeStatus & { isFollowed?: boolean }): string {
   const salvage = status.keptSalvage
     ? '; WAL of old data, which nothing else has, is kept in .odo/salvage: a restore to the end of the archive ' +

@@ -15,9 +15,9 @@ import type { Accounted, OldDataQuestion, OldDataSurvey } from '../contract/old-
 import { lookAtVolume, oldDataDirectory } from './look-at-volume.ts';
 
 /**
- * Looks at the old data, where it is, for what nothing else has; undefined when there is none. Nothing is changed.
- * Errors: dataCorrupt when there is some of which nothing can be told, since its control file cannot be read, or that
- * of the restored server.
+ * Looks at the old data, wherever it is, for what nothing else has. Gives undefined when there is no old data. Changes
+ * nothing.
+ * Errors: `dataCorrupt` when its control file cannot be read, or that of the restored server.
  */
 export async function surveyOldData(place: Place, question: OldDataQuestion): Promise<OldDataSurvey | undefined> {
   const directory = question.isSetAside ? previousDir(place) : whereOldDataIs(place, question.isReplaced);
@@ -37,7 +37,7 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const began = knownEnd === undefined ? ancestors.at(-1) : undefined;
   const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
   const survey = { ...whose, ...way };
-  // Where a timeline of its own began, it had all that came before from the archive, as far as the archive goes.
+  // When the old data has a timeline of its own, all before its beginning came from the archive, as far as that goes.
   const reaches =
     began &&
     (question.isSetAside ? isArchives(place, began) : (endOf(accounted, began.timeline) ?? 0n) >= parseLsn(began.lsn));
@@ -50,39 +50,44 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   return { ...survey, fromLsn, beyond: await readBeyond(wal, owner, fromLsn), ...(common ? { common } : {}) };
 }
 
-/** What the restored server has come by, without a timeline that only has the number of the old data's. */
+/** The timelines that the restored server came by, without one that only shares its number with the old data's. */
 function ownPast(place: Place, timeline: number, ancestors: readonly Ancestor[]): Ancestor[] {
   const own = ancestryIn(path.join(place.root, 'pg_wal'));
   const at = own.findIndex((one) => one.timeline === timeline);
   return at < 0 || isSamePath(own.slice(0, at), ancestors) ? own : own.filter((one) => one.timeline !== timeline);
 }
 
-/** Whether a restore has brought the timeline that was left there, and not a promotion since. */
+/** Whether an ancestor's timeline came with the restore, and not from a promotion since. */
 function isArchives({ odoDir }: Place, { timeline }: Ancestor): boolean {
   return timeline <= (readJournal(odoDir)?.lastTimeline ?? 0);
 }
 
-/** Up to where a timeline is accounted for. */
+/** The position up to which a timeline is accounted for; undefined when nothing of it is. */
 function endOf(accounted: readonly Accounted[], timeline: number): bigint | undefined {
   const ends = accounted.filter((one) => one.timeline === timeline).map(({ lsn }) => parseLsn(lsn));
   return ends.length === 0 ? undefined : ends.reduce((one, other) => (one > other ? one : other));
 }
 
-/** Old data, as far as anything can be told of it. */
+/** Finds the old data, if its control file can be read. */
 export function findOldData(place: Place, isReplaced: boolean): { directory: string; control: PgControl } | undefined {
   const directory = whereOldDataIs(place, isReplaced);
   const control = directory === undefined ? undefined : readControl(directory);
   return directory !== undefined && control ? { directory, control } : undefined;
 }
 
-/** Where there is not even one of these, a file may be that is mounted into the place, but no data. */
+/**
+ * Whether a directory holds a cluster. Without any of these names, it holds at most files that are mounted into the
+ * place.
+ */
 function isOfCluster(directory: string): boolean {
   return ['PG_VERSION', 'global', 'base', 'pg_wal', 'pg_xact'].some((name) =>
     fs.existsSync(path.join(directory, name)),
   );
 }
 
-/** What a restore has put in place, and what is being deleted, is no old data. */
+/**
+ * Where the old data is. Content that a restore has put in place, and content that is being deleted, does not count.
+ */
 function whereOldDataIs(place: Place, isReplaced: boolean): string | undefined {
   const directory = oldDataDirectory(place, lookAtVolume(place));
   return isReplaced && directory === place.root ? undefined : directory;

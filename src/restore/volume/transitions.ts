@@ -1,23 +1,33 @@
 import type { Situation } from '../../tree/exchange/situation.ts';
 
 /**
- * What a restore does first. begin: nothing · resume: goes on from the staged files where they are of the same job,
- * else removes them · settle: brings an interrupted exchange to a definite end, and acts by what that is · take-back:
- * puts the old data back in place; what was restored goes · finish-clearing: deletes the rest of the old data · adopt:
- * takes what is in place for the old data · refuse
+ * What a restore does first.
+ * - begin: nothing.
+ * - resume: goes on from the staged files of the same job, or removes those of another one.
+ * - settle: brings an interrupted exchange to a definite end, and acts by the situation then.
+ * - take-back: puts the old data back in place, and deletes what was restored.
+ * - finish-clearing: deletes the rest of the old data.
+ * - adopt: takes what is in place for the old data.
+ * - refuse: fails.
  */
 export type RestoreDeed = 'begin' | 'resume' | 'settle' | 'take-back' | 'finish-clearing' | 'adopt' | 'refuse';
 
 /**
- * What a rollback does. none: nothing · undo: puts the old data back; what was restored goes · exchange: puts it back
- * and keeps what was in place
+ * What a rollback does.
+ * - none: nothing.
+ * - undo: puts the old data back, and deletes what was restored.
+ * - exchange: puts the old data back, and keeps what was in place.
+ * - carry-through: ends an interrupted rollback that keeps what was in place.
  */
 export type RollbackDeed = 'none' | 'undo' | 'exchange' | 'carry-through';
 
 /**
- * What a clean-up does. none: nothing · remove-staged: staged files and WAL go · remove-old: settings and old data go ·
- * remove-restored: what a rollback has set aside goes · refuse: also where an exchange was interrupted, since it takes
- * another command to say which data is to stay
+ * What a clean-up does.
+ * - none: nothing.
+ * - remove-staged: removes staged files and WAL.
+ * - remove-old: removes settings and old data.
+ * - remove-restored: removes what a rollback has set aside.
+ * - refuse: fails, also after an interrupted exchange, since another command has to say which data is to stay.
  */
 export type CleanDeed = 'none' | 'remove-staged' | 'remove-old' | 'remove-restored' | 'refuse';
 
@@ -27,8 +37,8 @@ export interface Row {
   about: string;
   restore: RestoreDeed;
   /**
-   * What `restore --wipe` deletes before it lays anything down. refuse: what may be deleted cannot be judged while it
-   * is half here, half there
+   * What `restore --wipe` deletes before it lays anything down. `refuse`: the content is half moved, so what may be
+   * deleted cannot be judged.
    */
   wipes: 'nothing' | 'what is in place' | 'the old data' | 'refuse';
   promote: 'promote' | 'refuse';
