@@ -49,8 +49,8 @@ export interface ErrorReport {
 }
 
 /**
- * The one error class. `message` is lower case and names the object (bucket, key, file, service …); `hint` is the next
- * action of the person who reads it; `cause` keeps the original error. Neither may hold a secret.
+ * The one error class. `message` is lower case and names the object (bucket, key, file, service …). `hint` is the next
+ * action of the person who reads it. `cause` keeps the original error. None of them may hold a secret.
  */
 export class OdoError extends Error {
   readonly code: ErrorCode;
@@ -84,8 +84,8 @@ export function cancelled(cause?: unknown): OdoError {
 }
 
 /**
- * Makes an OdoError of anything thrown: a cancellation when the signal has fired, a bug of ours when nobody translated
- * it.
+ * Makes an OdoError of anything thrown. When the signal has fired, it is the signal's own reason, or `cancelled`. An
+ * error that nobody translated is a `bug` of ours.
  */
 export function asOdoError(error: unknown, signal?: AbortSignal): OdoError {
   // A cancellation that tells what to do next says more than the reason of the signal.

@@ -1,6 +1,6 @@
 import type { ErrorReport } from './errors.ts';
 
-/** The steps of a restore, in their order; and what other commands do. */
+/** The steps of a restore in their order, then the steps of other commands. */
 export type Phase =
   | 'prove'
   | 'stop'
@@ -22,8 +22,8 @@ export type Phase =
   | 'try-image';
 
 /**
- * held: true · failed: a restore must not start · unjudged: nothing could be found out, and it is not needed for safety
- * · warning: true but unwelcome
+ * `held`: true. `failed`: a restore must not start. `unjudged`: nothing could be found out, and safety does not need
+ * it. `warning`: true but unwelcome.
  */
 export type ProofState = 'held' | 'failed' | 'unjudged' | 'warning';
 
@@ -32,7 +32,7 @@ export interface Proof {
   /** Short and stable, such as `backup complete` or `free space`. */
   name: string;
   state: ProofState;
-  /** What was found: numbers, names. */
+  /** The findings: numbers, names. */
   evidence: string;
   /** Why a restore must not start, for state 'failed'. */
   error?: ErrorReport;
@@ -46,16 +46,14 @@ export interface Rate {
   mean: number;
 }
 
-/**
- * How far a phase is. What is not known is left out; the rates and what is left are left out until they can be known.
- */
+/** How far a phase is. Fields that are not known are absent. The rates and etaMs are absent until they can be known. */
 export interface Progress {
   phase: Phase;
-  /** Bytes read: from the store, or, by the phase `verify`, of the laid-down files. */
+  /** Bytes read from the store; in the phase `verify`, from the laid-down files. */
   readBytes?: number;
   /** Bytes that the phase reads in all. */
   totalBytes?: number;
-  /** Of readBytes, what need not be read because an interrupted run had done it. */
+  /** The part of readBytes that an interrupted run had done, and that is not read again. */
   skippedBytes?: number;
   /** Bytes written to disk. */
   writtenBytes?: number;
@@ -63,23 +61,24 @@ export interface Progress {
   totalWrittenBytes?: number;
   files?: number;
   totalFiles?: number;
-  /** WAL segments fetched so far, and in all. */
+  /** WAL segments fetched so far. */
   segments?: number;
+  /** WAL segments to fetch in all. */
   totalSegments?: number;
   /** The WAL segment that the recovering server has taken last. */
   walSegment?: string;
-  /** Last LSN replayed; before the server answers, where that segment begins. */
+  /** The last LSN replayed. Before the server answers: the beginning of walSegment. */
   replayLsn?: string;
   /** Time of the last commit replayed (ISO 8601). */
   replayTime?: string;
   /**
-   * Where the WAL to replay ends: the end of the last segment that the archive holds, in which the records may end
-   * earlier, or a target.
+   * The end of the WAL to replay: a target, or the end of the last segment that the archive holds. Within that segment,
+   * the records may end earlier.
    */
   endLsn?: string;
-  /** WAL to replay in all, from the first segment to endLsn. */
+  /** Bytes of WAL to replay in all, from the first segment to endLsn. */
   replayBytes?: number;
-  /** WAL that is still to be replayed: from replayLsn to endLsn. */
+  /** Bytes of WAL still to be replayed, from replayLsn to endLsn. */
   lagBytes?: number;
   lagSegments?: number;
   readBytesPerSecond?: Rate;
@@ -89,7 +88,7 @@ export interface Progress {
   etaMs?: number;
 }
 
-/** What the core tells while it works; the renderers in cli/ make text or NDJSON of it. Nothing in it is secret. */
+/** An event of the core while it works. The renderers in cli/ make text or NDJSON of it. No event holds a secret. */
 export type OdoEvent =
   | { type: 'phase'; phase: Phase; state: 'started' }
   | { type: 'phase'; phase: Phase; state: 'finished' | 'failed'; elapsedMs: number }

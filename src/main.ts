@@ -9,7 +9,8 @@ import type { Report } from './events.ts';
 const argv = process.argv.slice(2);
 
 /**
- * As the settings say; where they are wrong, as the command line does, so that the error comes in the right form, too.
+ * The style that the settings ask for. Where the settings are wrong, the flags of the command line decide, so that the
+ * error comes in the right form, too.
  */
 function styleOf(parsed: Parsed | { failure: unknown }): Style {
   const isOn = (name: keyof Style) => ('args' in parsed ? parsed.args[name] === true : argv.includes(`--${name}`));
@@ -37,14 +38,14 @@ function cancelOnSignals(report: Report): AbortSignal {
   return controller.signal;
 }
 
-/** A text that the command line itself asks for. Whoever reads it may have seen enough before its end. */
+/** Prints a text that the command line itself asks for. Its reader may close the pipe before the end. */
 function print(text: string): number {
   process.stdout.on('error', () => undefined);
   process.stdout.write(`${text}\n`);
   return EXIT.done.exitCode;
 }
 
-/** What the command line says, or why it says nothing. */
+/** Parses the command line. Gives the failure instead of throwing it. */
 async function understand(): Promise<Parsed | { failure: unknown }> {
   try {
     return parseAtOnce(argv) ?? (await (await import('./cli/commands/parse.ts')).parseCommandLine(argv));

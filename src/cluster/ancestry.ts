@@ -3,13 +3,13 @@ import path from 'node:path';
 import { type HistoryEntry, parseTimelineHistory, withoutOvertaken } from '../postgres/terms/timeline-history.ts';
 import { historyName, isHistoryName } from '../postgres/terms/wal-names.ts';
 
-/** A timeline, and where it was left for the next one. */
+/** A timeline, and the LSN at which it was left for the next one. */
 export interface Ancestor {
   timeline: number;
   lsn: string;
 }
 
-/** Where a server left the timelines that it came by, from the newest history in its pg_wal. */
+/** The timelines that a server came by, and where it left them, from the newest history in its pg_wal. */
 export function ancestryIn(wal: string): Ancestor[] {
   const newest = fs.existsSync(wal) ? fs.readdirSync(wal).filter(isHistoryName).sort().at(-1) : undefined;
   return newest === undefined ? [] : withoutOvertaken(readHistory(path.join(wal, newest))).map(toAncestor);
@@ -21,7 +21,7 @@ export function isSamePath(one: readonly Ancestor[], other: readonly Ancestor[])
   return mine?.timeline === theirs?.timeline && mine?.lsn === theirs?.lsn;
 }
 
-/** The timelines that one began on, the nearest last, and where each was left; empty when the pg_wal does not tell. */
+/** The ancestors of a timeline, the nearest last, and where each was left. Empty when the pg_wal does not tell. */
 export function pathTo(wal: string, timeline: number): Ancestor[] {
   const history = path.join(wal, historyName(timeline));
   return fs.existsSync(history) ? withoutOvertaken(readHistory(history)).map(toAncestor) : [];

@@ -2,9 +2,7 @@ import path from 'node:path';
 import type { TarEntry } from '../stream/bytes/entry.ts';
 import { ODO_DIR } from '../tree/places/place.ts';
 
-/**
- * Files that belong to a running server or an earlier recovery; one that survives into a restored directory does harm.
- */
+/** Files of a running server or an earlier recovery. Such a file in a restored directory does harm. */
 const NEVER_RESTORED = new Set([
   'recovery.signal',
   'standby.signal',
@@ -54,8 +52,9 @@ const EMPTY_IN_BACKUPS = new Set([
   'pg_wal',
 ]);
 
-/** Where the server keeps its data, and the files that it or ODO writes. */
+/** Where the server keeps its data. */
 const SERVER_DIRECTORIES = new Set(['base', ...REQUIRED_DIRECTORIES.map((directory) => directory.split('/')[0] ?? '')]);
+/** The files at the top that the server or ODO writes. */
 const SERVER_FILES = new Set([
   'PG_VERSION',
   'backup_label',
@@ -67,9 +66,9 @@ const SERVER_FILES = new Set([
 export const CONTROL_FILE = 'global/pg_control';
 
 /**
- * Where a member of a base part goes: 'held' is pg_control, which is put in place last; 'skip' goes nowhere; 'keep' to
- * its own path. Links to tablespaces, and to a pg_wal, a pg_stat_tmp … elsewhere are skipped: ODO makes the former
- * anew, and the others as real directories.
+ * Where a member of a base part goes. held: pg_control, which is put in place last. skip: nowhere. keep: to its own
+ * path. Links to tablespaces are skipped, since ODO makes them anew. Links to a pg_wal, a pg_stat_tmp … elsewhere are
+ * skipped, since ODO makes real directories of these.
  */
 export function placeBaseMember(entry: TarEntry): 'held' | 'skip' | 'keep' {
   if (entry.path === CONTROL_FILE) return 'held';
@@ -81,9 +80,9 @@ export function placeBaseMember(entry: TarEntry): 'held' | 'skip' | 'keep' {
 }
 
 /**
- * Whether a symbolic link may be laid down as it is: not where the server keeps its data, and not in place of a file
- * that the server or ODO writes, because the copy would then share it with whatever the link points to. Elsewhere it is
- * the user's own (postgresql.conf, certificates, a log directory); ODO keeps it and never goes through it.
+ * Whether a symbolic link may be laid down as it is. It may not where the server keeps its data, or in place of a file
+ * that the server or ODO writes: the copy would then share that file with whatever the link points to. Elsewhere it is
+ * the user's own (postgresql.conf, certificates, a log directory). ODO keeps it, and never goes through it.
  */
 export function mayBeLink({ path: member }: TarEntry): boolean {
   const top = member.split('/')[0] ?? '';
@@ -104,8 +103,8 @@ export function isIncremental(entry: TarEntry): boolean {
 }
 
 /**
- * Whether a name at the top of a data directory is that of data or of what describes the backup, so that it holds no
- * configuration.
+ * Whether a name at the top of a data directory is that of data, or of a file that describes the backup. Such a file
+ * holds no configuration.
  */
 export function isServersOwn(name: string): boolean {
   return (

@@ -5,18 +5,18 @@ import type { PlaceProbe } from '../tree/exchange/probe.ts';
 import { type Place, previousDir } from '../tree/places/place.ts';
 import { readControl } from './read-control-file.ts';
 
-/** What the old data tells of its cluster, as plain JSON. */
+/** The facts of the old data's cluster, as plain JSON. */
 export interface OldCluster {
   systemIdentifier: string;
   timeline: number;
-  /** Whatever happened before this position has left its traces in the files. */
+  /** Everything that happened before this position has left its traces in the files. */
   redoLsn: string;
-  /** Its tablespaces; those in the data directory itself are none. */
+  /** The cluster's tablespaces, without those in the data directory itself. */
   tablespaces: CreatedTablespace[];
 }
 
 /**
- * Looks at the old data where it is: while a restored server waits, or an exchange was interrupted, it is in
+ * Looks at the old data where it is. While a restored server waits, or when an exchange was interrupted, it is in
  * `previous`, as a whole or in part. undefined when there is none whose control file can be read.
  */
 export function readOldCluster(place: Place, probe: PlaceProbe): OldCluster | undefined {

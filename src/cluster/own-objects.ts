@@ -3,7 +3,7 @@ import path from 'node:path';
 import { heapRows } from '../postgres/files/heap-page.ts';
 
 /**
- * From here on PostgreSQL numbers what users make. Source: PostgreSQL, src/include/access/transam.h
+ * The first number that PostgreSQL gives to an object of users. Source: PostgreSQL, src/include/access/transam.h
  * (FirstNormalObjectId).
  */
 const FIRST_OF_USERS = 16_384;
@@ -35,16 +35,16 @@ const CATALOGS = [
   '3602', // pg_ts_config
   '6104', // pg_publication
 ];
-/** The same of those that all databases share: pg_authid, pg_subscription. */
+/** Catalogues that all databases share: pg_authid, pg_subscription. Their rows begin with the object's number, too. */
 const SHARED_CATALOGS = ['1260', '6100'];
-/** A multiple of every size that pages have. */
+/** How much of a catalogue is read at a time: a multiple of every size that pages have. */
 const SLICE_BYTES = 1_048_576;
 
 /**
- * Whether a data directory holds anything but what initdb makes, and an image's entry point after it: a table, an
- * index, a large object, a tablespace. As far as the server has written it to its files, also a view, a type, a
- * function, a role and the like. Databases with nothing in them do not count, since the entry point makes one. What
- * cannot be read is an error of the file system's.
+ * Whether a data directory holds anything but what initdb, and an image's entry point after it, make: a table, an
+ * index, a large object, a tablespace. Also a view, a type, a function, a role and the like, as far as the server has
+ * written it to its files. Databases with nothing in them do not count, since the entry point makes one. Throws the
+ * file system's error for what cannot be read.
  */
 export function holdsOwnObjects(dataDirectory: string, blockBytes: number): boolean {
   if (namesIn(path.join(dataDirectory, 'pg_tblspc')).length > 0) return true;
@@ -56,7 +56,7 @@ export function holdsOwnObjects(dataDirectory: string, blockBytes: number): bool
   );
 }
 
-/** It stops at the first: there may be millions. A catalogue that was rewritten has a number of the users'. */
+/** Stops at the first such file: there may be millions. A catalogue that was rewritten has a number of the users'. */
 function hasOwnIn(folder: string, catalogs: readonly string[], blockBytes: number): boolean {
   if (!fs.existsSync(folder)) return false;
   const directory = fs.opendirSync(folder);
@@ -74,7 +74,10 @@ function hasOwnIn(folder: string, catalogs: readonly string[], blockBytes: numbe
   }
 }
 
-/** One that was deleted counts until it is vacuumed away: whether that was committed, the page need not tell. */
+/**
+ * Whether a catalogue has a row of the users'. A deleted row counts until it is vacuumed away: the page need not tell
+ * whether the deletion was committed.
+ */
 function hasOwnRow(catalog: string, blockBytes: number): boolean {
   const file = fs.openSync(catalog, 'r');
   try {

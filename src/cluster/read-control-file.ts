@@ -13,8 +13,8 @@ const LOOKS = 10;
 const PAUSE_MS = 10;
 
 /**
- * Reads the control file of a data directory whose server may be writing it at that very moment: one whose checksum
- * does not fit is looked at again. Errors as of parsePgControl(). Source: PostgreSQL, src/common/controldata_utils.c
+ * Reads the control file of a data directory whose server may be writing it at that very moment. A file whose checksum
+ * does not fit is read again. Errors are those of parsePgControl(). Source: PostgreSQL, src/common/controldata_utils.c
  * (get_controlfile).
  */
 export function readControlFile(dataDirectory: string): PgControl {
@@ -31,9 +31,7 @@ export function readControlFile(dataDirectory: string): PgControl {
   }
 }
 
-/**
- * The same; undefined when there is no control file, or none that can be read: then nothing is known of the cluster.
- */
+/** Reads the control file. undefined when there is none that can be read: then nothing is known of the cluster. */
 export function readControl(dataDirectory: string): PgControl | undefined {
   try {
     return readControlFile(dataDirectory);
@@ -43,8 +41,8 @@ export function readControl(dataDirectory: string): PgControl | undefined {
 }
 
 /**
- * The system identifier of a data directory; undefined when there is no control file, or none that is whole: nothing is
- * known of the cluster then.
+ * The system identifier of a data directory. undefined when there is no control file, or none that is whole: then
+ * nothing is known of the cluster.
  */
 export function systemIdentifierIn(dataDirectory: string): string | undefined {
   for (let look = 1; look <= LOOKS; look++) {

@@ -9,16 +9,17 @@ import { CONTROL_FILE } from './base-members.ts';
 import { readControl } from './read-control-file.ts';
 import { readServerLog } from './server-log-file.ts';
 
-/** How a server's recovery stands, judged from its files alone; plain JSON. */
+/** The state of a server's recovery, judged from its files alone; plain JSON. */
 export interface RecoveryState {
   /** Recovery has ended: the server took its signal files away, and notes that it is in production. */
   ended: boolean;
-  /** Its own word in postmaster.pid; absent when there is no such file. */
+  /** The server's own word in postmaster.pid; absent when there is no such file. */
   serverStatus?: PostmasterPid['status'];
-  /** What pg_control says; absent when it cannot be read at the moment. */
+  /** The content of pg_control; absent when it cannot be read at the moment. */
   control?: Pick<PgControl, 'state' | 'checkpointLsn' | 'redoLsn' | 'timeline' | 'minRecoveryLsn' | 'settings'>;
-  /** Of one that has ended: its timeline, and the position at which that begins. */
+  /** Timeline of a server whose recovery has ended. */
   timeline?: number;
+  /** The position at which that timeline begins. */
   endLsn?: string;
   /** The last WAL segment that the server has taken from the feeder. */
   takenSegment?: string;
@@ -27,18 +28,19 @@ export interface RecoveryState {
   /** Changes with everything that the server's recovery leaves on the disk. */
   sign: string;
   /**
-   * The last lines of the log that the server writes into its data directory; absent when it writes none, or was not
-   * asked for.
+   * The last lines of the log that the server writes into its data directory. Absent when it writes none, or when the
+   * log was not asked for.
    */
   log?: string;
 }
 
-/** How a server of backup_label and signal files says that it has not seen the end of its recovery. */
+/** Files by which a server shows that it has not seen the end of its recovery. */
 const UNFINISHED = ['recovery.signal', 'standby.signal', 'backup_label'];
 
 /** Reads the state; nothing is changed. Files that come and go meanwhile are no error. */
 export function readRecoveryState({ root }: Place, options: { log?: boolean } = {}): RecoveryState {
-  // Before pg_control: the server removes them first. A backup's own pg_control says "in production", too.
+  // These are looked at before pg_control: the server removes them first. A backup's own pg_control says "in
+  // production", too.
   const isUnfinished = UNFINISHED.some((name) => fs.existsSync(path.join(root, name)));
   const server = parsePostmasterPid(textOf(path.join(root, 'postmaster.pid')) ?? '');
   const control = readControl(root);
@@ -74,7 +76,10 @@ function pick({
   };
 }
 
-/** A server that was promoted notes its new timeline at once, but not always in the checkpoint's place. */
+/**
+ * The timeline and the end of recovery. A promoted server notes its new timeline at once, but not always in the
+ * checkpoint's place.
+ */
 function endOf(wal: string, control: PgControl): Pick<RecoveryState, 'timeline' | 'endLsn'> {
   const timeline = currentTimeline(control);
   const history = textOf(path.join(wal, `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`));
@@ -87,7 +92,7 @@ function endOf(wal: string, control: PgControl): Pick<RecoveryState, 'timeline' 
   }
 }
 
-/** A directory's and a file's times tell of what is written, moved in and removed there. */
+/** Times of directories and files, which tell of what is written, moved in and removed there. */
 function signOf(root: string, wal: string, server: PostmasterPid | undefined): string {
   const touched = ['', CONTROL_FILE, 'pg_wal', 'pg_xact', 'backup_label', 'backup_label.old'].map((name) =>
     changedAt(path.join(root, name)),
@@ -101,7 +106,7 @@ function changedAt(file: string): number {
   return fs.statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0;
 }
 
-/** pg_wal may be a link to where this container cannot see. */
+/** Names in a directory. pg_wal may be a link to where this container cannot see. */
 function namesIn(directory: string): string[] {
   try {
     return fs.readdirSync(directory);

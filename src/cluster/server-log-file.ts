@@ -5,7 +5,7 @@ const TAIL_BYTES = 64 * 1024;
 const TAIL_LINES = 50;
 
 /**
- * The last lines of the log that PostgreSQL's collector writes into the data directory, as current_logfiles names it;
+ * The last lines of the log that PostgreSQL's collector writes into the data directory, as current_logfiles names it.
  * undefined when there is none that lies there. A name that leads out of the data directory is not followed.
  */
 export function readServerLog(root: string): string | undefined {

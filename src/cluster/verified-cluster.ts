@@ -1,8 +1,8 @@
 /** A data page whose checksum is wrong. */
 export interface SuspectPage {
-  /** Which of the cluster's places, as placesOf() has them. */
+  /** Index of the cluster's place, in the order of placesOf(). */
   place: number;
-  /** Relative to the place. */
+  /** Path relative to the place. */
   file: string;
   /** Number of the page within the file, from 0. */
   page: number;
@@ -10,10 +10,10 @@ export interface SuspectPage {
   block: number;
 }
 
-/** What `--verify full` found in the staged files. */
+/** The result of `--verify full` on the staged files. */
 export interface VerifiedCluster {
-  /** 0 when the cluster has no data checksums. */
+  /** Number of the pages that were checked; 0 when the cluster has no data checksums. */
   pages: number;
-  /** A page that was copied while the server wrote it looks like this too; recovery repairs that one. */
+  /** Suspect pages. A page that was copied while the server wrote it looks the same; recovery repairs it. */
   suspects: SuspectPage[];
 }

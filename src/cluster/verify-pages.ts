@@ -13,10 +13,10 @@ import { parseLsn } from '../postgres/terms/wal-names.ts';
 export interface VerifyPagesOptions {
   /** RELSEG_SIZE, as pg_control tells it. */
   segmentBlocks: number;
-  /** Where the backup began: pages changed since are put right by WAL, whatever they look like now. */
+  /** Where the backup began. WAL puts right all pages changed since, whatever they look like now. */
   startLsn: string;
   /**
-   * The directories that hold the tablespaces' content; links in pg_tblspc are not followed, as they may still lead to
+   * The directories that hold the tablespaces' content. Links in pg_tblspc are not followed, as they may still lead to
    * older data.
    */
   tablespaces?: readonly string[];
@@ -25,13 +25,13 @@ export interface VerifyPagesOptions {
 }
 
 export interface BadPage {
-  /** Absolute. */
+  /** The absolute path. */
   file: string;
   /** Number of the page in the relation's fork, as the server counts. */
   block: number;
 }
 
-/** What was found; `bad` names the first MAX_NAMED of `badCount` pages. */
+/** The result. `bad` names the first MAX_NAMED of `badCount` pages. */
 export interface VerifiedPages {
   pages: number;
   badCount: number;
@@ -45,9 +45,9 @@ const RELATION_FILE = /^\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/;
 
 /**
  * Checks the checksums of all data pages below `root`, a data directory of a cluster that has them, on little-endian
- * machines and with pages of 8 KiB. Not judged are pages that were never written and those with an LSN from `startLsn`
- * on. What is found bad may still be a page that was copied while the server wrote it and kept its old LSN: WAL repairs
- * that one, too, so what is bad after recovery counts. Source: PostgreSQL, src/backend/backup/basebackup.c
+ * machines and with pages of 8 KiB. Pages that were never written, and those with an LSN from `startLsn` on, are not
+ * judged. A bad page may have been copied while the server wrote it, and kept its old LSN. WAL repairs that one, too,
+ * so only pages that are bad after recovery count. Source: PostgreSQL, src/backend/backup/basebackup.c
  * (verify_page_checksum), src/bin/pg_checksums/pg_checksums.c.
  */
 export async function verifyPages(root: string, options: VerifyPagesOptions): Promise<VerifiedPages> {
@@ -118,8 +118,8 @@ function isSound(words: Int32Array, at: number, block: number, startLsn: bigint)
 }
 
 /**
- * Whether one page of a file is sound; a page that is not there any more is. `page` counts within the file, `block`
- * within the fork.
+ * Whether one page of a file is sound. A page that is not there any more counts as sound. `page` counts within the
+ * file, `block` within the fork.
  */
 export function isPageSound(file: string, page: number, block: number): boolean {
   const buffer = new ArrayBuffer(PAGE_BYTES);

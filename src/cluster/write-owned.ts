@@ -4,8 +4,8 @@ import { writeFileDurably } from '../tree/places/durable.ts';
 import type { Owner } from '../tree/places/place.ts';
 
 /**
- * Puts a new file there in one step: a run that resumes this one reads it again, and must not find it missing or torn.
- * A link that the backup has under that name is replaced, not followed.
+ * Puts a new file in place in one step: a run that resumes this one reads it again, and must not find it missing or
+ * torn. A link that the backup has under that name is replaced, not followed.
  */
 export function writeOwned(owner: Owner | undefined, file: string, content: string | Buffer): void {
   const temporary = `${file}.odo`;
@@ -18,9 +18,9 @@ export function writeOwned(owner: Owner | undefined, file: string, content: stri
   fs.renameSync(temporary, file);
 }
 
-/** The same of a file that is changed when all others have been flushed to disk already. */
+/** Puts a changed file in place, durably, when all others have been flushed to disk already. */
 export function writeAmended(file: string, content: string, owner: Owner | undefined): void {
-  // What the backup may have under that name is not written through.
+  // The backup may have a link under that name: nothing is written through it.
   fs.rmSync(`${file}.new`, { force: true });
   writeFileDurably(file, encodeConfiguration(content), 0o600, owner);
 }

@@ -8,14 +8,17 @@ import type { WrittenSetting } from '../tree/exchange/journal.ts';
 /** One line that sets a parameter, as PostgreSQL and ODO write it. */
 const LINE = /^[ \t]*([\w.]+)[ \t]*=[ \t]*'((?:[^'\\]|''|\\.)*)'[ \t]*$/;
 
-/** What ODO's block sets, to be found again without its marker lines. Digests, since a value may hold a password. */
+/**
+ * Digests of the settings in ODO's block, so that they are found again without its marker lines. Digests, since a value
+ * may hold a password.
+ */
 export function digestBlock(conf: string): WrittenSetting[] {
   return settingsIn(blockOf(conf)).map(({ name, value }) => ({ name, digest: digestOf(name, value) }));
 }
 
 /**
- * Takes ODO's settings out: the block, or what was in it where the marker lines are gone. `left` are names of ODO's
- * that stay, with a value which is not ODO's.
+ * Takes ODO's settings out: the block, or its settings where the marker lines are gone. `left` are ODO's names that
+ * stay, since their value is not ODO's.
  */
 export function removeWritten(conf: string, written: readonly WrittenSetting[]): { conf: string; left: string[] } {
   const own = removeBlock(conf);
@@ -33,7 +36,7 @@ export function removeWritten(conf: string, written: readonly WrittenSetting[]):
   return { conf: kept.join('\n'), left };
 }
 
-/** Whether ODO's settings turn archiving off, whether or not they still stand between marker lines. */
+/** Whether ODO's settings turn archiving off, with or without marker lines. */
 export function turnsArchivingOff(written: readonly WrittenSetting[]): boolean {
   return written.some(({ name, digest }) => name === 'archive_mode' && digest === digestOf(name, 'off'));
 }
@@ -45,7 +48,7 @@ function settingsIn(text: string): { name: string; value: string }[] {
   });
 }
 
-/** As PostgreSQL reads a quoted value (GUC_scanstr): two quotes are one, and a backslash takes what follows. */
+/** Reads a quoted value as PostgreSQL does (GUC_scanstr): two quotes are one, and a backslash takes what follows. */
 function unquote(quoted: string): string {
   return quoted.replace(/''|\\([0-7]{1,3}|.)/g, (all, escaped?: string) => {
     if (escaped === undefined) return all === "''" ? "'" : all;

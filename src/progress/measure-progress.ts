@@ -3,8 +3,8 @@ import { withoutUndefined } from '../without-undefined.ts';
 import { createRateMeter } from './rate.ts';
 
 /**
- * Passes events on and adds to each progress how fast it goes and how long the rest will take. Two that tell of one
- * phase (the server's replay, and the WAL that is fetched for it) are put together.
+ * Passes events on, and adds to each progress how fast the phase goes and how long its rest takes. Progress events of
+ * two sources for one phase (the server's replay, and the WAL that is fetched for it) are merged.
  */
 export function measureProgress(report: Report, now: () => number = () => performance.now()): Report {
   const phases = new Map<Phase, (progress: Progress) => Progress>();

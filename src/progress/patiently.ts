@@ -4,15 +4,15 @@ import { cancelled, OdoError } from '../errors.ts';
 const AGAIN_AFTER_MS = 1000;
 const PATIENCE_MS = 30_000;
 
-/** How long, and how often, an engine is asked that does not answer. */
+/** How long, and how often, a silent engine is asked. */
 export interface Patience {
   forMs?: number;
   everyMs?: number;
 }
 
 /**
- * Does what can be done twice; where the engine does not answer, again and again for a while, since it may be
- * restarting.
+ * Does work that can be done twice. Where the engine does not answer, tries again and again for a while, since it may
+ * be restarting.
  */
 export async function patiently<T>(
   work: () => Promise<T>,

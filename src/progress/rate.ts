@@ -1,13 +1,14 @@
 import type { Rate } from '../events.ts';
 
-/** What the current rate is the rate of: long enough to be read, short enough to show that something has changed. */
+/** The stretch of the current rate: long enough to be read, short enough to show that something has changed. */
 const CURRENT_MS = 5_000;
-/** What is left is judged by a longer stretch, so that it does not jump about. */
+/** The stretch by which the rest is judged: longer, so that it does not jump about. */
 const ETA_MS = 60_000;
-/** Shorter stretches say nothing of a rate, or of how long the rest takes. */
+/** The shortest stretch that tells a rate. */
 const LEAST_MS = 1_000;
+/** The shortest stretch that tells how long the rest takes. */
 const LEAST_FOR_ETA_MS = 3_000;
-/** Between two samples that are kept. */
+/** The time between two samples that are kept. */
 const GRAIN_MS = 250;
 
 interface Sample {
@@ -18,7 +19,7 @@ interface Sample {
 
 /** Rates of something that grows, from samples of it. Pure: the time comes with the samples. */
 export interface RateMeter {
-  /** A count that has fallen begins anew: what was counted before says nothing of it. */
+  /** Takes a sample. A count that has fallen begins anew: earlier samples say nothing of it. */
   sample(sample: Sample): void;
   /** Per second; undefined until it can be known. */
   rate(): Rate | undefined;
@@ -32,7 +33,7 @@ export function createRateMeter(origin?: Sample): RateMeter {
   let latest = origin;
   let samples: Sample[] = origin ? [origin] : [];
 
-  /** Per second, over the last stretch of that length, or all there is. */
+  /** The rate per second over the last stretch of that length, or over all there is. */
   function over(stretchMs: number, leastMs: number): number | undefined {
     if (!latest) return undefined;
     const from = latest.atMs - stretchMs;

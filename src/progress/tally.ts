@@ -3,7 +3,7 @@ import type { Phase, Progress, Report } from '../events.ts';
 /** How often progress is told at most. */
 const INTERVAL_MS = 500;
 
-/** What a phase has done; what was reused counts as read. */
+/** The work of a phase; reused bytes count as read. */
 export interface Done {
   readBytes: number;
   writtenBytes: number;
@@ -20,19 +20,19 @@ export interface Tally {
   wrote(bytes: number): void;
   files(count: number): void;
   segment(): void;
-  /**
-   * What an interrupted run had done already: of a file's bytes, and parts and segments that need not be read again.
-   */
+  /** Notes bytes of a file that an interrupted run had written. */
   reused(bytes: number): void;
+  /** Notes a part that an interrupted run had laid down, and that need not be read again. */
   reusedPart(sizeBytes: number): void;
+  /** Notes a segment that an interrupted run had fetched, and that need not be read again. */
   reusedSegment(sizeBytes: number): void;
   readonly done: Readonly<Done>;
 }
 
-/** What a phase has to do in all, as far as it is known. */
+/** The work of a phase in all, as far as it is known. */
 export type Totals = Pick<Progress, 'totalBytes' | 'totalWrittenBytes' | 'totalFiles' | 'totalSegments'>;
 
-/** Told often, it tells seldom: whoever counts need not think of what reporting costs. */
+/** Counts often and reports seldom: its callers need not think of the cost of reporting. */
 export function createTally(phase: Phase, totals: Totals, report: Report): Tally {
   const done: Done = {
     readBytes: 0,
@@ -50,7 +50,8 @@ export function createTally(phase: Phase, totals: Totals, report: Report): Tally
     const now = performance.now();
     if (now - lastToldAt < INTERVAL_MS) return;
     lastToldAt = now;
-    // What an interrupted run had laid down is not written again, so that the totals of what is written mean nothing.
+    // Parts that an interrupted run had laid down are not written again, so the totals of written bytes and files mean
+    // nothing.
     const { totalWrittenBytes: _bytes, totalFiles: _files, ...totalsOfRest } = totals;
     const { readBytes, writtenBytes, files, segments } = done;
     const others = Object.entries({ skippedBytes, writtenBytes, files, segments }).filter(([, count]) => count > 0);

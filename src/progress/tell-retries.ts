@@ -1,7 +1,7 @@
 import type { OdoError } from '../errors.ts';
 import type { Report } from '../events.ts';
 
-/** Many reads meet the same trouble at once; one line in this time is enough. */
+/** The time between two such lines: many reads meet the same trouble at once. */
 const INTERVAL_MS = 10_000;
 
 /** Tells that a read is being tried again, now and then: a person should not have to guess why nothing moves. */

@@ -6,7 +6,7 @@ import type { Command } from '../request/command.ts';
 export const image: Command = async (args, { report, signal, show }) => {
   const yes = args.yes === true;
   async function confirm(question: string): Promise<boolean> {
-    // What is done to the engine is said before, also where nobody is asked.
+    // The words on what is done to the engine come first, also where nobody is asked.
     if (yes) report({ type: 'note', level: 'info', message: question });
     return confirmQuestion(question, { yes, signal });
   }

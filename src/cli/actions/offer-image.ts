@@ -4,8 +4,9 @@ import { confirmQuestion, somebodyToAsk } from '../request/ask.ts';
 import type { Command, CommandContext } from '../request/command.ts';
 
 /**
- * The command, which first offers to load the restore image when the engine lacks it and its archive lies beside the
- * program. Nobody is asked who has said not to be, or is not there: then a check of the command names the way.
+ * The command, which first offers to load the restore image. It does so when the engine lacks the image, and its
+ * archive lies beside the program. People who said not to be asked, or are not there, are not asked: then a check of
+ * the command names the way.
  */
 export function offeringImage(command: Command): Command {
   return async (args, context) => {
@@ -32,7 +33,7 @@ async function offer(
   try {
     await loadImage(request, { report, signal, confirm });
   } catch (error) {
-    // The command goes on, and tells what it lacks.
+    // The command goes on, and reports the missing image.
     if (!isDeclined) throw error;
   }
 }

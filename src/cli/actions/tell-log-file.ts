@@ -1,6 +1,6 @@
 import type { CommandContext } from '../request/command.ts';
 
-/** Said first by every command that changes something. */
+/** Tells where the log goes. Every command that changes something says this first. */
 export function tellLogFile(what: string, { report, logFile }: Pick<CommandContext, 'report' | 'logFile'>): void {
   report({
     type: 'note',

@@ -1,7 +1,7 @@
 import { later } from '../request/command.ts';
 import type { CommandEntry } from './command-entry.ts';
 
-/** What the restore container runs. */
+/** The command that the restore container runs. */
 export const agent: CommandEntry = {
   name: 'agent',
   describe: false,

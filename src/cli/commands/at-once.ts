@@ -3,9 +3,9 @@ import { agent } from './agent-command.ts';
 import type { Parsed } from './parse.ts';
 
 /**
- * What needs no parser, no settings and no help: `odo --version`, and what runs in the restore container, which is told
- * everything over its standard input. Each start of such a container is waited for. undefined for all other command
- * lines.
+ * Command lines that need no parser, no settings and no help: `odo --version`, and the command of the restore
+ * container, which is told everything over its standard input. Each start of such a container is waited for. undefined
+ * for all other command lines.
  */
 export function parseAtOnce(argv: readonly string[]): Parsed | undefined {
   const [word] = argv;

@@ -5,17 +5,17 @@ import type { Command } from '../request/command.ts';
 /** A command as the parser, the completions and the man page need it. */
 export interface CommandEntry {
   name: string;
-  /** Its positional arguments as yargs writes them: `<needed>`, `[optional]`. */
+  /** Positional arguments by name. `demanded`: the argument has to be given. */
   positionals?: Readonly<Record<string, PositionalOptions & { demanded?: boolean }>>;
   /** One line; false for a command that only ODO itself uses. */
   describe: string | false;
-  /** Of which topics it has the options. */
+  /** The topics whose options the command has. */
   topics: readonly Topic[];
-  /** Options of other topics that it has, too. */
+  /** Further options, of other topics. */
   also?: readonly string[];
-  /** It is meant when no command is named. */
+  /** The command is meant when no command is named. */
   isDefault?: boolean;
-  /** What it is to do comes over its standard input: nothing else gives it settings. */
+  /** The command's task comes over its standard input: nothing else gives it settings. */
   isToldByHost?: boolean;
   run: Command;
 }

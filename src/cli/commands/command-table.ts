@@ -116,7 +116,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   agent,
 ];
 
-/** `show [id]`. */
+/** A command with its positional arguments, such as `show [id]`. */
 export function usageOf({ name, positionals = {} }: CommandEntry): string {
   const words = Object.entries(positionals).map(([word, { demanded }]) => (demanded ? `<${word}>` : `[${word}]`));
   return [name, ...words].join(' ');

@@ -4,7 +4,7 @@ import type { CommandEntry } from './command-entry.ts';
 import type { Shell } from './shells.ts';
 
 interface Word {
-  /** With its dashes. */
+  /** Forms of the word, with their dashes. */
   forms: string[];
   describe: string;
   takesValue: boolean;
@@ -12,7 +12,7 @@ interface Word {
 }
 
 /**
- * A script that teaches a shell to complete commands and options; what an option's value may be, only where there is a
+ * A script that teaches a shell to complete commands and options. It completes an option's value only where there is a
  * choice.
  */
 export function completionScript(shell: Shell, commands: readonly CommandEntry[]): string {
@@ -34,7 +34,7 @@ function wordsOf({ topics, also }: CommandEntry): Word[] {
   }));
 }
 
-/** What may stand where a command's first own word stands. */
+/** The words that may stand in the place of a command's first argument. */
 function argumentsOf({ positionals = {} }: CommandEntry): readonly string[] {
   return Object.values(positionals).flatMap(({ choices }) => (choices ?? []).map(String));
 }

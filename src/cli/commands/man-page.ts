@@ -68,7 +68,7 @@ function tagged(tag: string, text: string): string {
   return `.TP\n${tag}\n${text}`;
 }
 
-/** A line that begins with a dot or a quote would be a request to roff. */
+/** Escapes a text for roff, which takes a line that begins with a dot or a quote for a request. */
 function plain(text: string): string {
   return text
     .replaceAll('\\', '\\e')

@@ -10,7 +10,7 @@ import type { CommandEntry } from './command-entry.ts';
 import { COMMANDS, usageOf } from './command-table.ts';
 import { EXAMPLES } from './examples.ts';
 
-/** `odo help`, --help, and -h, which may stand among other letters. */
+/** Words that ask for help: `odo help`, --help, and -h, which may stand among other letters. */
 const ASKS_FOR_HELP = /^(help|--help(=.*)?|-[^-]*h.*)$/;
 
 /** A command line that was understood: what to run, or (for --help and --version) the text to print. */
@@ -19,8 +19,8 @@ export type Parsed =
   | { print: string };
 
 /**
- * Understands a command line, together with the environment, the config file and `.env` of the working directory.
- * Anything wrong with them is an OdoError `usage`.
+ * Parses a command line, together with the environment, the config file and `.env` of the working directory. `usage`
+ * for anything wrong in them.
  */
 export async function parseCommandLine(
   argv: readonly string[],
@@ -61,7 +61,7 @@ export async function parseCommandLine(
           command.positional(name, positional);
         }
         const options = optionsOf(entry.topics, entry.also);
-        // yargs lays out the help of each command that is named, and that takes longer than all the rest.
+        // yargs lays out the help of each command that is named, which takes longer than everything else.
         return command.options(wantsHelp ? options : hidden(options));
       },
       () => {
@@ -80,12 +80,12 @@ export async function parseCommandLine(
   return { command, run, args: { ...flags, ...toArguments(settings) }, settings };
 }
 
-/** The options as --help does not show them. */
+/** The options, hidden from --help. */
 function hidden(options: Readonly<Record<string, Options>>): Record<string, Options> {
   return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, hidden: true }]));
 }
 
-/** yargs names an unknown option in camel case once more. */
+/** Names each unknown option once: yargs names it in camel case once more. */
 function withoutTwins(message: string): string {
   return message.replace(/^(Unknown arguments): (.*)$/m, (_all, what: string, words: string) => {
     const names = words.split(', ');
@@ -95,7 +95,7 @@ function withoutTwins(message: string): string {
   });
 }
 
-/** What the person may have meant. */
+/** A hint at what the person may have meant. */
 function hintFor(message: string): string {
   const [, words] = /^Unknown (?:arguments?|commands?): (.*)$/m.exec(message) ?? [];
   for (const word of words?.split(', ') ?? []) {

@@ -1,2 +1,2 @@
-/** What was given on the command line and in settings: values by long option name. */
+/** Values from the command line and the settings, by long option name. */
 export type Arguments = Readonly<Record<string, unknown>>;

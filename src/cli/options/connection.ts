@@ -5,7 +5,7 @@ import type { StoreConfig } from '../../store/kinds/open.ts';
 import type { Proxies } from '../../store/network/connection.ts';
 import type { Arguments } from './argument-values.ts';
 
-/** Options that say how the store's server is reached, and what it wants to be told. */
+/** Options for the way to the store's server, and for what that server wants to be told. */
 export const CONNECTION_OPTIONS = {
   profile: {
     type: 'string',
@@ -34,8 +34,8 @@ export const CONNECTION_OPTIONS = {
 type ConnectionConfig = Omit<StoreConfig, 'url' | 'credentials' | 'endpoint' | 'region' | 'pathStyle' | 'retryForMs'>;
 
 /**
- * Reads what these options name: whatever travels to the restore container goes as content, since it sees no file of
- * the host.
+ * Reads the files and variables that these options name. They travel to the restore container as content, since it sees
+ * no file of the host.
  */
 export function connectionConfig(args: Arguments, env: NodeJS.ProcessEnv): ConnectionConfig {
   const bundle = named(args, 'ca-bundle') ?? (env.AWS_CA_BUNDLE || undefined);
@@ -71,7 +71,7 @@ function readBundle(file: string): string {
 
 const KEY_BYTES = 32;
 
-/** In base64. What the file holds is in no message. */
+/** The key in base64. No message repeats the content of the file. */
 function readKey(file: string): string {
   const content = read(file, 'the SSE-C key');
   const key = content.length === KEY_BYTES ? content : Buffer.from(content.toString('latin1').trim(), 'base64');
@@ -95,7 +95,7 @@ function read(file: string, what: string): Buffer {
   }
 }
 
-/** Lower case wins where both are set, as curl has it; an empty one counts as none. */
+/** The proxies of the environment. Lower case wins where both are set, as in curl. An empty variable counts as none. */
 function proxiesOf(env: NodeJS.ProcessEnv): Proxies | undefined {
   const proxies: Proxies = {};
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const) {

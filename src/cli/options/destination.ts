@@ -13,7 +13,7 @@ const OF_THE_EXCHANGE = [
   'into',
 ];
 
-/** Where a restore goes that leaves the service alone; undefined: into the service. */
+/** The destination of a restore that leaves the service alone. undefined for a restore into the service. */
 export function copyDestination(args: Arguments): CopyRequest['copy'] | undefined {
   const isTemporary = args.temporary === true;
   const volume = args['new-volume'];

@@ -3,10 +3,10 @@ import { LEAST_MEMORY_BYTES, type Means } from '../../restore/lay-down/share-out
 import type { Arguments } from './argument-values.ts';
 import { parseSize } from './parse-size.ts';
 
-/** A server sees no sense in more, and each holds memory. */
+/** The most connections: more do not help, and each holds memory. */
 const MOST_CONNECTIONS = 64;
 
-/** What a restore may take of memory and connections. */
+/** The memory and the connections that a restore may take. */
 export function meansRequest(args: Arguments): Means {
   return { ...memoryOf(args), ...connectionsOf(args) };
 }

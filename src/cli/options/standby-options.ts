@@ -3,7 +3,7 @@ import { OdoError } from '../../errors.ts';
 import type { Standby } from '../../postgres/configuration/recovery-settings.ts';
 import type { Arguments } from './argument-values.ts';
 
-/** Options that end in a promotion, or have a place in which there is no standby. */
+/** Options that end in a promotion, or lead to a place where there is no standby. */
 const CONTRADICTING = [
   'into',
   'temporary',
@@ -17,8 +17,8 @@ const CONTRADICTING = [
 ];
 
 /**
- * What the command line says of a standby; undefined: the restored server is promoted. Of the forms of the primary's
- * address a flag wins over a file, that over the environment.
+ * The standby that the command line asks for. undefined when the restored server is to be promoted. For the primary's
+ * address, a flag wins over a file, and a file over the environment.
  */
 export function standbyRequest(args: Arguments, env: NodeJS.ProcessEnv): Standby | undefined {
   const flags = ['primary-conninfo', 'primary-conninfo-file'] as const;
@@ -41,7 +41,7 @@ export function standbyRequest(args: Arguments, env: NodeJS.ProcessEnv): Standby
   const conninfo =
     flag !== undefined ? String(flag) : file !== undefined ? readConninfo(String(file)) : env.PRIMARY_CONNINFO;
   if (conninfo === undefined || (conninfo === '' && flag === undefined)) return {};
-  // The text itself is never told: it may hold a password.
+  // The text itself is never repeated: it may hold a password.
   if (conninfo.trim() === '' || /[\n\r\0]/.test(conninfo) || !/=|^postgres(ql)?:\/\//.test(conninfo)) {
     throw new OdoError('usage', 'what is given of the primary is no connection string', {
       hint: 'such as "host=10.0.0.5 user=replicator passfile=/etc/pgpass", in one line',

@@ -47,11 +47,11 @@ export const TARGET_OPTIONS = {
 } as const satisfies Record<string, Options>;
 
 const KINDS = ['target-time', 'target-lsn', 'target-xid', 'target-name', 'target'] as const;
-/** Ids below are those of the cluster's own beginnings. */
+/** The first id of a transaction. Ids below belong to the cluster's own beginnings. */
 const FIRST_XID = 3;
 const MAX_NAME_BYTES = 63;
 
-/** What the command line says of the moment; nothing when it is the end of the archive. */
+/** The moment that the command line asks for. Nothing when that is the end of the archive. */
 export function targetRequest(args: Arguments): { moment?: Moment; timeline?: TargetTimeline } {
   const given = KINDS.filter((name) => args[name] !== undefined);
   const timeline = timelineOf(one(args, 'target-timeline'));
@@ -128,7 +128,9 @@ function lsnOf(value: string): string {
   }
 }
 
-/** WAL has the lower 32 bits alone; what pg_current_xact_id() gives may have the epoch before them. */
+/**
+ * A transaction's id as WAL has it, with the lower 32 bits alone. pg_current_xact_id() may give the epoch before them.
+ */
 function xidOf(value: string): string {
   const xid = /^\d{1,19}$/.test(value.trim()) ? Number(BigInt(value.trim()) & 0xffffffffn) : 0;
   if (xid < FIRST_XID) {

@@ -1,7 +1,7 @@
 import type { Options } from 'yargs';
 import { OUTPUT_OPTIONS, RESTORE_OPTIONS, SERVICE_OPTIONS, STORE_OPTIONS } from './options.ts';
 
-/** The options by what they are about: so --help, the man page and `odo config` show them. */
+/** The options by topic, as --help, the man page and `odo config` show them. */
 export const TOPICS = {
   store: { title: 'Where the backups are:', options: STORE_OPTIONS },
   service: { title: 'Which service:', options: SERVICE_OPTIONS },
@@ -18,8 +18,8 @@ export const ALL_OPTIONS: Readonly<Record<string, Options>> = Object.assign(
 );
 
 /**
- * The options of some topics, and single ones of others, as yargs gets them: in their groups, and their defaults as
- * text only. So what was parsed is what was given, and other sources of values can come between the two.
+ * The options of some topics, and single ones of others, as yargs gets them: in groups, and with their defaults only as
+ * text. So the parsed values are the given ones, and other sources of values can come between them and the defaults.
  */
 export function optionsOf(topics: readonly Topic[], also: readonly string[] = []): Record<string, Options> {
   const entries = (Object.keys(TOPICS) as Topic[]).flatMap((topic) => {
@@ -33,7 +33,10 @@ export function optionsOf(topics: readonly Topic[], also: readonly string[] = []
   return Object.fromEntries(entries);
 }
 
-/** The environment variables that an option's description names in brackets at its end, the first to count first. */
+/**
+ * The environment variables that an option's description names in brackets at its end. The first one that is set
+ * counts.
+ */
 export function variablesOf({ describe }: Options): string[] {
   return /\[([A-Z0-9_, ]+)\]$/.exec(describe ?? '')?.[1]?.split(', ') ?? [];
 }

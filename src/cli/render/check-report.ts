@@ -2,7 +2,7 @@ import type { ErrorReport } from '../../errors.ts';
 import type { Proof } from '../../events.ts';
 import type { Plan } from '../../restore/outcome/receipt.ts';
 
-/** What `odo check` found: all proofs, and the plan when a restore would start. */
+/** The findings of `odo check`: all proofs, and the plan when a restore would start. */
 export interface CheckReport {
   kind: 'check';
   /** A restore would start. */

@@ -1,4 +1,4 @@
-/** `83 s` as `1 min 23 s`, `850 ms` as `0.9 s`. */
+/** A duration for people: 83,000 ms are `1 min 23 s`, 850 ms are `0.9 s`. */
 export function formatDuration(elapsedMs: number): string {
   const tenths = Math.round(elapsedMs / 100);
   if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;

@@ -8,12 +8,12 @@ import { windowBar } from './window-bar.ts';
 const HEADINGS = ['id', 'state', 'ended', 'age', 'PG', 'TL', 'LSN', 'stored', 'restored', 'tablespaces'];
 const UNKNOWN = '-';
 
-/** The catalogue for a person; with a picture when it goes to a terminal of so many `columns`. */
+/** The catalogue for a person. It has a picture when it goes to a terminal of this many `columns`. */
 export function listWords(report: ListReport, columns: number | undefined): string {
   return report.repositories.map((repository) => repositoryWords(repository, columns).join('\n')).join('\n\n');
 }
 
-/** A backup's state in one word: one that is complete but lacks WAL is `unusable`. */
+/** A backup's state in one word. A complete backup that lacks WAL is `unusable`. */
 export function stateWord({ state, usable }: ListedBackup): string {
   return state === 'complete' && !usable ? 'unusable' : state;
 }
@@ -31,7 +31,7 @@ export function ageWord(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** `0/2000028 to 0/2000158`, as far as it is known. */
+/** The backup's LSNs as far as they are known, such as `0/2000028 to 0/2000158`. */
 export function lsnWord({ beginLsn, endLsn }: ListedBackup): string | undefined {
   if (beginLsn === undefined) return endLsn;
   return endLsn === undefined ? `${beginLsn} to ?` : `${beginLsn} to ${endLsn}`;

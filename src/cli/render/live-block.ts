@@ -1,11 +1,11 @@
 /** Several lines at the bottom of a terminal that are written over. */
 export interface LiveBlock {
   /**
-   * Shows these lines in place of what it showed. They must be no wider than the terminal; those that it has no row for
-   * are left out.
+   * Shows these lines in place of the former ones. They must be no wider than the terminal. Lines that it has no row
+   * for are left out.
    */
   show(lines: readonly string[]): void;
-  /** Takes it away, so that what is printed next stands in its place. */
+  /** Takes the block away, so that the next output stands in its place. */
   clear(): void;
 }
 
@@ -15,10 +15,10 @@ const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\r\x1b[J';
 
 /**
- * Between two writes the cursor rests at the beginning of the block's first row. So taking the block away is to clear
- * what is below the cursor, whatever has become of the rows meanwhile: a terminal (or tmux) that is resized may break
- * them anew, but takes the cursor along with its text. While the lines are drawn they cannot wrap, so each takes one
- * row, also when the width has just changed, and the way back up is known.
+ * Makes a live block. Between two writes the cursor rests at the beginning of the block's first row. So to take the
+ * block away is to clear what is below the cursor, whatever has become of the rows meanwhile: a terminal (or tmux) that
+ * is resized may break them anew, but takes the cursor along with its text. While the lines are drawn they cannot wrap.
+ * So each takes one row, also when the width has just changed, and the way back up is known.
  */
 export function createLiveBlock(write: (text: string) => void, rows: () => number): LiveBlock {
   let isShown = false;

@@ -7,7 +7,7 @@ import type { Renderer } from './render.ts';
 export interface Output {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Standard error is not what it was at the start: no live display, no colours. */
+  /** Standard error is no longer the terminal of the start: no live display, no colours. */
   plain: boolean;
 }
 
@@ -20,8 +20,8 @@ export interface LastingRenderer extends Renderer {
 type Stream = typeof process.stdout | typeof process.stderr;
 
 /**
- * Wraps a renderer: when the terminal is lost (SIGHUP), or whoever reads a pipe, the work goes on, and what would have
- * gone there goes to a file; what goes to a file already stays there. The listeners stay for the life of the process.
+ * Wraps a renderer. When the terminal (SIGHUP) or the reader of a pipe is lost, the work goes on, and its output goes
+ * to a file. Output that goes to a file already stays there. The listeners stay for the life of the process.
  */
 export function outliveTerminal(create: (output: Output) => Renderer): LastingRenderer {
   const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
@@ -62,7 +62,7 @@ export function outliveTerminal(create: (output: Output) => Renderer): LastingRe
       'the terminal',
     ),
   );
-  // Whoever wrote is told in a callback; without a listener the error would end the process.
+  // The writer is told in a callback. Without a listener, the error would end the process.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   return {
@@ -75,8 +75,8 @@ export function outliveTerminal(create: (output: Output) => Renderer): LastingRe
 }
 
 /**
- * Others may write to the folder of temporary files too, so the file must be new. One that cannot be written must not
- * end the work.
+ * Appends to a file. Others may write to the folder of temporary files, too, so the file must be new. A file that
+ * cannot be written must not end the work.
  */
 function appendTo(file: string): (text: string) => void {
   let fd: number | undefined;

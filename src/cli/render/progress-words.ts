@@ -27,21 +27,21 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
 /** A phase that is under way. */
 export interface Underway {
   phase: Phase;
-  /** What it told last, if anything. */
+  /** The last progress of the phase, if there was any. */
   progress?: Progress | undefined;
-  /** How long it has run. */
+  /** How long the phase has run. */
   elapsedMs: number;
-  /** How long it has told nothing. */
+  /** How long the phase has told nothing. */
   silentMs: number;
 }
 
-/** A shorter silence is no news. */
+/** The shortest silence that is told. */
 const SILENCE_MS = 5_000;
 const BAR_WIDTH = { least: 8, most: 24 };
-/** What stands beside the bar. */
+/** The width of the words beside the bar. */
 const HEAD_WIDTH = 72;
 
-/** For a display of several lines: the phase with how far it is, and below it the numbers. */
+/** The lines of a phase for a live display: how far it is, and below that the numbers. */
 export function progressLines(underway: Underway, width: number): string[] {
   const { phase, progress } = underway;
   const share = progress && shareOf(progress);
@@ -50,7 +50,7 @@ export function progressLines(underway: Underway, width: number): string[] {
   return [`${PHASE_WORDS[phase]}${bar}  ${headWords(underway)}`, ...factsOf(progress)];
 }
 
-/** The same in one line. */
+/** The words of a phase in one line. */
 export function progressLine(underway: Underway): string {
   return `${PHASE_WORDS[underway.phase]}: ${[headWords(underway), ...factsOf(underway.progress)].join('; ')}`;
 }

@@ -11,28 +11,26 @@ export interface TextOptions {
   stdout(text: string): void;
   stderr(text: string): void;
   /**
-   * Standard error is a terminal: progress is a block of lines that is written over. Elsewhere it is a line every few
-   * seconds.
+   * Standard error is a terminal: progress is a block of lines that is written over. Elsewhere, progress is a line
+   * every few seconds.
    */
   live: boolean;
-  /** Of the terminal, now. */
+  /** The terminal's size, now. */
   size(): { columns: number; rows: number };
-  /** Calls back whenever that has changed, until the function that it gives is called. */
+  /** Calls `redraw` whenever the size has changed, until the function that it gives is called. */
   onResize(redraw: () => void): () => void;
-  /** Width of the terminal that standard output is now, if it is one. */
+  /** Width of the terminal on standard output, if there is one. */
   resultColumns?(): number;
   colors: ColorSupportLevel;
 }
 
-/**
- * Between two lines of progress where there is no terminal; and where it goes on for weeks, as far as there is
- * something new.
- */
+/** The time between two lines of progress where there is no terminal. */
 const PLAIN_INTERVAL_MS = 5000;
+/** The time between two lines of a phase that goes on for weeks. A line comes only when there is something new. */
 const PLAIN_FOLLOW_INTERVAL_MS = 60_000;
-/** Between two looks at the clock, whatever happens: also when nothing does, how long it lasts is shown. */
+/** The time between two ticks. They come even when nothing happens, so that the elapsed time is shown. */
 const TICK_MS = 1000;
-/** Between two drawings of the display at least. */
+/** The least time between two drawings of the display. */
 const LIVE_INTERVAL_MS = 100;
 
 interface Running {
@@ -103,7 +101,7 @@ export function createTextRenderer(options: TextOptions): Renderer {
   function begin(phase: Phase): void {
     if (running.size === 0) lastShownAt = performance.now();
     running.set(phase, { startedAt: performance.now(), toldAt: performance.now() });
-    // Alone it must not keep the process alive.
+    // The ticker alone must not keep the process alive.
     ticker ??= setInterval(tick, TICK_MS).unref();
     if (!options.live) return;
     stopListening ??= options.onResize(draw);
@@ -147,7 +145,7 @@ export function createTextRenderer(options: TextOptions): Renderer {
     }
   }
 
-  /** Nothing is under way any more. */
+  /** Ends all phases, and takes the display away. */
   function close(): void {
     clearInterval(ticker);
     ticker = undefined;

@@ -17,7 +17,7 @@ export interface PrintedText {
   text: string;
 }
 
-/** What a command ends with. */
+/** The result of a command. */
 export type Result =
   | Plan
   | Receipt
@@ -40,6 +40,6 @@ export interface Renderer {
   event(event: OdoEvent): void;
   result(result: Result): void;
   error(error: OdoError): void;
-  /** Ends what it does by itself, as time goes by; for one that another takes the place of. */
+  /** Ends the renderer's own activity, such as its ticker. For a renderer that another one replaces. */
   close(): void;
 }

@@ -4,12 +4,12 @@ import { originWords, reportConfig } from '../settings/config-report.ts';
 import type { SettingInForce } from '../settings/settings.ts';
 import type { Renderer } from './render.ts';
 
-/** For --quiet: of what happens only warnings and failed checks are told; errors and the result as always. */
+/** For --quiet: only warnings and failed checks are told. Errors and the result are told as always. */
 export function quiet(renderer: Renderer): Renderer {
   return { ...renderer, event: (event) => (isNews(event) ? renderer.event(event) : undefined) };
 }
 
-/** For --verbose: an error brings its causes along. */
+/** For --verbose: an error is told with its causes. */
 export function verbose(renderer: Renderer): Renderer {
   return {
     ...renderer,
@@ -33,7 +33,10 @@ export function tellSettings(settings: readonly SettingInForce[], renderer: Rend
   }
 }
 
-/** Other users of the machine can read command lines; and without its certificate a server can be anybody. */
+/**
+ * Warns of secrets on the command line, which other users of the machine can read, and of a server without a verified
+ * certificate, which can be anybody.
+ */
 export function warnOfRisks(settings: readonly SettingInForce[], renderer: Renderer): void {
   if (settings.some(({ name, value }) => name === 'verify-tls' && value === false)) {
     renderer.event({

@@ -6,13 +6,13 @@ const LEGEND =
   `${MARK.backup} end of a backup  ${MARK.recoverable} can be recovered  ${MARK.hole} WAL is missing  ` +
   `${MARK.wal} WAL that no backup leads to`;
 
-/** A picture narrower than this says nothing. */
+/** The narrowest picture that says anything. */
 const MIN_CELLS = 20;
 
 /**
- * Draws what can be recovered: a line of `columns` characters for each timeline, from the end of the oldest usable
- * backup to the last archived segment, its ends labelled, with a legend. Nothing when there is no stretch of time to
- * draw.
+ * Draws what can be recovered, with a line of `columns` characters for each timeline and a legend. The lines go from
+ * the end of the oldest usable backup to the last archived segment, with labels at both ends. Nothing when there is no
+ * stretch of time to draw.
  */
 export function windowBar(
   timelines: readonly TimelineWindow[],
@@ -56,7 +56,7 @@ function draw(
   for (const { endTime, timeline, usable } of backups) {
     if (usable && timeline === window.timeline) paint(endTime, endTime, MARK.backup);
   }
-  // last, and at least one character: a hole of a second is a hole
+  // Holes are painted last, and have at least one character: a hole of a second is a hole.
   for (const { after, before } of window.holes) paint(after ?? before, before ?? after, MARK.hole);
   return line.join('').trimEnd();
 }

@@ -16,8 +16,8 @@ import { showWords } from './show-words.ts';
 import { table } from './table.ts';
 
 /**
- * The result for a person: what was done, what was reached, what to do next; `columns` is the width of the terminal
- * that it goes to, if it does.
+ * The result for a person: what was done, what was reached, what to do next. `columns` is the width of the terminal
+ * that it goes to, if it goes to one.
  */
 export function resultWords(result: Result, columns?: number): string {
   switch (result.kind) {
@@ -116,7 +116,7 @@ function receiptWords(receipt: Receipt): string {
   return [title, table(rows), ...receipt.notes.map((note) => `note: ${note}`)].join('\n');
 }
 
-/** What an interrupted run had done already. */
+/** Words for the work that an interrupted run had done. */
 function reuseWords({ reusedBytes, reusedParts, reusedSegments }: Receipt['laidDown']): string | undefined {
   if (reusedBytes + reusedParts + reusedSegments === 0) return undefined;
   return (

@@ -24,7 +24,7 @@ import { SESSION_TOKEN } from '../settings/settings.ts';
 import { DEFAULT_IMAGE } from '../settings/version.ts';
 
 /**
- * Where the repository is and how it is reached. A flag wins over the environment; without keys the SDK looks for its
+ * The place of the repository, and the way to it. A flag wins over the environment. Without keys, the SDK looks for its
  * own.
  */
 export function storeConfig(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig {
@@ -69,7 +69,7 @@ function keys(args: Arguments, env: NodeJS.ProcessEnv): StoreConfig['credentials
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
-/** Which repository. */
+/** The repository that a command is about. */
 export function repositoryRequest(args: Arguments, env: NodeJS.ProcessEnv): RepositoryRequest {
   const server = text(args, 'server');
   return {
@@ -83,13 +83,13 @@ export function followRequest(args: Arguments, env: NodeJS.ProcessEnv): FollowRe
   return { ...repositoryRequest(args, env), serviceRef: serviceRefOf(args), spoolBytes: spoolBytes(args) };
 }
 
-/** Which archive is loaded under which name. */
+/** The archive to load, and the name for its image. */
 export function loadImageRequest(args: Arguments): LoadImageRequest {
   const file = text(args, 'file');
   return { image: text(args, 'image') ?? DEFAULT_IMAGE, ...(file === undefined ? {} : { file }) };
 }
 
-/** Which service; every one of the three names is needed. */
+/** The service that a command is about. Volume, service and compose file are all needed. */
 export function serviceRefOf(args: Arguments): ServiceRef {
   const volume = required(args, 'volume', '-v VOLUME');
   const service = required(args, 'service', '-n SERVICE');
@@ -184,7 +184,7 @@ export function seconds(args: Arguments, name: string): number {
   throw new OdoError('usage', `--${name} wants a number of seconds`);
 }
 
-/** Two of the smallest segments that a server can have; it has two of its own at least. */
+/** The smallest spool: two of the smallest segments that a server can have. */
 const SMALLEST_SPOOL_BYTES = 2 * 2 ** 20;
 
 function spoolBytes(args: Arguments): number {
@@ -199,7 +199,7 @@ function spoolBytes(args: Arguments): number {
   );
 }
 
-/** `-c` alone and the older `-c true` mean the folder confs; `-c false` is as if it were not given. */
+/** `-c` alone and the older `-c true` mean the folder confs. `-c false` means that it is not given. */
 function replacementFolder(value: string | undefined): string | undefined {
   if (value === undefined || value === 'false') return undefined;
   return value === '' || value === 'true' ? 'confs' : value;
@@ -239,7 +239,9 @@ function missing(name: string, example: string): OdoError {
   });
 }
 
-/** A string option's value. Given twice, yargs makes a list of it; which one was meant cannot be known. */
+/**
+ * A string option's value. yargs makes a list of an option that is given twice: then nobody knows which one was meant.
+ */
 function text(args: Arguments, name: string): string | undefined {
   const value = args[name];
   if (Array.isArray(value))

@@ -8,7 +8,7 @@ export function somebodyToAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Shows the plan and asks, when there is somebody to ask; scripts and `--yes` go on. */
+/** Shows the plan and asks, when there is somebody to ask. Scripts and `--yes` go on without a question. */
 export async function confirmPlan(plan: Plan, options: { yes: boolean; signal: AbortSignal }): Promise<boolean> {
   if (options.yes || !somebodyToAsk()) return true;
   process.stderr.write(`${planWords(plan)}\n`);
@@ -16,8 +16,7 @@ export async function confirmPlan(plan: Plan, options: { yes: boolean; signal: A
 }
 
 /**
- * Asks before something that was not asked for in so many words; where there is nobody to ask, it needs `--yes`
- * (`usage`).
+ * Asks before something that was not asked for in so many words. `usage` when there is nobody to ask and no `--yes`.
  */
 export async function confirmQuestion(
   question: string,
@@ -37,10 +36,10 @@ function isYes(answer: string): boolean {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Nothing typed is the answer when the person presses Ctrl-C or Ctrl-D, or is gone with the terminal. */
+/** Asks a question. The answer is empty when the person presses Ctrl-C or Ctrl-D, or is gone with the terminal. */
 async function ask(question: string, signal: AbortSignal): Promise<string> {
-  // The terminal itself edits the line: one that is gone cannot be set to another mode, at which Node would end the
-  // process.
+  // The terminal itself edits the line. Node would set it to another mode, which ends the process when the terminal is
+  // gone.
   const dialogue = readline.createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
     return await new Promise((resolve) => {

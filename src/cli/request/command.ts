@@ -3,7 +3,7 @@ import type { Arguments } from '../options/argument-values.ts';
 import type { Result } from '../render/render.ts';
 import type { SettingInForce } from '../settings/settings.ts';
 
-/** What a command gets from main.ts. */
+/** The surroundings that a command gets from main.ts. */
 export interface CommandContext {
   env: NodeJS.ProcessEnv;
   /** The settings in force, and where they come from. */
@@ -19,7 +19,7 @@ export interface CommandContext {
 /** Carries out one command. */
 export type Command = (args: Arguments, context: CommandContext) => Promise<void>;
 
-/** A command whose program is read when it runs: another one, or --help, need not wait for that. */
+/** A command whose program is loaded when it runs. Another command, or --help, need not wait for that. */
 export function later(load: () => Promise<Command>): Command {
   return async (args, context) => (await load())(args, context);
 }

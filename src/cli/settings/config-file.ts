@@ -5,22 +5,22 @@ import { OdoError } from '../../errors.ts';
 import { nearest } from '../options/near.ts';
 import { ALL_OPTIONS } from '../options/topics.ts';
 
-/** Read where the command runs, when --config names no other. */
+/** The config file in the working directory, which is read when --config names no other. */
 export const CONFIG_FILE = 'odo.yaml';
 
 /** Options that no file may give: they are about the file, or about one run. */
 export const FLAGS_ONLY: readonly string[] = ['config', 'yes'];
 
-/** What a config file says: values by long option name. */
+/** The content of a config file: values by long option name. */
 export interface ConfigFile {
   file: string;
   values: Record<string, unknown>;
 }
 
 /**
- * Reads a config file: YAML, its keys named as the long options. Without `named` the one in the directory, if there is
- * one. Throws usage for a file that cannot be read, for unknown keys (with the near one), and for values that the
- * option cannot have. Values are not repeated in messages: one of them is a secret.
+ * Reads a config file: YAML, its keys named as the long options. Without `named`, the one in the directory, if there is
+ * one. `usage` for a file that cannot be read, for unknown keys (with the near one), and for values that the option
+ * cannot have. Messages repeat no values, since one of them is a secret.
  */
 export async function readConfigFile(named: string | undefined, directory: string): Promise<ConfigFile | undefined> {
   const file = named ?? CONFIG_FILE;
@@ -30,7 +30,7 @@ export async function readConfigFile(named: string | undefined, directory: strin
 
 /** The values of a config file's text; `file` is for messages. */
 export async function parseConfig(text: string, file: string): Promise<Record<string, unknown>> {
-  // Most commands find no file.
+  // Loaded here, since most commands find no config file.
   const { parseDocument } = await import('yaml');
   // With pretty errors the message would hold the line, and with it perhaps a secret.
   const document = parseDocument(text, { prettyErrors: false });

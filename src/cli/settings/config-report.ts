@@ -2,7 +2,7 @@ import { shownUrl } from '../../store/objects/url.ts';
 import { isSecret } from '../options/topics.ts';
 import type { SettingInForce } from './settings.ts';
 
-/** What `odo config` tells: each setting with where it comes from; secrets are masked. */
+/** The result of `odo config`: each setting, and where it comes from. Secrets are masked. */
 export interface ConfigReport {
   kind: 'config';
   settings: { name: string; value: unknown; from: string; source?: string }[];
@@ -25,7 +25,7 @@ export function configWords({ settings }: ConfigReport): string {
     .join('\n');
 }
 
-/** Of an access key the last letters are enough to recognise it; of a secret there is nothing to show. */
+/** Masks secrets. The last letters of an access key are enough to recognise it; nothing of a secret is shown. */
 function mask({ name, value }: SettingInForce): unknown {
   if (isSecret(name)) return '***';
   if (name === 'aws-access-key' && typeof value === 'string') return `***${value.length > 8 ? value.slice(-4) : ''}`;

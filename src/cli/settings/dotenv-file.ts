@@ -11,21 +11,21 @@ export const OLD_NAMES: Readonly<Record<string, readonly string[]>> = {
   'aws-secret-key': ['AWS_SECRET_KEY'],
 };
 
-/** What `.env` says of one option. */
+/** The value of one option in `.env`. */
 export interface DotenvValue {
   variable: string;
   value: string;
 }
 
 /**
- * The variables of `.env` in the directory that mean options, by option; others are not ODO's business. Nothing when
- * there is no such file.
+ * The variables of `.env` in the directory that mean options, by option. Other variables are not ODO's business.
+ * Nothing when there is no such file.
  */
 export function readDotenv(directory: string): { options: Map<string, DotenvValue>; sessionToken?: string } {
   const variables = parse(path.join(directory, FILE));
   const options = new Map<string, DotenvValue>();
   for (const [name, option] of Object.entries(ALL_OPTIONS)) {
-    // compose reads its own variables itself, from the `.env` beside the compose file
+    // Compose reads its own variables itself, from the `.env` beside the compose file.
     const documented = variablesOf(option).filter((variable) => !variable.startsWith('COMPOSE_'));
     const known = [...documented, ...(OLD_NAMES[name] ?? [])];
     const variable = known.find((candidate) => variables[candidate]);
@@ -39,7 +39,7 @@ function parse(file: string): NodeJS.Dict<string> {
   try {
     return parseEnv(fs.readFileSync(file, 'utf8'));
   } catch {
-    // Many programs have a file of this name; one that cannot be read is none for ODO.
+    // Many programs have a file of this name. A file that cannot be read counts as none.
     return {};
   }
 }

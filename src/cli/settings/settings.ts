@@ -7,7 +7,7 @@ export interface SettingInForce {
   name: string;
   value: unknown;
   from: 'flag' | 'environment' | 'config' | '.env' | 'default';
-  /** The variable, or the file. */
+  /** The variable or the file that the value comes from. */
   source?: string;
 }
 
@@ -18,7 +18,7 @@ export interface Surroundings {
   directory: string;
 }
 
-/** Of each row only one group can be meant: what a flag says of one outdoes what a file says of the others. */
+/** Rows of options of which only one group can be meant. A flag of one group outdoes a file's values for the others. */
 export const RIVALS: readonly (readonly (readonly string[])[])[] = [
   [['into'], ['volume', 'service', 'compose-file']],
   [['target-time', 'timezone'], ['target-lsn'], ['target-xid'], ['target-name'], ['target']],
@@ -27,9 +27,9 @@ export const RIVALS: readonly (readonly (readonly string[])[])[] = [
 const KEYS = ['aws-access-key', 'aws-secret-key'];
 
 /**
- * The settings in force: a flag wins over the environment, that over the config file, that over `.env`, that over the
- * default. Options without any value are not among them. Throws usage for a config file that is wrong.
- * @param flags what the command line gave, by long option name
+ * The settings in force. A flag wins over the environment, the environment over the config file, that file over `.env`,
+ * and `.env` over the default. Options without any value are left out. `usage` for a config file that is wrong.
+ * @param flags values from the command line, by long option name
  */
 export async function settle(
   flags: Readonly<Record<string, unknown>>,
@@ -52,7 +52,7 @@ export async function settle(
     if (config && value !== undefined && !outdone.has(name))
       return [{ name, value, from: 'config', source: config.file }];
     const last = dotenv.options.get(name);
-    // a profile of the environment stands for keys, and wins over the file as they would
+    // A profile of the environment stands for keys, and wins over the file as they would.
     const isOutdone = KEYS.includes(name) && Boolean(env.AWS_PROFILE);
     if (last && !isOutdone) return [{ name, value: last.value, from: '.env', source: last.variable }];
     return option.default === undefined ? [] : [{ name, value: option.default, from: 'default' }];
@@ -69,8 +69,8 @@ export async function settle(
 export const SESSION_TOKEN = 'aws-session-token';
 
 /**
- * The values as commands take them. What the environment gives is left to be read there: its keys bring a session token
- * with them.
+ * The values as commands take them. Values from the environment are left out and read there, since its keys bring a
+ * session token with them.
  */
 export function toArguments(settings: readonly SettingInForce[]): Record<string, unknown> {
   return Object.fromEntries(

@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream';
 import type { DockerEngine } from './engine.ts';
 
-/** An empty line, which whoever reads lines passes over. */
+/** An empty line, which readers of lines pass over. */
 const NO_WORDS = Buffer.from('\n');
 
 /**
  * Attaches to a container's standard input, output and error. Podman hands the request's body to the container's
- * standard input, and dockerode's own attach() puts its options there. Errors: the engine's, with its `statusCode`.
+ * standard input, and dockerode's own attach() puts its options there. Rejects with the engine's error and its
+ * `statusCode`.
  */
 export function attach({ docker }: DockerEngine, containerId: string): Promise<Duplex> {
   const request = {

@@ -1,8 +1,8 @@
 import type Dockerode from 'dockerode';
 
 /**
- * What a container may use of its host, in the engine's own words. A server that starts under some limits may not start
- * under others, so whatever stands in for a service's container gets the same.
+ * The limits of a container on its host, in the engine's own words. A server that starts under some limits may not
+ * start under others. So a container that stands in for a service's gets the same.
  */
 export type ContainerLimits = Pick<
   Dockerode.HostConfig,
@@ -49,7 +49,7 @@ export function limitsOfCompose(service: ComposeLimits): ContainerLimits {
     ...(memory > 0 ? { Memory: memory } : {}),
     ...(ulimits.length > 0 ? { Ulimits: ulimits } : {}),
     ...sysctlsOf(Object.fromEntries(sysctls)),
-    // Of a profile, a compose file has only the name.
+    // A compose file has only the name of a profile.
     ...securityOf(
       service.security_opt?.filter((option) => !/^seccomp[=:](?!unconfined)/.test(option)),
       service.privileged,
@@ -57,13 +57,19 @@ export function limitsOfCompose(service: ComposeLimits): ContainerLimits {
   };
 }
 
-/** Those of the network do not hold in a container without one, and the engine refuses some of them there. */
+/**
+ * Sysctls without those of the network: they do not hold in a container without one, and the engine refuses some of
+ * them there.
+ */
 function sysctlsOf(sysctls: Record<string, string> | undefined): ContainerLimits {
   const kept = Object.entries(sysctls ?? {}).filter(([name]) => !name.startsWith('net.'));
   return kept.length > 0 ? { Sysctls: Object.fromEntries(kept) } : {};
 }
 
-/** What forbids or allows system calls. The engine has a profile's text, since whoever gave its name has read it. */
+/**
+ * Options that forbid or allow system calls. The engine has a profile's text, since the client that gave its name has
+ * read it.
+ */
 function securityOf(options: readonly string[] | null | undefined, isPrivileged = false): ContainerLimits {
   if (isPrivileged) return { SecurityOpt: ['seccomp=unconfined'] };
   const kept = (options ?? []).filter((option) => /^(seccomp|apparmor)[=:]/.test(option));

@@ -3,8 +3,8 @@ import { translateDockerError } from './docker-errors.ts';
 import type { DockerEngine } from './engine.ts';
 
 /**
- * Whether a container, running or not, has something at an absolute path: of its image, its mounts, or made there
- * since.
+ * Whether a container, running or not, has something at an absolute path: from its image, from its mounts, or made
+ * there since.
  */
 export async function isInContainer(
   engine: DockerEngine,

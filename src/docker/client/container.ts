@@ -7,19 +7,19 @@ import type { DockerEngine } from './engine.ts';
 /** How a container stands. */
 export interface ContainerState {
   running: boolean;
-  /** It ended, and the engine is about to start it again under its restart policy. */
+  /** The container ended, and the engine is about to start it again under its restart policy. */
   restarting: boolean;
   exitCode: number;
   /** How often the restart policy has started it. */
   restartCount: number;
-  /** Of the last start; undefined when it never ran. */
+  /** Time of the last start; undefined when the container never ran. */
   startedAt?: Date;
   oomKilled: boolean;
-  /** Of a container with a health check: `starting`, `healthy` or `unhealthy`. */
+  /** Health of a container with a health check: `starting`, `healthy` or `unhealthy`. */
   health?: string;
 }
 
-/** serviceNotFound when there is no such container. */
+/** The state of a container. `serviceNotFound` when there is no such container. */
 export async function containerState(engine: DockerEngine, id: string): Promise<ContainerState> {
   const { State, RestartCount } = await inspect(engine, id);
   const startedAt = new Date(State.StartedAt);
@@ -29,7 +29,7 @@ export async function containerState(engine: DockerEngine, id: string): Promise<
     restarting: State.Restarting,
     exitCode: State.ExitCode,
     restartCount: RestartCount ?? 0,
-    // the engine writes the year 1 for "never"
+    // The engine writes the year 1 for "never".
     ...(startedAt.getUTCFullYear() > 1 && { startedAt }),
     oomKilled: State.OOMKilled,
     ...(health && health !== 'none' && { health }),
@@ -38,7 +38,7 @@ export async function containerState(engine: DockerEngine, id: string): Promise<
 
 /**
  * Stops a container with the stop signal of its own or its image, and kills it when `timeoutSeconds` have passed. A
- * restart policy does not start it again. One that is stopped already is fine.
+ * restart policy does not start it again. A container that is stopped already is no error.
  */
 export async function stopContainer(engine: DockerEngine, id: string, timeoutSeconds: number): Promise<void> {
   await unlessAlready(`stop container ${shortId(id)}`, () =>
@@ -52,9 +52,8 @@ export async function startContainer(engine: DockerEngine, id: string): Promise<
 }
 
 /**
- * Removes a container with its anonymous volumes, killing it if it runs, and comes back when it is gone. Named volumes
- * stay, and so do volumes that were mounted by name. One that is gone already, or being removed by somebody else, is
- * fine.
+ * Removes a container with its anonymous volumes, killing it if it runs, and comes back when it is gone. Volumes with a
+ * name stay. A container that is gone already, or that somebody else removes, is no error.
  */
 export async function removeContainer(engine: DockerEngine, id: string, timeoutMs = 30_000): Promise<void> {
   const container = engine.docker.getContainer(id);
@@ -64,7 +63,7 @@ export async function removeContainer(engine: DockerEngine, id: string, timeoutM
       await container.remove({ force: true, v: true });
     } catch (error) {
       if (httpStatus(error) === 404) return;
-      // 409: its removal is under way; 500: what holds it, such as a mount, may let go in a moment
+      // 409: its removal is under way. 500: whatever holds it, such as a mount, may let go in a moment.
       if (httpStatus(error) === undefined || Date.now() > deadline) {
         throw translateDockerError(error, `remove container ${shortId(id)}`);
       }
@@ -74,9 +73,9 @@ export async function removeContainer(engine: DockerEngine, id: string, timeoutM
 }
 
 /**
- * Runs a program in a running container, with `input` on its stdin where given, and collects what it writes. The engine
- * cannot end such a program: after a timeout (dockerUnreachable) or an abort it may still run. A container that is not
- * there or does not run is serviceNotFound.
+ * Runs a program in a running container, with `input` on its stdin where given, and collects its output. The engine
+ * cannot end such a program: after a timeout (`dockerUnreachable`) or an abort it may still run. `serviceNotFound` for
+ * a container that is not there or does not run.
  */
 export async function execIn(
   engine: DockerEngine,
@@ -135,7 +134,7 @@ export async function logsSince(
   } catch (error) {
     throw translateDockerError(error, `read the log of container ${shortId(id)}`, { notFound: 'serviceNotFound' });
   }
-  // a log that happens to be JSON as a whole comes parsed
+  // A log that happens to be JSON as a whole comes parsed.
   if (!Buffer.isBuffer(logs)) return JSON.stringify(logs);
   if (Config.Tty) return logs.toString('utf8');
   return Buffer.concat(demultiplexer()(logs).map((piece) => piece.bytes)).toString('utf8');
@@ -162,7 +161,7 @@ async function inspect(engine: DockerEngine, id: string) {
   }
 }
 
-/** What the engine says of a container; undefined when it is gone. */
+/** The engine's facts of a container; undefined when it is gone. */
 export async function inspectIfThere(engine: DockerEngine, id: string) {
   try {
     return await engine.docker.getContainer(id).inspect();

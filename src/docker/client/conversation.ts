@@ -6,13 +6,13 @@ import { splitLines, Tail } from './lines.ts';
 
 /** Lines to and from a container without a TTY, over the connection that attaching to it gave. */
 export interface Conversation {
-  /** To be read once. An error of the connection, or its loss, is dockerUnreachable. */
+  /** Lines from the container, to be read once. `dockerUnreachable` for an error of the connection, or its loss. */
   lines: AsyncIterable<string>;
   send(text: string): Promise<void>;
   stderrTail(): string;
-  /** Drops what nobody has begun to read, so that the container need not wait for a reader. */
+  /** Drops the output that nobody has begun to read, so that the container need not wait for a reader. */
   letRun(): void;
-  /** Closes the connection; whoever reads gets the error. */
+  /** Closes the connection; its readers get the error. */
   breakOff(error: OdoError): void;
 }
 
@@ -24,7 +24,7 @@ export function converse(socket: Duplex): Conversation {
   const stdout = new PassThrough({ readableHighWaterMark: STDOUT_BUFFER_BYTES });
   const stderr = new Tail(STDERR_TAIL_BYTES);
   const take = demultiplexer();
-  // an error is the reader's to see, and there may be none
+  // The reader sees the error, if there is a reader.
   stdout.on('error', () => {});
   stdout.on('close', () => socket.resume());
   socket.on('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import { OdoError } from '../../errors.ts';
 
-/** A piece of what a container wrote; a frame may arrive in several pieces. */
+/** A piece of a container's output; a frame may arrive in several pieces. */
 export interface OutputPiece {
   stream: 'stdout' | 'stderr';
   bytes: Buffer;
@@ -9,9 +9,9 @@ export interface OutputPiece {
 const HEADER_BYTES = 8;
 
 /**
- * Takes the engine's multiplexed stream of a container without a TTY apart. Give it each chunk as it arrives; it keeps
+ * Takes the engine's multiplexed stream of a container without a TTY apart. Give it each chunk as it arrives. It keeps
  * no more than a frame's header between two chunks. A frame is [stream, 0, 0, 0, length as big-endian uint32] and that
- * many bytes; stream is 0 stdin, 1 stdout, 2 stderr, 3 the engine's own error. Source:
+ * many bytes. The stream is 0 stdin, 1 stdout, 2 stderr, 3 the engine's own error. Source:
  * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
  */
 export function demultiplexer(): (chunk: Buffer) => OutputPiece[] {

@@ -16,7 +16,7 @@ export class DialStdioAgent extends Agent {
   }
 
   override createConnection(): Duplex {
-    // detached: a Ctrl-C of the terminal must not cut the connections that cleaning up needs
+    // Detached: a Ctrl-C of the terminal must not cut the connections that cleaning up needs.
     return execa('docker', ['system', 'dial-stdio'], {
       detached: true,
       env: this.#env,

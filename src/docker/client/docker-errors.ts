@@ -5,14 +5,14 @@ export interface DockerErrorCodes {
   notFound?: ErrorCode;
   /** For every other refusal of the engine; dockerUnreachable when not given. */
   refused?: ErrorCode;
-  /** The next action, where the one for the kind of error is not the better one. */
+  /** The next action, if it is better than the usual one for the kind of error. */
   hint?: string;
 }
 
 /**
- * Makes an OdoError of what dockerode threw. `what` is what was wanted, such as "stop container pg-1". An error without
- * an HTTP status never got to the engine, or lost it on the way: dockerUnreachable. With one, the engine answered, and
- * its own words are the message.
+ * Makes an OdoError of what dockerode threw. `what` is the wanted action, such as "stop container pg-1". An error
+ * without an HTTP status never got to the engine, or lost it on the way: `dockerUnreachable`. With a status, the engine
+ * answered, and its own words are the message.
  */
 export function translateDockerError(error: unknown, what: string, codes: DockerErrorCodes = {}): OdoError {
   if (error instanceof OdoError) return error;
@@ -51,8 +51,8 @@ export function isNameTaken(error: unknown): boolean {
 }
 
 /**
- * Whether an engine's words mean that it cannot connect a container: its own trouble (a firewall that was reloaded,
- * say), not the image's.
+ * Whether an engine's words mean that it cannot connect a container. This is the engine's own trouble (a firewall that
+ * was reloaded, say), not the image's.
  */
 export function isNetworkFault(words: string): boolean {
   return /failed to (create|set ?up|program|add)[^:]*(endpoint|network|connectivity|interface)|iptables/i.test(words);
@@ -72,10 +72,10 @@ export function hintForConnection(error: unknown): string {
 
 /** The reason in an error on the way to the engine, in one line. */
 export function messageOf(error: unknown): string {
-  // a connection tried on several addresses fails as an AggregateError without a message of its own
+  // A connection tried on several addresses fails as an AggregateError without a message of its own.
   if (error instanceof AggregateError && error.message === '' && error.errors.length > 0)
     return messageOf(error.errors[0]);
-  // a connection through the docker command line fails with its words
+  // A connection through the docker command line fails with its words.
   const stderr = (error as { stderr?: unknown } | null)?.stderr;
   const text =
     typeof stderr === 'string' && stderr.trim() !== ''

@@ -20,9 +20,9 @@ export const DEFAULT_HOST =
   process.platform === 'win32' ? 'npipe:////./pipe/docker_engine' : 'unix:///var/run/docker.sock';
 
 /**
- * Finds the engine as the docker command line would: DOCKER_HOST with DOCKER_TLS_VERIFY, DOCKER_TLS and
- * DOCKER_CERT_PATH; else the current context (DOCKER_CONTEXT or `docker context use`); else the default socket, also
- * where there is no docker command line. A context that does not exist is dockerUnreachable. Source:
+ * Finds the engine as the docker command line would. First comes DOCKER_HOST with DOCKER_TLS_VERIFY, DOCKER_TLS and
+ * DOCKER_CERT_PATH; then the current context (DOCKER_CONTEXT or `docker context use`); then the default socket, also
+ * where there is no docker command line. `dockerUnreachable` for a context that does not exist. Source:
  * https://docs.docker.com/reference/cli/docker/#environment-variables
  */
 export async function findEndpoint(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<DockerEndpoint> {
@@ -43,8 +43,8 @@ function configDirectory(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Nothing names a context or a way to encrypt: what the docker command line would say is known, and need not be waited
- * for.
+ * Whether nothing names a context or a way to encrypt. The answer of the docker command line is known then, and need
+ * not be waited for.
  */
 function isDefaultContext(env: NodeJS.ProcessEnv): boolean {
   if (env.DOCKER_CONTEXT || env.DOCKER_TLS || env.DOCKER_TLS_VERIFY || process.platform === 'win32') return false;
@@ -91,8 +91,8 @@ export function parseContext(output: string, env: NodeJS.ProcessEnv): DockerEndp
   const [context] = JSON.parse(output) as ContextInspect[];
   const host = context?.Endpoints?.docker?.Host;
   if (context === undefined || !host) return undefined;
-  // by name, so that the command line finds the context's certificates and ssh settings too, and a `docker context use`
-  // meanwhile changes nothing
+  // The context is given by name. So the command line finds its certificates and ssh settings too, and a `docker
+  // context use` meanwhile changes nothing.
   const endpoint: DockerEndpoint = { host, env: { ...env, DOCKER_CONTEXT: context.Name } };
   if (context.TLSMaterial?.docker?.length && context.Storage?.TLSPath) {
     endpoint.tls = {

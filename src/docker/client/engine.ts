@@ -15,7 +15,7 @@ export interface DockerEngine {
   /** For messages, such as `unix:///var/run/docker.sock`. */
   host: string;
   /**
-   * The environment with which `docker compose` speaks to this very engine; the caller's own environment is part of it.
+   * The environment with which `docker compose` speaks to this very engine. It includes the caller's own environment.
    */
   env: NodeJS.ProcessEnv;
   /** The engine's version, such as `28.2.2`. */
@@ -25,12 +25,12 @@ export interface DockerEngine {
 }
 
 /**
- * Connects to the engine that the docker command line would use, and makes sure that it answers: otherwise
- * dockerUnreachable.
+ * Connects to the engine that the docker command line would use, and makes sure that it answers. `dockerUnreachable`
+ * when it does not.
  */
 export async function connectDocker(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<DockerEngine> {
   const endpoint = await findEndpoint(env, signal);
-  // It is large, and neither a listing nor the program in a restore container has a use for it.
+  // The package is large, and neither a listing nor the program in a restore container uses it.
   const { default: Client } = await import('dockerode');
   const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
   try {
@@ -48,7 +48,7 @@ export async function connectDocker(env: NodeJS.ProcessEnv, signal: AbortSignal)
   }
 }
 
-// dockerode takes an abort signal here, its types do not say so
+// dockerode takes an abort signal here; its types do not say so.
 function askVersion(docker: Dockerode, abortSignal: AbortSignal): Promise<Dockerode.DockerVersion> {
   return (docker.version as (options: { abortSignal: AbortSignal }) => Promise<Dockerode.DockerVersion>)({
     abortSignal,
@@ -56,8 +56,8 @@ function askVersion(docker: Dockerode, abortSignal: AbortSignal): Promise<Docker
 }
 
 /**
- * Every option that docker-modem would otherwise take from DOCKER_HOST and its like is given, if only as undefined: the
- * process's environment has no say here.
+ * The client's options. Every option that docker-modem would take from DOCKER_HOST and its like is given, if only as
+ * undefined: the process's environment has no say here.
  */
 export async function clientOptions(
   endpoint: DockerEndpoint,

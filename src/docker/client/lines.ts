@@ -1,7 +1,7 @@
 /** Cuts bytes into the lines they hold as UTF-8, without the line feeds; a last line without one is a line too. */
 export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  // a long line is put together once, when its end is there
+  // A long line is put together once, when its end is there.
   let begun: string[] = [];
   for await (const chunk of chunks) {
     const pieces = decoder.decode(chunk, { stream: true }).split('\n');
@@ -16,7 +16,7 @@ export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
   if (rest !== '') yield rest;
 }
 
-/** Keeps the end of what is written to it. */
+/** Keeps the end of the bytes that are written to it. */
 export class Tail {
   readonly #limitBytes: number;
   #chunks: Buffer[] = [];

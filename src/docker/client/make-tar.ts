@@ -1,5 +1,5 @@
 const BLOCK_BYTES = 512;
-/** What a field of seven octal digits holds. */
+/** The largest id that a field of seven octal digits holds. */
 const MOST_ID = 0o7777777;
 
 /** One member of a tar that is made in memory. */
@@ -17,8 +17,8 @@ type TypeFlag = '0' | '2' | '5' | 'x';
 const TYPES = { file: '0', directory: '5', symlink: '2' } as const;
 
 /**
- * Makes a tar of a few small members, which all get one owner. What ustar has no room for (long names and link targets,
- * large ids) stands in a pax header before the member, so that nothing is left out. Source:
+ * Makes a tar of a few small members, which all get one owner. A value that ustar has no room for (long names and link
+ * targets, large ids) stands in a pax header before the member, so that nothing is left out. Source:
  * https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html
  */
 export function makeTar(members: readonly TarMember[], { uid, gid }: { uid: number; gid: number }): Buffer {
@@ -71,7 +71,7 @@ function entry(
   return [header, content, padding];
 }
 
-/** A pax record begins with its own length, whose digits count. */
+/** Makes a pax record. It begins with its own length, whose digits count. */
 function record(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   let length = Buffer.byteLength(rest);
@@ -82,7 +82,7 @@ function record(key: string, value: string): string {
   return `${length}${rest}`;
 }
 
-/** A long name goes into two fields, and is parted at a slash; undefined where that does not do. */
+/** Parts a long name at a slash, for two fields. undefined where that is not enough. */
 function splitName(path: string): { first: string; last: string } | undefined {
   if (Buffer.byteLength(path) <= 100) return { first: '', last: path };
   const parts = path.split('/');

@@ -1,6 +1,6 @@
 import type Dockerode from 'dockerode';
 
-/** What is mounted where in a service's container. */
+/** A mount in a service's container. */
 export interface Mount {
   type: 'volume' | 'bind' | 'tmpfs';
   /**
@@ -11,13 +11,13 @@ export interface Mount {
   /** The absolute path in the container. */
   destination: string;
   readOnly: boolean;
-  /** The folder of the volume that is mounted, where it is not the whole of it. */
+  /** The mounted folder of the volume, if the volume is not mounted as a whole. */
   subpath?: string;
 }
 
 /**
- * The mount that holds an absolute path of the container, and the path within it ('' for its root); undefined: no mount
- * does.
+ * The mount that holds an absolute path of the container, and the path within it ('' for its root). undefined when no
+ * mount holds it.
  */
 export function mountHolding(
   mounts: readonly Mount[],
@@ -48,8 +48,7 @@ export function mountsOfContainer(info: Pick<Dockerode.ContainerInspectInfo, 'Mo
     const subpath = asked?.VolumeOptions?.Subpath;
     let source = '';
     if (mount.Type === 'volume') source = mount.Name ?? '';
-    // Docker Desktop tells a path of its own virtual machine here; what was asked for is the path that can be asked for
-    // again
+    // Docker Desktop tells a path of its own virtual machine here. The path that was asked for can be asked for again.
     if (mount.Type === 'bind')
       source = asked?.Source || bindSource(info.HostConfig.Binds, mount.Destination) || mount.Source;
     mounts.push({

@@ -1,7 +1,7 @@
 /**
- * The network of a container that talks to the store: the host's own when one of the addresses is one that only the
- * host itself can reach, else the engine's default bridge. `addresses` are URLs or host:port of the store and of
- * proxies on the way; none for AWS itself.
+ * The network of a container that talks to the store. It is the host's own when only the host itself can reach one of
+ * the addresses, else the engine's default bridge. `addresses` are URLs or host:port of the store and of proxies on the
+ * way; none for AWS itself.
  */
 export function networkFor(addresses: readonly string[], override?: string): string {
   if (override) return override;
@@ -18,6 +18,6 @@ function hostOf(endpoint: string): string {
 
 function isLoopback(host: string): boolean {
   if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  // the unspecified address is the host itself to whoever connects to it; ::ffff:7f… is 127.… as URL writes it
+  // A client takes the unspecified address for its own host. ::ffff:7f… is 127.… as URL writes it.
   return /^127(\.\d+){3}$/.test(host) || ['0.0.0.0', '::', '::1'].includes(host) || /^::ffff:7f[0-9a-f]{2}:/.test(host);
 }

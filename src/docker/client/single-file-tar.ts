@@ -23,7 +23,7 @@ export function readFileFromTar(tar: Buffer): string | undefined {
     const start = at + BLOCK_BYTES;
     if ((type === '0' || type === '\0') && header.indexOf(0) <= NAME_BYTES)
       return tar.toString('utf8', start, start + sizeBytes);
-    // headers of extended attributes come before the file they belong to
+    // Headers of extended attributes come before the file they belong to.
     at = start + Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;
   }
   return undefined;

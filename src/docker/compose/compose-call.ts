@@ -1,10 +1,10 @@
-/** What `docker compose` has to be told to see a certain project. */
+/** The words by which `docker compose` sees a certain project. */
 export interface ComposeCall {
   files: readonly string[];
   projectName?: string | undefined;
-  /** What relative paths of the files begin at; the first file's folder when not given. */
+  /** The folder at which relative paths of the files begin; the first file's folder when not given. */
   projectDirectory?: string | undefined;
-  /** With the variables that the files name; `.env` of the project's directory when not given. */
+  /** Files with the variables that the compose files name; `.env` of the project's directory when not given. */
   envFiles?: readonly string[] | undefined;
 }
 

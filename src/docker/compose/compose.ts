@@ -3,19 +3,19 @@ import { cancelled, type ErrorCode, OdoError } from '../../errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 
 export interface ComposeRun {
-  /** What is wanted, such as "read the compose project". */
+  /** The wanted action, such as "read the compose project". */
   what: string;
   /** The code of a failure that is compose's own. */
   failure: ErrorCode;
-  /** Told of each warning of compose, in its words, when all went well; a failure has them in its hint. */
+  /** Told of each warning of compose, in its words, when all went well. A failure has the warnings in its hint. */
   onWarning?: (words: string) => void;
   signal: AbortSignal;
 }
 
 /**
- * Runs `docker compose ARGS` against the engine and gives its stdout. A failure carries compose's own words; a docker
- * command line or compose plugin that is not there is dockerUnreachable. The arguments hold no secret, nor does the
- * error: stdout is not part of it.
+ * Runs `docker compose ARGS` against the engine and gives its stdout. A failure carries compose's own words.
+ * `dockerUnreachable` when the docker command line or the compose plugin is not there. The arguments hold no secret.
+ * Nor does the error, since stdout is not part of it.
  */
 export async function runCompose(engine: DockerEngine, args: string[], run: ComposeRun): Promise<string> {
   try {
@@ -61,13 +61,13 @@ async function docker(
   args: string[],
   signal: AbortSignal,
 ): Promise<{ stdout: string; stderr: string }> {
-  // detached: a terminal that goes away would take it along, in the middle of starting a service
+  // Detached: a terminal that goes away would take compose along, in the middle of starting a service.
   const how = { env: engine.env, extendEnv: false, stdin: 'ignore', cancelSignal: signal, detached: true } as const;
   return execa('docker', args, how);
 }
 
 const WARNING = /^(?:time="[^"]*" level=warning msg=|WARN\[\d+\] )(.*)$/;
-/** What nobody has to do anything about. */
+/** Warnings that need no action. */
 const IDLE = /the attribute `version` is obsolete|Found orphan containers/;
 
 /** What compose has warned of on stderr, each thing once. */

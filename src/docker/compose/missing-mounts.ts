@@ -7,10 +7,7 @@ import { ROLE_LABEL } from '../containers/restore-container.ts';
 import type { ComposeProject } from './project.ts';
 import { createVolume, volumeExists } from './volume.ts';
 
-/**
- * Of the mounts, those whose volume is not there yet. Paths of the host are taken for there until the engine says
- * otherwise.
- */
+/** The mounts whose volume does not exist yet. Paths of the host count as existing until the engine says otherwise. */
 export async function missingVolumes(engine: DockerEngine, mounts: readonly Mount[]): Promise<Mount[]> {
   const isThere = await Promise.all(
     mounts.map(({ type, source }) => type !== 'volume' || source === '' || volumeExists(engine, source)),
@@ -19,7 +16,7 @@ export async function missingVolumes(engine: DockerEngine, mounts: readonly Moun
 }
 
 /**
- * The mount of a path of the host that the engine has just found missing; undefined: its refusal is about something
+ * The mount of a path of the host that the engine has just found missing. undefined when its refusal is about something
  * else.
  */
 export function missingPath(error: OdoError, mounts: readonly Mount[]): Mount | undefined {
@@ -28,9 +25,9 @@ export function missingPath(error: OdoError, mounts: readonly Mount[]): Mount | 
 }
 
 /**
- * Makes what a mount lacks, as compose would: a volume with the driver, options and labels of the compose file, or a
- * path of the host, which the engine makes. Gives the volume's name; a path is not taken away again, since its parents
- * may have been there.
+ * Makes the missing source of a mount, as compose would: a volume with the driver, options and labels of the compose
+ * file, or a path of the host, which the engine makes. Gives the volume's name. A path is not taken away again, since
+ * its parents may have been there.
  * @param image to run a program of for a moment
  */
 export async function makeMissing(
@@ -48,7 +45,7 @@ export async function makeMissing(
   return undefined;
 }
 
-/** What is mounted by the older way of naming it is made by the engine, when it is not there. */
+/** Makes a folder by the older way of naming a mount: with it, the engine makes a missing source. */
 async function makeFolder(engine: DockerEngine, image: string, source: string, command: string[]): Promise<void> {
   try {
     const container = await engine.docker.createContainer({

@@ -5,13 +5,13 @@ import type { DockerEngine } from '../client/engine.ts';
 import type { Mount } from '../client/mount.ts';
 import type { Service } from './service.ts';
 
-/** Of a file's mode as the engine tells it. */
+/** The bit for a directory in a file's mode, as the engine tells it. */
 const IS_DIRECTORY = 0x8000_0000;
 
 /**
- * Whether what is mounted is a single file: this machine tells it, when it is the engine's host and may look there,
- * else the engine does of a container. undefined: nobody knows. The engine is asked last, since its look at a container
- * that was never started leaves an empty file where the mount will be.
+ * Whether a single file is mounted. This machine tells it when it is the engine's host and may look there. Otherwise
+ * the engine tells it of a container. undefined when nobody knows. The engine is asked last, since its look at a
+ * container that was never started leaves an empty file where the mount will be.
  */
 export async function isMountedFile(
   engine: DockerEngine,

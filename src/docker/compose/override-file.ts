@@ -12,19 +12,19 @@ export interface SwitchedMount {
   destination: string;
   /** The real name of the volume that is mounted there now. */
   volume: string;
-  /** What the compose file mounts there, where it mounts anything; `key` is compose's name of a volume. */
+  /** The mount of the compose file at that path, if there is one. `key` is compose's name of a volume. */
   instead?: { type: string; source: string; key?: string };
 }
 
-/** What one switch of a service had led to, until a later one. */
+/** Where one switch had led a service, until a later one. */
 export interface EarlierSwitch {
   service: string;
   mounts: SwitchedMount[];
 }
 
 /**
- * What the override says: where services are led now, and where switches before the last one had led them, the newest
- * last.
+ * The content of the override. `switched` is where services are led now. `earlier` is where former switches had led
+ * them, the newest last.
  */
 export interface Switches {
   switched: SwitchedMount[];
@@ -35,14 +35,13 @@ interface Override {
   'x-odo': { composeFile: string; switched: SwitchedMount[]; earlier?: EarlierSwitch[] };
 }
 
-/** Where the override of a project is: beside its first compose file. */
+/** The path of a project's override: beside its first compose file. */
 export function overrideFileOf(files: readonly string[]): string {
   return join(dirname(files[0] ?? '.'), OVERRIDE_NAME);
 }
 
 /**
- * What ODO's override for this compose file says; undefined when there is none, or when it belongs to another compose
- * file.
+ * Reads ODO's override for this compose file. undefined when there is none, or when it belongs to another compose file.
  */
 export async function readOverride(files: readonly string[]): Promise<Switches | undefined> {
   const override = await read(overrideFileOf(files));
@@ -50,7 +49,7 @@ export async function readOverride(files: readonly string[]): Promise<Switches |
   return { switched: override.switched, earlier: override.earlier ?? [] };
 }
 
-/** A service is led to other mounts; where it had been led before is kept, for the way back. */
+/** Leads a service to other mounts. The mounts before are kept, for the way back. */
 export function withSwitch(switches: Switches, service: string, mounts: readonly SwitchedMount[]): Switches {
   const before = switches.switched.filter((one) => one.service === service);
   return {
@@ -59,7 +58,7 @@ export function withSwitch(switches: Switches, service: string, mounts: readonly
   };
 }
 
-/** One switch of a service taken back: to where the one before had led it, or to what its compose file says. */
+/** Takes back the last switch of a service. Its mounts are those of the switch before, or of its compose file. */
 export function withoutLastSwitch(switches: Switches, service: string): Switches {
   const index = switches.earlier.findLastIndex((one) => one.service === service);
   return {
@@ -71,10 +70,7 @@ export function withoutLastSwitch(switches: Switches, service: string): Switches
   };
 }
 
-/**
- * Refuses (`unsafeTarget`) where ODO cannot write its override: the file is somebody else's, or the folder is not
- * writable.
- */
+/** `unsafeTarget` where ODO cannot write its override: the file is somebody else's, or the folder is not writable. */
 export async function demandOverridable(files: readonly string[]): Promise<string> {
   const file = overrideFileOf(files);
   const override = await read(file);
@@ -107,7 +103,7 @@ async function read(file: string): Promise<Override['x-odo'] | undefined> {
     throw new OdoError('serviceNotFound', `${file} cannot be read`, { cause });
   }
   try {
-    // A dollar sign would be a variable's to compose, so it is written twice.
+    // A dollar sign would begin a variable in compose, so it is written twice.
     const undoubled = (_key: string, value: unknown) =>
       typeof value === 'string' ? value.replaceAll('$$', '$') : value;
     const written = (JSON.parse(text.replace(/^#.*$/gm, ''), undoubled) as Override)['x-odo'];
@@ -122,7 +118,7 @@ async function read(file: string): Promise<Override['x-odo'] | undefined> {
   }
 }
 
-/** Writes the override in one step; without any switched mount the file goes. */
+/** Writes the override in one step. Removes the file when no mount is switched. */
 export async function writeOverride(files: readonly string[], switches: Switches): Promise<void> {
   const file = overrideFileOf(files);
   if (switches.switched.length === 0) return rm(file, { force: true });

@@ -13,14 +13,16 @@ export interface ComposeProject {
   name: string;
   /** The compose files, absolute, in the order given. */
   files: string[];
-  /** What else compose is to be told for it to be this project, paths absolute. The name only where it was given. */
+  /**
+   * Further options by which compose reads this very project, with absolute paths. The name only where it was given.
+   */
   call?: Omit<ComposeCall, 'files'>;
-  /** What compose finds odd in the files: a variable that is not set, say. */
+  /** Oddities that compose finds in the files: a variable that is not set, say. */
   warnings?: string[];
   services: Record<string, ComposeService>;
-  /** By compose's key; a volume that no service uses is not among them. */
+  /** Volumes by compose's key, without those that no service uses. */
   volumes: Record<string, ComposeVolume>;
-  /** What ODO's own override file says, which is read along where there is one. */
+  /** The content of ODO's own override file, which is read along where there is one. */
   switches?: Switches;
 }
 
@@ -33,33 +35,33 @@ export interface ComposeVolume {
 }
 
 export interface ComposeService {
-  /** As written; what compose would name the image that it builds, when there is only a `build`. */
+  /** The image as written. If there is only a `build`, the name that compose would give the image. */
   image: string;
   /** May hold secrets. */
   environment: Record<string, string>;
   user?: string;
   entrypoint?: string[];
   command?: string[];
-  /** With real volume names and absolute paths. */
+  /** Mounts with real volume names and absolute paths. */
   mounts: Mount[];
   /**
-   * Paths of secrets and configs that are no files of the host: compose writes them into each container that it makes.
+   * Paths of secrets and configs that are no files of the host. Compose writes them into each container that it makes.
    */
   injectedFiles?: string[];
   stopGracePeriodSeconds?: number;
-  /** How many containers compose makes of it; 1 when not given. */
+  /** How many containers compose makes of the service; 1 when not given. */
   replicas?: number;
-  /** What its containers may use. */
+  /** The limits of the service's containers. */
   limits?: ContainerLimits;
   networkMode?: string;
-  /** Fixed addresses, and names besides its own by which it is known in its networks. */
+  /** Fixed addresses, and further names by which the service is known in its networks. */
   addresses?: string[];
 }
 
 /**
- * Reads the project of these compose files through `docker compose config`. A file that is not there, or that compose
- * does not accept, is serviceNotFound. An override file that ODO has written beside the first one is read along.
- * Services of profiles that are not active are part of it.
+ * Reads the project of these compose files through `docker compose config`. `serviceNotFound` for a file that is not
+ * there, or that compose does not accept. An override file that ODO has written beside the first one is read along.
+ * Services of profiles that are not active are part of the project.
  */
 export async function loadProject(
   engine: DockerEngine,
@@ -100,7 +102,7 @@ export async function loadProject(
   };
 }
 
-/** Gives the paths absolute. */
+/** Checks that the files can be read. Gives their absolute paths. */
 async function mustBeThere(names: readonly string[], what: string, hint: string): Promise<string[]> {
   const files = names.map((name) => resolve(name));
   for (const [index, file] of files.entries()) {
@@ -118,8 +120,8 @@ async function mustBeThere(names: readonly string[], what: string, hint: string)
 }
 
 /**
- * Lets compose create the service's container, with its network and volumes under compose's own labels, without
- * starting it. For a service that has no container yet.
+ * Lets compose create the container of a service that has none yet, without starting it. Its network and volumes get
+ * compose's own labels.
  */
 export async function createService(
   engine: DockerEngine,
@@ -131,9 +133,7 @@ export async function createService(
   await runCompose(engine, args, { what: `create service ${service}`, failure: 'serviceNotFound', signal });
 }
 
-/**
- * Lets compose make a service's container anew where its files say something else than the container is, and start it.
- */
+/** Lets compose start a service, making its container anew where the files say something else than the container is. */
 export async function recreateService(
   engine: DockerEngine,
   project: ComposeProject,
@@ -145,8 +145,8 @@ export async function recreateService(
 }
 
 /**
- * Lets compose start a service. What already has a container is better started by startContainer: it asks no compose
- * file.
+ * Lets compose start a service. A service that already has a container is better started by startContainer(), which
+ * asks no compose file.
  */
 export async function startService(
   engine: DockerEngine,
@@ -158,7 +158,7 @@ export async function startService(
   await runCompose(engine, args, { what: `start service ${service}`, failure: 'recoveryFailed', signal });
 }
 
-/** The project as it was read, whatever its name would be otherwise. */
+/** The flags for the project as it was read, whatever its name would be otherwise. */
 function projectFlags({ files, name, call }: ComposeProject): string[] {
   return composeFlags({ ...call, files, projectName: name });
 }
@@ -280,7 +280,7 @@ function addressesOf({ hostname, container_name, networks }: ConfigService): str
   return [hostname, container_name, ...ofNetworks].filter((one) => one !== undefined);
 }
 
-/** Where secrets and configs go. Those that are files of the host are mounted, others are not. */
+/** The paths of secrets and configs. Those that are files of the host are mounted, others are not. */
 function placeFiles(
   used: readonly ConfigFile[] = [],
   known: Config['secrets'] = {},
@@ -298,7 +298,7 @@ function placeFiles(
 
 function readConfig(output: string, files: readonly string[]): Config {
   try {
-    // compose doubles every dollar sign, so that its output could be read in as a compose file again
+    // Compose doubles every dollar sign, so that its output could be read in as a compose file again.
     return JSON.parse(output, (_key, value) =>
       typeof value === 'string' ? value.replaceAll('$$', '$') : value,
     ) as Config;

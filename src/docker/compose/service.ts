@@ -11,32 +11,32 @@ import type { ComposeProject, ComposeService } from './project.ts';
 export interface ServiceContainer {
   id: string;
   name: string;
-  /** Also while it is paused or about to be restarted. */
+  /** The container runs, or is paused or about to be restarted. */
   running: boolean;
-  /** It was created, and no server has ever run in it. */
+  /** The container was created, and no server has ever run in it. */
   neverStarted?: boolean;
-  /** It runs, and is neither paused nor about to be restarted: programs can be run in it. */
+  /** The container runs, and is neither paused nor about to be restarted: programs can be run in it. */
   answers: boolean;
   /** `no`, `always`, `unless-stopped` or `on-failure`. */
   restartPolicy: string;
-  /** How long it is given to stop, where it says so itself. */
+  /** How many seconds the container is given to stop, where it says so itself. */
   stopTimeoutSeconds?: number;
 }
 
 /**
- * A service as it is, or would be. Its containers are authoritative, since they may have been made from another state
- * of the compose file; without one, the compose file and the image are.
+ * A service as it is, or would be. Its containers decide, since they may have been made from another state of the
+ * compose file. Without a container, the compose file and the image decide.
  */
 export interface Service {
   name: string;
   /** The compose project's name. */
   project: string;
-  /** Running or not; empty when compose has not created any. The first one is what the rest of this tells about. */
+  /** Containers, running or not; empty when compose has not created any. The other fields tell about the first one. */
   containers: ServiceContainer[];
   imageRef: string;
   /** undefined when the engine does not have the image. */
   imageId?: string;
-  /** What the program in the container gets: the image's, overlaid by the service's. May hold secrets. */
+  /** The environment of the program in the container: the image's, overlaid by the service's. May hold secrets. */
   env: Record<string, string>;
   user?: string;
   /** The command line without its first word: the entry point's arguments and the command. */
@@ -44,19 +44,22 @@ export interface Service {
   mounts: Mount[];
   /** Files that compose writes into each container that it makes. */
   injectedFiles?: readonly string[];
-  /** The compose file has it start by an entry point or a shell's command of its own, which may make files first. */
+  /**
+   * By the compose file, the service starts by an entry point or a shell's command of its own, which may make files
+   * first.
+   */
   startsByScript?: true;
   /** The labels that the engine's containers of this service carry. */
   labels: Record<string, string>;
-  /** What its containers may use of their host. */
+  /** The limits of the service's containers on their host. */
   limits?: ContainerLimits;
   /** `host`, `bridge`, or the name of a network; not given without a container. */
   networkMode?: string;
-  /** Addresses that the service's containers are to have, and names by which they are known to each other. */
+  /** Addresses that the service's containers are to have, and names by which containers know each other. */
   addresses?: readonly string[];
 }
 
-/** Finds a service's containers by compose's labels. A service that the project does not have is serviceNotFound. */
+/** Finds a service's containers by compose's labels. `serviceNotFound` for a service that the project does not have. */
 export async function resolveService(engine: DockerEngine, project: ComposeProject, name: string): Promise<Service> {
   const service = Object.hasOwn(project.services, name) ? project.services[name] : undefined;
   if (service === undefined) {
@@ -95,7 +98,7 @@ async function inspectContainers(
   try {
     const list = await engine.docker.listContainers({ all: true, filters: { label: filter } });
     const infos = await Promise.all(list.map(({ Id }) => inspectIfThere(engine, Id)));
-    // One that compose is making anew may be gone by now.
+    // A container that compose is making anew may be gone by now.
     const there = infos.filter((info) => info !== undefined);
     return there.sort(
       (a, b) => Number(b.State.Running) - Number(a.State.Running) || containerNumber(a) - containerNumber(b),
@@ -108,8 +111,7 @@ async function inspectContainers(
 }
 
 /**
- * Names of the projects in which a service has a container that compose made of this very file, whatever else it was
- * given.
+ * Names of the projects in which a service has a container that compose made from this very file, perhaps with others.
  */
 export async function projectsWith(engine: DockerEngine, service: string, file: string): Promise<string[]> {
   const infos = await inspectContainers(engine, {
@@ -129,7 +131,7 @@ function containerNumber(info: Dockerode.ContainerInspectInfo): number {
 }
 
 function toContainer(info: Dockerode.ContainerInspectInfo): ServiceContainer {
-  // dockerode's types do not have it
+  // dockerode's types lack this field.
   const { StopTimeout } = info.Config as { StopTimeout?: number | null };
   return {
     id: info.Id,
@@ -163,7 +165,7 @@ function ofContainer(info: Dockerode.ContainerInspectInfo, image: ImageInfo | un
 }
 
 function ofComposeFile(service: ComposeService, image: ImageInfo | undefined): Described {
-  // an entry point in the compose file drops the image's command too
+  // An entry point in the compose file drops the image's command, too.
   const entrypoint = service.entrypoint ?? image?.entrypoint ?? [];
   const command = service.command ?? (service.entrypoint ? [] : (image?.cmd ?? []));
   const user = service.user ?? image?.user;
@@ -186,8 +188,8 @@ function ofComposeFile(service: ComposeService, image: ImageInfo | undefined): D
 }
 
 /**
- * Its own name and aliases in its networks, and the addresses that it is to get there; those that it merely got may be
- * others at its next start.
+ * A container's own name and aliases in its networks, and the addresses that it is to get there. Addresses that it
+ * merely got are left out: its next start may bring others.
  */
 function addressesOf({ Config, NetworkSettings }: Dockerode.ContainerInspectInfo): string[] {
   const found = [Config.Hostname];

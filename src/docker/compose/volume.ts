@@ -8,9 +8,9 @@ import type { ComposeProject } from './project.ts';
 import type { Service } from './service.ts';
 
 /**
- * The mount of a service that the user means: by compose's key of the volume, by its real name, or by the host's path
- * of a bind mount. Where a service mounts a volume twice, it is the mount that holds PGDATA. Not mounted by the
- * service: serviceNotFound.
+ * The mount of a service that the user means. It is named by compose's key of the volume, by its real name, or by the
+ * host's path of a bind mount. Where a service mounts a volume twice, it is the mount that holds PGDATA.
+ * `serviceNotFound` when the service does not mount it.
  */
 export function resolveVolume(project: ComposeProject, service: Service, wanted: string): Mount {
   const keyed = Object.hasOwn(project.volumes, wanted) ? project.volumes[wanted]?.name : undefined;
@@ -20,19 +20,19 @@ export function resolveVolume(project: ComposeProject, service: Service, wanted:
   const byName = service.mounts.filter(
     (mount) => mount.type === 'volume' && mount.source !== '' && mount.source === wanted,
   );
-  // a relative path may be meant as the shell reads it, or be copied from the compose file, which is relative to the
-  // first file's folder
+  // A relative path may be meant as the shell reads it. It may also be copied from the compose file, where it is
+  // relative to the first file's folder.
   const folders = ['.', ...project.files.slice(0, 1).map((file) => dirname(file))];
   const byPath = service.mounts.filter(
     (mount) => mount.type === 'bind' && isPath(wanted) && samePath(mount.source, wanted, folders),
   );
-  // after a switch the name that stands in the compose file still means the service's data
+  // After a switch, the name in the compose file still means the service's data.
   const bySwitch = switchesOf(project, service.name).flatMap(({ destination, volume, instead }) => {
     const isMeant = wanted === volume || (instead !== undefined && [instead.key, instead.source].includes(wanted));
     const there = service.mounts.filter((mount) => mount.source !== '' && mount.destination === destination);
     return isMeant ? there.filter(({ source }) => source === volume || isKnown(project, service.name, source)) : [];
   });
-  // the key comes first: it is what stands in the compose file that the user reads
+  // The key comes first: the user reads it in the compose file.
   const matches = [byKey, byName, byPath, bySwitch].find((mounts) => mounts.length > 0) ?? [];
   const [first] = matches;
   if (first === undefined) {
@@ -48,15 +48,15 @@ function switchesOf({ switches }: ComposeProject, service: string): SwitchedMoun
   return (switches?.switched ?? []).filter((one) => one.service === service);
 }
 
-/** Whether a volume or path is one that the service was on before a switch, so that it may be on it again. */
+/** Whether a service was on a volume or path before a switch, so that it may be on it again. */
 function isKnown({ switches }: ComposeProject, service: string, source: string): boolean {
   const all = [...(switches?.switched ?? []), ...(switches?.earlier ?? []).flatMap(({ mounts }) => mounts)];
   return all.some((one) => one.service === service && [one.volume, one.instead?.source].includes(source));
 }
 
 /**
- * What the override file says of a mount of which the service's container says something else: it was made by a plain
- * `docker compose up`, or a switch was killed in the middle. undefined when they agree, or there is no container.
+ * The override's mount, if the service's container has another one at that path. Then a plain `docker compose up` has
+ * made the container, or a switch was killed in the middle. undefined when they agree, or there is no container.
  */
 export function strayedFrom(project: ComposeProject, service: Service, mount: Mount): SwitchedMount | undefined {
   if (service.containers.length === 0) return undefined;
@@ -84,8 +84,8 @@ function mountsHint(project: ComposeProject, service: Service): string {
 }
 
 /**
- * Whether the engine has the volume. One that it does not have is made by whoever mounts it first, without compose's
- * labels and options.
+ * Whether the engine has the volume. A missing volume would be made by its first mount, without compose's labels and
+ * options.
  */
 export async function volumeExists(engine: DockerEngine, name: string): Promise<boolean> {
   try {
@@ -98,8 +98,8 @@ export async function volumeExists(engine: DockerEngine, name: string): Promise<
 }
 
 /**
- * The same mounts, with an anonymous volume in the place of each that is not there: it tells how much room there is,
- * and goes with the container that mounts it.
+ * The mounts, with an anonymous volume in the place of each missing one. That volume tells how much room there is, and
+ * goes with the container that mounts it.
  */
 export function withStandIns(mounts: readonly Mount[], missing: readonly Mount[]): Mount[] {
   return mounts.map((mount) => {
@@ -110,8 +110,8 @@ export function withStandIns(mounts: readonly Mount[], missing: readonly Mount[]
 }
 
 /**
- * Creates a volume as compose would, with the compose file's driver, options and labels, and as the project's own;
- * gives its name; external ones are not ours to create: serviceNotFound.
+ * Creates a volume as compose would, with the compose file's driver, options and labels, and as the project's own.
+ * Gives its name. `serviceNotFound` for an external volume, which is not ours to create.
  */
 export async function createVolume(engine: DockerEngine, project: ComposeProject, name: string): Promise<string> {
   const [key, declared] = Object.entries(project.volumes).find(([, volume]) => volume.name === name) ?? [];
@@ -135,7 +135,7 @@ export async function createVolume(engine: DockerEngine, project: ComposeProject
   }
 }
 
-/** Removes a volume; one that is gone already is fine. */
+/** Removes a volume. A volume that is gone already is no error. */
 export async function removeVolume(engine: DockerEngine, name: string): Promise<void> {
   try {
     await engine.docker.getVolume(name).remove();
@@ -144,7 +144,7 @@ export async function removeVolume(engine: DockerEngine, name: string): Promise<
   }
 }
 
-/** Removes volumes as far as it can; gives what is left over, in words. */
+/** Removes volumes as far as possible. Gives words for those that are left over. */
 export async function removeVolumes(docker: DockerEngine, volumes: readonly string[]): Promise<string[]> {
   const troubles: string[] = [];
   for (const volume of volumes) {

@@ -8,29 +8,29 @@ import { COPY_KIND_LABEL, COPY_LABEL } from './copy-volume.ts';
 
 const SERVER_PORT = '5432/tcp';
 
-/** Parallel queries share memory; the engine's own 64 MiB are soon used up. */
+/** Memory that parallel queries share; the engine's own 64 MiB are soon used up. */
 const SHARED_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** A server beside the service, in a container of its own. */
 export interface CopyServerOptions {
   name: string;
   image: string;
-  /** What the server program is told; anyone who may inspect containers can read it. */
+  /** Arguments of the server program. Anyone who may inspect containers can read them. */
   args: readonly string[];
   user: { uid: number; gid: number };
   mounts: readonly Mount[];
   env: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
-  /** What it may use of its host, as the service's own. */
+  /** The limits of the container on its host, as the service's own. */
   limits?: ContainerLimits;
-  /** On 127.0.0.1 of the engine's host; 0: a free one. Not given: no network at all. */
+  /** Port on 127.0.0.1 of the engine's host; 0 means a free one. Without a port, the server has no network at all. */
   port?: number;
 }
 
 /**
- * Creates and starts a server: the program `postgres` itself, since the entry point of an image may do more than to
- * start it. It has no capabilities. Errors: unsafeTarget (the name or the port is taken), serviceNotFound (a mount is
- * not there), recoveryFailed. Nothing is left behind when this throws.
+ * Creates and starts a server. It runs the program `postgres` itself, since the entry point of an image may do more
+ * than start it. It has no capabilities. `unsafeTarget` when the name or the port is taken. `serviceNotFound` when a
+ * mount is not there. `recoveryFailed` when it does not start. Nothing is left behind when this throws.
  */
 export async function startCopyServer(engine: DockerEngine, options: CopyServerOptions): Promise<string> {
   const { name, image, user, port, limits = {} } = options;
@@ -101,7 +101,7 @@ export interface CopyServer {
   id: string;
   copy: string;
   running: boolean;
-  /** On 127.0.0.1, while it runs. */
+  /** Port on 127.0.0.1, while the server runs. */
   port?: number;
   labels: Readonly<Record<string, string>>;
 }

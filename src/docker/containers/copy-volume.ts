@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 
-/** On volumes and containers of a copy, the copy's name: what belongs together. */
+/** Label with the copy's name, on all volumes and containers of a copy. */
 export const COPY_LABEL = 'odo.copy';
 
-/** What a copy is there for: `temporary` or `new-volume`. */
+/** Label with the purpose of a copy: `temporary` or `new-volume`. */
 export const COPY_KIND_LABEL = 'odo.copy.kind';
 
-/** The run that made a volume. */
+/** Label with the run that made a volume. */
 const RUN_LABEL = 'odo.run';
 
-/** Makes a volume. False: it was there already, and is not ours to remove. */
+/** Makes a volume. False when it was there already: then it is not ours to remove. */
 export async function createCopyVolume(
   engine: DockerEngine,
   name: string,
@@ -19,7 +19,7 @@ export async function createCopyVolume(
 ): Promise<boolean> {
   const run = randomUUID();
   try {
-    // The engine answers for a volume that is there as for a new one; only the label tells.
+    // The engine gives the same answer for a volume that is there as for a new one. Only the label tells.
     await engine.docker.createVolume({ Name: name, Labels: { ...labels, [RUN_LABEL]: run } });
     const { Labels } = await engine.docker.getVolume(name).inspect();
     return Labels?.[RUN_LABEL] === run;

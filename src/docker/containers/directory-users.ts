@@ -5,23 +5,24 @@ import { type Mount, mountsOfContainer } from '../client/mount.ts';
 import { hostDirectory, meets, type VolumeFacts } from './host-directory.ts';
 import { ROLE_LABEL } from './restore-container.ts';
 
-/** A running container that has the data in its hands. */
+/** A running container that mounts the data. */
 export interface DirectoryUser {
   id: string;
   name: string;
   image: string;
-  /** Where it is mounted there. */
+  /** Where the directory is mounted in the container. */
   destination: string;
   readOnly: boolean;
-  /** Of the mounts that were asked about, the source of the one that it meets. */
+  /** The source of the mount that was asked about, and that the container's mount meets. */
   source: string;
 }
 
 /**
  * The running containers that mount one of these directories, under whichever name: the volume, another volume of the
- * same device, a path of the host. A mount of something below counts; one of a folder above it only when it is writable
- * (monitoring tools mount the whole host read-only), and above the engine's own folder of a volume only when a server
- * runs in it (tools that look after the engine mount that). ODO's own containers do not count: locks keep those apart.
+ * same device, a path of the host. A mount of something below counts. A mount of a folder above counts only when it is
+ * writable: monitoring tools mount the whole host read-only. Above the engine's own folder of a volume, it counts only
+ * when a server runs in the container: tools that look after the engine mount that folder. ODO's own containers do not
+ * count: locks keep those apart.
  */
 export async function containersUsing(
   engine: DockerEngine,
@@ -66,7 +67,7 @@ async function runsServer(engine: DockerEngine, id: string): Promise<boolean> {
     const { Processes } = (await engine.docker.getContainer(id).top()) as { Processes?: string[][] | null };
     return (Processes ?? []).some((process) => process.some((cell) => /\b(postgres|postmaster)\b/.test(cell)));
   } catch {
-    // It has ended meanwhile.
+    // The container has ended meanwhile.
     return false;
   }
 }

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Mount } from '../client/mount.ts';
 
-/** What the engine says of a volume, as far as it tells where its content is. */
+/** The engine's facts of a volume that tell where its content is. */
 export interface VolumeFacts {
   Mountpoint?: string;
   Options?: Readonly<Record<string, string>> | null;
@@ -13,17 +13,18 @@ export interface VolumeFacts {
  */
 export interface HostDirectory {
   /**
-   * Where it is: paths of the engine's host, and paths within volumes and devices, which are written `volume:NAME/…`.
+   * Paths of the directory: those on the engine's host, and those within volumes and devices, which are written
+   * `volume:NAME/…`.
    */
   paths: string[];
-  /** Its folder below the engine's own root. What lies above that is mounted by tools that look after the engine. */
+  /** The directory's folder below the engine's own root. Tools that look after the engine mount folders above it. */
   managed?: string;
-  /** Device and number of the directory itself, where this machine is the engine's host and may look at it. */
+  /** Device and number of the directory. Present where this machine is the engine's host and may look at it. */
   inode?: string;
 }
 
 /**
- * @param volume what the engine says of the volume, for a mount of one
+ * @param volume the engine's facts of the volume, for a mount of one
  * @param isHere whether paths of the engine's host mean the same on this machine
  */
 export function hostDirectory(mount: Mount, volume: VolumeFacts | undefined, isHere: boolean): HostDirectory {
@@ -43,7 +44,7 @@ function deviceOf({ type = '', o = '', device = '' }: Readonly<Record<string, st
   return [`device:${type}:${address}:${device.replace(/\/$/, '')}`];
 }
 
-/** Adds what only a look at the host's directories tells: where links lead, and which directory it is. */
+/** Adds what only a look at the host's directories tells: where links lead, and device and number. */
 function lookedAt(directory: HostDirectory, isHere: boolean): HostDirectory {
   if (!isHere) return directory;
   const onHost = [...directory.paths, directory.managed ?? ''].filter((path) => path.startsWith('/'));
@@ -55,7 +56,10 @@ function lookedAt(directory: HostDirectory, isHere: boolean): HostDirectory {
   return { ...directory, paths, ...(inode === undefined ? {} : { inode }) };
 }
 
-/** Not everybody may look into the engine's own folders, nor is everything there that a mount names. */
+/**
+ * The result of a look, or undefined. Not everybody may look into the engine's own folders, and a mount may name
+ * something that is not there.
+ */
 function tried<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -65,8 +69,9 @@ function tried<T>(look: () => T): T | undefined {
 }
 
 /**
- * How another mount meets a directory: `same` (or something below it) · `above`: a folder that it lies in, mounted by
- * path · `managed`: a folder above the engine's own folder of it · undefined: not at all
+ * How another mount meets a directory. same: it is the directory, or something below it. above: it is a folder that the
+ * directory lies in, mounted by path. managed: it is a folder above the engine's own folder of the directory.
+ * undefined: not at all.
  */
 export function meets(directory: HostDirectory, other: HostDirectory): 'same' | 'above' | 'managed' | undefined {
   if (directory.inode !== undefined && directory.inode === other.inode) return 'same';

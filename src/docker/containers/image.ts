@@ -8,7 +8,7 @@ import { openRestoreContainer, ROLE_LABEL, removeNeverStarted } from './restore-
 
 const VERSION_TIMEOUT_MS = 20_000;
 
-/** What an image says about how it runs. */
+/** An image's own settings for its containers. */
 export interface ImageInfo {
   id: string;
   env: Record<string, string>;
@@ -23,7 +23,7 @@ export interface ImageInfo {
   layers: string[];
 }
 
-/** undefined when the engine does not have the image; nothing is fetched. */
+/** Looks at an image. undefined when the engine does not have it: nothing is fetched. */
 export async function inspectImage(engine: DockerEngine, ref: string): Promise<ImageInfo | undefined> {
   try {
     const { Id, Config, RootFS } = await engine.docker.getImage(ref).inspect();
@@ -59,9 +59,9 @@ function toArgv(command: string | string[] | null | undefined): string[] {
 }
 
 /**
- * The PostgreSQL major version that an image runs: PG_MAJOR of `env`, which the official images set, else what
- * `postgres --version` says in a throwaway container. undefined when neither tells; versionMismatch when the image is
- * not there.
+ * The PostgreSQL major version that an image runs. It is PG_MAJOR of `env`, which the official images set, else the
+ * answer of `postgres --version` in a throwaway container. undefined when neither tells. `versionMismatch` when the
+ * image is not there.
  */
 export async function postgresMajor(
   engine: DockerEngine,
@@ -96,7 +96,7 @@ export async function postgresMajor(
   } catch (error) {
     if (signal.aborted) throw cancelled(error);
     if (timeout.aborted) return undefined;
-    // an image without the program is one that does not tell; one that is not there is an error
+    // An image without the program tells no version. An image that is not there is an error.
     if (error instanceof OdoError && error.code === 'versionMismatch' && (await inspectImage(engine, ref)))
       return undefined;
     throw error;
@@ -110,9 +110,9 @@ export function parseVersion(line: string): number | undefined {
 }
 
 /**
- * The ids of a user in an image, from its /etc/passwd: read out of a container of it where there is one, else out of
- * one that is created, never started, and removed. undefined when there is no such file or user; versionMismatch when
- * the image is not there.
+ * The ids of a user in an image, from its /etc/passwd. The file is read out of a container of the image where there is
+ * one, else out of one that is created, never started, and removed. undefined when there is no such file or user.
+ * `versionMismatch` when the image is not there.
  */
 export async function userInImage(
   engine: DockerEngine,

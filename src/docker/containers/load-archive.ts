@@ -4,8 +4,8 @@ import { translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 
 /**
- * Gives the engine an archive as `docker save` writes it, and waits until what is in it is loaded. Errors: those of the
- * archive itself, noSpace, versionMismatch for what the engine does not take.
+ * Gives the engine an archive as `docker save` writes it, and waits until its images are loaded. `noSpace` when the
+ * engine has no room. `versionMismatch` when the engine does not take it. Errors of the archive itself pass through.
  * @param what for messages, such as a file's name
  */
 export async function loadArchive(
@@ -30,7 +30,10 @@ export async function loadArchive(
   }
 }
 
-/** The engine has said 200 before it reads the archive: how that ended is in the lines of its answer. */
+/**
+ * Throws for a failure of loading. The engine has answered 200 before it reads the archive, so only the lines of its
+ * answer tell how that ended.
+ */
 function demandDone(answer: string, what: string): void {
   for (const line of answer.split('\n')) {
     const words = errorIn(line);

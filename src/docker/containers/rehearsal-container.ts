@@ -13,23 +13,23 @@ const TIMEOUT_MS = 120_000;
 
 export interface RehearsalOptions {
   image: string;
-  /** As `docker run --user` takes it. */
+  /** User of the container, as `docker run --user` takes it. */
   user: string;
   /** Who owns the files of the data directory. */
   owner: { uid: number; gid: number };
-  /** Everything that the server will see besides its data directory; nothing of it can be written to. */
+  /** Everything that the server will see besides its data directory, all mounted read-only. */
   mounts: readonly Mount[];
   dataDirectory: string;
   limits: ContainerLimits;
   env: Readonly<Record<string, string>>;
 }
 
-/** What is asked of the place where a server is to run. */
+/** A question about the place where a server is to run. */
 export interface RehearsalQuestion {
   /**
-   * read: a file or directory can be read · write: a directory can be written to · make: the same, or it can be made ·
-   * directory: it is there · parent: the same, or its parent is · there: there is something · locale: the server knows
-   * it · huge: the host has huge pages
+   * The question. read: whether a file or directory can be read. write: whether a directory can be written to. make:
+   * whether it can be, or can be made. directory: whether it is there. parent: whether it or its parent is. there:
+   * whether there is anything. locale: whether the server knows it. huge: whether the host has huge pages.
    */
   what: 'read' | 'write' | 'make' | 'directory' | 'parent' | 'there' | 'locale' | 'huge';
   /** A path, the name of a locale, or anything. */
@@ -38,10 +38,10 @@ export interface RehearsalQuestion {
 
 /** A throwaway container of a service's image, in which its server program is tried on files that are put there. */
 export interface Rehearsal {
-  /** Puts files into the data directory; what is there of the same name is replaced. */
+  /** Puts files into the data directory. They replace files of the same name. */
   put(members: readonly TarMember[]): Promise<void>;
   /**
-   * Answers the questions, and starts the server with these arguments: as far as it comes before it begins to recover,
+   * Answers the questions, and starts the server with these arguments. It comes as far as the beginning of recovery,
    * and no further. undefined when the image has no server program that can be called.
    */
   ask(questions: readonly RehearsalQuestion[], serverArgs: readonly string[]): Promise<RehearsalAnswers | undefined>;
@@ -50,9 +50,9 @@ export interface Rehearsal {
 }
 
 /**
- * Opens it: without network, without capabilities, as the server's user, under the limits of the service's container.
- * Its data directory is a scratch volume, which goes with it. It ends with this process, however that ends. Errors: as
- * openRestoreContainer.
+ * Opens a rehearsal: without network, without capabilities, as the server's user, under the limits of the service's
+ * container. Its data directory is a scratch volume, which goes with the container. The container ends with this
+ * process, however that ends. Errors are those of openRestoreContainer().
  */
 export async function openRehearsal(
   engine: DockerEngine,
@@ -81,7 +81,7 @@ export async function openRehearsal(
   const below = dataDirectory.replace(/^\/+/, '');
   return {
     async put(members) {
-      // From the root on: the engine gives the folder itself that a tar is put into to nobody else.
+      // The tar begins at the root: the engine would not give the very folder that a tar is put into to another owner.
       const placed = members.map((member) => ({ ...member, path: `${below}${member.path && `/${member.path}`}` }));
       try {
         await engine.docker.getContainer(container.id).putArchive(makeTar(placed, owner), { path: '/' });

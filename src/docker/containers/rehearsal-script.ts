@@ -1,22 +1,22 @@
-/** What the throwaway container has found out. */
+/** The findings of the throwaway container. */
 export interface RehearsalAnswers {
   /** In the order of the questions. */
   answers: boolean[];
   /** The server came as far as to begin its recovery. */
   started: boolean;
-  /** It had neither come so far nor ended when the time was over. */
+  /** The server had neither begun its recovery nor ended when the time was over. */
   hung: boolean;
-  /** What it said meanwhile, in English. */
+  /** The server's log meanwhile, in English. */
   log: string;
 }
 
 const END_OF_ANSWERS = '-- log';
 
 /**
- * Reads questions from its input, a word and what it is about in each line; then starts `postgres` with its own
- * arguments. Whether the server comes up is told by its postmaster.pid, whose eighth line it writes just before it
- * begins to recover, after all that can keep it from starting. There it is held by a restore_command that waits, and
- * ended. A server that does neither within a minute hangs. Whatever the image's shell is, it does.
+ * Reads questions from its input: a word and its object in each line. Then starts `postgres` with its own arguments.
+ * The server's postmaster.pid tells whether it comes up: the server writes the eighth line just before it begins to
+ * recover, after everything that can keep it from starting. There a restore_command that waits holds the server, and it
+ * is ended. A server that neither comes up nor ends within a minute hangs. Any image's shell will do.
  */
 export const REHEARSE = `
 for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do PATH="$PATH:$folder"; done
@@ -58,7 +58,7 @@ cat "$log"
 exit 0
 `;
 
-/** What a server says once it has begun to recover, should it end before that was seen. */
+/** Words of a server that has begun to recover, should it end before that was seen. */
 const RECOVERING = new RegExp(
   '^LOG: +(starting (archive|point-in-time) recovery|entering standby mode|' +
     'aborting startup due to startup process failure)',
@@ -80,15 +80,15 @@ export function readAnswers(output: string, questions: number): RehearsalAnswers
 }
 
 /**
- * What a server is told in a rehearsal besides its own command line: that it waits instead of recovering, keeps to
- * itself, and says what is wrong here.
+ * Settings of a server in a rehearsal besides its own command line. With them it waits instead of recovering, keeps to
+ * itself, and says what is wrong.
  */
 export const REHEARSAL_SETTINGS: Readonly<Record<string, string>> = {
   restore_command: 'sleep 60',
   recovery_target_timeline: 'latest',
   archive_command: '',
   listen_addresses: '',
-  // What is mounted for sockets is in use by the service's own server.
+  // The service's own server uses the directories that are mounted for sockets.
   unix_socket_directories: '/tmp',
   logging_collector: 'off',
   log_destination: 'stderr',

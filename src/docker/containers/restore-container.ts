@@ -10,16 +10,16 @@ import { converse } from '../client/conversation.ts';
 import { engineWords, httpStatus, isNameTaken, isNetworkFault, translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 
-/** Told apart from the containers of services by this label; the value says what it is there for. */
+/** Label that tells ODO's containers from those of services. Its value is the container's purpose. */
 export const ROLE_LABEL = 'odo.role';
 
-/** Says on whose behalf it works, for others that want the same volume. */
+/** Label with the words for the holder of a container, for others that want the same volume. */
 export const HOLDER_LABEL = 'odo.holder';
 
 /** How long a container may take from its creation to its start. */
 const STARTING_MS = 30_000;
 
-/** After so long, nobody is going to start a container that was made. */
+/** A container that was made this long ago will not be started by anybody any more. */
 const NEVER_STARTED_MS = 600_000;
 
 export interface RestoreMount {
@@ -34,38 +34,38 @@ export interface RestoreMount {
 
 export interface RestoreContainerOptions {
   image: string;
-  /** The image's own when not given. */
+  /** The image's own entry point when not given. */
   entrypoint?: string[];
   cmd: string[];
   mounts: RestoreMount[];
   /** `host`, `bridge`, `none` or a network's name. */
   network: string;
-  /** The engine has each name once: a second container of the same name is refused as unsafeTarget. */
+  /** The container's name. The engine has each name once: `unsafeTarget` for a second container of that name. */
   name: string;
   labels?: Record<string, string>;
-  /** Whoever may inspect containers can read it: no secrets. They go over stdin. */
+  /** Environment that anyone who may inspect containers can read: no secrets. They go over stdin. */
   env?: Record<string, string>;
   /**
-   * As whom the program runs, as `docker run --user` takes it; root when not given. Any other has no capabilities at
+   * User of the program, as `docker run --user` takes it; root when not given. Any other user has no capabilities at
    * all.
    */
   user?: string;
   /** The image's own files may be changed; what was changed goes with the container. */
   writableRoot?: boolean;
-  /** What the container may use of its host; the engine's defaults when not given. */
+  /** The limits of the container on its host; the engine's defaults when not given. */
   limits?: ContainerLimits;
 }
 
 /**
- * A throwaway container that is spoken with over stdin and stdout. It lives only as long as whoever opened it: when
- * that process dies, however it dies, the engine closes the container's stdin, and the program in it is expected to end
- * at that.
+ * A throwaway container that is spoken with over stdin and stdout. It lives only as long as the process that opened it.
+ * When that process dies, however it dies, the engine closes the container's stdin. The program in the container is
+ * expected to end at that.
  */
 export interface RestoreContainer {
   id: string;
   /**
-   * What it writes to stdout, line by line, to be read once; not reading makes it wait. Ends with the container; a lost
-   * engine is dockerUnreachable.
+   * The container's stdout, line by line, to be read once. Not reading makes the container wait. The lines end with the
+   * container. `dockerUnreachable` for a lost engine.
    */
   lines: AsyncIterable<string>;
   /** Writes one line to its stdin. */
@@ -75,8 +75,8 @@ export interface RestoreContainer {
   /** The exit code, once the container has ended and is gone. */
   exited: Promise<number>;
   /**
-   * Closes its stdin, waits for it to end by itself, kills it after `graceMs` (10 s); the container is gone when this
-   * resolves.
+   * Closes the container's stdin, waits for it to end by itself, and kills it after `graceMs` (10 s). The container is
+   * gone when this resolves.
    */
   end(graceMs?: number): Promise<void>;
 }
@@ -85,8 +85,8 @@ const END_GRACE_MS = 10_000;
 
 /**
  * Creates, attaches to and starts a container that removes itself. An abort of the signal, now or later, kills and
- * removes it. Errors: versionMismatch (the image is not there or cannot run the command), serviceNotFound (a mount or
- * the network is not there), unsafeTarget (the name is taken). Nothing is left behind when this throws.
+ * removes it. `versionMismatch` when the image is not there or cannot run the command. `serviceNotFound` when a mount
+ * or the network is not there. `unsafeTarget` when the name is taken. Nothing is left behind when this throws.
  */
 export async function openRestoreContainer(
   engine: DockerEngine,
@@ -106,7 +106,7 @@ export async function openRestoreContainer(
     return opened;
   } catch (error) {
     socket?.destroy();
-    // should this fail too, the first error is the one that tells why
+    // Should this fail, too, the first error is the one that tells why.
     await removeContainer(engine, container.id).catch(() => {});
     if (signal.aborted) throw cancelled(error);
     throw startError(error, options);
@@ -115,7 +115,7 @@ export async function openRestoreContainer(
 
 async function create(engine: DockerEngine, options: RestoreContainerOptions): Promise<Dockerode.Container> {
   try {
-    // without the signal: a request given up half-way may have made the container all the same
+    // Without the signal: a request that is given up half-way may have made the container all the same.
     return await engine.docker.createContainer({
       name: options.name,
       Image: options.image,
@@ -135,11 +135,11 @@ async function create(engine: DockerEngine, options: RestoreContainerOptions): P
         NetworkMode: options.network,
         Mounts: options.mounts.map(toEngineMount),
         ...options.limits,
-        // it handles data from outside: it may write files of any owner below its mounts, and nothing else
+        // The container handles data from outside. It may write files of any owner below its mounts, and nothing else.
         CapDrop: ['ALL'],
         ...(options.user === undefined && { CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'] }),
         ReadonlyRootfs: options.writableRoot !== true,
-        // the volume belongs to another container: SELinux must neither bar this one from it nor label it anew
+        // The volume belongs to another container. SELinux must neither bar this one from it nor label it anew.
         SecurityOpt: [...new Set([...(options.limits?.SecurityOpt ?? []), 'no-new-privileges', 'label=disable'])],
         LogConfig: { Type: 'json-file', Config: { 'max-size': '10m' } },
       },
@@ -167,7 +167,7 @@ async function create(engine: DockerEngine, options: RestoreContainerOptions): P
   }
 }
 
-/** What the running container of that name is there for; undefined when there is none, or it is none of ODO's. */
+/** The purpose of the running container of that name. undefined when there is none, or it is none of ODO's. */
 export async function roleOfContainer(engine: DockerEngine, name: string): Promise<string | undefined> {
   try {
     const { State, Config } = await engine.docker.getContainer(name).inspect();
@@ -178,7 +178,7 @@ export async function roleOfContainer(engine: DockerEngine, name: string): Promi
   }
 }
 
-/** A container of that name that does not run was left by an engine that went down; whoever held it is gone. */
+/** Removes a container of that name that does not run. An engine that went down has left it, and its holder is gone. */
 async function removeLeftover(engine: DockerEngine, name: string): Promise<boolean> {
   try {
     const { Id, State, Config, Created } = await engine.docker.getContainer(name).inspect();
@@ -192,13 +192,13 @@ async function removeLeftover(engine: DockerEngine, name: string): Promise<boole
 }
 
 /**
- * Removes ODO's containers, whatever they were for, that were made and never started: a command that was killed between
+ * Removes ODO's containers, whatever their purpose, that were made and never started. A command that was killed between
  * the two leaves one, and only a container that has run goes by itself.
  */
 export async function removeNeverStarted(engine: DockerEngine): Promise<void> {
   const filters = { label: [ROLE_LABEL], status: ['created'] };
   const made = await engine.docker.listContainers({ all: true, filters }).catch(() => []);
-  // What keeps one of them in its place is nothing to this command.
+  // If one of them cannot be removed, that does not matter to this command.
   for (const { Id, Created } of made)
     if (Date.now() - Created * 1000 > NEVER_STARTED_MS) await removeContainer(engine, Id, 0).catch(() => {});
 }
@@ -218,7 +218,7 @@ function toEngineMount(mount: RestoreMount): Dockerode.MountSettings {
     Source: mount.source,
     Target: mount.destination,
     ReadOnly: mount.readOnly ?? false,
-    // NoCopy: an empty volume must not be filled with what the image happens to have at that path
+    // NoCopy: an empty volume must not be filled with what the image happens to have at that path.
     ...(mount.type === 'volume' && {
       VolumeOptions: { NoCopy: true, ...(mount.subpath && { Subpath: mount.subpath }) },
     }),
@@ -231,7 +231,7 @@ function startError(error: unknown, options: RestoreContainerOptions): OdoError 
   return translateDockerError(error, `start container ${options.name} of image ${options.image}`, { refused });
 }
 
-/** Docker answers so when the container is started, Podman when it is made. */
+/** Whether the network is missing. Docker answers so when the container is started, Podman when it is made. */
 function isNetworkMissing(error: unknown): boolean {
   return httpStatus(error) !== undefined && /network .*not found/i.test(engineWords(error));
 }
@@ -241,11 +241,11 @@ function networkMissing(error: unknown, what: string): OdoError {
 }
 
 /**
- * Resolves when the engine has begun to watch, which has to be before the start; the inner promise is the exit code.
+ * Begins to watch a container, which has to happen before its start. Resolves once the engine watches. The inner
+ * promise is the exit code.
  */
 async function watchExit(container: Dockerode.Container): Promise<{ code: Promise<number> }> {
-  // not container.wait(): that one only comes back with the exit, which leaves open whether the watch began before the
-  // start
+  // Not container.wait(): it only comes back with the exit, which leaves open whether the watch began before the start.
   const response = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
     container.modem.dial(
       {
@@ -283,7 +283,7 @@ function handle(
   const talk = converse(socket);
   const onAbort = (): void => {
     talk.breakOff(cancelled(signal.reason));
-    // should this fail, the closed stdin still ends the container
+    // Should this fail, the closed stdin still ends the container.
     removeContainer(engine, id).catch(() => {});
   };
   if (signal.aborted) onAbort();
@@ -317,9 +317,9 @@ async function endGently(
   try {
     if (socket.writable) socket.end();
     await Promise.race([exited.catch(() => {}), sleep(graceMs, undefined, { signal: timer.signal })]);
-    // also after a normal end: the engine may have failed at removing it
+    // Also after a normal end: the engine may have failed to remove it.
     await removeContainer(engine, id);
-    // what it wrote last may still be on its way
+    // The container's last output may still be on its way.
     if (!socket.readableEnded && !socket.destroyed)
       await Promise.race([once(socket, 'close'), sleep(1000, undefined, { signal: timer.signal })]);
   } finally {

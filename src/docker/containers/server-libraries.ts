@@ -7,19 +7,19 @@ import { openRestoreContainer, ROLE_LABEL } from './restore-container.ts';
 const TIMEOUT_MS = 20_000;
 
 /**
- * pg_config tells the directory; the patterns are where Debian's, Alpine's, the official Alpine images' and Red Hat's
- * servers have it.
+ * Lists the libraries in their folders. pg_config tells the folder. The patterns are the folders of Debian's, Alpine's,
+ * the official Alpine images' and Red Hat's servers.
  */
 const LIST =
   'for folder in "$(pg_config --pkglibdir 2>/dev/null)" /usr/lib/postgresql/*/lib /usr/lib/postgresql*/ ' +
   '/usr/local/lib/postgresql /usr/pgsql-*/lib; do ls "$folder" "$folder/plugins" 2>/dev/null; done';
 
-/** Every server has it: a listing without it is not that of a server's libraries. */
+/** A library that every server has: a listing without it is not that of a server's libraries. */
 const ALWAYS_THERE = 'plpgsql';
 
 /**
- * The libraries that the server of an image can load, without `.so`: asked of a running container of it where there is
- * one that answers, else of a throwaway container without data or network. undefined when nothing can be found out.
+ * The libraries that the server of an image can load, without `.so`. A running container of the image is asked, where
+ * one answers, else a throwaway container without data or network. undefined when nothing can be found out.
  */
 export async function listServerLibraries(
   engine: DockerEngine,

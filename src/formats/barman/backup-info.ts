@@ -6,7 +6,10 @@ import { withoutUndefined } from '../../without-undefined.ts';
 import type { Tablespace } from '../contract/format.ts';
 import { type PythonValue, parsePythonLiteral } from './python-literal.ts';
 
-/** What ODO needs of barman's `backup.info`. Times are ISO 8601 in UTC; what the file gives as None is not there. */
+/**
+ * The fields of barman's `backup.info` that ODO needs. Times are ISO 8601 in UTC. Values that the file gives as None
+ * are absent.
+ */
 export interface BackupInfo {
   /** EMPTY, STARTED, WAITING_FOR_WALS, DONE, SYNCING or FAILED; a barman of the future may have others. */
   status: string;

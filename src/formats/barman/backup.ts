@@ -4,20 +4,20 @@ import type { Backup, BackupState } from '../contract/format.ts';
 import type { BackupInfo } from './backup-info.ts';
 import { findParts, type PartsFound } from './parts.ts';
 
-/** What the repository has of one backup. */
+/** The repository's objects and facts of one backup. */
 export interface BackupFolder {
   id: string;
   /** The objects directly in the folder. */
   objects: ObjectInfo[];
-  /** There is a `data/` folder in it: a plain directory, as a barman server keeps it. */
+  /** The folder holds a folder `data/`: a plain directory, as a barman server keeps it. */
   plainDirectory: boolean;
-  /** backup.info; undefined when there is none, a text saying why when it is unreadable. */
+  /** backup.info; undefined when there is none. If it is unreadable, words say why. */
   info: BackupInfo | undefined | { unreadable: string };
 }
 
 /**
- * A backup that has not come to its end and got no new object for this long has died. barman uploads a tar whole before
- * the next begins, 100 GB by default: three hours are what such a one takes at 10 MB/s.
+ * A backup that has not come to its end, and got no new object for this long, has died. barman uploads a tar whole
+ * before the next begins. A tar has 100 GB by default, which takes three hours at 10 MB/s.
  */
 export const DIED_AFTER_MS = 3 * 3600 * 1000;
 
@@ -27,9 +27,9 @@ interface Verdict {
 }
 
 /**
- * What barman's folder says of a backup, as ODO sees backups. WAITING_FOR_WALS comes back as complete: the copy is, and
- * whether the WAL has arrived since is for the catalogue to find out (barman's own servers set it, and an uploaded
- * backup.info is never updated).
+ * Makes a Backup of barman's folder. WAITING_FOR_WALS counts as complete here, since the copy is complete. Whether the
+ * WAL has arrived since, the catalogue finds out: barman's own servers set this status, and an uploaded backup.info is
+ * never updated.
  * @param now for telling a running backup from one that died, in milliseconds since 1970
  */
 export function toBackup(folder: BackupFolder, server: string, now: number): Backup {

@@ -82,7 +82,7 @@ function isInfo({ key }: ObjectInfo): boolean {
   return key.endsWith('/backup.info');
 }
 
-/** undefined when the object is no longer there, as when the backup is being deleted. */
+/** Reads a backup.info. undefined when the object is no longer there, as when the backup is being deleted. */
 async function readInfo(
   store: ObjectStore,
   object: ObjectInfo,
@@ -98,7 +98,7 @@ async function readInfo(
   }
 }
 
-/** For a backup whose WAL barman was still waiting for: complete when it has arrived. */
+/** Judges a backup whose WAL barman was still waiting for: it is complete when the WAL has arrived. */
 async function proveWal(store: ObjectStore, root: string, backup: Backup, signal?: AbortSignal): Promise<Backup> {
   const { timeline, beginWal, endWal, walSegmentSizeBytes } = backup;
   if (timeline === undefined || beginWal === undefined || endWal === undefined) return backup;

@@ -4,9 +4,12 @@ import type { Part, Tablespace } from '../contract/format.ts';
 
 /** The tars of a backup, and what is wrong with them. */
 export interface PartsFound {
-  /** In the order in which they are laid down: those of PGDATA, then each tablespace's, all by their number. */
+  /**
+   * Parts in the order in which they are laid down: those of PGDATA, then those of each tablespace, all by their
+   * number.
+   */
   parts: Part[];
-  /** In words, such as `data_0001.tar is missing`; empty when nothing is. */
+  /** Faults in words, such as `data_0001.tar is missing`; empty when there is none. */
   missing: string[];
   /** Names of tars in a form that ODO does not know, such as `data.tar.gz.gpg`. */
   unknown: string[];
@@ -14,7 +17,7 @@ export interface PartsFound {
 
 interface NumberedPart {
   part: Part;
-  /** 0 for the first, which has no number in its name. */
+  /** 0 for the first part, which has no number in its name. */
   number: number;
 }
 
@@ -23,8 +26,8 @@ const PART_NAME = /^(data|\d+)(?:_(\d{4,}))?\.tar$/;
 
 /**
  * Sorts out the objects that lie directly in a backup's folder. Each `data…` tar is complete in itself and goes into
- * PGDATA, each `<oid>…` one into that tablespace. `tablespaces` are those that backup.info names, each of which must
- * have its tar; without a backup.info (undefined) nothing is known to be missing. Source: barman, barman/cloud.py
+ * PGDATA. Each `<oid>…` tar goes into that tablespace. `tablespaces` are those that backup.info names, and each must
+ * have its tar. Without a backup.info (undefined), nothing counts as missing. Source: barman, barman/cloud.py
  * (CloudUploadController, CloudBackupCatalog.get_backup_files).
  */
 export function findParts(objects: readonly ObjectInfo[], tablespaces: readonly Tablespace[] | undefined): PartsFound {

@@ -76,7 +76,7 @@ class Reader {
       items.push(this.value());
       if (this.#take(',')) commas++;
     }
-    // brackets around one value without a comma only group: ('a') is 'a'
+    // Brackets around one value without a comma only group: ('a') is 'a'.
     if (close === ')' && items.length === 1 && commas === 0) return items[0] as PythonValue[];
     return items;
   }

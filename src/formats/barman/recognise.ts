@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import type { Recognised } from '../contract/format.ts';
 import { type Look, lookInto } from '../contract/look.ts';
 
-/** How many folders in `base/` are looked into before it is taken for something else than barman's. */
+/** How many folders in `base/` are looked into before it counts as something else than barman's. */
 const SAMPLE = 40;
 const PARALLEL_LISTINGS = 16;
 
@@ -27,7 +27,7 @@ export async function isBarmanRoot(store: ObjectStore, look: Look, signal?: Abor
   return sample.some(({ objects }) => objects.some(({ key }) => key.endsWith('/backup.info')));
 }
 
-/** The repository whose `base/` or `wals/` a folder is, or lies in; and of which backup it is. */
+/** The repository whose `base/` or `wals/` a folder is, or lies in. Tells the backup, too, if the folder is in one. */
 export async function barmanAround(
   store: ObjectStore,
   prefix: string,

@@ -1,13 +1,13 @@
 import type { TarEntry } from '../../stream/bytes/entry.ts';
 
-/** What barman's native backups bring first and, in the order of the directories, again. */
+/** Files that barman's native backups bring first and, in the order of the directories, again. */
 const REPEATED_AS_IT_IS = new Set(['backup_label', 'backup_manifest']);
 
 /** Files at the top of a data directory that are PostgreSQL's own. */
 const SERVER_FILES = new Set(['PG_VERSION', 'tablespace_map', 'postgresql.auto.conf', 'current_logfiles']);
 
 /**
- * barman-cloud puts configuration files from outside the data directory beside those inside; the later one is what the
+ * barman-cloud puts configuration files from outside the data directory beside those inside. The later one is what the
  * server read, as tar has it. barman's native cloud backups have PostgreSQL's own files twice, with the same bytes.
  * Source: barman, barman/cloud.py (CloudBackupUploader._backup_config_files); tars that barman 3.20 made.
  */

@@ -3,7 +3,7 @@ import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore } from '../../st
 import { splitLayers } from '../../stream/bytes/layers.ts';
 import type { WalArchive, WalFile } from '../contract/format.ts';
 
-/** Timeline and log number, as the segments in it begin. */
+/** A folder named by timeline and log number, with which the names of its segments begin. */
 const FOLDER = /^[0-9A-F]{16}$/;
 
 /**
@@ -31,7 +31,7 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
         if (entry.kind === 'object') note(entry);
         else noteFolder(firstFolders, entry.prefix.slice(wals.length, -1), entry.prefix);
       }
-      // some tools file a history with its timeline's first segments
+      // Some tools file a history with its timeline's first segments.
       for (const [timeline, folder] of firstFolders) {
         if (timeline === 1 || byTimeline.has(timeline)) continue;
         for await (const entry of store.list(
@@ -55,7 +55,7 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
 
     async *segments(timeline, fromSegment, signal) {
       const prefix = wals + timeline.toString(16).toUpperCase().padStart(8, '0');
-      // a beginning of the name sorts before the name itself, whatever its extension
+      // A beginning of the name sorts before the name itself, whatever its extension.
       const startAfter = `${wals}${fromSegment.slice(0, 16)}/${fromSegment.slice(0, -1)}`;
       for await (const file of joinTwins(store.list(prefix, { startAfter, ...signalOption(signal) }))) {
         if (file.name >= fromSegment) yield file;
@@ -79,7 +79,7 @@ export function openBarmanWalArchive(store: ObjectStore, root: string): WalArchi
       for await (const entry of store.list(wals + folder + name, signalOption(signal))) {
         if (entry.kind === 'object' && !toWalFile(entry)) found.push(entry.key.slice(entry.key.lastIndexOf('/') + 1));
       }
-      // A backup's label has a segment's name before its own.
+      // The name of a backup's label begins with a segment's name.
       return found.filter((other) => !other.endsWith('.backup') && !/\.backup\./.test(other));
     },
   };
@@ -92,7 +92,7 @@ async function* listFolders(
   folders: readonly string[],
   signal?: AbortSignal,
 ): AsyncGenerator<WalFile> {
-  const end = `${wals}${folders.at(-1)}0`; // '0' is the character after '/'
+  const end = `${wals}${folders.at(-1)}0`; // '0' is the character after '/'.
   yield* joinTwins(until(store.list(wals, { startAfter: wals + folders[0], ...signalOption(signal) }), end));
 }
 
@@ -103,7 +103,7 @@ async function* until(entries: AsyncIterable<ListedEntry>, end: string): AsyncGe
   }
 }
 
-/** The segments among objects in the order of their keys: those of one name, which follow each other, as one. */
+/** The segments among objects in the order of their keys. Those of one name follow each other, and count as one. */
 async function* joinTwins(entries: AsyncIterable<ListedEntry>): AsyncGenerator<WalFile> {
   let last: WalFile | undefined;
   for await (const entry of entries) {

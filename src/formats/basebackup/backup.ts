@@ -8,7 +8,7 @@ import { partsOf, type SetObjects } from './set.ts';
 /** A set without its base.tar that got no new object for this long was never finished. */
 export const DIED_AFTER_MS = 3 * 3600 * 1000;
 
-/** What was found at the head of base.tar: its label, or why there is none. */
+/** The label at the head of base.tar, or why there is none. */
 export type SetHead = SetLabel | 'no label' | { unreadable: string } | undefined;
 
 interface Verdict {
@@ -17,8 +17,8 @@ interface Verdict {
 }
 
 /**
- * A set as ODO sees backups. backup_label tells the beginning of the backup alone, so that is what its endTime is, too;
- * where its WAL ends is in backup_manifest, which only describe() reads.
+ * Makes a Backup of a set. backup_label tells only the beginning of the backup, which serves as its endTime, too. The
+ * end of its WAL is in backup_manifest, which only describe() reads.
  * @param head undefined when it was not looked at (see needsLabel)
  * @param objects all of the folder, for their times
  * @param now in milliseconds since 1970
@@ -55,7 +55,7 @@ export function toBackup(
   });
 }
 
-/** The base.tar whose head has to be read to judge the set; undefined when it is judged without. */
+/** The base.tar whose head has to be read to judge the set; undefined when the set is judged without. */
 export function needsLabel(set: SetObjects): Part | undefined {
   return set.base.length === 1 && set.unknown.length === 0 ? set.base[0] : undefined;
 }

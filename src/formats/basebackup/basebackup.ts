@@ -16,8 +16,8 @@ import { partsOf, sortObjects } from './set.ts';
 const PARALLEL_READS = 16;
 
 /**
- * Sets of `pg_basebackup -Ft`, each in a folder of its own below the repository's root (or directly in it, when that is
- * all there is), named as the folder is. Their WAL travels with them.
+ * Sets of `pg_basebackup -Ft`. Each lies in a folder of its own below the repository's root, or directly in the root
+ * when it is the only one. A set is named as its folder is. Its WAL travels with it.
  */
 export const basebackup: Format = {
   name: 'basebackup',
@@ -38,7 +38,7 @@ export const basebackup: Format = {
   },
   walArchive: async () => undefined,
   async content(store, root, { id }, { signal }) {
-    // A set that lies directly in the repository's root is named as that is.
+    // A set that lies directly in the repository's root is named as the root is.
     const prefixes = id === folderName(store, root) ? [`${root}${id}/`, root] : [`${root}${id}/`];
     for (const prefix of prefixes) {
       const folder = (await listShallow(store, prefix, signal)).find(({ name }) => name === '');

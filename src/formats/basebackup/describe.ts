@@ -18,16 +18,16 @@ import type { Backup } from '../contract/format.ts';
 import { identifyMajor } from './identify-major.ts';
 import { readTarHead } from './tar-head.ts';
 
-/** Up to here the manifest is read whole, to sum up the sizes of its files. */
+/** A manifest up to this size is read whole, to sum up the sizes of its files. */
 const MAX_SUMMED_BYTES = 64 * 1024 * 1024;
 
 /** How much of base.tar is read to find the version, where the WAL does not tell it. */
 const SEARCHED_BYTES = { glance: 1024 * 1024, full: 8 * 1024 * 1024 };
 
 /**
- * Adds what backup_manifest and the first WAL segment tell: where the WAL ends, the system identifier, the version, the
- * segment size, and if it is not but a glance the size on disk. A backup that is not complete comes back as it is.
- * Throws dataCorrupt when the manifest is damaged, or when it is of another cluster than the WAL.
+ * Adds the facts in backup_manifest and the first WAL segment: the end of the WAL, the system identifier, the version,
+ * the segment size, and (depth `full`) the size on disk. A backup that is not complete comes back as it is.
+ * `dataCorrupt` when the manifest is damaged, or of another cluster than the WAL.
  */
 export async function describe(
   store: ObjectStore,
@@ -90,7 +90,7 @@ async function readFirstWalPage(
   return undefined;
 }
 
-/** Its head and tail; one of at most `maxSummedBytes` is read whole. */
+/** Reads the manifest's head and tail. A manifest of at most `maxSummedBytes` is read whole. */
 async function readManifest(
   store: ObjectStore,
   backup: Backup,
@@ -127,8 +127,8 @@ async function readTail(store: ObjectStore, object: ObjectInfo, signal?: AbortSi
 }
 
 /**
- * Without a segment of its own name on the backup's timeline the end stays unknown, as when a standby followed a
- * promotion meanwhile.
+ * The end of the WAL on the backup's timeline. It stays unknown when the last range is of another one, as when a
+ * standby followed a promotion meanwhile.
  */
 function endOfWal(backup: Backup, summary: ManifestSummary | undefined, segmentSizeBytes: number | undefined) {
   const last = summary?.walRanges.at(-1);
@@ -137,7 +137,7 @@ function endOfWal(backup: Backup, summary: ManifestSummary | undefined, segmentS
   return { endLsn: last.endLsn, endWal };
 }
 
-/** What pg_wal takes after the restore: the manifest does not cover it. */
+/** Bytes of pg_wal after the restore: the manifest does not cover it. */
 function walBytes({ beginWal, endWal, walSegmentSizeBytes }: Backup): number {
   if (beginWal === undefined || endWal === undefined || walSegmentSizeBytes === undefined) return 0;
   const first = parseSegmentName(beginWal, walSegmentSizeBytes).segmentNumber;

@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import type { Part } from '../contract/format.ts';
 import { readTarHead } from './tar-head.ts';
 
-/** What stands at the beginning of base.tar. */
+/** The facts at the beginning of base.tar. */
 export interface SetLabel {
   label: BackupLabel;
   tablespaces: TablespaceMapEntry[];

@@ -13,9 +13,9 @@ export interface SetObjects {
 }
 
 /**
- * What pg_basebackup leaves in a folder: `base.tar[.x]`, a `<oid>.tar[.x]` for each tablespace, `pg_wal.tar[.x]` and
- * `backup_manifest`. The sets of ODO's predecessor may have `data.tar[.x]` instead of base.tar; beside a backup.info
- * that is a part of a barman backup. undefined when the folder holds nothing of the kind.
+ * Sorts out what pg_basebackup leaves in a folder: `base.tar[.x]`, a `<oid>.tar[.x]` for each tablespace,
+ * `pg_wal.tar[.x]` and `backup_manifest`. The sets of ODO's predecessor may have `data.tar[.x]` instead of base.tar;
+ * beside a backup.info, that name belongs to a barman backup. undefined when the folder holds nothing of the kind.
  */
 export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefined {
   const named = objects.map((object) => ({ object, name: object.key.slice(object.key.lastIndexOf('/') + 1) }));
@@ -47,7 +47,7 @@ export function sortObjects(objects: readonly ObjectInfo[]): SetObjects | undefi
   return isSet ? set : undefined;
 }
 
-/** In the order in which they are laid down. */
+/** Parts in the order in which they are laid down. */
 export function partsOf({ base, tablespaces, wal }: SetObjects): Part[] {
   return [...base, ...tablespaces.toSorted((a, b) => (a.oid ?? 0) - (b.oid ?? 0)), ...wal];
 }

@@ -15,7 +15,7 @@ export interface HeadMember {
 }
 
 export interface TarHeadOptions {
-  /** How much of the object is read at most, compressed as it is. */
+  /** The most bytes of the object that are read, compressed as it is. */
   maxBytes: number;
   /** How much of each member's content is kept. */
   contentBytes: number;
@@ -27,11 +27,10 @@ const FIRST_STEP_BYTES = 32 * 1024;
 const MAX_STEP_BYTES = 1024 * 1024;
 
 /**
- * Walks through the members at the beginning of a tar, reading no more of the object than the caller goes on to ask
- * for, and `maxBytes` at most; whatever comes after that is as if the archive ended there. It is for a look at a few
- * known members: PAX and GNU names longer than a header holds come back cut off. Laying down an archive is untar's
- * affair. Throws dataCorrupt when it is no tar, or not of the codec its name says. Source: POSIX, pax "ustar
- * Interchange Format".
+ * Walks through the members at the beginning of a tar. Reads no more of the object than the caller goes on to ask for,
+ * and `maxBytes` at most. There the archive counts as ended. Only for a look at a few known members: PAX and GNU names
+ * that are too long for a header come back cut off. untar() is for laying down an archive. `dataCorrupt` when it is no
+ * tar, or not of the codec its name says. Source: POSIX, pax "ustar Interchange Format".
  */
 export async function* readTarHead(
   store: ObjectStore,
@@ -39,7 +38,7 @@ export async function* readTarHead(
   options: TarHeadOptions,
 ): AsyncGenerator<HeadMember, void, void> {
   const name = `${store.url}/${part.key}`;
-  // the decompressor reads ahead: without this, stopping early would wait for a range that nobody wants any more
+  // The decompressor reads ahead: without this, stopping early would wait for a range that nobody wants any more.
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const bytes = new Take(undoLayers(readAtMost(store, part, { ...options, signal }), part.layers, { name, signal }));
@@ -64,12 +63,12 @@ export async function* readTarHead(
 }
 
 /**
- * Not a failure: the limit of what may be read has been reached. It passes through the decompressor, which would call
- * an end there damage.
+ * Not a failure: the limit of reading has been reached. It passes through the decompressor, which would take an end
+ * there for damage.
  */
 class EnoughRead extends Error {}
 
-/** In ranges that double: what is looked for mostly stands at the very beginning. */
+/** Reads in ranges that double: the wanted members mostly stand at the very beginning. */
 async function* readAtMost(
   store: ObjectStore,
   part: Part,
@@ -134,10 +133,7 @@ function hasItsChecksum(header: Buffer): boolean {
   return sum === readNumber(header.subarray(148, 156));
 }
 
-/**
- * Octal digits; or for large values base 256 behind a set first bit, as GNU tar and PostgreSQL write sizes from 8 GiB
- * on.
- */
+/** Reads octal digits, or base 256 behind a set first bit, as GNU tar and PostgreSQL write sizes from 8 GiB on. */
 function readNumber(field: Buffer): number {
   if (((field[0] ?? 0) & 0x80) === 0) return Number.parseInt(text(field).trim() || '0', 8);
   let value = (field[0] ?? 0) & 0x7f;

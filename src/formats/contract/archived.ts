@@ -11,7 +11,7 @@ interface Listed {
 }
 
 /**
- * Of these objects, those that cannot be read now. A listing does not tell which were brought back from the archive; a
+ * Those of the objects that cannot be read now. A listing does not tell which were brought back from the archive; a
  * HEAD does.
  */
 export async function findArchived<T extends Listed>(
@@ -28,7 +28,7 @@ export async function findArchived<T extends Listed>(
   return listed.filter((_, index) => stillThere[index]);
 }
 
-/** What is wrong with objects that lie in an archive, with what helps; undefined when there are none. */
+/** Words for objects that lie in an archive, and for what helps; undefined when there are none. */
 export function archivedWords(
   store: ObjectStore,
   archived: readonly Listed[],
@@ -47,7 +47,7 @@ export function archivedWords(
   };
 }
 
-/** A complete backup of which parts lie in an archive cannot be restored now. */
+/** Judges a complete backup whose parts may lie in an archive: then it cannot be restored now. */
 export async function judgeArchived(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<Backup> {
   if (backup.state !== 'complete') return backup;
   const words = archivedWords(store, await findArchived(store, backup.parts, signal));

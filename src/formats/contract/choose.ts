@@ -5,9 +5,7 @@ import type { Backup } from './format.ts';
 export interface Skipped {
   id: string;
   reason: string;
-  /**
-   * What to say of it is more than that it was passed over: it is whole, or holds what the chosen one does not lead to.
-   */
+  /** Why it matters that the backup is passed over: it is whole, or holds data that the chosen one does not lead to. */
   warning?: string;
 }
 
@@ -21,7 +19,8 @@ export interface Choice {
 const NAMED = 10;
 
 /**
- * Chooses the newest complete backup by its end time, or the one whose id (or name) is `wanted`.
+ * Chooses the newest complete backup by its end time, or the one whose id (or name) is `wanted`. Does not look at the
+ * archive. When the newest backup lacks its WAL, restore/proofs/choose-backup.ts passes it over.
  * @throws notFound when there is no backup at all or none of that id; backupIncomplete when none is complete, or the
  * wanted one is not
  */
@@ -34,7 +33,7 @@ export function chooseBackup(backups: readonly Backup[], wanted: 'latest' | (str
   return wanted === 'latest' ? chooseLatest(backups) : { backup: chooseById(backups, wanted), skipped: [] };
 }
 
-/** Oldest first; those without an end time before all others, in the order of their ids. */
+/** Sorts the oldest first. Backups without an end time come before all others, in the order of their ids. */
 export function byEndTime(a: Backup, b: Backup): number {
   return compareText(a.endTime ?? '', b.endTime ?? '') || compareText(a.id, b.id);
 }
@@ -53,8 +52,9 @@ function chooseLatest(backups: readonly Backup[]): Choice {
 }
 
 /**
- * WAL that travels in a backup is nowhere else: what is newer than the chosen one is lost with the one that is passed
- * over. One that still runs has nothing yet; one that ODO cannot read may be just what was counted on.
+ * Warns of what is lost with a backup that is passed over. WAL that travels in a backup is nowhere else, so all that is
+ * newer than the chosen backup is lost. A backup that still runs has nothing yet. A backup that ODO cannot read may be
+ * the very one that was counted on.
  */
 function toSkipped(other: Backup, chosen: Backup): Skipped {
   const skipped = { id: other.id, reason: reasonOf(other) };
@@ -78,7 +78,7 @@ function howMuch(newer: Backup, older: Backup): string {
   return `: ${words.slice(0, 2).join(' ')}`;
 }
 
-/** The backup of that id, or the only one of that name, good or not. Throws notFound, naming those that there are. */
+/** The backup of that id, or the only one of that name, good or not. `notFound` names the backups that there are. */
 export function findBackup(backups: readonly Backup[], wanted: string): Backup {
   const named = backups.filter(({ name }) => name === wanted);
   const backup = backups.find(({ id }) => id === wanted) ?? named[0];
@@ -105,15 +105,15 @@ function chooseById(backups: readonly Backup[], wanted: string): Backup {
 }
 
 /**
- * By what is known of its time: its end, its beginning, or an id that is a time (in the zone of the server that made
- * it). Unknown counts as newer.
+ * Whether a backup is newer, by its end, its beginning, or an id that is a time (in the zone of the server that made
+ * it). An unknown time counts as newer.
  */
 function isNewer(backup: Backup, since: string): boolean {
   const time = timeOf(backup);
   return time === undefined || time > Date.parse(since);
 }
 
-/** In milliseconds since 1970. */
+/** The time of a backup in milliseconds since 1970. */
 function timeOf(backup: Backup): number | undefined {
   const stamp = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)$/.exec(backup.id);
   const fromId = stamp ? `${stamp[1]}-${stamp[2]}-${stamp[3]}T${stamp[4]}:${stamp[5]}:${stamp[6]}Z` : undefined;

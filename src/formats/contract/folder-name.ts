@@ -1,9 +1,6 @@
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 
-/**
- * The name of the folder at `prefix` ('' or ending in '/'): its last component; for the store's root that of the
- * store's URL.
- */
+/** The last component of `prefix` ('' or ending in '/'). For the store's root, that of the store's URL. */
 export function folderName(store: ObjectStore, prefix: string): string {
   const path = prefix === '' ? store.url.replace(/\/+$/, '') : prefix.slice(0, -1);
   return path.slice(path.lastIndexOf('/') + 1);

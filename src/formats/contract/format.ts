@@ -8,10 +8,11 @@ export type FormatName = 'barman' | 'basebackup';
 /** How far a backup got. Only a complete one is ever restored. */
 export type BackupState = 'complete' | 'running' | 'died' | 'failed' | 'unsupported';
 
-/** One object of a backup, as its catalogue tells of it. */
+/** One object of a backup, as the catalogue has it. */
 export interface Part {
   /**
-   * base: into PGDATA; tablespace: into that tablespace's directory; wal: into pg_wal (entries without that prefix).
+   * base: goes into PGDATA. tablespace: goes into that tablespace's directory. wal: goes into pg_wal (entries without
+   * that prefix).
    */
   role: 'base' | 'tablespace' | 'wal';
   key: string;
@@ -20,44 +21,42 @@ export interface Part {
   layers: Layers;
   /** The archive storage class that the listing told of. */
   archived?: string;
-  /** Of the tablespace, for role 'tablespace'. */
+  /** OID of the tablespace, for role 'tablespace'. */
   oid?: number;
 }
 
-/**
- * What is laid down in one go: one object that is a tar. Formats whose content is of another kind bring theirs with
- * them.
- */
+/** One object that is laid down in one go: a tar. A format with another kind of content brings a kind of its own. */
 export interface Unit extends Omit<Part, 'archived'> {
   kind: 'tar';
-  /** Its place in the order, from 0. */
+  /** The unit's place in the order, from 0. */
   ordinal: number;
 }
 
-/** What a backup holds, opened where it is laid down. */
+/** The content of a backup, opened where it is laid down. */
 export interface Content {
   /**
-   * Another one when anything in it may be another: what is laid down is what was proven, and is gone on from only when
-   * it is the same.
+   * Changes whenever any of the content may have changed. So the content that is laid down is the one that was proven,
+   * and a run goes on from another only when their digests are the same.
    */
   digest: string;
   /** How many units there are. */
   count: number;
-  /** In the order in which they are laid down: those of the data directory first. */
+  /** Units in the order in which they are laid down: those of the data directory first. */
   units(): AsyncIterable<Unit>;
 }
 
-/** What tells of a backup without its content, and so does not grow with it. */
+/** The facts of a backup without its content; they do not grow with it. */
 export type BackupFacts = Omit<Backup, 'parts'>;
 
 export interface Tablespace {
   oid: number;
-  /** Where the format records it (barman does, pg_basebackup's tars do not). */
+  /** Name, where the format records it (barman does, pg_basebackup's tars do not). */
   name?: string;
-  /** The directory it had on the server that was backed up. */
+  /** The directory of the tablespace on the server that was backed up. */
   location: string;
-  /** What it takes after the restore, where the format tells. */
+  /** Bytes on disk after the restore, where the format tells. */
   restoredBytes?: number;
+  /** Files after the restore, where the format tells. */
   restoredFiles?: number;
 }
 
@@ -72,11 +71,11 @@ export interface Backup {
   name?: string;
   format: FormatName;
   state: BackupState;
-  /** Why it is not complete, in words. */
+  /** Why the backup is not complete, in words. */
   reason?: string;
   server?: string;
   beginTime?: string;
-  /** What "latest" goes by: barman's end_time; for pg_basebackup sets START TIME of backup_label. */
+  /** The time by which "latest" is chosen: barman's end_time; for pg_basebackup sets START TIME of backup_label. */
   endTime?: string;
   postgresMajor?: number;
   /** A 64-bit number as decimal text. */
@@ -97,7 +96,7 @@ export interface Backup {
   restoredBytes?: number;
   /** Files after the restore, where the format tells. */
   restoredFiles?: number;
-  /** archive: WAL comes from the repository's archive; included: it travels in the backup itself. */
+  /** archive: the WAL comes from the repository's archive. included: it travels in the backup itself. */
   wal: 'archive' | 'included';
   /** Key of backup_manifest, for formats that have one. */
   manifestKey?: string;
@@ -116,11 +115,11 @@ export interface WalFile {
   layers: Layers;
   /** The archive storage class that the listing told of. */
   archived?: string;
-  /** When the store got it: about the time of the last commit in it. */
+  /** When the store got the file: about the time of the last commit in it. */
   archivedAt?: Date;
   /**
-   * Further objects of the same name, such as a compressed one that a half-finished upload lies beside: any of them may
-   * be the good one.
+   * Further objects of the same name, such as a compressed one beside a half-finished upload. Any of them may be the
+   * good one.
    */
   twins?: WalFile[];
 }
@@ -128,18 +127,18 @@ export interface WalFile {
 export interface WalArchive {
   /** All timeline history files, by ascending timeline. */
   histories(signal?: AbortSignal): Promise<WalFile[]>;
-  /** The timelines of which there is any WAL, be it only a `.partial` segment; ascending. */
+  /** The timelines of which there is any WAL, even if only a `.partial` segment; ascending. */
   timelines(signal?: AbortSignal): Promise<number[]>;
   /** The segments of one timeline from the named one on, in order, holes and all. */
   segments(timeline: number, fromSegment: string, signal?: AbortSignal): AsyncIterable<WalFile>;
   /**
-   * All segments of all timelines, holes and all, in at most `count` slices that can be listed at the same time: each
-   * in order, and each before the next.
+   * All segments of all timelines, holes and all. They come in at most `count` slices, which can be listed at the same
+   * time. Each slice is in order, and comes before the next.
    */
   slices(count: number, signal?: AbortSignal): Promise<AsyncIterable<WalFile>[]>;
   /**
-   * Names of objects that stand where a file of that name would, and that are none that can be read: those with another
-   * extension, such as that of an encrypted one, or `.partial`.
+   * Names of objects in the place of a file of that name that cannot be read as it: those with another extension, such
+   * as that of an encrypted file, or `.partial`.
    */
   beside(name: string, signal?: AbortSignal): Promise<string[]>;
 }
@@ -159,17 +158,18 @@ export interface Repository {
   server: string;
   /** Every backup, good or not, oldest first by end time, those without a time first. */
   catalogue(signal?: AbortSignal): Promise<Backup[]>;
-  /** The same backup with what a few small reads tell of it: what a list shows. A damaged manifest is dataCorrupt. */
+  /** Adds to the backup what a few small reads tell, for a list. `dataCorrupt` for a damaged manifest. */
   glance(backup: Backup, signal?: AbortSignal): Promise<Backup>;
   /**
-   * The same backup with what is too dear to find out for the whole catalogue (version, system identifier, end of its
-   * WAL, sizes), as far as the format tells. Meant for the chosen one. What it cannot find out stays undefined; a
-   * damaged manifest is dataCorrupt.
+   * Adds what is too dear to find out for the whole catalogue: version, system identifier, end of the WAL, sizes. Meant
+   * for the chosen backup. What the format does not tell stays undefined. `dataCorrupt` for a damaged manifest.
    */
   describe(backup: Backup, signal?: AbortSignal): Promise<Backup>;
 }
 
-/** What opens a repository whose content is not plain, such as its passphrase; plain JSON. Secret: never log it. */
+/**
+ * The secrets that open a repository whose content is not plain, such as its passphrase; plain JSON. Never log them.
+ */
 export type RepositorySecrets = Readonly<Record<string, string>>;
 
 export interface ContentOptions {
@@ -181,33 +181,36 @@ export interface ContentOptions {
 export interface Recognised {
   /** Key prefix of the repository: '' or ending in '/'. */
   root: string;
-  /** Of the backup that the folder is; not given for a folder that holds more than one. */
+  /** Id of the backup in the folder; absent for a folder that holds more than one. */
   backupId?: string;
 }
 
 /**
- * What a format brings: recognising its folders, and reading them. One object per format, listed in
+ * The parts of a format: recognising its folders, and reading them. One object per format, listed in
  * registry/registry.ts.
  */
 export interface Format {
   name: FormatName;
-  /** What a person knows it by, for messages. */
+  /** The name that a person knows the format by, for messages. */
   about: string;
   /** Whether a folder is a repository of this format, or one backup of it. */
   recognise(store: ObjectStore, look: Look, signal?: AbortSignal): Promise<Recognised | undefined>;
   /** The repository in which a folder lies, where the names on the way to it tell. */
   around?(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<Recognised | undefined>;
-  /** Of a folder that is a piece of such a repository: whose, and what of it is out of sight from there, in words. */
+  /**
+   * For a folder that is a piece of such a repository: words for the format, and for the folders that are out of sight
+   * from there.
+   */
   isPiece?(look: Look): { of: string; missing: string } | undefined;
   /** Opens the repository at `root` (a prefix that recognise() answered). */
   open(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<Repository>;
   /** The archive that recovery reads from; undefined where WAL travels in the backup. */
   walArchive(store: ObjectStore, root: string, secrets?: RepositorySecrets): Promise<WalArchive | undefined>;
-  /** Opens what a backup of the repository at `root` holds. One that is no longer there has no units. */
+  /** Opens the content of a backup of the repository at `root`. A backup that is no longer there has no units. */
   content(store: ObjectStore, root: string, backup: BackupFacts, options: ContentOptions): Promise<Content>;
   /**
-   * Whether a member may come more than once in the base parts, and what counts then: with 'later' the later one, with
-   * 'same' there is no difference.
+   * Whether a member may come more than once in the base parts. 'later': the later one counts. 'same': they are the
+   * same.
    */
   mayRepeat?(member: TarEntry): 'later' | 'same' | undefined;
 }

@@ -12,20 +12,19 @@ export interface ShallowFolder {
   folders: string[];
 }
 
-/**
- * As many rows as a page of S3 has. What has no more of them is listed by one listing, in as few requests as can be.
- */
+/** As many rows as a page of S3 has. A prefix with no more is listed by one listing, in as few requests as can be. */
 const FIRST_ROWS = 1000;
 const PARALLEL_LISTINGS = 8;
-/** A slice of fewer is not worth a listing of its own. */
+/** The fewest folders for which a slice is worth a listing of its own. */
 const LEAST_FOLDERS = 100;
 
 type Folders = Map<string, ShallowFolder>;
 
 /**
- * What lies directly under `prefix` and directly in its folders, by one listing instead of one for each folder. What
- * lies deeper is stepped over without being listed, however much it is. Where there is more than a page of it, the
- * names of the folders are listed, and what is in them in slices, several at once. Folders come in key order.
+ * The objects and folders directly under `prefix`, and directly in its folders, by one listing instead of one for each
+ * folder. Deeper objects are stepped over without being listed, however many there are. If there is more than a page,
+ * the names of the folders are listed first, and then their content in slices, several at once. Folders come in key
+ * order.
  */
 export async function listShallow(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<ShallowFolder[]> {
   const first: Folders = new Map();
@@ -47,14 +46,14 @@ export async function listShallow(store: ObjectStore, prefix: string, signal?: A
   return [...first.values()];
 }
 
-/** Which keys are listed: those behind `startAfter`, up to `upTo`, until there are so many. */
+/** The keys that are listed: behind `startAfter`, up to `upTo`, at most `maxRows` of them. */
 interface Slice {
   startAfter?: string;
   upTo?: string;
   maxRows?: number;
 }
 
-/** Gives the last key that was listed when there may be more of them. */
+/** Lists a slice. Gives the last key that was listed when there may be more of them. */
 async function listSlice(
   store: ObjectStore,
   prefix: string,
@@ -77,7 +76,7 @@ async function listSlice(
         if (second !== '') folderOf(folders, first).objects.push(entry);
       } else if (folderOf(folders, first).folders.at(-1) !== second) {
         folderOf(folders, first).folders.push(second);
-        // '~' is the last character of ASCII; the few names beyond it are passed over one by one
+        // '~' is the last character of ASCII. The few names beyond it are passed over one by one.
         startAfter = `${prefix}${first}/${second}/~`;
         isOver = false;
       }
@@ -90,8 +89,8 @@ async function listSlice(
 }
 
 /**
- * The keys behind which slices of what comes after `restAfter` begin. A slice ends with the name of the folder that the
- * next one begins with: all that is in that folder sorts behind its name.
+ * The keys behind which slices of the keys after `restAfter` begin. A slice ends with the name of the folder that the
+ * next one begins with: everything in that folder sorts behind its name.
  */
 async function sliceStarts(
   store: ObjectStore,

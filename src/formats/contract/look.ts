@@ -10,7 +10,7 @@ export interface Look {
   folders: string[];
 }
 
-/** Rows of one folder that are read at most: more than 1000 folders or objects say no more than these do. */
+/** The most rows of one folder that are read: more folders or objects would say nothing else. */
 const MAX_ROWS = 5000;
 
 /** Lists one level of a folder. */
@@ -19,7 +19,7 @@ export async function lookInto(store: ObjectStore, prefix: string, signal?: Abor
   let rows = 0;
   for await (const entry of store.list(prefix, { delimiter: '/', ...(signal ? { signal } : {}) })) {
     if (entry.kind === 'prefix') look.folders.push(entry.prefix.slice(prefix.length, -1));
-    // a "folder" made in a console is an empty object of the prefix's own name
+    // A "folder" made in a console is an empty object of the prefix's own name.
     else if (entry.key !== prefix) look.objects.push(entry);
     if (++rows === MAX_ROWS) break;
   }
@@ -33,7 +33,7 @@ export async function folderOfKey(store: ObjectStore, key: string, signal?: Abor
   for await (const entry of store.list(key, { delimiter: '/', ...(signal ? { signal } : {}) })) {
     if (entry.kind === 'prefix' && entry.prefix === `${key}/`) return `${key}/`;
     if (entry.kind === 'object' && entry.key === key) isObject = true;
-    // between `key` and `key/` sort only a few characters, such as '.' and '-'
+    // Only a few characters sort between `key` and `key/`, such as '.' and '-'.
     if ((entry.kind === 'prefix' ? entry.prefix : entry.key) > `${key}/`) break;
   }
   return isObject ? parentPrefix(key) : `${key}/`;

@@ -2,8 +2,7 @@ import { OdoError } from '../../errors.ts';
 import { isObjectFault } from '../../store/objects/object-fault.ts';
 
 /**
- * What is wrong with a backup whose own file could not be read; any other error is not the backup's fault, and thrown
- * again.
+ * Words for a backup whose own file could not be read. Any other error is not the backup's fault, and is thrown again.
  */
 export function faultOfBackup(error: unknown): { unreadable: string } {
   if (error instanceof OdoError && (error.code === 'dataCorrupt' || isObjectFault(error)))
@@ -11,7 +10,7 @@ export function faultOfBackup(error: unknown): { unreadable: string } {
   throw error;
 }
 
-/** Where no backup at all could be read, it is the keys that lack rights: throws the first of the errors then. */
+/** Throws the first of the errors when no backup at all could be read: then the keys lack rights. */
 export function demandAnyReadable(backups: number, faults: readonly unknown[]): void {
   const denied = faults.filter(isObjectFault);
   if (backups > 0 && denied.length === backups) throw denied[0];

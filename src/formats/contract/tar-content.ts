@@ -12,7 +12,7 @@ export function tarContent(parts: readonly Part[]): Content {
   };
 }
 
-/** Of everything that decides which bytes are laid down, and where. */
+/** A digest of everything that decides which bytes are laid down, and where. */
 export function digestOf(parts: readonly Part[]): string {
   const facts = parts.map(({ role, oid, key, sizeBytes, etag, layers }) => [role, oid, key, sizeBytes, etag, layers]);
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');

@@ -4,8 +4,8 @@ import type { RepositoryRef, WalArchive } from '../contract/format.ts';
 import { openWalArchive } from './registry.ts';
 
 /**
- * An archive that is opened by the first question, for those who must not wait before they begin; what goes wrong with
- * the opening is the answer to each question. Errors: `bug` where the repository has no archive.
+ * An archive that is opened by the first question, for callers that must not wait before they begin. An error of
+ * opening is the answer to each question. `bug` where the repository has no archive.
  */
 export function deferWalArchive(store: ObjectStore, ref: RepositoryRef): WalArchive {
   let opening: Promise<WalArchive> | undefined;

@@ -3,11 +3,12 @@ import type { Deleted, ObjectStore } from '../../store/objects/object-store.ts';
 import { parentPrefix } from '../contract/folder-name.ts';
 import { type Look, lookInto } from '../contract/look.ts';
 
-/** How many names a message gives of what was seen. */
+/** How many names of what was seen a message gives. */
 const NAMED = 8;
 
 /**
- * Says that there is no backup, and what is there instead: around it, under a key with another beginning, or deleted.
+ * The error that there is no backup. Says what is there instead: around the folder, under a key with another beginning,
+ * or deleted.
  */
 export async function nothingFound(store: ObjectStore, look: Look, signal?: AbortSignal): Promise<OdoError> {
   const isEmpty = isBare(look);
@@ -28,7 +29,10 @@ export async function nothingFound(store: ObjectStore, look: Look, signal?: Abor
   });
 }
 
-/** S3 takes `/a` and `a` for two keys, and tools disagree on which of them a URL means. */
+/**
+ * The same prefix with a slash before it, if there is anything. S3 takes `/a` and `a` for two keys, and tools disagree
+ * on which of them a URL means.
+ */
 async function otherBeginning(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<string | undefined> {
   if (prefix === '' || prefix.startsWith('/') || !store.url.startsWith('s3:')) return undefined;
   return isBare(await lookInto(store, `/${prefix}`, signal)) ? undefined : `/${prefix}`;

@@ -19,7 +19,7 @@ import { nothingFound } from './nothing-found.ts';
 import { otherTool } from './other-tools.ts';
 
 const FORMATS: Readonly<Record<FormatName, Format>> = { barman, basebackup };
-/** In the order in which a folder is shown to them. */
+/** The formats in the order in which a folder is shown to them. */
 const ALL = Object.values(FORMATS);
 
 /** How many levels below the URL repositories are looked for. */
@@ -27,11 +27,11 @@ const MAX_DEPTH = 4;
 const MAX_FOLDERS = 2000;
 const PARALLEL_LISTINGS = 16;
 
-/** What lies under a URL. */
+/** The repositories under a URL. */
 export interface FoundRepositories {
   /** At least one; several when the URL stands above several servers. In key order. */
   repositories: Repository[];
-  /** Of the backup that the URL points at, if it does. */
+  /** Id of the backup that the URL points at, if it points at one. */
   backupId?: string;
 }
 
@@ -50,8 +50,8 @@ export function openWalArchive(store: ObjectStore, ref: RepositoryRef): Promise<
 }
 
 /**
- * Opens what a backup holds, which must be what was proven: another digest is `backupIncomplete`.
- * @param digest of what was proven
+ * Opens the content of a backup, which must be the content that was proven. `backupIncomplete` for another digest.
+ * @param digest of the proven content
  */
 export async function openContent(
   store: ObjectStore,
@@ -69,9 +69,9 @@ export async function openContent(
 }
 
 /**
- * Finds the repositories that a URL means. Its key may be that of a repository, of a folder some levels above (several
- * servers), of `base/` or `wals/` in it, of one backup's folder, or of one object of a backup; with or without a slash
- * at the end. Throws notFound when there is none, and usage when the URL stands above too much to look through.
+ * Finds the repositories that a URL means, with or without a slash at its end. Its key may be that of a repository, of
+ * a folder some levels above (several servers), of `base/` or `wals/` in it, of one backup's folder, or of one object
+ * of a backup. `notFound` when there is none. `usage` when the URL stands above too much to look through.
  */
 export async function findRepositories(
   store: ObjectStore,
@@ -120,7 +120,7 @@ async function only(store: ObjectStore, format: Format, { root, backupId }: Reco
   return { repositories: [await format.open(store, root)], ...(backupId === undefined ? {} : { backupId }) };
 }
 
-/** The repositories in a folder and below it: level by level, not going down into those that it finds. */
+/** The repositories in a folder and below it, level by level. Does not go down into those that it finds. */
 async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal): Promise<FoundRepositories> {
   const found = new Map<string, Repository>();
   const shapesOfSets = new Set<string>();
@@ -160,7 +160,7 @@ async function findBelow(store: ObjectStore, start: string, signal?: AbortSignal
   return { repositories: [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, repository]) => repository) };
 }
 
-/** What a folder is, to the first format that knows it. */
+/** The meaning of a folder to the first format that knows it. */
 async function recogniseAt(
   store: ObjectStore,
   prefix: string,
@@ -178,7 +178,10 @@ function pieceOf(look: Look): ReturnType<NonNullable<Format['isPiece']>> {
   return ALL.map((format) => format.isPiece?.(look)).find((piece) => piece !== undefined);
 }
 
-/** Beside a set, what is named like it will be one, too: of a thousand dated folders one has to be looked into. */
+/**
+ * The shape of a name, with 0 for each digit. Beside a set, a folder of the same shape will be a set, too: of a
+ * thousand dated folders, only one has to be looked into.
+ */
 function shapeOf(prefix: string): string {
   return parentPrefix(prefix) + prefix.slice(parentPrefix(prefix).length).replace(/\d/g, '0');
 }

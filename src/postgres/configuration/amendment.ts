@@ -1,20 +1,18 @@
 import { quoteValue } from './recovery-settings.ts';
 import type { UnfitSetting } from './unfit-settings.ts';
 
-/**
- * One change to the configuration that a backup brings, without which the server at hand would not start; plain JSON.
- */
+/** One change to the configuration of a backup, without which the server at hand would not start. Plain JSON. */
 export type Amendment =
-  /** Another value, in postgresql.auto.conf. */
+  /** Puts another value into postgresql.auto.conf. */
   | ({ do: 'set' } & UnfitSetting)
   /**
-   * Its lines are made comments: the server takes the name or the value from no file, or reads it before
+   * Makes comments of the setting's lines. The server accepts the name or the value from no file, or reads it before
    * postgresql.auto.conf.
    */
   | { do: 'drop'; name: string; was: string; why: string }
-  /** The line that includes this file or directory is made a comment. */
+  /** Makes a comment of the line that includes this file or directory. */
   | { do: 'exclude'; value: string; why: string }
-  /** A file that is not there is made. */
+  /** Makes a file that is not there. */
   | { do: 'make'; file: 'postgresql.conf' | 'pg_hba.conf'; content: string; why: string };
 
 /** What was done and why, for people. */
@@ -34,7 +32,7 @@ export function amendmentNote(amendment: Amendment): string {
   }
 }
 
-/** The setting that it changes, if it is one. */
+/** The setting that an amendment changes, if it changes one. */
 export function amendedName(amendment: Amendment): string | undefined {
   return amendment.do === 'set' || amendment.do === 'drop' ? amendment.name : undefined;
 }

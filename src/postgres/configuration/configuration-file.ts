@@ -1,36 +1,36 @@
 import type { Setting } from './recovery-settings.ts';
 
-/** What a server's configuration files say, the last word on each setting. */
+/** The settings of a server's configuration files; the last line on each setting counts. */
 export interface EffectiveSettings {
-  /** By name, in small letters. */
+  /** Values by the setting's name, in small letters. */
   settings: ReadonlyMap<string, string>;
   /** Every file was read. Otherwise one lies outside of the data directory, and may say more. */
   isWhole: boolean;
   /** The files that were read, relative to the data directory; without postgresql.auto.conf. */
   files?: readonly string[];
-  /** Files and directories that an `include` names and that are not there, or lie outside, as the line has them. */
+  /** Includes of files and directories that are not there, or lie outside of the data directory. */
   unread?: readonly Include[];
 }
 
 /** One line that reads other files. */
 export interface Include {
   directive: 'include' | 'include_if_exists' | 'include_dir';
-  /** As it is written. */
+  /** The file or directory as it is written. */
   value: string;
-  /** Where that is: absolute, or relative to the data directory. */
+  /** The same file, absolute or relative to the data directory. */
   path: string;
-  /** It lies outside of the data directory: whether it is there depends on where the server runs. */
+  /** The file lies outside of the data directory: whether it is there depends on where the server runs. */
   isOutside: boolean;
 }
 
-/** How a data directory is looked at: both take relative paths, and give undefined for what is not there. */
+/** Reads files of a data directory. Both methods take relative paths, and give undefined for what is not there. */
 export interface ConfigurationReader {
   read(file: string): string | undefined;
   /** The names in a directory. */
   list(directory: string): string[] | undefined;
 }
 
-/** Of a server that reads its configuration from elsewhere. */
+/** For a server that reads its configuration from elsewhere. */
 export const NO_FILES: ConfigurationReader = { read: () => undefined, list: () => undefined };
 
 const LINE = /^\s*([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)?)(?:\s*=\s*|\s+)(?:'((?:[^'\\]|''|\\.)*)'|([^\s#'=][^\s#']*))/;
@@ -58,7 +58,7 @@ function parseLine(line: string): Setting | undefined {
 }
 
 /**
- * What holds after postgresql.conf with the files that it includes, and postgresql.auto.conf, which the server reads
+ * The settings of postgresql.conf with the files that it includes, and of postgresql.auto.conf, which the server reads
  * last.
  */
 export function readSettings(look: ConfigurationReader, autoConf: string): EffectiveSettings {
@@ -120,7 +120,7 @@ export function isOn(value: string | undefined): boolean {
   return /^(on|true|yes|1|t|tr|tru|y|ye)$/i.test(value ?? '');
 }
 
-/** The same for false. */
+/** Whether a setting's text is one of those that PostgreSQL reads as false. */
 export function isOff(value: string | undefined): boolean {
   return /^(off?|false|fals|fal|fa|f|no|n|0)$/i.test(value ?? '');
 }

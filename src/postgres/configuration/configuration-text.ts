@@ -20,7 +20,7 @@ export function decodeConfiguration(bytes: Buffer): string {
   return text;
 }
 
-/** The bytes of a text that was decoded so, and perhaps changed. */
+/** The bytes of a text that decodeConfiguration() gave, and that may have been changed. */
 export function encodeConfiguration(text: string): Buffer {
   const pieces: Buffer[] = [];
   let from = 0;
@@ -31,7 +31,7 @@ export function encodeConfiguration(text: string): Buffer {
   return Buffer.concat([...pieces, Buffer.from(text.slice(from))]);
 }
 
-/** Of the character in UTF-8 that begins there; 0 when none does. */
+/** Length of the character in UTF-8 that begins there; 0 when none does. */
 function lengthOfCharacter(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;

@@ -1,4 +1,4 @@
-/** Somebody on the server's own machine who comes by its socket. */
+/** A login by the socket, on the server's own machine. */
 export interface LocalLogin {
   role: string;
   database: string;
@@ -6,7 +6,7 @@ export interface LocalLogin {
   hasPassword: boolean;
 }
 
-/** A list's word: what stands in quotes is a name, whatever it looks like. */
+/** A word of a list. A word in quotes is a name, whatever it looks like. */
 interface Word {
   text: string;
   isQuoted: boolean;
@@ -16,14 +16,14 @@ const PASSWORD_METHODS = /^(scram-sha-256|md5|password|ldap|radius|pam|bsd)$/;
 
 /** Why a login is turned down. */
 export interface TurnedDown {
-  /** The line that does it, or that there is none that lets it in. */
+  /** The line that turns the login down, or words for the lack of a line that lets it in. */
   why: string;
-  /** It wants a password, and none is at hand; a file in the container may hold one all the same. */
+  /** The line wants a password, and none is at hand. A file in the container may still hold one. */
   isForPassword: boolean;
 }
 
 /**
- * Why a pg_hba.conf turns such a login down; undefined where it may let it in. That includes all that the file alone
+ * Why a pg_hba.conf turns a login down. undefined where it may let the login in. It may also do so if the file alone
  * does not tell: groups, patterns, other files, names of the operating system's users, whether a password is right.
  * Source: https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
  */
@@ -46,12 +46,12 @@ export function turnsDown(hba: string, login: LocalLogin): TurnedDown | undefine
   return { why: `it has no line for ${login.role} over the socket`, isForPassword: false };
 }
 
-/** As the server reads them: one that ends with a backslash goes on in the next. */
+/** Lines as the server reads them: a line that ends with a backslash goes on in the next. */
 function linesOf(text: string): string[] {
   return text.replaceAll(/\\\r?\n/g, ' ').split(/\r?\n/);
 }
 
-/** Lists of words, as far as a comment; a comma goes on with the list, spaces or not. */
+/** The fields of a line up to a comment. Each is a list of words, which commas continue, with spaces or without. */
 function fieldsOf(line: string): Word[][] {
   const fields: Word[][] = [];
   let goesOn = false;
@@ -71,7 +71,7 @@ function fieldsOf(line: string): Word[][] {
   return fields;
 }
 
-/** undefined: it cannot be told. */
+/** undefined means that it cannot be told. */
 type Told = boolean | undefined;
 
 function both(one: Told, other: Told): Told {

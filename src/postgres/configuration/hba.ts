@@ -3,8 +3,8 @@ import { OdoError } from '../../errors.ts';
 const KINDS = /^(local|host|hostssl|hostnossl|hostgssenc|hostnogssenc|include|include_if_exists|include_dir)$/i;
 
 /**
- * Refuses (`usage`) what a server would not start with: a line that begins with none of the words that begin one, or no
- * line at all. Source: https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
+ * Refuses (`usage`) a file with which a server would not start: a line that begins with an unknown word, or no line at
+ * all. Source: https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
  */
 export function refuseHbaFaults(content: string, file: string): void {
   const lines = content.split('\n');

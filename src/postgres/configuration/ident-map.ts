@@ -1,7 +1,7 @@
 /**
- * Names of the maps by which local connections are let in (`local … peer map=NAME`) without one that lets the operating
- * system's user `postgres` in as the role of that name, as which images of PostgreSQL, and ODO, speak to their server.
- * Source: https://www.postgresql.org/docs/current/auth-username-maps.html
+ * Finds the user name maps of local connections (`local … peer map=NAME`) that lock ODO out. Images of PostgreSQL, and
+ * ODO, speak to their server as the operating system's user `postgres`. These maps do not let that user in as the role
+ * `postgres`. Source: https://www.postgresql.org/docs/current/auth-username-maps.html
  */
 export function findMapsWithoutPostgres(hba: string, ident: string): string[] {
   const maps = new Set<string>();

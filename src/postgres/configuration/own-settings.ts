@@ -1,10 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import { endWithNewline, quoteValue, type Setting } from './recovery-settings.ts';
 
-/**
- * Settings that decide what recovery does and where the server finds its files: ODO makes them itself, or another
- * option does.
- */
+/** Settings that decide what recovery does and where the server finds its files. ODO or another option sets them. */
 const NOT_FREE: Readonly<Record<string, string>> = {
   archive_mode: 'use --archive-mode off|keep',
   primary_conninfo: 'it may hold a password, and belongs to a standby',
@@ -20,8 +17,8 @@ const RECOVERY = new RegExp(
 );
 
 /**
- * Reads one `name=value`. A name that is none, one that recovery depends on, a value that would break out of its line:
- * `usage`. Source of the spelling of names: https://www.postgresql.org/docs/current/config-setting.html
+ * Reads one `name=value`. `usage` for a malformed name, a setting that recovery depends on, or a value that would break
+ * out of its line. Source of the spelling of names: https://www.postgresql.org/docs/current/config-setting.html
  */
 export function parseSetting(text: string): Setting {
   const [, given, value = ''] = /^\s*([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)?)\s*=(.*)$/s.exec(text) ?? [];
@@ -40,8 +37,8 @@ export function parseSetting(text: string): Setting {
 }
 
 /**
- * Sets parameters in a configuration file's text (without ODO's block): lines that set one of them go, the new lines
- * come last.
+ * Sets parameters in a configuration file's text, without ODO's block. Lines that set one of these parameters are
+ * removed, and the new lines come last.
  */
 export function setParameters(conf: string, settings: readonly Setting[]): string {
   if (settings.length === 0) return conf;
@@ -50,7 +47,7 @@ export function setParameters(conf: string, settings: readonly Setting[]): strin
     const name = /^[ \t]*([\w.$]+)[ \t]*[= \t]/.exec(line)?.[1]?.toLowerCase();
     return name === undefined || !names.has(name);
   });
-  // Of a name given twice the last one counts, as in the file itself.
+  // The last value of a name that is given twice counts, as in the file itself.
   const lines = [...new Map(settings)].map(([name, value]) => `${name} = ${quoteValue(value)}`);
   return `${endWithNewline(kept.join('\n'))}${lines.join('\n')}\n`;
 }

@@ -3,8 +3,8 @@ import { type EffectiveSettings, isOn } from './configuration-file.ts';
 import { NO_CONFIGURATION, NO_HBA } from './made-configuration.ts';
 
 /**
- * Asks the container of the server. read: can it be read · write: is it a directory that can be written to · make: the
- * same, or can it be made there · locale: does the server know it
+ * Asks the container of the server. read: whether a file can be read. write: whether a directory can be written to.
+ * make: whether it can be, or can be made. locale: whether the server knows it.
  */
 export type AskPlace = (what: 'read' | 'write' | 'make' | 'locale', of: string) => boolean;
 
@@ -25,13 +25,13 @@ export interface PlacedConfiguration {
   dataDirectory: string;
   /** The server is told to read its configuration from elsewhere. */
   configElsewhere: boolean;
-  /** What goes into the files that have to be made. */
+  /** The content of the files that have to be made. */
   made: { conf: string; hba: string };
 }
 
 /**
- * Finds the settings that name what is not there, and the files that are not there themselves. Everything is asked in
- * each run, so that a first one with any answers tells all that there is to ask.
+ * Finds settings that name missing files or directories, and missing configuration files. Everything is asked in each
+ * run, so that a first run with any answers shows all the questions.
  */
 export function judgePlaces(
   { effective, dataDirectory, configElsewhere, made }: PlacedConfiguration,

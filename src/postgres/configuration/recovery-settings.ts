@@ -26,9 +26,9 @@ export interface Standby {
 }
 
 /**
- * The settings under which a restored cluster recovers: WAL comes from the restore_command alone, to the end of
- * `timeline` or to the moment. Whatever the backup's own configuration says of targets, standbys and archiving is
- * overridden.
+ * The settings under which a restored cluster recovers. WAL comes from the restore_command alone, to the end of
+ * `timeline` or to the moment. These settings override whatever the backup's own configuration says of targets,
+ * standbys and archiving.
  * @param restoreCommand shell text; %f and %p are PostgreSQL's
  * @param recoveryEndCommand shell text, '' for none
  * @param timeline `latest`, `current` or a timeline's number
@@ -39,7 +39,7 @@ export function recoverySettings(options: {
   recoveryEndCommand: string;
   timeline: 'latest' | 'current' | number;
   stopAt?: Pick<Moment, 'target' | 'exclusive' | 'action'>;
-  /** It stays in recovery, and streams from a primary where one is named. */
+  /** The server stays in recovery, and streams from a primary where one is named. */
   standby?: Standby;
   /** Archiving stays as the configuration has it. */
   keepArchiving?: boolean;
@@ -71,16 +71,16 @@ function stopSettings({ exclusive, action }: Pick<Moment, 'exclusive' | 'action'
   return [
     ['recovery_target_inclusive', exclusive ? 'off' : 'on'],
     ['recovery_target_action', action],
-    // A server that nobody may look at does not wait at its target: it would be promoted, or shut down.
+    // A server without hot standby does not wait at its target: it would be promoted, or shut down.
     ['hot_standby', 'on'],
-    // What the server says of the target is quoted and acted upon.
+    // ODO quotes the server's words on the target, and acts by them.
     ['lc_messages', 'C'],
   ];
 }
 
 /**
- * What a server takes at its start only, with the defaults: taking such a line out later makes it complain in its log
- * until the next restart.
+ * Settings that a server reads only at its start, with their defaults. If such a line is taken out later, the server
+ * complains in its log until the next restart.
  */
 const START_ONLY: ReadonlyMap<string, string> = new Map([
   ['recovery_target', ''],
@@ -95,12 +95,12 @@ const START_ONLY: ReadonlyMap<string, string> = new Map([
   ['archive_mode', 'off'],
 ]);
 
-/** Leaves out the lines that would only repeat a default, given all of the server's configuration as one text. */
+/** Leaves out lines that would only repeat a default. `conf` is all of the server's configuration as one text. */
 export function withoutNeedless(settings: readonly Setting[], conf: string): Setting[] {
   return settings.filter(([name, value]) => START_ONLY.get(name) !== value || setsParameter(conf, name));
 }
 
-/** Whether a configuration reads files that are not beside it, so that it does not tell all by itself. */
+/** Whether a configuration reads files from other folders, so that it does not tell all by itself. */
 export function includesOthers(conf: string): boolean {
   return /^[ \t]*include(_dir[ \t]*=?|(_if_exists)?[ \t]*=?[ \t]*'?[^'\s]*\/)/im.test(conf);
 }
@@ -116,10 +116,10 @@ export const RECOVERY_CRITICAL = new Set([
   'recovery_target_timeline',
 ]);
 
-/** The same for a standby. */
+/** Names that, given on the command line of a standby's server, would beat any file. */
 export const STANDBY_CRITICAL = new Set(['primary_conninfo', 'primary_slot_name', 'hot_standby']);
 
-/** The same for a restore to a certain moment. */
+/** Names that, given on the command line, would beat any file in a restore to a certain moment. */
 export const STOP_CRITICAL = new Set(['recovery_target_inclusive', 'recovery_target_action', 'hot_standby']);
 
 /** Appends the block to a configuration file's text; a block that is already there is replaced. */
@@ -129,7 +129,10 @@ export function addBlock(conf: string, settings: Setting[]): string {
   return `${endWithNewline(own)}${[BLOCK_BEGIN, ...lines, BLOCK_END].join('\n')}\n`;
 }
 
-/** Adds settings to the block; where its marks are gone, since the server has written the file anew, they come last. */
+/**
+ * Adds settings to the block. If its marks are gone, since the server has written the file anew, the settings come
+ * last.
+ */
 export function addToBlock(conf: string, settings: readonly Setting[]): string {
   const lines = settings.map(([name, value]) => `${name} = ${quoteValue(value)}\n`).join('');
   const end = conf.indexOf(BLOCK_END, conf.indexOf(BLOCK_BEGIN));
@@ -138,8 +141,8 @@ export function addToBlock(conf: string, settings: readonly Setting[]): string {
 }
 
 /**
- * Takes the block out again; text without one comes back as it is. A block without its end is an error: nothing is
- * guessed.
+ * Takes the block out again. A text without a block comes back as it is. `dataCorrupt` for a block without its end:
+ * nothing is guessed.
  */
 export function removeBlock(conf: string): string {
   const begin = conf.indexOf(BLOCK_BEGIN);
@@ -165,8 +168,8 @@ export function blockTurnsArchivingOff(conf: string): boolean {
 }
 
 /**
- * Gives the text without its block what the block raised for prepared transactions: as long as there are any, the
- * server does not start with less.
+ * Keeps the block's value of max_prepared_transactions in the text without the block. As long as there are prepared
+ * transactions, the server does not start with less.
  */
 export function keepRoomForPrepared(text: string, withoutBlock: string): string {
   const begin = text.indexOf(BLOCK_BEGIN);

@@ -6,26 +6,26 @@ export type RecoveryTarget =
   /** ISO 8601 in UTC with microseconds. */
   | { kind: 'time'; time: string }
   | { kind: 'lsn'; lsn: string }
-  /** A transaction's id as decimal text, without the epoch: as WAL records have it. */
+  /** A transaction's id as decimal text, without the epoch, as in WAL records. */
   | { kind: 'xid'; xid: string }
   /** A restore point (pg_create_restore_point). */
   | { kind: 'name'; name: string }
-  /** As soon as the backup is consistent: its own end. */
+  /** The end of the backup, as soon as it is consistent. */
   | { kind: 'immediate' };
 
 /** What the server does when it has reached the target. */
 export type TargetAction = 'promote' | 'pause' | 'shutdown';
 
 /**
- * Which timeline recovery follows. latest: the newest that leads on from the backup · current: the backup's own · or
- * one by its number
+ * The timeline that recovery follows. latest: the newest that leads on from the backup. current: the backup's own. A
+ * number: that timeline.
  */
 export type TargetTimeline = 'latest' | 'current' | number;
 
 /** Everything that was asked of the moment, as plain JSON. */
 export interface Moment {
   target: RecoveryTarget;
-  /** undefined when nothing was said of it: `latest`, as long as that is not another history than the target's. */
+  /** undefined when none was asked for: `latest`, as long as that is no other history than the target's. */
   timeline?: TargetTimeline;
   /** Stop just before the target, not just after it. */
   exclusive: boolean;

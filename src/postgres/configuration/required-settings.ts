@@ -1,7 +1,7 @@
 import type { PgControl } from '../files/pg-control.ts';
 import type { EffectiveSettings } from './configuration-file.ts';
 
-/** What a server has of these when its configuration does not say. */
+/** The defaults of these settings in a server. */
 export function defaultsOf(major: number): PgControl['settings'] {
   return {
     max_connections: 100,
@@ -21,10 +21,10 @@ export interface TooLow {
 }
 
 /**
- * What of pg_control's settings the server has less of. Where its configuration cannot be seen as a whole, all that it
- * does not say for sure.
- * @param major of the server Source: https://www.postgresql.org/docs/current/hot-standby.html (administrator's
- *   overview); PostgreSQL's xlogrecovery.c, CheckRequiredParameterValues
+ * Finds the settings of pg_control that the server has less of. If its configuration cannot be seen as a whole, also
+ * those that it does not set for sure. Source: https://www.postgresql.org/docs/current/hot-standby.html
+ * (administrator's overview); PostgreSQL's xlogrecovery.c, CheckRequiredParameterValues
+ * @param major version of the server
  */
 export function findTooLow(
   needed: PgControl['settings'],

@@ -1,6 +1,6 @@
 import type { Amendment } from './amendment.ts';
 
-/** What is known beside a server's words. */
+/** The facts that are known beside a server's words. */
 export interface WordsContext {
   settings: ReadonlyMap<string, string>;
   dataDirectory: string;
@@ -10,14 +10,14 @@ type Rule = [words: RegExp, amend: (match: RegExpExecArray, context: WordsContex
 
 const LIBRARY_LISTS = ['shared_preload_libraries', 'session_preload_libraries', 'local_preload_libraries'];
 
-/** Of a server without any setting of it. */
+/** The value of a server without this setting. */
 const DEFAULT_SHARED_BUFFERS = '128MB';
 
 const LOCALE_SETTING = /^lc_(messages|monetary|numeric|time)$/;
 
 /**
- * What helps against each thing that keeps a server from starting, in the words of PostgreSQL 13 to 19 in English.
- * Source: PostgreSQL's guc.c, guc-file.l, postmaster.c, pqcomm.c, be-secure-openssl.c, sysv_shmem.c, dsm_impl.c,
+ * The remedies for faults that keep a server from starting, by the words of PostgreSQL 13 to 19 in English. Source:
+ * PostgreSQL's guc.c, guc-file.l, postmaster.c, pqcomm.c, be-secure-openssl.c, sysv_shmem.c, dsm_impl.c,
  * method_io_uring.c, dfmgr.c
  */
 const RULES: readonly Rule[] = [
@@ -37,7 +37,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     /^(?:LOG|FATAL): +could not open configuration (?:file|directory) "([^"]+)": /,
-    // What lies in the data directory has been looked at there, more closely than a rehearsal can.
+    // Files in the data directory have been looked at before, more closely than a rehearsal can.
     ([, path = ''], context) =>
       isNamedFile(path, context) || path.startsWith(`${context.dataDirectory}/`)
         ? []
@@ -70,8 +70,8 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * Finds in what a server has said what would let it start. Several rules may speak of one matter; of each setting there
- * is one amendment. What no rule knows stays unamended, and keeps the server from starting.
+ * Finds in a server's words the amendments that would let it start. Several rules may speak of one matter, but each
+ * setting gets one amendment. A fault that no rule knows stays, and keeps the server from starting.
  */
 export function judgeWords(log: string, context: WordsContext): Amendment[] {
   const lines = log.split('\n');
@@ -88,7 +88,7 @@ export function judgeWords(log: string, context: WordsContext): Amendment[] {
   return [...found.values()];
 }
 
-/** What a server that does not start says of it: from the line that tells what is wrong to its remedy. */
+/** The words of a server that does not start, from the line that tells what is wrong to its remedy. */
 export function wordsOfRefusal(log: string): string {
   const lines = log
     .split('\n')
@@ -98,7 +98,7 @@ export function wordsOfRefusal(log: string): string {
   return told.join('\n  ') || 'it said nothing';
 }
 
-/** A server that cannot read these files at all: nothing around it can be the reason. */
+/** The words of a server that cannot read these files at all. Nothing around it can be the reason. */
 const NOT_ITS_FILES = /^FATAL: +(?:database files are incompatible with server|incorrect checksum in control file)/m;
 
 /** Whether a server has said that it is of another kind than the one whose files it has. */
@@ -106,18 +106,18 @@ export function isOtherServers(log: string): boolean {
   return NOT_ITS_FILES.test(log);
 }
 
-/** What a server wanted of its memory at once, and did not get. */
+/** The words of a server that did not get the memory it wanted at its start. */
 export const MEMORY_REFUSED = /^FATAL: +could not map anonymous shared memory: /m;
 
-/** What only looks so because there is no network, and nothing mounted can be written to. */
+/** Faults that only a rehearsal may have, without a network and with nothing mounted that can be written to. */
 const REHEARSAL_ALONE = new RegExp(
   'could not translate|[Nn]ame or service not known|failure in name resolution|could not resolve|' +
     '[Nn]etwork is unreachable|Read-only file system',
 );
 
 /**
- * Why a server that did not start in a rehearsal may start all the same: it said nothing of its own, or what it said
- * may be a matter of the rehearsal. undefined when it is its last word.
+ * Why a server that did not start in a rehearsal may start all the same. Either it said nothing, or its words may come
+ * from the rehearsal itself. undefined when its words are final.
  */
 export function doubtWords(log: string): string | undefined {
   const ownWords = /^(?:FATAL|PANIC): |could not access the server configuration file|does not know where to find/m;
@@ -136,7 +136,7 @@ function invalidValue(name: string, context: WordsContext, why: string): Amendme
   return [{ do: 'drop', name, was: context.settings.get(name) ?? '', why }];
 }
 
-/** Huge pages are a matter of the host; what is left then is that it asks for too much. */
+/** Asks for less memory. Huge pages depend on the host. Without them, the server asks for too much shared memory. */
 function lessMemory(context: WordsContext, why: string): Amendment[] {
   if (context.settings.get('huge_pages') === 'on') return change(context, 'huge_pages', 'try', why);
   return change(context, 'shared_buffers', DEFAULT_SHARED_BUFFERS, why);
@@ -156,7 +156,7 @@ function change({ settings }: WordsContext, name: string, value: string, why: st
   return was === undefined || was === value ? [] : [{ do: 'set', name, was, value, why }];
 }
 
-/** A file that no other one includes. */
+/** Whether a file is read by itself, not by an include. */
 function isNamedFile(path: string, { settings, dataDirectory }: WordsContext): boolean {
   const usual = ['pg_hba.conf', 'pg_ident.conf', 'postgresql.conf'].map((name) => `${dataDirectory}/${name}`);
   return [...usual, settings.get('hba_file'), settings.get('ident_file')].includes(path);

@@ -4,7 +4,7 @@ import { formatMicros, parseMicros } from '../terms/timestamp.ts';
 /** `--timezone` as it was understood: an offset from UTC, or a zone of the time zone database. */
 export type TimeZone = { offsetMinutes: number } | { zone: string };
 
-/** What a clock on a wall shows: no moment yet. */
+/** The reading of a clock on a wall: not a moment yet. */
 interface WallTime {
   /** As if the clock showed UTC. */
   micros: bigint;
@@ -16,10 +16,10 @@ const DATE_TIME = /^(\d{4})-?(\d\d)-?(\d\d)(?:T|\s+)(\d\d):?(\d\d)(?::?(\d\d)(?:
 const EXAMPLES = "such as '2026-11-21T14:02:03+01:00' or '2026-11-21 14:02:03.5+01'";
 
 /**
- * Reads the moment of `--target-time`: ISO 8601, or as PostgreSQL writes times; with an offset, `Z`, `UTC` or a zone's
- * name (`Europe/Berlin`) behind it, or else in `timeZone`. A time without any is refused with what it would be in UTC
- * and in the machine's zone, since the difference decides which rows come back. As in PostgreSQL, second 60 is the next
- * minute's first, and 24:00 the next day's beginning.
+ * Reads the moment of `--target-time`, in ISO 8601 or as PostgreSQL writes times. It may end with an offset, `Z`, `UTC`
+ * or a zone's name (`Europe/Berlin`). Without these, it is read in `timeZone`. Without that, it is refused, and the
+ * message says what it would be in UTC and in the machine's zone, since the difference decides which rows come back. As
+ * in PostgreSQL, second 60 is the next minute's first, and 24:00 the next day's beginning.
  * @param localZone the machine's own zone, for the message
  * @returns ISO 8601 in UTC with microseconds
  * @throws usage
@@ -43,7 +43,7 @@ export function parseTargetTime(text: string, timeZone?: TimeZone, localZone: st
 /**
  * Reads `UTC`, `Z`, `GMT`, an offset (`+02:00`, `+02`, `-0330`) or the name of a zone (`Europe/Berlin`). Other
  * abbreviations are refused: CST alone is three different ones.
- * @param where names in the message what holds it
+ * @param where the words by which the message names the source of the text
  */
 export function parseTimeZone(text: string, where = '--timezone'): TimeZone {
   if (/^(utc|gmt|z|zulu)$/i.test(text)) return { offsetMinutes: 0 };
@@ -96,11 +96,11 @@ function momentOf(wall: WallTime, zone: TimeZone): bigint {
 }
 
 /**
- * All moments at which the clocks of a zone showed this, earliest first: one as a rule, none or two when they were
- * changed.
+ * All moments at which the clocks of a zone showed this time, earliest first. There is one as a rule, and none or two
+ * when the clocks were changed.
  */
 function momentsIn(zone: string, wallMicros: bigint): bigint[] {
-  // Whatever the offset is, it was in force at one of these: none is changed twice within a day.
+  // The offset was in force at one of these moments: no zone changes its offset twice within a day.
   const around = [-86_400_000_000n, 0n, 86_400_000_000n].map((shift) => offsetMicros(zone, wallMicros + shift));
   const candidates = [...new Set(around)].map((offset) => wallMicros - offset);
   return candidates
@@ -157,12 +157,12 @@ function ambiguousZone(wall: WallTime, localZone: string): OdoError {
   );
 }
 
-/** Without zeros that say nothing. */
+/** A moment in UTC, without needless zeros. */
 function spell(micros: bigint): string {
   return formatMicros(micros).replace(/\.?0+Z$/, 'Z');
 }
 
-/** For people: as short as it is exact. */
+/** A moment for people: as short as it is exact. */
 export function spellMoment(iso: string): string {
   return spell(parseMicros(iso));
 }

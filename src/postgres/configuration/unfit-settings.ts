@@ -1,22 +1,22 @@
 import { isOn } from './configuration-file.ts';
 
-/** What is known of the server that will run on restored files; plain JSON. */
+/** The facts of the server that will run on restored files. Plain JSON. */
 export interface ServerFacts {
-  /** The libraries that it can load, without `.so`; not given when nothing could be found out. */
+  /** The libraries that the server can load, without `.so`. Absent when nothing could be found out. */
   libraries?: readonly string[];
-  /** Where directories are mounted in its container: what lies there may be what the settings mean. */
+  /** Mount points in the server's container. A setting may mean files there. */
   mounts: readonly string[];
-  /** Settings of its command line, which beat every file. */
+  /** Settings of the server's command line, which beat every file. */
   commandLine: Readonly<Record<string, string>>;
-  /** How much memory its host, or its container, has at most. */
+  /** The most memory that the server's host, or its container, has. */
   memoryBytes?: number;
-  /** Of a server in a container with a network of its own: the addresses and names that it is known to have there. */
+  /** The known addresses and names of a server in a container with a network of its own. */
   addresses?: readonly string[];
-  /** The port that its environment tells it to listen on. */
+  /** The port that the server's environment tells it to listen on. */
   port?: string;
   /**
-   * It takes the place of another cluster than the backup's, or of none: whatever the original does to other servers,
-   * it may go on doing.
+   * The server takes the place of another cluster than the backup's, or of none. So the original may still be doing
+   * whatever it does to other servers.
    */
   isAnother?: boolean;
 }
@@ -28,13 +28,13 @@ export const UNKNOWN_SERVER: ServerFacts = { mounts: [], commandLine: {} };
 export interface UnfitSetting {
   name: string;
   was: string;
-  /** What it gets instead. */
+  /** The value that replaces it. */
   value: string;
   why: string;
 }
 
 /**
- * What a CloudNativePG container has, and nothing else: the operator's program, certificates, socket and logs; volumes
+ * Directories that only a CloudNativePG container has: the operator's program, certificates, socket and logs; volumes
  * that are projected into it; images with extensions. Source: CloudNativePG, pkg/postgres/configuration.go, and its
  * documentation on projected volumes and image volume extensions.
  */
@@ -58,7 +58,7 @@ export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: 
   const unfit: UnfitSetting[] = [];
   const replace = (name: string, value: string, why: string) => {
     const was = settings.get(name);
-    // What the command line says holds whatever stands in a file.
+    // The command line beats whatever stands in a file.
     if (was !== undefined && was !== value && !(name in facts.commandLine)) unfit.push({ name, was, value, why });
   };
   const operatorPath = (name: string) => findOperatorPath(settings.get(name) ?? '', facts.mounts);
@@ -120,9 +120,9 @@ export function findUnfitSettings(settings: ReadonlyMap<string, string>, facts: 
 const NOT_ITS_OWN = 'it takes the place of another cluster than the one that was backed up';
 
 /**
- * What a restored server would do to others that the original still does, or did for another place: subscriptions take
- * over the original's replication slots, jobs run against the world. Off where it does not take the original's own
- * place, as archiving is.
+ * Finds what a restored server would do to others that the original still does, or did for another place. Subscriptions
+ * take over the original's replication slots, and jobs run against the world. Both are turned off, like archiving,
+ * unless the server takes the original's own place.
  */
 export function findOutgoing(
   settings: ReadonlyMap<string, string>,
@@ -151,7 +151,7 @@ const MIB = 1024 * 1024;
 const MIN_SHARED_MIB = 128;
 const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: MIB, GB: 1024 * MIB, TB: 1024 * 1024 * MIB };
 
-/** Bytes of a setting that is a size, such as `200GB`; a number alone counts `unitBytes`. 0 for what is none. */
+/** Bytes of a setting that is a size, such as `200GB`. A number alone counts `unitBytes`. 0 for any other text. */
 function sizeOf(value: string, unitBytes: number): number {
   const [, amount, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB)?\s*$/.exec(value) ?? [];
   return amount === undefined ? 0 : Number(amount) * (UNITS[unit] ?? unitBytes);
@@ -159,7 +159,7 @@ function sizeOf(value: string, unitBytes: number): number {
 
 const ANYWHERE = /^(\*|0\.0\.0\.0|::|::0|localhost|::1|127(\.\d+){3}|host\.docker\.internal)$/i;
 
-/** What a server is told to listen on, and its container does not have, as far as that is known. */
+/** Addresses to listen on that the server's container does not have, as far as that is known. */
 function findForeignAddresses(value: string, { addresses }: ServerFacts): string[] {
   if (addresses === undefined) return [];
   const wanted = value.split(',').map((one) => one.trim().replace(/^"(.*)"$/, '$1'));
@@ -167,8 +167,8 @@ function findForeignAddresses(value: string, { addresses }: ServerFacts): string
 }
 
 /**
- * What a server of a container does that nobody may expect who knows the service: it lets nobody in but its own
- * container, or listens elsewhere. Nothing of it is overridden, since it may be meant.
+ * Finds what may surprise people who know a container's service: the server lets in only its own container, or listens
+ * elsewhere. Nothing is overridden, since it may be meant.
  */
 export function findSurprises(settings: ReadonlyMap<string, string>, isWhole: boolean, facts: ServerFacts): string[] {
   if (facts.addresses === undefined) return [];
@@ -211,7 +211,7 @@ function sortLibraries(list: string, { libraries }: ServerFacts): { kept: string
     .split(',')
     .map((name) => name.trim().replace(/^"(.*)"$/, '$1'))
     .filter(Boolean);
-  // A path of its own is looked up elsewhere than the listing.
+  // A library with a path of its own lies elsewhere than the listed ones.
   const isThere = (name: string) => {
     const plain = name.replace(/^\$libdir\/(plugins\/)?/, '').replace(/\.so$/, '');
     return libraries === undefined || plain.includes('/') || libraries.includes(plain);

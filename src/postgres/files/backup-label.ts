@@ -1,7 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import { respellLsn } from '../terms/wal-names.ts';
 
-/** What `backup_label` says. Times are ISO 8601 in UTC, LSNs in PostgreSQL's form. */
+/** The fields of `backup_label`. Times are ISO 8601 in UTC, LSNs in PostgreSQL's form. */
 export interface BackupLabel {
   startLsn: string;
   startWal: string;
@@ -18,8 +18,8 @@ export interface BackupLabel {
 }
 
 /**
- * Reads `backup_label`. Throws dataCorrupt without START WAL LOCATION, which every one begins with.
- * Source: PostgreSQL, src/backend/access/transam/xlogbackup.c, build_backup_content.
+ * Reads `backup_label`. `dataCorrupt` without START WAL LOCATION, with which each one begins. Source: PostgreSQL,
+ * src/backend/access/transam/xlogbackup.c, build_backup_content.
  */
 export function parseBackupLabel(text: string): BackupLabel {
   const fields = new Map<string, string>();
@@ -55,9 +55,10 @@ export function parseBackupLabel(text: string): BackupLabel {
 }
 
 /**
- * `2025-10-24 02:26:08 UTC`, the server's time with its log_timezone, as ISO 8601 in UTC; undefined when it is no time.
- * UTC, GMT and numeric offsets (`+02`, `-0330`, `+05:30`) are exact. Another abbreviation, such as CEST, names no
- * offset that can be relied upon (IST is three different ones), so such a time is taken as UTC and may be hours off.
+ * Reads a server's time with its log_timezone, such as `2025-10-24 02:26:08 UTC`, as ISO 8601 in UTC. undefined when it
+ * is no time. UTC, GMT and numeric offsets (`+02`, `-0330`, `+05:30`) are exact. Another abbreviation, such as CEST,
+ * names no offset that can be relied upon: IST is three different ones. Such a time is taken as UTC and may be hours
+ * off.
  */
 export function parseServerTime(text: string): string | undefined {
   const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)\s*(\S*)$/.exec(text);

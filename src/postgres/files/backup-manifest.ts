@@ -3,9 +3,9 @@ import { OdoError } from '../../errors.ts';
 import { respellLsn } from '../terms/wal-names.ts';
 
 /**
- * `backup_manifest`, the JSON that pg_basebackup leaves beside (or in) a backup. It can have hundreds of megabytes, but
- * PostgreSQL writes it in one fixed order, so what describes the backup stands in its first and its last lines. Source:
- * PostgreSQL documentation, "Backup Manifest Format"; src/backend/backup/backup_manifest.c.
+ * `backup_manifest`, the JSON that pg_basebackup leaves beside (or in) a backup. It can have hundreds of megabytes.
+ * PostgreSQL writes it in one fixed order, so its first and last lines describe the backup. Source: PostgreSQL
+ * documentation, "Backup Manifest Format"; src/backend/backup/backup_manifest.c.
  */
 
 /** WAL needed to make the backup consistent. LSNs without leading zeros, as ODO spells them. */
@@ -42,31 +42,29 @@ export interface Manifest extends ManifestSummary {
   files: ManifestFile[];
 }
 
-/**
- * How much of a manifest's start and of its end readManifestSummary should be given: ample for any that PostgreSQL
- * writes.
- */
+/** How many bytes from a manifest's start readManifestSummary() needs: ample for any that PostgreSQL writes. */
 export const MANIFEST_HEAD_BYTES = 512;
+/** How many bytes from a manifest's end readManifestSummary() needs, likewise ample. */
 export const MANIFEST_TAIL_BYTES = 32 * 1024;
 
 const WAL_RANGES = '"WAL-Ranges"';
 
 /**
- * Reads the summary from the manifest's first and last bytes. Throws dataCorrupt when they are not a manifest's, as
- * with one cut short.
+ * Reads the summary from the manifest's first and last bytes. `dataCorrupt` when they are not a manifest's, as in one
+ * cut short.
  */
 export function readManifestSummary(head: string | Uint8Array, tail: string | Uint8Array): ManifestSummary {
   const start = textOf(head);
   const version = /^\s*\{\s*"PostgreSQL-Backup-Manifest-Version":\s*(\d+)/.exec(start)?.[1];
   if (version === undefined) throw corrupt('it does not begin like one');
   const summary: ManifestSummary = { version: Number(version), ...readEnd(textOf(tail)) };
-  // taken from the text: as a JavaScript number it would lose its last digits
+  // Taken from the text: as a JavaScript number it would lose its last digits.
   const systemIdentifier = /^[^[]*?"System-Identifier":\s*(\d+)/.exec(start)?.[1];
   if (systemIdentifier !== undefined) summary.systemIdentifier = systemIdentifier;
   return summary;
 }
 
-/** Reads all of a manifest. Throws dataCorrupt when it is not one, or does not have its own checksum. */
+/** Reads all of a manifest. `dataCorrupt` when it is no manifest, or does not fit its own checksum. */
 export function parseManifest(text: string): Manifest {
   const summary = readManifestSummary(text.slice(0, MANIFEST_HEAD_BYTES), text.slice(-MANIFEST_TAIL_BYTES));
   demandOwnChecksum(text, summary);
@@ -75,10 +73,7 @@ export function parseManifest(text: string): Manifest {
   return { ...summary, files: files.map(toFile) };
 }
 
-/**
- * Throws dataCorrupt when the manifest does not have the checksum that it gives itself; it covers the text up to its
- * own line.
- */
+/** `dataCorrupt` when the manifest does not fit its own checksum, which covers the text up to the checksum's line. */
 export function demandOwnChecksum(text: string, summary: ManifestSummary): void {
   if (summary.manifestChecksum === undefined) return;
   const signed = text.slice(0, text.lastIndexOf('\n', text.lastIndexOf('"Manifest-Checksum"')) + 1);
@@ -94,14 +89,14 @@ export interface ManifestSizes {
 }
 
 /**
- * How many files there are and the sum of their sizes, without making objects of the manifest; what a restore takes,
- * except for pg_wal.
+ * Counts the files and sums their sizes, without making objects of the manifest. A restore takes this much, except for
+ * pg_wal.
  */
 export function sumManifestSizes(text: string): ManifestSizes {
   const whole = { files: 0, sumBytes: 0 };
   const tablespaces = new Map<number, { files: number; sumBytes: number }>();
   let oid: string | undefined;
-  // a quote within a path is escaped, so these keys are only ever found as keys
+  // A quote within a path is escaped, so these keys are only ever found as keys.
   for (const [, size, of] of text.matchAll(
     /"(?:Size":\s*(\d+)|(?:Encoded-)?Path":\s*"(?:pg_tblspc\\?\/(\d+)\\?\/)?)/g,
   )) {
@@ -119,7 +114,7 @@ export function sumManifestSizes(text: string): ManifestSizes {
   return { ...whole, tablespaces };
 }
 
-/** Reads what a manifest says of one file: the JSON object of its line. Throws dataCorrupt, naming the line. */
+/** Reads the JSON object of one file's line. `dataCorrupt` names the line. */
 export function parseManifestFile(json: string, line: number): ManifestFile {
   try {
     return toFile(JSON.parse(json) as RawFile);

@@ -20,13 +20,13 @@ export const DATABASES_SQL = `select datname,
   from pg_database
   where datallowconn and not (datlocprovider = 'c' and datcollate in ('C', 'POSIX', 'C.UTF-8', 'C.utf8'))`;
 
-/** The same for servers that record none: every database is looked into. */
+/** Names of all databases, for servers that record no versions: every database is looked into. */
 export const DATABASE_NAMES_SQL = 'select datname from pg_database where datallowconn and not datistemplate';
 
 /**
- * Collations of the connected database that something of it sorts by, on servers that do not record the database's own
- * also that one's namesake. Columns as above. A C library without versions tells none, which says nothing where none
- * was recorded either.
+ * Collations of the connected database that something in it sorts by. On servers that do not record the version of the
+ * database's own collation, its namesake is among them. Columns as in DATABASES_SQL. A C library without versions tells
+ * none, which says nothing where none was recorded either.
  */
 export function collationsSql(major: number): string {
   const ownNamesake =
@@ -49,7 +49,7 @@ export function findChanged(
   );
 }
 
-/** What the person should know and run, one note for each database. */
+/** Notes for the person, one for each database: what has changed, and what to run. */
 export function collationNotes(changed: readonly ChangedCollation[]): string[] {
   const databases = [...new Set(changed.map(({ database }) => database))];
   return databases.map((database) => {
@@ -65,8 +65,9 @@ export function collationNotes(changed: readonly ChangedCollation[]): string[] {
 }
 
 /**
- * What makes the server take the order of today for the recorded one. It refreshes a version, but refuses to do so from
- * or to none ("invalid collation version change"), and then warns at every connection: only its catalogues can be told.
+ * SQL that makes the server take today's order for the recorded one. The server can refresh a version, but not from or
+ * to none ("invalid collation version change"). It then warns at every connection, and only an update of its catalogues
+ * helps.
  */
 function noteVersionSql({ database, collation, recorded, actual }: ChangedCollation): string {
   const isRefreshable = recorded !== undefined && actual !== undefined;

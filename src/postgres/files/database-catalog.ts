@@ -7,7 +7,7 @@ export interface CatalogDatabase {
   collate: string;
   ctype: string;
   /**
-   * Its collations are those of the system's C library, not ICU's or PostgreSQL's own; so all were until PostgreSQL 15.
+   * The collations are those of the system's C library, not ICU's or PostgreSQL's own. Before PostgreSQL 15 all are.
    */
   isLibc: boolean;
   allowsConnections: boolean;
@@ -26,7 +26,7 @@ const MAP_MAGIC = 0x592717;
 export function fileOfCatalog(map: Uint8Array | undefined, oid: number): string {
   if (map === undefined || map.length < 8) return String(oid);
   const view = new DataView(map.buffer, map.byteOffset, map.byteLength);
-  // Its last digit counts the versions of the layout, whose beginning has stayed.
+  // The last digit of the magic number counts versions of the layout, whose beginning has stayed the same.
   if (Math.abs(view.getUint32(0, true) - MAP_MAGIC) > 8) return String(oid);
   const count = view.getUint32(4, true);
   for (let at = 8; at < 8 + count * 8 && at + 8 <= map.length; at += 8) {
@@ -38,9 +38,9 @@ export function fileOfCatalog(map: Uint8Array | undefined, oid: number): string 
 const PRINTABLE = /^[\w.@:+ -]{1,120}$/;
 
 /**
- * The databases in the pages of pg_database, as they are in a backup: before its WAL has been replayed. So only rows
- * that nobody has begun to delete or replace count, and a page that makes no sense is passed over: what is given is
- * there, but not all that is there is given. Source: PostgreSQL, src/include/catalog/pg_database.h of 13 to 19
+ * The databases in the pages of pg_database of a backup, before its WAL has been replayed. Only rows that nobody has
+ * begun to delete or replace count. A page that makes no sense is passed over. So each database given is there, but
+ * some may be missing. Source: PostgreSQL, src/include/catalog/pg_database.h of 13 to 19
  */
 export function readDatabases(pages: Uint8Array, pageBytes: number, major: number): CatalogDatabase[] {
   const databases: CatalogDatabase[] = [];

@@ -1,10 +1,10 @@
 /** A row as a page has it, whoever may see it. */
 export interface HeapRow {
-  /** Its columns, from the first one. */
+  /** The row's columns, from the first one. */
   data: Uint8Array;
-  /** Who made it has not been seen to have failed. */
+  /** The transaction that made the row has not been seen to have failed. */
   isBorn: boolean;
-  /** Nobody has begun to delete or replace it, or has been seen to have failed. */
+  /** Nobody has begun to delete or replace the row, or that transaction has been seen to have failed. */
   lives: boolean;
 }
 

@@ -14,11 +14,10 @@ const MAX_LINE_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
- * Reads a backup_manifest of any size in little memory, line by line: `onFile` is told each file, with the number of
- * its line. What it was told counts only when the promise resolves: the manifest's own checksum, which covers all but
- * the last line, comes last. Throws dataCorrupt when it is no manifest, or was changed or cut short. Source:
- * PostgreSQL, src/backend/backup/backup_manifest.c (one file a line); src/common/parse_manifest.c,
- * verify_manifest_checksum.
+ * Reads a backup_manifest of any size in little memory, line by line. `onFile` gets each file with the number of its
+ * line. These files count only when the promise resolves: the manifest's own checksum, which covers all but the last
+ * line, comes last. `dataCorrupt` when it is no manifest, or was changed or cut short. Source: PostgreSQL,
+ * src/backend/backup/backup_manifest.c (one file a line); src/common/parse_manifest.c, verify_manifest_checksum.
  */
 export async function readManifest(
   chunks: AsyncIterable<Uint8Array>,
@@ -35,7 +34,7 @@ export async function readManifest(
     if (lastLine) hash.update(lastLine);
     lastLine = line;
     lines += 1;
-    // 0x7b is '{': apart from the lines of files only the first one and those of WAL ranges begin with it
+    // 0x7b is '{'. Apart from the lines of files, only the first line and those of WAL ranges begin with it.
     if (line[0] !== 0x7b) return;
     const text = line.toString('utf8');
     if (/^\{ "(Encoded-)?Path":/.test(text)) onFile(parseManifestFile(text.replace(/,?\s*$/, ''), lines), lines);

@@ -1,12 +1,12 @@
-/** The size of a data page, for which alone this is written; servers can be built with others, and next to none are. */
+/** The only size of a data page that this code handles. Servers can be built with others, and next to none are. */
 export const PAGE_BYTES = 8192;
 
 const PAGE_WORDS = PAGE_BYTES / 4;
-/** A page is taken as a table of 32-bit numbers with so many columns, each of which is hashed by itself. */
+/** The columns of a page taken as a table of 32-bit numbers. Each column is hashed by itself. */
 const COLUMNS = 32;
 const FNV_PRIME = 16777619;
 
-/** What each column's hash begins with: fixed numbers that are a part of the algorithm. */
+/** The initial value of each column's hash: fixed numbers that are a part of the algorithm. */
 const OFFSETS = Int32Array.of(
   0x5b1f36e9,
   0xb8525960,
@@ -42,18 +42,19 @@ const OFFSETS = Int32Array.of(
   0x959bd756,
 );
 
-/** Where pd_checksum stands (in the low half of the third word, on little-endian machines), and pd_upper. */
+/** The word that holds pd_checksum (in its low half, on little-endian machines). */
 const CHECKSUM_WORD = 2;
+/** The byte at which pd_upper stands. */
 const UPPER_AT = 14;
 
 /**
- * The checksum that PostgreSQL keeps in a data page, 1 to 65535, for the page that begins at word `at` of `words`;
- * `block` is its number within the whole relation fork. Source: PostgreSQL, src/include/storage/checksum_impl.h, the
- * same since 9.3.
+ * The checksum that PostgreSQL keeps in a data page, 1 to 65535. The page begins at word `at` of `words`, and `block`
+ * is its number within the whole relation fork. Source: PostgreSQL, src/include/storage/checksum_impl.h, the same since
+ * 9.3.
  */
 export function computePageChecksum(words: Int32Array, at: number, block: number): number {
   let folded = 0;
-  // four columns at a time, whose multiplications do not wait for each other
+  // Four columns at a time, whose multiplications do not wait for each other.
   for (let column = 0; column < COLUMNS; column += 4) {
     let a = OFFSETS[column] as number;
     let b = OFFSETS[column + 1] as number;
@@ -62,7 +63,7 @@ export function computePageChecksum(words: Int32Array, at: number, block: number
     let row = at + column;
     const end = at + PAGE_WORDS;
     if (column === 0) {
-      // the third column meets the checksum itself, which counts as zero
+      // The third column meets the checksum itself, which counts as zero.
       a ^= words[row] as number;
       b ^= words[row + 1] as number;
       c ^= (words[row + CHECKSUM_WORD] as number) & 0xffff0000;
@@ -109,6 +110,6 @@ export function readPageLsn(words: Int32Array, at: number): bigint {
  * src/include/storage/bufpage.h).
  */
 export function isNewPage(words: Int32Array, at: number): boolean {
-  // pd_upper is the high half of its word
+  // pd_upper is the high half of its word.
   return (words[at + (UPPER_AT >> 2)] as number) >>> 16 === 0;
 }

@@ -3,7 +3,7 @@ import { crc32c } from '../terms/crc32c.ts';
 import { NEWEST_MAJOR } from '../terms/versions.ts';
 import { formatLsn } from '../terms/wal-names.ts';
 
-/** In the order of DBState, src/include/catalog/pg_control.h; the names are those that pg_controldata prints. */
+/** The states in the order of DBState, src/include/catalog/pg_control.h, named as pg_controldata prints them. */
 const STATES = [
   'starting up',
   'shut down',
@@ -16,7 +16,7 @@ const STATES = [
 
 export type ClusterState = (typeof STATES)[number];
 
-/** What ODO needs of `global/pg_control`. */
+/** The fields of `global/pg_control` that ODO needs. */
 export interface PgControl {
   /** A 64-bit number as decimal text. */
   systemIdentifier: string;
@@ -28,15 +28,13 @@ export interface PgControl {
   /** Where redo begins from that checkpoint. */
   redoLsn: string;
   timeline: number;
-  /**
-   * Of a server in archive recovery: up to where it has to replay before its data is consistent, if it is started
-   * again.
-   */
+  /** Up to where a server in archive recovery has to replay before its data is consistent, if it is started again. */
   minRecoveryLsn?: string;
   minRecoveryTimeline?: number;
   walSegmentSizeBytes: number;
-  /** XLOG_BLCKSZ, the size of WAL's pages: 8192 unless it was built otherwise, like the next two. */
+  /** XLOG_BLCKSZ, the size of WAL's pages: 8192 unless the server was built otherwise. */
   walBlockSizeBytes: number;
+  /** BLCKSZ, the size of data pages: 8192 unless the server was built otherwise. */
   blockSizeBytes: number;
   /**
    * Blocks in each file of a large relation but the last (RELSEG_SIZE): 131072, which is 1 GiB, unless it was built
@@ -45,7 +43,7 @@ export interface PgControl {
   relationSegmentBlocks: number;
   /** 1 when data pages have checksums, 0 when they have none; any other while they are being switched on or off. */
   dataChecksumVersion: number;
-  /** What the server ran with: a server that replays its WAL must not have less of any. */
+  /** The settings that the server ran with. A server that replays its WAL must not have less of any. */
   settings: {
     max_connections: number;
     max_worker_processes: number;
@@ -55,7 +53,7 @@ export interface PgControl {
   };
 }
 
-/** Where the fields stand that have not kept their places. */
+/** Offsets of the fields that have moved between versions. */
 interface Layout {
   settings: number;
   blockSize: number;
@@ -66,7 +64,7 @@ interface Layout {
   crc: number;
 }
 
-/** Of PostgreSQL 12 to 17. */
+/** The layout of PostgreSQL 12 to 17. */
 const FIRST: Layout = {
   settings: 180,
   blockSize: 216,
@@ -78,16 +76,16 @@ const FIRST: Layout = {
 };
 
 /**
- * By the version that the file itself tells, on 64-bit machines.
- * Source: PostgreSQL, src/include/catalog/pg_control.h (ControlFileData, CheckPoint).
+ * Layouts on 64-bit machines, by the version that the file itself tells. Source: PostgreSQL,
+ * src/include/catalog/pg_control.h (ControlFileData, CheckPoint).
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map([
   [1201, FIRST],
   [1300, FIRST],
   [1700, FIRST],
-  // the byte for char's default signedness stands before the nonce
+  // The byte for char's default signedness stands before the nonce.
   [1800, { ...FIRST, crc: 292 }],
-  // the checkpoint has grown by 8 bytes, and what follows the relations' segment size by 4 more
+  // The checkpoint has grown by 8 bytes, and the fields behind the relations' segment size by 4 more.
   [
     1905,
     {
@@ -102,17 +100,18 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map([
   ],
 ]);
 
-/** As PostgreSQL writes it (PG_CONTROL_FILE_SIZE); behind the content it is filled with zeros. */
+/** The size of the file as PostgreSQL writes it (PG_CONTROL_FILE_SIZE), filled with zeros behind its content. */
 export const CONTROL_FILE_BYTES = 8192;
-/** What the content takes at most (PG_CONTROL_MAX_SAFE_SIZE). */
+/** The most that the content takes (PG_CONTROL_MAX_SAFE_SIZE). */
 const MAX_CONTENT_BYTES = 512;
+/** The search for a checksum begins here: the content of each layout is longer. */
 const MIN_CONTENT_BYTES = 200;
-/** As long as any layout, and where a shorter file can only have been cut. */
+/** At least the length of every layout: a shorter file can only have been cut. */
 const NEEDED_BYTES = 320;
 
 /**
- * Reads `global/pg_control` of PostgreSQL 12 to 19. Throws dataCorrupt when its own checksum does not fit, as in one
- * that was copied while the server wrote it, and versionMismatch when it is whole, but of a version or a machine whose
+ * Reads `global/pg_control` of PostgreSQL 12 to 19. `dataCorrupt` when its own checksum does not fit, as in a file that
+ * was copied while the server wrote it. `versionMismatch` when the file is whole, but of a version or a machine whose
  * files ODO does not know.
  */
 export function parsePgControl(bytes: Uint8Array): PgControl {
@@ -154,8 +153,8 @@ export function parsePgControl(bytes: Uint8Array): PgControl {
 }
 
 /**
- * The system identifier, which is the first field in every layout, so that it can be told of a cluster that ODO cannot
- * read otherwise. undefined when the file is damaged: then nothing that it says counts.
+ * The system identifier. It is the first field in every layout, so it can be told even of a cluster that ODO cannot
+ * read otherwise. undefined when the file is damaged: then nothing in it counts.
  */
 export function readSystemIdentifier(bytes: Uint8Array): string | undefined {
   if (bytes.length < NEEDED_BYTES) return undefined;
@@ -170,8 +169,8 @@ function isCrcAt(view: DataView, offset: number): boolean {
 }
 
 /**
- * A checksum that fits somewhere tells a whole file of an unknown layout from a damaged one: it stands behind all that
- * it covers.
+ * Finds a checksum that fits the bytes before it. If there is one, the file is whole, and only its layout is unknown.
+ * If there is none, the file is damaged.
  */
 function findCrc(view: DataView): { isLittleEndian: boolean } | undefined {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -1,11 +1,11 @@
-/** What a running server notes in postmaster.pid. */
+/** The notes of a running server in postmaster.pid. */
 export interface PostmasterPid {
-  /** In the name space of its container. */
+  /** Process id in the name space of the server's container. */
   pid: number;
   port: number;
   /** '' when it has no socket. */
   socketDirectory: string;
-  /** standby: in recovery, and (unless hot_standby is off) it answers · ready: out of recovery */
+  /** standby: in recovery, and answering unless hot_standby is off. ready: out of recovery. */
   status?: 'starting' | 'stopping' | 'ready' | 'standby';
 }
 

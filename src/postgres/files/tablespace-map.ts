@@ -10,8 +10,8 @@ export interface TablespaceMapEntry {
 }
 
 /**
- * Reads `tablespace_map`: lines of OID, one blank, and the path, in which a backslash stands before a backslash, a line
- * feed or a carriage return (before any character, when it is read). Throws dataCorrupt for other lines. Source:
+ * Reads `tablespace_map`: lines of OID, one blank, and the path. In the path, a backslash stands before each backslash,
+ * line feed and carriage return; the reader accepts it before any character. `dataCorrupt` for other lines. Source:
  * PostgreSQL, src/backend/access/transam/xlog.c (do_pg_backup_start) and xlogrecovery.c (read_tablespace_map).
  */
 export function parseTablespaceMap(text: string): TablespaceMapEntry[] {

@@ -8,8 +8,8 @@ const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * CRC-32C of a few bytes at a time, as an unsigned number; `before` is what precedes them. For much data see
- * stream/checksum.ts.
+ * CRC-32C of a few bytes, as an unsigned number. `before` is the checksum of the bytes that precede them. For much data
+ * see stream/native/checksum.ts.
  */
 export function crc32c(bytes: Uint8Array, from: number, to: number, before = 0): number {
   let crc = ~before;

@@ -31,9 +31,9 @@ export function parseTimelineHistory(text: string, name = 'timeline history'): H
 }
 
 /**
- * The ancestors as PostgreSQL goes by them, which looks for a position from the newest on. A server that is stopped at
- * a target before the branch of the timeline that it was told to follow notes that one as its parent all the same, left
- * before it began: such a parent counts for nothing. Source: PostgreSQL, src/backend/access/transam/timeline.c,
+ * The ancestors as PostgreSQL goes by them, looking for a position from the newest on. A server may stop at a target
+ * before the branch of the timeline that it was told to follow. It then notes that timeline as its parent all the same,
+ * left before it began. Such a parent counts for nothing. Source: PostgreSQL, src/backend/access/transam/timeline.c,
  * tliOfPointInHistory.
  */
 export function withoutOvertaken(ancestors: readonly HistoryEntry[]): HistoryEntry[] {

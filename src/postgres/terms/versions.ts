@@ -4,8 +4,8 @@ import { OdoError } from '../../errors.ts';
 export const NEWEST_MAJOR = 19;
 
 /**
- * Throws versionMismatch for a version whose files ODO does not know, before anything is done with them. `what` names
- * whose it is.
+ * `versionMismatch` for a version whose files ODO does not know, before anything is done with them. `what` names the
+ * owner of the version.
  */
 export function demandKnownMajor(major: number, what: string): void {
   if (major <= NEWEST_MAJOR) return;
@@ -20,8 +20,8 @@ export function demandKnownMajor(major: number, what: string): void {
 
 /**
  * The major version of a server_version_num, as a number or its text: 150004 gives 15. Before PostgreSQL 10 the major
- * version had two parts; of those only the first is given: 90624 (9.6.24) gives 9, which no image of today equals.
- * Throws dataCorrupt for other text.
+ * version had two parts, of which only the first is given: 90624 (9.6.24) gives 9, which no image of today equals.
+ * `dataCorrupt` for other text.
  */
 export function majorOfVersionNum(versionNum: string | number): number {
   const value =
@@ -57,8 +57,8 @@ const MAJOR_OF_PAGE_MAGIC: Readonly<Record<number, number>> = {
 const NEWEST_PAGE_MAGIC = Math.max(...Object.keys(MAJOR_OF_PAGE_MAGIC).map(Number));
 
 /**
- * Whether a page's first two bytes are those of WAL that is newer than what is known here: PostgreSQL only ever counts
- * its magic number up.
+ * Whether a page is of newer WAL than any known here, by its first two bytes. PostgreSQL only ever counts its magic
+ * number up.
  */
 export function isNewerWalPage(page: Uint8Array): boolean {
   const magic = (page[0] ?? 0) | ((page[1] ?? 0) << 8);

@@ -89,15 +89,15 @@ export function parseLsn(text: string): bigint {
 }
 
 /**
- * A byte position as ODO spells it everywhere, without leading zeros: `0/2000028`, as PostgreSQL does up to version 18;
- * from 19 on there are eight digits behind the slash.
+ * Spells a byte position as ODO does everywhere, without leading zeros: `0/2000028`. So does PostgreSQL up to version
+ * 18; from 19 on it writes eight digits behind the slash.
  */
 export function formatLsn(lsn: bigint): string {
   const hex = (part: bigint) => part.toString(16).toUpperCase();
   return `${hex(lsn >> 32n)}/${hex(lsn & 0xffffffffn)}`;
 }
 
-/** The same position in ODO's spelling. Throws dataCorrupt for what is no LSN. */
+/** Spells an LSN as ODO does. `dataCorrupt` for a text that is no LSN. */
 export function respellLsn(text: string): string {
   return formatLsn(parseLsn(text));
 }
@@ -112,8 +112,8 @@ export function segmentOfLsn(
 }
 
 /**
- * The last segment needed to replay up to `endLsn`, an end position as backups record it: one that falls on a segment's
- * first byte needs nothing of that segment (PostgreSQL's XLByteToPrevSeg).
+ * The last segment needed to replay up to `endLsn`, an end position as backups record it. An end on a segment's first
+ * byte needs nothing of that segment (PostgreSQL's XLByteToPrevSeg).
  */
 export function segmentBeforeLsn(
   endLsn: bigint,
@@ -124,8 +124,8 @@ export function segmentBeforeLsn(
 }
 
 /**
- * The segment size of the server where the byte at `lsn` lies in the segment `name`: only one size fits, as each half
- * as large has twice the number. undefined when none fits, or several do, as in the very first segment.
+ * The segment size of the server where the byte at `lsn` lies in the segment `name`. Only one size fits, since a
+ * segment of half the size has twice the number. undefined when none fits, or several do, as in the very first segment.
  */
 export function inferSegmentSize(lsn: bigint, name: string): number | undefined {
   const timeline = timelineOfName(name);

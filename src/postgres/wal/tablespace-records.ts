@@ -12,9 +12,9 @@ const OPERATION_MASK = 0xf0;
 const RECORD_HEADER_BYTES = 24;
 
 /**
- * Finds what replay makes of tablespaces, as wal-marks finds marks. One that lies in the data directory itself (which
- * only tests have) is none. Source: PostgreSQL 13 to 19, src/include/commands/tablespace.h (xl_tblspc_create_rec) and
- * access/rmgrlist.h.
+ * Finds the records that create tablespaces, as wal-marks.ts finds marks. A tablespace in the data directory itself
+ * (which only tests have) does not count. Source: PostgreSQL 13 to 19, src/include/commands/tablespace.h
+ * (xl_tblspc_create_rec) and access/rmgrlist.h.
  */
 export function createTablespaceFinder(): RecordFinder<CreatedTablespace> {
   return createRecordFinder({

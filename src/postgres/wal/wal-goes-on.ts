@@ -5,13 +5,13 @@ import { type Crc32c, MAX_RECORD_BYTES, RECORD_HEADER_BYTES } from './wal-record
 const HEADER_BYTES = 24;
 const IS_CONTRECORD = 0x0001;
 
-/** Looks at what lies behind a place where WAL can be read no farther. */
+/** Looks at the bytes behind a place where WAL can be read no farther. */
 export interface WalBehind {
-  /** Whole pages, in their order. What lies before that place is passed over. */
+  /** Takes whole pages, in their order. Bytes before that place are passed over. */
   feed(pages: Uint8Array, startLsn: bigint): void;
   /**
-   * A later record was written. So the place is damaged: the end of WAL has nothing behind it but zeros, what was there
-   * before, and the rest of the one record that was being written.
+   * A later record was written, so the place is damaged. The real end of WAL has nothing behind it but zeros, older
+   * content, and the rest of the one record that was being written.
    */
   readonly goesOn: boolean;
 }
@@ -19,15 +19,15 @@ export interface WalBehind {
 /** A record that goes on in the next page, if it is one. */
 interface Candidate {
   leftBytes: number;
-  /** Of what follows its header, as far as it has come. */
+  /** CRC of the bytes behind the header, as far as they have come. */
   crc: number;
   header: Buffer;
 }
 
 /**
- * Two things show a later record: the header of a later page, and a whole record (its checksum is right) that follows
- * one at this place or behind it. Nothing that was there before has such a record: it is of lower addresses, or of
- * pages of an older timeline.
+ * Two things show a later record. One is the header of a later page. The other is a whole record, with a right
+ * checksum, that follows a record at this place or behind it. Older content has no such record: it is of lower
+ * addresses, or of pages of an older timeline.
  * @param endLsn where the WAL can be read no farther
  */
 export function createWalBehind(
@@ -52,8 +52,8 @@ export function createWalBehind(
       if (lsn < endLsn) leastTimeline = timeline ?? leastTimeline;
       if (lsn + BigInt(pageBytes) <= endLsn) continue;
       if (timeline !== undefined && timeline < leastTimeline) {
-        // Left in a file that was used again, under the same addresses. A file's WAL is never of an older timeline than
-        // what precedes it.
+        // This page was left in a file that was used again, under the same addresses. A file's WAL is never of an older
+        // timeline than the WAL before it.
         [carried, unfinished] = [Buffer.alloc(0), []];
         continue;
       }
@@ -89,8 +89,8 @@ export function createWalBehind(
       if (totalBytes < RECORD_HEADER_BYTES || totalBytes > MAX_RECORD_BYTES) continue;
       const [low, high] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
       if (high < endHigh || (high === endHigh && low < endLow)) continue;
-      // No record follows one behind it; what is carried makes this place a little later than it is, which is near
-      // enough.
+      // A record's predecessor lies before it. The carried bytes make this place seem a little later than it is, which
+      // is near enough.
       if (((BigInt(high) << 32n) | BigInt(low)) >= contentLsn + BigInt(at)) continue;
       const header = Buffer.from(bytes.subarray(at, at + RECORD_HEADER_BYTES));
       take({ leftBytes: totalBytes - RECORD_HEADER_BYTES, crc: 0, header }, bytes, at + RECORD_HEADER_BYTES);

@@ -7,27 +7,27 @@ export interface WalMark {
   kind: 'commit' | 'abort' | 'restore point';
   /** Where the record begins. */
   lsn: bigint;
-  /** In microseconds since 1970, by the clock of the server that wrote it. */
+  /** Time in microseconds since 1970, by the clock of the server that wrote the record. */
   micros: bigint;
-  /** Whose end it is; a prepared transaction's record may speak of several, one of which it is. */
+  /** The transaction that ends. The record of a prepared one may name several, one of which it is. */
   xids: readonly number[];
-  /** Of a restore point. */
+  /** Name of a restore point. */
   name?: string;
 }
 
 /** Finds records of some kind in consecutive segments of one timeline. */
 export interface RecordFinder<T> {
-  /** Gives what is in the next segment, whole; a record that goes on in the segment after it is told with that one. */
+  /** Gives the records in the next segment. A record that goes on in the segment after it is given with that one. */
   feed(segment: Uint8Array): (T & { lsn: bigint })[];
 }
 
-/** Which records are wanted, and what they say. */
+/** A kind of records: how they look, and how they are read. */
 export interface RecordKind<T> {
-  /** By resource manager, operation and padding alone: one in many thousands of places. */
+  /** Judges by resource manager, operation and padding alone: true at one in many thousands of places. */
   looksLike(bytes: Uint8Array, at: number): boolean;
-  /** Of a record that is sound. undefined: it is none of them after all. */
+  /** Reads a record that is sound. undefined when it is not of this kind after all. */
   read(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): T | undefined;
-  /** What its main data has at the least. */
+  /** The fewest bytes that the main data of such a record has. */
   fewestDataBytes: number;
 }
 
@@ -36,7 +36,10 @@ export type MarkFinder = RecordFinder<Omit<WalMark, 'lsn'>>;
 const RECORD_HEADER_BYTES = 24;
 const PAGE_HEADER_BYTES = 24;
 const LONG_PAGE_HEADER_BYTES = 40;
-/** Far above what a commit of a hundred thousand subtransactions takes. What claims to be larger is something else. */
+/**
+ * Far above the size of a commit with a hundred thousand subtransactions. Anything that claims to be larger is
+ * something else.
+ */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 const RM_XLOG = 0;
@@ -50,8 +53,8 @@ const ABORT_PREPARED = 0x40;
 const RESTORE_POINT_NAME_BYTES = 64;
 
 /**
- * Looks through WAL without following the chain of records, so that it can begin at any segment: what looks like a mark
- * at a place where a record may begin, and has the right checksum, is one. Source: PostgreSQL 13 to 19,
+ * Looks through WAL without following the chain of records, so that it can begin at any segment. A mark is whatever
+ * looks like one, at a place where a record may begin, with the right checksum. Source: PostgreSQL 13 to 19,
  * src/include/access/xlogrecord.h (XLogRecord, the order of its headers), xlog_internal.h (pages, xl_restore_point),
  * xact.h (xl_xact_commit, xl_xact_abort); xlogrecovery.c (recoveryStopsBefore, recoveryStopsAfter) for what counts.
  */
@@ -59,10 +62,11 @@ export function createMarkFinder(): MarkFinder {
   return createRecordFinder({ looksLike: looksLikeMark, read: markAt, fewestDataBytes: 8 });
 }
 
-/** The same for records of any kind that have no blocks. */
+/** Makes such a finder for records of any kind that have no blocks. */
 export function createRecordFinder<T>(kind: RecordKind<T>): RecordFinder<T> {
-  /** The end of the segment before from the first record on that was not whole, and where that begins. */
+  /** The end of the segment before, from its first record on that was not whole. */
   let rest: Uint8Array = new Uint8Array(0);
+  /** Where that record begins. */
   let restLsn = 0n;
   let nextLsn: bigint | undefined;
 
@@ -93,15 +97,15 @@ interface Pages {
   startLsn: bigint;
   segmentBytes: number;
   pageBytes: number;
-  /** All that stands in the pages, without their headers. */
+  /** The content of the pages, without their headers. */
   content: Uint8Array;
   /** No page was left out: the next segment goes on where this one ends. */
   isWhole: boolean;
 }
 
 /**
- * Takes the headers off, up to the first page that is not one of this segment: behind a switch to another there are
- * zeros, or an older segment's content.
+ * Takes the headers off, up to the first page that is not of this segment. Behind a switch to the next segment there
+ * are zeros, or an older segment's content.
  */
 function readPages(segment: Uint8Array): Pages | undefined {
   const header = readWalPageHeader(segment);
@@ -128,7 +132,9 @@ function readPages(segment: Uint8Array): Pages | undefined {
   };
 }
 
-/** The LSN that is `bytes` of content further on; at the very start of a segment, from behind its header. */
+/**
+ * The LSN that is `bytes` of content further on. At the very start of a segment, this counts from behind its header.
+ */
 function advance(lsn: bigint, bytes: number, { pageBytes, segmentBytes }: Pages): bigint {
   const segmentStart = lsn - (lsn % BigInt(segmentBytes));
   let inSegment = Number(lsn - segmentStart);
@@ -143,7 +149,7 @@ function advance(lsn: bigint, bytes: number, { pageBytes, segmentBytes }: Pages)
   }
 }
 
-/** @param toldBytes what ends within them has been told before */
+/** @param toldBytes records that end within these bytes were given before */
 function findRecords<T>(
   kind: RecordKind<T>,
   bytes: Uint8Array,
@@ -171,7 +177,7 @@ function findRecords<T>(
   return { found, incompleteAt: incompleteAt ?? at };
 }
 
-/** By resource manager, operation and padding alone: one in many thousands of places. */
+/** Judges by resource manager, operation and padding alone: true at one in many thousands of places. */
 function looksLikeMark(bytes: Uint8Array, at: number): boolean {
   const manager = bytes[at + 17] as number;
   if (manager > RM_XACT || bytes[at + 18] !== 0 || bytes[at + 19] !== 0) return false;
@@ -181,13 +187,15 @@ function looksLikeMark(bytes: Uint8Array, at: number): boolean {
   return operation === COMMIT || operation === ABORT || operation === COMMIT_PREPARED || operation === ABORT_PREPARED;
 }
 
-/** The checksum is of what follows the header, and then of the header up to the checksum itself. */
+/**
+ * Whether the checksum is right. It covers the bytes behind the header, and then the header up to the checksum itself.
+ */
 function isSound(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): boolean {
   const ofData = crc32c(bytes, at + RECORD_HEADER_BYTES, at + totalBytes);
   return crc32c(bytes, at, at + 20, ofData) === view.getUint32(at + 20, true);
 }
 
-/** The mark that one whole record is, header and all; undefined when it is none. Its checksum is not looked at. */
+/** The mark in one whole record, header and all; undefined when it is no mark. The checksum is not looked at. */
 export function readMark(record: Uint8Array): Omit<WalMark, 'lsn'> | undefined {
   if (record.length < RECORD_HEADER_BYTES + 2 + 8 || !looksLikeMark(record, 0)) return undefined;
   return markAt(record, new DataView(record.buffer, record.byteOffset, record.byteLength), 0, record.length);
@@ -219,8 +227,8 @@ function markAt(bytes: Uint8Array, view: DataView, at: number, totalBytes: numbe
 }
 
 /**
- * Where the main data of a record without blocks begins; an origin (of replication) and a top-level transaction may
- * stand before the data.
+ * Where the main data of a record without blocks begins. An origin (of replication) and a top-level transaction may
+ * stand before it.
  */
 export function mainDataAt(bytes: Uint8Array, from: number, end: number): number | undefined {
   for (let at = from; at < end; ) {

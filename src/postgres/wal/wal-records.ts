@@ -3,26 +3,26 @@ import { majorOfWalPage } from '../terms/versions.ts';
 import { formatLsn } from '../terms/wal-names.ts';
 import { readMark, type WalMark } from './wal-marks.ts';
 
-/** What every page of a stretch of WAL has to be of. */
+/** The origin that every page of a stretch of WAL has to have. */
 export interface WalOrigin {
   postgresMajor: number;
   /** A 64-bit number as decimal text. */
   systemIdentifier: string;
   segmentSizeBytes: number;
-  /** Of the segments' names. Pages may be of an older one where the timeline begins in their segment. */
+  /** Timeline of the segments' names. Pages may be of an older one, where the timeline begins in their segment. */
   timeline: number;
 }
 
 /** Follows WAL record by record, as recovery does, to where it really ends. */
 export interface RecordWalker {
   /**
-   * Goes on with what follows: whole pages, at least one. The first bytes of all are the beginning of a segment.
-   * False when the WAL has ended within them; then nothing more is taken.
+   * Goes on with whole pages, at least one. The first call begins with the beginning of a segment. False when the WAL
+   * has ended within the pages; then nothing more is taken.
    */
   feed(pages: Uint8Array): boolean;
   /** Where the last whole record begins. */
   readonly lastLsn: bigint | undefined;
-  /** Behind the last whole record; behind the segment, where that one was a switch to the next. */
+  /** The end of the last whole record. If that record was a switch to the next segment, the end of its segment. */
   readonly endLsn: bigint | undefined;
   /** Whole records so far. */
   readonly records: number;
@@ -30,7 +30,7 @@ export interface RecordWalker {
   readonly end: string | undefined;
 }
 
-/** Told of what it passes. */
+/** Called for what a walk passes. */
 export interface Passing {
   /** Ends of transactions and restore points. */
   mark?(mark: WalMark): void;
@@ -38,7 +38,7 @@ export interface Passing {
   prepared?(): void;
 }
 
-/** CRC-32C of bytes after those that `before` is of. */
+/** CRC-32C of bytes. `before` is the checksum of the bytes before them. */
 export type Crc32c = (bytes: Uint8Array, from: number, to: number, before?: number) => number;
 
 /** XLOG_BLCKSZ, as a server can be built. */
@@ -47,7 +47,7 @@ export const WAL_PAGE_SIZES: readonly number[] = [1, 2, 4, 8, 16, 32, 64].map((s
 export const RECORD_HEADER_BYTES = 24;
 /** XLogRecordMaxSize. */
 export const MAX_RECORD_BYTES = 1020 * 2 ** 20;
-/** What is larger is no end of a transaction that anybody has. */
+/** The longest record that is read as a mark: nobody has an end of a transaction that is longer. */
 const MAX_MARK_BYTES = 4 * 2 ** 20;
 const PAGE_HEADER_BYTES = 24;
 const LONG_PAGE_HEADER_BYTES = 40;
@@ -69,16 +69,16 @@ interface Gathering {
   totalBytes: number;
   haveBytes: number;
   header: Buffer;
-  /** Of what follows the header. */
+  /** CRC of the bytes behind the header. */
   crc: number;
-  /** The whole of it, where it is one to be told of. */
+  /** The whole record, if it may be one to tell of. */
   whole: Buffer | undefined;
 }
 
 /**
- * Walks from the beginning of a segment. A record that began before is passed over; from then on nothing is: each page
- * has to have its own address, each record the address of the one before it, and its right checksum. Memory does not
- * grow with the records. Source: PostgreSQL 13 to 19, src/backend/access/transam/xlogreader.c (XLogReadRecord,
+ * Walks from the beginning of a segment. Only a record that began before is passed over. From then on, each page has to
+ * have its own address, and each record the address of the one before it and its right checksum. Memory does not grow
+ * with the records. Source: PostgreSQL 13 to 19, src/backend/access/transam/xlogreader.c (XLogReadRecord,
  * ValidXLogRecordHeader, ValidXLogRecord, XLogReaderValidatePageHeader); src/include/access/xlogrecord.h (XLogRecord),
  * xlog_internal.h (XLogPageHeaderData and its flags).
  */

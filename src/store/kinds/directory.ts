@@ -8,8 +8,8 @@ import type { ListedEntry, ListOptions, ObjectInfo, ObjectStore, ReadOptions } f
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * A local directory as a store: the key of a file is its path below `root`. Symbolic links are followed as long as they
- * stay below the root; what lies behind another link is not there, as far as this store goes.
+ * A local directory as a store. The key of a file is its path below `root`. Symbolic links are followed as long as they
+ * stay below the root. Any other link counts as absent.
  */
 export function createDirectoryStore(root: string): ObjectStore {
   const directory = resolve(root);
@@ -32,8 +32,8 @@ export function createDirectoryStore(root: string): ObjectStore {
     if (path !== undefined) yield* walk(path, folder, [top, path]);
 
     /**
-     * Yields what lies in the folder at `path`, whose keys begin with `folder`; `above` are the real paths of it and
-     * its ancestors.
+     * Yields the entries of the folder at `path`. Their keys begin with `folder`. `above` holds the real paths of the
+     * folder and of its ancestors.
      */
     async function* walk(path: string, folder: string, above: string[]): AsyncGenerator<ListedEntry> {
       const names = await readdir(path, { withFileTypes: true }).catch(translate(path));
@@ -57,7 +57,7 @@ export function createDirectoryStore(root: string): ObjectStore {
           continue;
         }
         const real = await locate(key.slice(0, -1));
-        // A link to a folder that it lies in would be walked for ever.
+        // A link to one of its own ancestors would be walked for ever.
         if (real !== undefined && !above.includes(real)) yield* walk(real, key, [...above, real]);
       }
     }
@@ -127,7 +127,7 @@ async function* translateBody(
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-/** Changes with each writing of a file. */
+/** The etag of a file: it changes whenever the file is written. */
 export function etagOf(found: { mtimeNs: bigint; size: bigint }): string {
   return `${found.mtimeNs.toString(16)}-${found.size.toString(16)}`;
 }

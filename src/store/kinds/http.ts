@@ -10,7 +10,8 @@ import { retrying } from '../reading/retry.ts';
 
 export interface HttpConfig extends Connection {
   /**
-   * Of the folder that holds the objects, without a query; user and password, if any, are sent as Basic authentication.
+   * URL of the folder that holds the objects, without a query. User and password in it are sent as Basic
+   * authentication.
    */
   url: string;
   retryForMs?: number;
@@ -19,8 +20,9 @@ export interface HttpConfig extends Connection {
 const IDLE_TIMEOUT_MS = 30_000;
 const MAX_SOCKETS = 32;
 
-/** What pg_basebackup may have called the objects of a set: HTTP has no listing, so these are asked for one by one. */
+/** The extensions that pg_basebackup may have given the objects of a set. */
 const EXTENSIONS = ['', '.gz', '.lz4', '.zst', '.bz2', '.xz', '.snappy'];
+/** The names that are asked for one by one, since HTTP has no listing. */
 const SET_NAMES = [
   'backup_manifest',
   ...['base.tar', 'pg_wal.tar'].flatMap((name) => EXTENSIONS.map((extension) => name + extension)),
@@ -31,10 +33,10 @@ const LINK = /href="(?:\.\/)?((?:base|pg_wal|\d+)\.tar(?:\.[a-z0-9]+)?|backup_ma
 const MAX_PAGE_BYTES = 1 << 20;
 
 /**
- * A folder on a web server as a store of one pg_basebackup set. HTTP has no listing: what there is, is found by asking
- * for the names that a set's objects have, and on the page that the server may show for the folder (tablespaces are
- * found there alone). Reads ask for ranges and are pinned to ETag or Last-Modified. A server that offers no ranges is
- * read by one request from the beginning; one that breaks off is begun anew, and what was had is passed over.
+ * A folder on a web server as a store of one pg_basebackup set. HTTP has no listing, so the names of a set's objects
+ * are asked for one by one. The names of tablespaces come only from the page that the server may show for the folder.
+ * Reads ask for ranges and are pinned to ETag or Last-Modified. A server without ranges is read by one request from the
+ * beginning. If that request breaks off, it is made anew, and the bytes already read are skipped.
  */
 export function createHttpStore(config: HttpConfig): ObjectStore {
   const root = new URL(config.url);
@@ -111,7 +113,7 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
     return retrying(attempt, { retryForMs: config.retryForMs ?? 15_000, signal });
   }
 
-  /** What a page that shows the folder links to; nothing where there is none. */
+  /** The names that the page of the folder links to. Empty when the server shows no such page. */
   async function linkedNames(signal?: AbortSignal): Promise<string[]> {
     let page = '';
     try {
@@ -200,7 +202,7 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
   };
 }
 
-/** What identifies the version of an object that an answer is of. */
+/** The version of the object in an answer: its ETag, else its Last-Modified. */
 function versionOf({ headers }: IncomingMessage): string | undefined {
   return headers.etag?.replace(/^"|"$/g, '') ?? headers['last-modified'];
 }
@@ -242,7 +244,7 @@ function demandSuccess(answer: IncomingMessage, name: string): void {
   throw new OdoError('usage', `the server refuses the request for ${name} (HTTP ${status})`, { hint: 'check the URL' });
 }
 
-/** Of a body the bytes from `skip` on, and `length` of them. */
+/** Yields `length` bytes of a body, from its byte `skip` on. */
 async function* cut(
   answer: IncomingMessage,
   skip: number,
@@ -255,7 +257,7 @@ async function* cut(
     skipped += dropped;
     const wanted = chunk.subarray(dropped, Math.min(chunk.length, dropped + left));
     left -= wanted.length;
-    // Empty while it skips: that shows that the server sends something.
+    // Chunks are empty while bytes are skipped. They show that the server still sends.
     yield wanted;
     if (left <= 0) return;
   }

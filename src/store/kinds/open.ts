@@ -16,26 +16,26 @@ import { createHttpStore } from './http.ts';
  * log it.
  */
 export interface StoreConfig extends Omit<S3Config, 'bucket' | 'maxSockets' | 'credentials'> {
-  /** Of the kind of store that the URL is of; without any, that kind looks for its own. */
+  /** Keys for the kind of store that the URL names. Without them, that kind looks for its own. */
   credentials?: StoreKeys;
   /** See parseStoreUrl. */
   url: string;
 }
 
-/** A store, and the key under its root that the URL points at ('' for the root itself; an object or a prefix). */
+/** A store, and the key below its root that the URL points at: an object, a prefix, or '' for the root itself. */
 export interface OpenedStore {
   store: ObjectStore;
   key: string;
 }
 
-/** What is special of one kind of store; adding one means a location in objects/url.ts and a row here. */
+/** The parts in which kinds of stores differ. A new kind needs a location in objects/url.ts and a row here. */
 interface StoreKind<Location> {
   open(config: StoreConfig, location: Location, keys?: RenewableKeys): OpenedStore;
-  /** What the environment and shared configuration say, which does not change from then on. */
+  /** Completes a configuration by the environment and shared files. The result does not change from then on. */
   settle?(config: StoreConfig): Promise<StoreConfig>;
-  /** Gives the keys of now, at each call. */
+  /** A function that gives the current keys at each call. */
   keysOf?(config: StoreConfig): () => Promise<StoreKeys>;
-  /** Of files that another process sees under the same path: their folder. */
+  /** The folder of a store that is a local directory. Another process sees it under the same path. */
   folderOf?(location: Location): string;
 }
 
@@ -57,7 +57,7 @@ const KINDS: { [K in StoreLocation['kind']]: StoreKind<Extract<StoreLocation, { 
   },
 };
 
-/** What it holds for S3, whose keys are S3's. */
+/** The configuration without its URL. Its keys are S3's. */
 function asS3({ url: _, ...config }: StoreConfig): Omit<S3Config, 'bucket'> {
   return config as Omit<S3Config, 'bucket'>;
 }
@@ -68,36 +68,38 @@ function kindOf({ url }: StoreConfig): { location: StoreLocation; kind: StoreKin
 }
 
 /**
- * Completes what a person gave by what the environment and the shared AWS configuration say: everything that does not
- * change from then on.
+ * Completes a person's configuration by the environment and the shared AWS configuration. The result does not change
+ * from then on.
  */
 export async function settleStore(config: StoreConfig): Promise<StoreConfig> {
   return (await kindOf(config).kind.settle?.(config)) ?? config;
 }
 
-/** Gives the keys that the store is to be read with now, at each call; undefined for a store that has none. */
+/**
+ * A function that gives, at each call, the keys to read the store with now. undefined for a kind of store without keys.
+ */
 export function keysOf(config: StoreConfig): (() => Promise<StoreKeys>) | undefined {
   return kindOf(config).kind.keysOf?.(config);
 }
 
 /**
- * Opens the store that a URL names. Nothing is asked of it yet: that it answers shows with the first listing.
- * @param keys go before those of the configuration, once there are any
+ * Opens the store that a URL names. Makes no request: whether the store answers shows at the first listing.
+ * @param keys used instead of those of the configuration, once there are any
  */
 export function openStore(config: StoreConfig, keys?: RenewableKeys): OpenedStore {
   const { location, kind } = kindOf(config);
   return kind.open(config, location, keys);
 }
 
-/** A URL may name one object, which in a directory is a file. */
+/** Splits a path into folder and key, since a URL may name a single file. */
 function splitPath(path: string): { folder: string; key: string } {
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   return isFile ? { folder: dirname(path), key: basename(path) } : { folder: path, key: '' };
 }
 
 /**
- * The local directory that a store is, and its configuration for a process that sees the same files elsewhere: with an
- * absolute path. undefined for what is reached over the network.
+ * The local directory of a store. `config` has an absolute path, for a process with another working directory.
+ * undefined for a store that is reached over the network.
  */
 export function localStore(config: StoreConfig): { folder: string; config: StoreConfig } | undefined {
   const { location, kind } = kindOf(config);
@@ -106,7 +108,7 @@ export function localStore(config: StoreConfig): { folder: string; config: Store
   return { folder, config: { ...config, url: location.path } };
 }
 
-/** The URLs of what is spoken to: the server, where it is not Amazon's, and proxies on the way. */
+/** The URLs of the server, unless it is Amazon's, and of the proxies on the way. */
 export function addressesOf({ url, endpoint, proxies }: StoreConfig): string[] {
   const server = /^https?:/i.test(url) ? url : endpoint;
   return [...(server === undefined ? [] : [server]), ...proxyUrls(proxies)];

@@ -8,7 +8,7 @@ import { ReceivingHttpAgent, ReceivingHttpsAgent } from './receive-buffer.ts';
 export interface Connection {
   /** Certificates of authorities to trust besides those that the system knows, as PEM text. */
   caBundle?: string;
-  /** false: any certificate will do, so that whoever sits between can read and change everything. */
+  /** false accepts any certificate. Whoever sits between can then read and change everything. */
   verifyTls?: boolean;
   /** The proxies of the environment. They may hold passwords: never log them. */
   proxies?: Proxies;
@@ -18,7 +18,7 @@ export interface Connection {
 export interface Proxies {
   HTTP_PROXY?: string;
   HTTPS_PROXY?: string;
-  /** Hosts that are reached without them, separated by commas. */
+  /** Hosts that are reached without a proxy, separated by commas. */
   NO_PROXY?: string;
 }
 
@@ -33,7 +33,7 @@ export function createAgents(connection: Connection, maxSockets: number): Agents
   checkProxies(proxies);
   const common = { keepAlive: true, maxSockets };
   const secure = {
-    // As a context: the certificates' text would be part of the name of each connection.
+    // A context, since the text of the certificates would be part of the name of each connection.
     ...(caBundle === undefined ? {} : { secureContext: trusting(caBundle) }),
     ...(verifyTls === false ? { rejectUnauthorized: false } : {}),
   };
@@ -49,8 +49,8 @@ export function createAgents(connection: Connection, maxSockets: number): Agents
 }
 
 /**
- * Of the bundle that was asked for last: a command opens its store many times, and some 150 certificates take a tenth
- * of a second.
+ * The context of the bundle that was asked for last. A command opens its store many times, and some 150 certificates
+ * take a tenth of a second.
  */
 let trusted: { caBundle: string; context: tls.SecureContext } | undefined;
 
@@ -61,7 +61,7 @@ function trusting(caBundle: string): tls.SecureContext {
   return trusted.context;
 }
 
-/** The hosts of the proxies that are set, for telling whether they are this machine itself. */
+/** The URLs of the proxies that are set, for telling whether they are on this machine itself. */
 export function proxyUrls(proxies: Proxies | undefined): string[] {
   return [proxies?.HTTP_PROXY, proxies?.HTTPS_PROXY].filter((url) => url !== undefined);
 }
@@ -71,7 +71,7 @@ function checkProxies(proxies: Proxies | undefined): void {
     const url = proxies?.[name];
     if (url === undefined) continue;
     if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-      // Not repeated in the message: it may hold a password.
+      // The URL is not repeated in the message: it may hold a password.
       throw new OdoError('usage', `${name} is not the URL of an HTTP proxy`, {
         hint: `set it to http://host:port, or unset it`,
       });
@@ -88,7 +88,7 @@ function checkProxies(proxies: Proxies | undefined): void {
   }
 }
 
-/** Agents take `proxyEnv` from these releases on; older ones would pass it over in silence. */
+/** Whether the agents of this release of Node take `proxyEnv`. Older ones would ignore it in silence. */
 export function knowsProxies(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);

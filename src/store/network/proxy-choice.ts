@@ -2,8 +2,8 @@ import { isIPv4 } from 'node:net';
 import type { Proxies } from './connection.ts';
 
 /**
- * The proxy that requests to a URL go through, without its user and password; undefined where they go straight to the
- * server. By the rules of Node's agents: https://nodejs.org/api/http.html#built-in-proxy-support
+ * The proxy that requests to a URL go through, without its user and password. undefined for a URL that is reached
+ * directly. The rules are those of Node's agents: https://nodejs.org/api/http.html#built-in-proxy-support
  */
 export function proxyTo(url: string, proxies: Proxies | undefined): string | undefined {
   const target = URL.parse(url);
@@ -33,7 +33,7 @@ function isExcepted({ hostname, port, protocol }: URL, list: string): boolean {
   });
 }
 
-/** `192.168.1.1-192.168.1.100`, both included. */
+/** Whether an address lies in a range such as `192.168.1.1-192.168.1.100`, both ends included. */
 function isInRange(address: string, range: string): boolean {
   const [first = '', last = '', ...more] = range.split('-');
   if (more.length > 0 || !isIPv4(first) || !isIPv4(last)) return false;

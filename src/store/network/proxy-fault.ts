@@ -7,11 +7,11 @@ interface Failure {
   code?: string;
   name?: string;
   message?: string;
-  /** Of the proxy's answer, in an error of Node's tunnel. */
+  /** Status of the proxy's answer, in an error of Node's tunnel. */
   statusCode?: number;
   port?: number;
   hostname?: string;
-  /** One for each address of a name. */
+  /** One error for each address of a name. */
   errors?: Failure[];
   $metadata?: { httpStatusCode?: number };
   $response?: { statusCode?: number };
@@ -19,19 +19,18 @@ interface Failure {
 
 const WANTS_CREDENTIALS = 407;
 
-/** What was being asked through the proxy. */
+/** A request that goes through a proxy. */
 export interface ProxiedRequest {
-  /** Of the server. */
+  /** URL of the server. */
   url: string;
-  /** Of an answer that is no error. */
+  /** Status of an answer that came without an error. */
   status?: number | undefined;
 }
 
 /**
- * What is wrong with the proxy on the way, where an error is of its making; undefined where it is the server's, or
- * nobody can tell. A proxy that does not answer may be waiting for the server itself, so both are named then. The proxy
- * is named without its password. `accessDenied` when it refuses, `storeUnreachable` when it is not there or gets
- * nowhere.
+ * The fault of the proxy on the way. undefined when the error is the server's, or when nobody can tell. A proxy that
+ * does not answer may be waiting for the server, so the message then names both. The proxy is named without its
+ * password. `accessDenied` when the proxy refuses. `storeUnreachable` when it is not there or gets nowhere.
  */
 export function proxyFault(
   error: unknown,
@@ -63,7 +62,7 @@ export function proxyFault(
 
 const HINT = 'check HTTPS_PROXY and HTTP_PROXY; hosts in NO_PROXY are reached without them';
 
-/** Of the SDK, of http.ts, and of Node's tunnel, which has no other sign of it than its message. */
+/** Whether an error is a timeout: of the SDK, of http.ts, or of Node's tunnel, where only the message tells. */
 function isTimeout({ name, code, message = '' }: Failure): boolean {
   return name === 'TimeoutError' || (code === 'ERR_PROXY_TUNNEL' && /\btimed out\b/.test(message));
 }
@@ -84,7 +83,7 @@ function tunnelFault({ statusCode }: Failure, proxy = '', cause: unknown): OdoEr
   );
 }
 
-/** Without the cause: the answer of a proxy may repeat what it was sent. */
+/** Keeps no cause: the answer of a proxy may repeat what it was sent. */
 function credentialsFault(variable: string, proxy = ''): OdoError {
   const hasUser = URL.parse(proxy)?.username !== '';
   return new OdoError(
@@ -98,7 +97,9 @@ function credentialsFault(variable: string, proxy = ''): OdoError {
   );
 }
 
-/** A failed connection names the port that it was for, a name that does not resolve is told as it is. */
+/**
+ * Whether a failed connection was one to the proxy. Its error names the port. For an unknown name, it names the host.
+ */
 function isAbout({ port, hostname }: Failure, proxy: string): boolean {
   const url = URL.parse(proxy);
   if (url === null) return false;

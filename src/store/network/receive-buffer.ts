@@ -3,13 +3,13 @@ import https from 'node:https';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** What one read of a socket may bring; an answer over TLS comes in records of 16 KiB whatever this is. */
+/** The most bytes that one read of a socket may bring. Answers over TLS come in records of 16 KiB all the same. */
 const RECEIVE_BYTES = 1 << 18;
 
 /**
- * The memory that the sockets of all agents here read into, one read at a time. Node's HTTP parser copies what belongs
- * to a body before the next read comes. By itself Node takes 64 KiB of new memory for each read, and the garbage
- * collector is what gives it back: that costs more than all else that reading does, and some 70 MiB.
+ * The memory that the sockets of all agents here read into, one read at a time. Node's HTTP parser copies the bytes of
+ * a body before the next read comes. By itself, Node takes 64 KiB of new memory for each read, and leaves them to the
+ * garbage collector. That costs more than everything else in reading, and some 70 MiB.
  */
 const memory = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
@@ -42,7 +42,7 @@ function receiveInMemory<Socket extends Duplex | null | undefined>(
   const socket = connect({
     buffer: memory,
     callback(bytes) {
-      // A socket with such an option tells nobody else of what it has read.
+      // A socket with the option onread emits no data by itself.
       socket?.emit('data', memory.subarray(0, bytes));
       return true;
     },

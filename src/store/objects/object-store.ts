@@ -4,15 +4,13 @@ import type { OdoError } from '../../errors.ts';
 export interface ObjectInfo {
   key: string;
   sizeBytes: number;
-  /**
-   * Identifies this version of the object's content; reads are pinned to it. Absent where a store has no such thing.
-   */
+  /** Identifies this version of the object's content. Reads are pinned to it. Absent for stores without etags. */
   etag?: string;
   /** The time of the upload, which is not the time of the backup. */
   lastModified?: Date;
   /**
-   * The archive storage class that it lies in: it cannot be read before it was brought back. A listing does not tell
-   * which were; a HEAD does.
+   * The object's archive storage class: it cannot be read before it is brought back. A listing shows the class even
+   * after that; a HEAD does not.
    */
   archived?: string;
 }
@@ -41,41 +39,43 @@ export interface ReadOptions {
 export interface Deleted {
   objects: number;
   isMore: boolean;
-  /** When the last of them was deleted. */
+  /** Time of the latest deletion. */
   lastAt?: Date;
 }
 
 /**
  * Where objects lie: S3, a directory, or a folder of a web server. Implementations translate their own errors at this
- * edge into OdoErrors: storeUnreachable (network, timeouts, 5xx), accessDenied (401, 403, unknown key, bad signature,
- * expired token), notFound (bucket or key), dataCorrupt (the pinned object has changed). A body may end early without
- * an error: whoever reads compares with the known length (ranged-read.ts does).
+ * edge into OdoErrors. storeUnreachable: network, timeouts, 5xx. accessDenied: 401, 403, unknown key, bad signature,
+ * expired token. notFound: no such bucket or key. dataCorrupt: the pinned object has changed. A body may end early
+ * without an error. Its reader compares with the known length, as request-range.ts does.
  */
 export interface ObjectStore {
   /** For messages, such as `s3://bucket`; never holds a secret. */
   readonly url: string;
-  /** The proxy on the way to it, for messages; without user and password. */
+  /** The proxy on the way to the store, for messages; without user and password. */
   readonly proxy?: string;
-  /** How long readers of it put up with failures without any progress; ranged-read.ts has a default. */
+  /** How long a read puts up with failures while no byte comes. The default is in request-range.ts. */
   readonly retryForMs?: number;
   /** Told before each pause that precedes another attempt of a read; whoever opens the store may set it. */
   onRetry?: ((error: OdoError, delayMs: number) => void) | undefined;
   /**
-   * How far the server's clock is ahead of ours, as of its last answer; undefined before the first, and for stores
-   * without one.
+   * How far the server's clock is ahead of ours, as of its last answer. undefined before the first answer, and for
+   * stores without a clock.
    */
   readonly clockSkewMs?: number | undefined;
-  /** To read from the middle of an object costs reading all that comes before: it is best read by one request. */
+  /** A read from the middle of an object costs reading everything before. One request for the whole object is best. */
   readonly isSequential?: boolean;
   /** In key order, any number of entries, in bounded memory. A prefix that matches nothing gives nothing. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedEntry>;
-  /** undefined when there is no such object. */
+  /** Looks up one object. undefined when there is none. */
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
-  /** Opens the object for one sequential read. Chunks may be empty; each is the reader's own, its memory included. */
+  /**
+   * Opens the object for one sequential read. Chunks may be empty. Each chunk, with its memory, is the reader's own.
+   */
   read(key: string, options?: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
   /**
-   * How many objects under a prefix were deleted and are kept all the same, since the store keeps versions; undefined
-   * where it does not, or where these keys may not ask. One request: where it says `isMore`, there are more of them.
+   * Counts the objects under a prefix that were deleted, but are kept as older versions. undefined when there are none,
+   * or when these keys may not ask. Makes one request; `isMore` says that there are more of them.
    */
   countDeleted?(prefix: string, signal?: AbortSignal): Promise<Deleted | undefined>;
   /** Frees connections. */

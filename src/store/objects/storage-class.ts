@@ -1,6 +1,6 @@
 /**
- * Classes from which nothing can be read before it was asked for, hours ahead: Amazon's, and those of other servers.
- * GLACIER_IR and the classes of infrequent access are read at once.
+ * Storage classes whose objects have to be asked for hours before they can be read: Amazon's, and those of other
+ * servers. GLACIER_IR and the classes of infrequent access are read at once.
  */
 const ARCHIVES = new Set([
   'GLACIER',
@@ -14,8 +14,8 @@ const ARCHIVES = new Set([
 ]);
 
 /**
- * The class when it is an archive's, else undefined. A listing tells it of objects that were brought back as well;
- * `restore` is what a HEAD adds.
+ * The storage class if it is an archive's, else undefined. `restore` is a header that only a HEAD gives. With it, an
+ * object that was brought back has no archive class.
  */
 export function archiveOf(storageClass: string | undefined, restore?: string): string | undefined {
   if (storageClass === undefined || !ARCHIVES.has(storageClass.toUpperCase())) return undefined;

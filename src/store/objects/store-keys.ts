@@ -1,20 +1,20 @@
 /**
- * What requests to a store are signed with, as plain JSON. Secret. Only the kind of store that they are for looks into
- * them; everybody else carries them, and may know when they end.
+ * The keys that requests to a store are signed with, as plain JSON. Secret. Only the kind of store that they belong to
+ * reads their fields. All others pass them on, and may look at their end.
  */
 export interface StoreKeys {
-  /** When they end, by ISO 8601, where that is known. */
+  /** The end of the keys (ISO 8601), where it is known. */
   expiresAt?: string;
   [field: string]: unknown;
 }
 
 /**
- * The keys that open stores sign with. They may be exchanged for later ones at any time: each request takes what is
- * there then.
+ * The keys that open stores sign with. They may be replaced by later ones at any time. Each request takes the keys of
+ * that moment.
  */
 export interface RenewableKeys {
   current(): StoreKeys | undefined;
-  /** Takes these from now on, unless they end before those that are there. */
+  /** Takes these keys from now on, unless they end before the present ones. */
   renew(keys: StoreKeys): void;
 }
 

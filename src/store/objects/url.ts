@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { OdoError } from '../../errors.ts';
 
 /**
- * Where a backup URL points. `key` is what follows the store's root, as it was written: a key of S3 may begin with a
+ * Where a backup URL points. `key` is the text behind the store's root, as it was written: a key of S3 may begin with a
  * slash.
  */
 export type StoreLocation =
@@ -16,9 +16,9 @@ export type StoreLocation =
 const EXAMPLE = 'give a bucket as s3://bucket/prefix, a directory as /path/to/backups or file:///path/to/backups';
 
 /**
- * Reads the URL of a repository: `s3://bucket[/prefix]`, `file:///directory`, a plain path (a relative one starts at
- * `workingDirectory`), or the `https://` URL of a pg_basebackup set's folder or of one of its objects. S3 keys are
- * taken as they are: nothing in them is percent-decoded. Anything else is a `usage` error.
+ * Parses the URL of a repository: `s3://bucket[/prefix]`, `file:///directory`, a plain path, or the `https://` URL of a
+ * pg_basebackup set's folder or of one of its objects. A relative path starts at `workingDirectory`. S3 keys are taken
+ * as they are: nothing in them is percent-decoded. `usage` for anything else.
  */
 export function parseStoreUrl(url: string, workingDirectory: string = process.cwd()): StoreLocation {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
@@ -60,11 +60,11 @@ function parseFile(url: string): StoreLocation {
   }
 }
 
-/** What ends in an object of a set means that object; anything else a folder. */
+/** A URL that ends in the name of a set's object means that object. Any other URL means a folder. */
 function parseHttp(text: string): StoreLocation {
   const url = URL.parse(text);
   if (url === null || url.search !== '') {
-    // Not repeated: it may hold a password, or a signature.
+    // The URL is not repeated: it may hold a password, or a signature.
     throw new OdoError('usage', 'the backup URL names no folder of a web server', {
       hint:
         'give the folder of a pg_basebackup set, or its base.tar, as https://host/path/base.tar.gz; a bucket ' +

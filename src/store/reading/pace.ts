@@ -1,5 +1,5 @@
 export interface PaceOptions {
-  /** What all parts together may hold. */
+  /** The bytes that all parts together may hold. */
   windowBytes: number;
   /** Fixes the number of requests. */
   connections?: number | undefined;
@@ -7,33 +7,37 @@ export interface PaceOptions {
   partSizeBytes?: number | undefined;
 }
 
-/** How an object is cut into requests, by what the ones before have shown. */
+/** How an object is cut into requests, judged by the requests before. */
 export interface Pace {
   readonly partSizeBytes: number;
   readonly connections: number;
-  /** Tells how long a request took from its first byte to its last, and in all. */
+  /** Notes a finished request: `bodyMs` from its first byte to its last, `wholeMs` in all. */
   finished(bytes: number, bodyMs: number, wholeMs: number): void;
-  /** How long requests of that size take, as a rule; undefined before that is known. */
+  /** The time that requests of that size usually take. undefined before it is known. */
   usualMs(bytes: number): number | undefined;
 }
 
 /**
- * Long enough that the cost of a request does not count, short enough that many connections share the window where each
- * is slow.
+ * The time that one part should take. It is long enough that the cost of a request does not count, and short enough
+ * that many slow connections share the window.
  */
 const PART_MS = 50;
 const LEAST_PART_BYTES = 1 << 20;
 const MOST_CONNECTIONS = 16;
 const FIRST_CONNECTIONS = 8;
-/** A large part is a quarter of the window at most, so that there is always one to take while others are under way. */
+/**
+ * The fewest connections, so that a part is at most a quarter of the window. One part can then always be taken while
+ * others are under way.
+ */
 const LEAST_CONNECTIONS = 4;
-/** What is known is the middle one of so many requests: one slow connection changes nothing. */
+/** How many requests are remembered. Their median counts, so that one slow connection changes nothing. */
 const REMEMBERED = 9;
+/** How many requests have to be known before their median counts. */
 const ENOUGH = 2;
 
 /**
- * Fast connections get few and large parts, slow ones many and small. The rate is that of a body: what a server takes
- * to begin its answer is made up for by the other connections.
+ * Fast connections get few large parts, slow ones many small parts. The rate is that of a body: while a server begins
+ * its answer, the other connections make up for it.
  */
 export function createPace({ windowBytes, connections, partSizeBytes }: PaceOptions): Pace {
   const bodies: number[] = [];

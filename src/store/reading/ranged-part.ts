@@ -6,14 +6,14 @@ import { createBackoff, isRetryable } from './retry.ts';
 export interface RangedPart {
   offset: number;
   buffer: Buffer;
-  /** How many of its first bytes are there. */
+  /** The number of bytes at the beginning of the buffer that are there. */
   filled: number;
   /**
-   * When the request that is under way began, or so much later as this thread was held up since; undefined when there
-   * is none.
+   * When the present request began. The time for which this thread was held up since is added. undefined when no
+   * request is under way.
    */
   startedAt: number | undefined;
-  /** Ends the first request, since the second has brought what was missing. */
+  /** Ends the first request once the second has brought the missing bytes. */
   overtaken?: AbortController;
   /** The second request, if one was made. */
   second?: Promise<void>;
@@ -21,8 +21,9 @@ export interface RangedPart {
   endSecond?: AbortController;
 }
 
-/** A part lags when it takes so many times as long as is usual, and at least so long. */
+/** A part lags when it takes this many times as long as usual. */
 const LAG_FACTOR = 4;
+/** A part that has taken less time than this does not lag. */
 const LEAST_LAG_MS = 500;
 
 /** Reads a part, resuming until it is whole. */
@@ -61,8 +62,8 @@ export async function readPart(reading: Reading, part: RangedPart, pace: Pace): 
 }
 
 /**
- * Asks for the rest of a part a second time when it lags. Both requests fill the same buffer with the same bytes, since
- * they are pinned to one version of the object: whoever comes to the end first has brought the part.
+ * Asks for the rest of a part a second time when it lags. Both requests are pinned to one version of the object, so
+ * they fill the buffer with the same bytes. The one that comes to the end first has brought the part.
  */
 export function secondLagging(reading: Reading, part: RangedPart, pace: Pace): void {
   const usualMs = pace.usualMs(part.buffer.length);
@@ -72,7 +73,7 @@ export function secondLagging(reading: Reading, part: RangedPart, pace: Pace): v
   part.endSecond = end;
   part.second = receive(reading, part, end.signal, () => {})
     .then(() => part.overtaken?.abort())
-    // The first request goes on, and tells what is wrong if it meets the same.
+    // The first request goes on. If it meets the same fault, it throws the error.
     .catch(() => {});
 }
 
@@ -95,7 +96,7 @@ async function request(
   pace.finished(wantedBytes, now - (firstByteAt ?? startedAt), now - startedAt);
 }
 
-/** One request for what the part lacks. */
+/** Makes one request for the bytes that the part lacks. */
 async function receive(reading: Reading, part: RangedPart, signal: AbortSignal, onChunk: () => void): Promise<void> {
   const { buffer } = part;
   let position = part.filled;
@@ -104,7 +105,7 @@ async function receive(reading: Reading, part: RangedPart, signal: AbortSignal, 
     part.offset + position,
     buffer.length - position,
   )) {
-    // The other request was faster, and the buffer is in other hands.
+    // The other request was faster: the buffer may already belong to the reader.
     if (position < part.filled && isWhole(part)) return;
     buffer.set(chunk, position);
     position += chunk.length;
@@ -116,7 +117,7 @@ async function receive(reading: Reading, part: RangedPart, signal: AbortSignal, 
   }
 }
 
-/** At once: what waits for the garbage collector comes to many megabytes. */
+/** Frees a chunk at once: left to the garbage collector, many megabytes would wait. */
 function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

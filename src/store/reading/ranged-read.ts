@@ -6,8 +6,8 @@ import { readStreamed } from './streamed-read.ts';
 
 export interface RangedReadOptions extends ReadingOptions {
   /**
-   * Held at a time, beside the buffer last yielded (default 16 MiB, or connections × partSizeBytes where both are
-   * given).
+   * The bytes held at a time, beside the buffer last yielded. Default 16 MiB, or connections × partSizeBytes where both
+   * are given.
    */
   windowBytes?: number | undefined;
   /** Requests under way at once; by default as many as suit the measured rate (see pace.ts). */
@@ -20,12 +20,12 @@ const WINDOW_BYTES = 16 << 20;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Reads an object, or a range of it, by several requests at once, in order and pinned to the object's etag. Each part
- * picks up where it broke off after an early end, a stall, a reset or a server's error; one that lags far behind the
+ * Reads an object, or a range of it, by several requests at once, in order and pinned to the object's etag. A part
+ * resumes where it broke off after an early end, a stall, a reset or a server's error. A part that lags far behind the
  * others is asked for a second time, and the first answer counts. Every yielded buffer is the caller's to keep. A store
- * that cannot begin in the middle is read by one request. Returning early aborts all requests. Errors: storeUnreachable
- * when no byte came for retryForMs; dataCorrupt when the object is no longer the one that was listed; whatever else the
- * store throws, at once.
+ * that cannot begin in the middle is read by one request. Returning early aborts all requests. `storeUnreachable` when
+ * no byte came for retryForMs. `dataCorrupt` when the object is no longer the one that was listed. Any other error of
+ * the store is thrown at once.
  */
 export function readRanged(
   store: ObjectStore,

@@ -3,17 +3,18 @@ import type { ObjectInfo, ObjectStore } from '../objects/object-store.ts';
 import { readRanged } from './ranged-read.ts';
 
 export interface ReadWholeOptions {
-  /** A larger object is not what it should be: `dataCorrupt`. Default 16 MiB. */
+  /** The largest size in bytes; a larger object is `dataCorrupt`. Default 16 MiB. */
   maxBytes?: number;
-  /** See RangedReadOptions. */
+  /** See ReadingOptions. */
   retryForMs?: number;
+  /** See ReadingOptions. */
   stallTimeoutMs?: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A small object into memory, resumed like any other read. A key costs a HEAD first; `notFound` when there is no such
- * object.
+ * Reads a small object into memory, resumed like any other read. A key costs a HEAD first. `notFound` when there is no
+ * such object.
  */
 export async function readWhole(
   store: ObjectStore,

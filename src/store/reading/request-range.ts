@@ -5,15 +5,15 @@ import type { ObjectInfo, ObjectStore } from '../objects/object-store.ts';
 const DEFAULT_RETRY_FOR_MS = 600_000;
 const DEFAULT_STALL_TIMEOUT_MS = 30_000;
 
-/** What every way of reading an object puts up with, and tells. */
+/** Options of every way of reading an object. */
 export interface ReadingOptions {
   /** First byte wanted (default 0). */
   offset?: number;
   /** How many bytes are wanted; to the end when not given. */
   length?: number;
-  /** How long there may be no single new byte before the read fails (default: as the store says, else 600,000). */
+  /** How long a read goes on without a single new byte before it fails. Default: as the store says, else 600,000. */
   retryForMs?: number;
-  /** A request that brings no byte for so long is given up and asked again (default 30,000). */
+  /** A request that brings no byte for this long is given up and made again. Default 30,000. */
   stallTimeoutMs?: number;
   signal?: AbortSignal | undefined;
   /** Told of every chunk that arrives; no byte is counted twice. */
@@ -26,8 +26,9 @@ export interface ReadingOptions {
 export interface Reading extends ReadingOptions {
   store: ObjectStore;
   object: ObjectInfo;
-  /** The bytes that are read: from `start` up to `end`. */
+  /** The first byte that is read. */
   start: number;
+  /** The first byte behind the range that is read. */
   end: number;
   retryForMs: number;
   stallTimeoutMs: number;
@@ -38,8 +39,8 @@ export interface Reading extends ReadingOptions {
 }
 
 /**
- * Makes a generator of a read's requests: the caller's signal, or returning early, aborts them all. A generator's own
- * return waits for what is being awaited, which on a dead network takes minutes.
+ * Makes a generator of a read's requests. The caller's signal, or returning early, aborts them all. Without this, a
+ * generator's return would wait for its pending await, which takes minutes on a dead network.
  */
 export function startReading(
   store: ObjectStore,
@@ -86,9 +87,9 @@ async function* untilStopped(
 }
 
 /**
- * One request for `length` bytes at `offset`, chunk by chunk as they come, no more than are taken. The time in which
- * the taker is busy does not count as a stall. Fails with storeUnreachable when no byte comes for stallTimeoutMs or the
- * answer ends early, with dataCorrupt when it is too long.
+ * Makes one request for `length` bytes at `offset`. Chunks come as they arrive, and no more are read than are taken.
+ * The time in which the taker is busy does not count as a stall. `storeUnreachable` when no byte comes for
+ * stallTimeoutMs, or when the answer ends early. `dataCorrupt` when the answer is too long.
  */
 export async function* requestRange(
   reading: Reading,
@@ -104,8 +105,7 @@ export async function* requestRange(
   let isTaken = false;
   let received = 0;
   const watch = setTimeout(() => {
-    // When this process itself was held up, the bytes are waiting: the event loop gets to them before it counts as a
-    // stall.
+    // If this process itself was held up, bytes may be waiting. The event loop reads them first.
     const before = received;
     setImmediate(() => {
       if (received !== before || isTaken) return;

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelled, OdoError } from '../../errors.ts';
 
+/**
+ * The budgets of retrying: 600 s for reading an object (request-range.ts), 15 s for a listing or a HEAD (s3/s3.ts,
+ * kinds/http.ts), at most 15 s for each request of the proofs (restore/proofs/prove-repository.ts), and two attempts of
+ * the SDK's own (s3/s3-clients.ts). --retry-for, which the command line always gives, replaces the first two.
+ */
 export interface RetryOptions {
   /** How long failures are put up with, counted from the start or from the last progress; 0 tries once. */
   retryForMs: number;
@@ -21,8 +26,8 @@ export function isRetryable(error: unknown): error is OdoError {
 /** Exponential back-off with full jitter within a budget of time. */
 export interface Backoff {
   /**
-   * Pauses before the next attempt. Throws `error` when it is final or the budget is used up, `cancelled` when the
-   * signal fires.
+   * Pauses before the next attempt. Throws `error` when it is final or the budget is used up. Throws `cancelled` when
+   * the signal fires.
    */
   pause(error: unknown): Promise<void>;
   /** Something went right: the budget and the pauses start anew. */

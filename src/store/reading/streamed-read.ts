@@ -3,9 +3,9 @@ import { explain, type Reading, type ReadingOptions, requestRange, startReading 
 import { createBackoff, isRetryable } from './retry.ts';
 
 /**
- * Reads an object, or a range of it, by one request, and hands on what comes as it comes: nothing but the chunk is
- * held, where readRanged() buffers whole parts. For many objects that are read at once. It picks up where it broke off,
- * and fails, as readRanged() does. Every yielded buffer is the caller's to keep.
+ * Reads an object, or a range of it, by one request, and hands on each chunk as it comes. Only the chunk is held, where
+ * readRanged() buffers whole parts. Made for many objects that are read at once. Resumes and fails as readRanged()
+ * does. Every yielded buffer is the caller's to keep.
  */
 export function readStreamed(
   store: ObjectStore,
@@ -26,7 +26,7 @@ async function* readOn(reading: Reading): AsyncGenerator<Buffer, void, void> {
         offset += chunk.length;
         onBytes?.(chunk.length);
         yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-        // Counted from here: how long the taker was busy says nothing of the store.
+        // The budget counts from here: how long the taker was busy says nothing of the store.
         backoff.progressed();
       }
     } catch (error) {

@@ -11,7 +11,7 @@ type Sdk = typeof import('@aws-sdk/client-s3');
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 30_000;
 
-/** What a bucket is asked with. */
+/** The way to send requests to one bucket. */
 export interface S3Clients {
   /** Makes a request, with the SDK's commands at hand. */
   send<T>(request: (client: S3Client, sdk: Sdk) => Promise<T>): Promise<T>;
@@ -50,7 +50,7 @@ export function openClients(
   }
 
   const opened = open();
-  // Whoever asks is told.
+  // The error reaches whoever sends a request.
   opened.catch(() => undefined);
   return {
     async send(request) {
@@ -76,7 +76,7 @@ function settingsOf(
     // Many S3-compatible servers know nothing of the newer checksums, and a range of an object never carries one.
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
-    // Ours is the retrying; the SDK's second attempt is for a kept-alive connection that had died, and for a skewed
+    // ODO retries by itself. The SDK's second attempt is for a kept-alive connection that had died, and for a skewed
     // clock.
     maxAttempts: 2,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -88,7 +88,7 @@ function settingsOf(
   };
 }
 
-/** Its Date has whole seconds. */
+/** Tells of the clock by the Date of each answer, which has whole seconds. */
 function watchClock(client: S3Client, onSkew: (ms: number) => void): void {
   client.middlewareStack.add(
     (next) => async (args) => {

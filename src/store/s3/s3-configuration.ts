@@ -3,20 +3,20 @@ import { OdoError } from '../../errors.ts';
 
 const FILES = 'the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name, by default in ~/.aws';
 
-/** What a person may have said of S3, or left to the shared configuration. */
+/** The settings of S3 that a person gives, or leaves to the shared configuration. */
 export interface S3Whereabouts {
   endpoint?: string;
   region?: string;
-  /** Of the shared configuration; else the one that AWS_PROFILE names, else its default. */
+  /** Profile of the shared configuration. Default: the one that AWS_PROFILE names, else its default. */
   profile?: string;
-  /** With keys that were given, no profile has to be there. */
+  /** With given keys, the profile need not exist. */
   credentials?: unknown;
 }
 
 /**
- * Adds the endpoint and the region that the environment or the shared AWS configuration names, where none was given: a
- * restore container sees neither of them, and the SDK looks up endpoints in the environment's profile alone. `usage`
- * for a named profile that is not there.
+ * Adds the endpoint and the region of the environment or the shared AWS configuration, where none was given. A restore
+ * container sees neither of these, and the SDK looks up endpoints in the environment's profile alone. `usage` for a
+ * named profile that does not exist.
  */
 export async function settleS3<T extends S3Whereabouts>(config: T): Promise<T> {
   const profile = config.profile ?? process.env.AWS_PROFILE;
@@ -27,8 +27,8 @@ export async function settleS3<T extends S3Whereabouts>(config: T): Promise<T> {
 }
 
 /**
- * The URL that AWS_ENDPOINT_URL_<service>, AWS_ENDPOINT_URL or the profile's `endpoint_url` (its services section
- * first) gives a service. https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ * The endpoint of a service: AWS_ENDPOINT_URL_<service>, else AWS_ENDPOINT_URL, else the profile's `endpoint_url` (its
+ * services section first). https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */
 export async function configuredEndpoint(
   service: 's3' | 'sts',
@@ -67,7 +67,7 @@ function configuredRegion(profile: string | undefined): Promise<string | undefin
   });
 }
 
-/** Read when it is needed: half of ODO's commands ask no store anything. */
+/** Loaded when it is needed: half of ODO's commands open no store. */
 const readSdk = () => import('@smithy/core/config');
 
 type Selectors = Omit<Parameters<typeof LoadConfig<string | undefined>>[0], 'default'>;

@@ -12,15 +12,15 @@ import { configuredEndpoint } from './s3-configuration.ts';
 export interface S3Credentials extends StoreKeys {
   accessKeyId: string;
   secretAccessKey: string;
-  /** Of temporary keys. */
+  /** Session token of temporary keys. */
   sessionToken?: string;
 }
 
-/** Whose keys, and how the services that give them out are reached. */
+/** The owner of the keys, and how the services that give them out are reached. */
 export interface CredentialSource extends Connection {
-  /** Keys that were given; else the SDK's own chain is asked. */
+  /** Given keys. Without them, the SDK's own chain is asked. */
   credentials?: S3Credentials;
-  /** Of the shared configuration; else the one that AWS_PROFILE names. */
+  /** Profile of the shared configuration. Default: the one that AWS_PROFILE names. */
   profile?: string;
   region?: string;
 }
@@ -29,14 +29,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 30_000;
 const MAX_SOCKETS = 4;
 
-/** Some providers warn of what they do on the terminal when they are given nobody else to tell. */
+/** A logger that drops everything. Without one, some providers print warnings on the terminal. */
 const NOBODY = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Gives the keys that a store of this configuration has to sign with now, at each call: those that it holds, else those
- * of the named profile, else what the SDK's chain finds (environment, the default profile, web identity, container and
- * instance roles), renewed a few minutes before they end. `accessDenied` when there are none, `storeUnreachable` when
- * the service that gives them out does not answer.
+ * A function that gives, at each call, the keys to sign with now. These are the given keys, else those of the named
+ * profile, else what the SDK's chain finds: environment, default profile, web identity, container and instance roles.
+ * Keys are renewed a few minutes before they end. `accessDenied` when there are none. `storeUnreachable` when the
+ * service that gives them out does not answer.
  */
 export function credentialsOf(source: CredentialSource): () => Promise<S3Credentials> {
   const { credentials } = source;
@@ -66,7 +66,7 @@ async function openProvider(
   profile: string | undefined,
 ): Promise<ReturnType<typeof FromIni>> {
   const { region } = source;
-  // They are large, and nobody needs them who gives the keys.
+  // These packages are large, and a person who gives keys needs none of them.
   const { fromIni } = await import('@aws-sdk/credential-provider-ini');
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
   const { NodeHttpHandler } = await import('@smithy/node-http-handler');
@@ -86,12 +86,12 @@ async function openProvider(
   const common = {
     logger: NOBODY,
     parentClientConfig,
-    // Of single sign-on alone: its client looks at no other, and what is said of STS is not meant for it.
+    // For single sign-on alone: its client reads no other configuration, and that of STS is not meant for it.
     clientConfig: { requestHandler },
     roleAssumer: getDefaultRoleAssumer(sts),
     roleAssumerWithWebIdentity: getDefaultRoleAssumerWithWebIdentity(sts),
   };
-  // For a profile that gives no keys, the chain would go on to what else there is, and say nothing of why.
+  // If a profile gave no keys, the chain would go on to other sources, and not say why.
   return profile === undefined ? defaultProvider(common) : fromIni({ ...common, profile, ignoreCache: true });
 }
 
@@ -103,10 +103,11 @@ interface ChainError {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** Of a file. */
+/** Codes for a file that cannot be read. */
 const UNREADABLE = new Set(['ENOENT', 'EACCES', 'EISDIR']);
-/** Single sign-on's provider keeps nothing of an error but its text. */
+/** Text for a failed connection: single sign-on's provider keeps only the text of an error. */
 const UNREACHED = /\b(?:ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)\b/;
+/** Text for a refusal of single sign-on. */
 const SIGN_ON = /\bSSO\b|UnauthorizedException|ForbiddenException/;
 
 function explain(error: unknown, profile: string | undefined): OdoError {
@@ -142,7 +143,7 @@ function explain(error: unknown, profile: string | undefined): OdoError {
       cause: new Error(message),
     });
   }
-  // Its message holds the command, and with it what may be a secret.
+  // The message holds the command, and the command may hold a secret. So no cause is kept.
   if (message.startsWith('Command failed')) {
     return new OdoError('accessDenied', `no S3 credentials: the credential_process${whose} failed`, {
       hint: 'run the command of the profile by hand to see why',

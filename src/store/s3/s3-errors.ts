@@ -3,13 +3,13 @@ import type { Proxies } from '../network/connection.ts';
 import { proxyFault } from '../network/proxy-fault.ts';
 import { asObjectFault } from '../objects/object-fault.ts';
 
-/** What was being asked of S3, for the message. */
+/** A request to S3, as far as messages tell of it. */
 export interface S3Request {
   bucket: string;
   key?: string | undefined;
   /** The endpoint as a person would name it. */
   endpoint: string;
-  /** Of the server, for telling whether a proxy is on the way. */
+  /** URL of the server, for telling whether a proxy is on the way. */
   url: string;
   region?: string | undefined;
   proxies?: Proxies | undefined;
@@ -191,8 +191,8 @@ function isWrongRegion({ code, status, region }: Symptom, asked: string | undefi
 }
 
 /**
- * The region that an answer names as the bucket's, when it is another than was asked. It becomes part of a host name,
- * so it has to look like one.
+ * The bucket's region as an answer names it, when it is another than was asked. It becomes part of a host name, so it
+ * has to look like one.
  */
 export function otherRegionIn(error: unknown, asked: string | undefined): string | undefined {
   const symptom = readSymptom(error);

@@ -1,16 +1,16 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { otherRegionIn } from './s3-errors.ts';
 
-/** Clients of one bucket: one after the other, when the server says that the bucket is in another region. */
+/** Clients of one bucket. A new one is made when the server says that the bucket is in another region. */
 export interface RegionalClients {
-  /** Makes a request; a second time with a client of the region that the server names, when it names another. */
+  /** Makes a request. When the server names another region, makes it again with a client of that region. */
   send<T>(request: (client: S3Client) => Promise<T>): Promise<T>;
   close(): void;
 }
 
 /**
- * Asks the region that the server names, instead of only telling of it. That region is kept for all that follows. What
- * the first answer was is told when the second says the same again.
+ * Makes clients that follow the server to the region that it names. That region is kept for all later requests. If the
+ * second answer names a region again, the first error is thrown.
  */
 export function followRegion(
   region: string | undefined,

@@ -54,7 +54,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
   async function* list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
     const { delimiter, startAfter, signal } = options;
     let token: string | undefined;
-    // Some servers begin a page with what the one before ended with, or give a page's token again.
+    // Some servers begin a page with the last entry of the page before, or give a page's token again.
     let last = '';
     do {
       const input = {
@@ -151,7 +151,7 @@ export function createS3Store(config: S3Config, keys?: RenewableKeys): ObjectSto
     }
   }
 
-  /** One page: it is asked for a message, by keys that often may not. */
+  /** Reads one page only: the count is for a message, and many keys may not ask. */
   async function countDeleted(prefix: string, signal?: AbortSignal): Promise<Deleted | undefined> {
     try {
       const input = { Bucket: bucket, Prefix: prefix, ...payer };
@@ -194,7 +194,7 @@ function checkEndpoint(endpoint: string | undefined): string | undefined {
     url.username !== '' ||
     url.password !== ''
   ) {
-    // Not repeated in the message: it may hold a password.
+    // The endpoint is not repeated in the message: it may hold a password.
     throw new OdoError('usage', 'the endpoint is not a plain URL', {
       hint: 'give --endpoint https://host:port, without user and password',
     });
@@ -217,7 +217,9 @@ function describe(
   return info;
 }
 
-/** A common prefix may begin before the key behind which the listing begins, and what is in it come after that. */
+/**
+ * Whether an entry comes after `startAfter`. A common prefix always counts: it may sort before and hold keys behind.
+ */
 function isAfter(entry: ListedEntry, startAfter: string | undefined): boolean {
   return startAfter === undefined || entry.kind === 'prefix' || compareKeys(entry.key, startAfter) > 0;
 }

@@ -1,11 +1,12 @@
 /**
- * A mark that may begin a block of a bzip2 stream, or its end: 48 bits at any bit, which the data in between can hold,
- * too.
+ * A mark of 48 bits that may begin a block of a bzip2 stream, or its end. It may begin at any bit. The data in between
+ * can hold the same bits.
  */
 export interface Mark {
   kind: 'block' | 'end';
-  /** The byte in which it begins, and how many bits of that byte belong to what is before: 0 to 7. */
+  /** The byte in which the mark begins. */
   byte: number;
+  /** How many bits of that byte belong to the data before: 0 to 7. */
   bitsBefore: number;
 }
 
@@ -14,7 +15,7 @@ const MARKS = { block: 0x314159265359n, end: 0x177245385090n };
 /** How many bytes a mark touches at most. */
 export const MARK_BYTES = 7;
 
-/** Every way in which a mark can lie in seven bytes: its bits among theirs. */
+/** Every way in which a mark can lie in seven bytes. */
 const FORMS = (['block', 'end'] as const).flatMap((kind) =>
   Array.from({ length: 8 }, (_, bitsBefore) => {
     const inSeven = (MARKS[kind] << 8n) >> BigInt(bitsBefore);
@@ -29,10 +30,11 @@ const FORMS = (['block', 'end'] as const).flatMap((kind) =>
   }),
 );
 /**
- * For each value of a mark's third and fourth byte, which are its own whatever it begins with: the forms that have it
- * there, a bit for each.
+ * For each value of a mark's third byte, the forms that have it there, a bit for each. All bits of that byte are the
+ * mark's own, wherever it begins.
  */
 const THIRD = formsWith(2);
+/** For each value of a mark's fourth byte, the forms that have it there. */
 const FOURTH = formsWith(3);
 
 function formsWith(at: number): Uint16Array {

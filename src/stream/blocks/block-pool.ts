@@ -9,23 +9,23 @@ import { startThread } from './start-thread.ts';
  */
 export interface BlockPool {
   readonly threads: number;
-  /** Blocks are begun in the order in which they come. What is not taken has to be dropped. */
+  /** Begins a block, in the order in which blocks come. A decoding that is not read to its end has to be dropped. */
   decode(block: Block): BlockDecoding;
   close(): Promise<void>;
 }
 
-/** What becomes of one block. */
+/** The decoding of one block. */
 export interface BlockDecoding {
   /**
-   * What the block gives, piece by piece, each the taker's to keep; then what has become of it. Throws `bug` when the
-   * thread dies.
+   * The next piece that the block gives, the taker's to keep; after the last one, the outcome. `bug` when the thread
+   * dies.
    */
   next(): Promise<Uint8Array<ArrayBuffer> | BlockOutcome>;
-  /** Nothing more of it is wanted. */
+  /** Says that nothing more of the block is wanted. */
   drop(): void;
 }
 
-/** One is worked at, and the next is there when it is done. */
+/** A thread works at one block, and has the next one at hand. */
 const BLOCKS_AT_A_THREAD = 2;
 
 /** A block that waits for a thread, or is at one. */
@@ -47,8 +47,8 @@ export function createBlockPool(threads: number): BlockPool {
   const started: Thread[] = [];
   const jobs = new Map<number, Job>();
   /**
-   * Not at a thread yet. They go there in the order in which they came, whosever they are: a block whose taker waits
-   * for another one first can then never be what that other one waits for.
+   * Jobs that are not at a thread yet. They go there in the order in which they came, whichever object they belong to.
+   * So a block whose taker first waits for another block can never be what that other one waits for.
    */
   const waiting = new Set<Job>();
   let death: OdoError | undefined;

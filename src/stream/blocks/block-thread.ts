@@ -11,7 +11,7 @@ import {
 
 // The thread's side of block-pool.ts: it decodes blocks of bzip2 streams, and hands over what they give.
 
-/** What is asked of this thread for one block. */
+/** One block that this thread was given. */
 interface Job {
   id: number;
   block: Block;
@@ -22,7 +22,7 @@ interface Job {
 if (!parentPort) throw new Error('this is the program of a thread');
 const port = parentPort;
 const decoder = takeDecoder();
-/** The first one is being worked at. */
+/** The blocks to decode. The first one is being worked at. */
 const jobs: Job[] = [];
 let wake = () => {};
 

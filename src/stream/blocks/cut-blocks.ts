@@ -4,13 +4,16 @@ import { findMark, MARK_BYTES, type Mark } from './block-marks.ts';
 export interface Piece {
   begins: 'data' | Mark['kind'] | 'within';
   bytes: Uint8Array<ArrayBuffer>;
-  /** How many bits of the first byte are the piece's own, where the piece before has it, too; otherwise 0. */
+  /** How many bits of the first byte belong to this piece, if the piece before has that byte, too. Otherwise 0. */
   sharedBits: number;
   /** How many bits of the last byte are the next piece's; undefined when no mark follows. */
   restBits: number | undefined;
 }
 
-/** More than a block takes: 900,000 symbols of 20 bits, and their tables. What has no marks is cut there. */
+/**
+ * The longest piece: more than a block takes, which is 900,000 symbols of 20 bits and their tables. Data without marks
+ * is cut there.
+ */
 const MAX_PIECE_BYTES = 2_500_000;
 
 /**

@@ -6,10 +6,13 @@ import { combine, isEndOf, levelBehind } from './stream-ends.ts';
 
 /** How many blocks are read ahead for each thread: one is worked at, one waits for its turn. */
 const BLOCKS_AHEAD = 2;
-/** Pieces that are no blocks are few and short, if the data is not made to have others. */
+/**
+ * The bytes that may be read ahead for each block. This matters only for data that is made to have many pieces that are
+ * no blocks.
+ */
 const MAX_BLOCK_BYTES = 900_000;
 
-/** A piece that has been read, and what a thread makes of it, if it was given to one. */
+/** A piece that has been read ahead. It has a decoding if it was given to a thread. */
 interface Ahead {
   piece: Piece;
   level: number;
@@ -17,8 +20,8 @@ interface Ahead {
 }
 
 /**
- * The stream that is being read: the digit of its header, 0 before the first one's, and what its blocks' checksums
- * combine to so far.
+ * The stream that is being read. `level` is the digit of its header, 0 before the first one. `combinedCrc` combines the
+ * checksums of its blocks so far.
  */
 interface Stream {
   level: number;
@@ -26,10 +29,10 @@ interface Stream {
 }
 
 /**
- * Undoes bzip2 as decode() does, with the same errors, by several threads: what lies between two marks is taken for a
- * block and decoded ahead. It counts only when all before it was right and ends just there. Whatever is not as expected
- * (a mark within a block, damage, an early end, something else behind the end) is left to a decoder in this thread,
- * from the last place that is certain to the next one.
+ * Undoes bzip2 as decode() does, with the same errors, by several threads. The data between two marks is taken for a
+ * block and decoded ahead. It counts only when everything before was right and ends where it begins. Anything
+ * unexpected (a mark within a block, damage, an early end, something else behind the end) is left to a decoder in this
+ * thread. That one works from the last place that is certain to the next one.
  */
 export async function* decodeBlocks(
   chunks: AsyncIterable<Buffer>,
@@ -70,7 +73,7 @@ export async function* decodeBlocks(
     await pieces.return();
   }
 
-  /** The next piece, with those behind it on their way. */
+  /** The next piece. Gives those behind it to the threads, first. */
   async function take(): Promise<Ahead | undefined> {
     const maxBlocks = pool.threads * BLOCKS_AHEAD;
     while (!isRead && blocksAhead < maxBlocks && bytesAhead < maxBlocks * MAX_BLOCK_BYTES) {
@@ -94,7 +97,10 @@ export async function* decodeBlocks(
     return { piece, level, decoding: pool.decode({ level, bytes, sharedBits, restBits }) };
   }
 
-  /** Nothing comes of a block before all of it was read: what has given something is one, if not a right one. */
+  /**
+   * Yields what a block gives. A decoder gives nothing before it has read a whole block. So a piece that has given
+   * something is a block, and a failure after that is damage.
+   */
   async function* finishBlock(decoding: BlockDecoding): AsyncGenerator<Buffer, BlockOutcome, void> {
     let madeBytes = 0;
     try {

@@ -2,15 +2,15 @@ import { Worker } from 'node:worker_threads';
 import { loadedNativeFile } from '../native/native.ts';
 import type { NativeForThread } from '../native/native-file.ts';
 
-/** What a thread does: whole objects (unpack-thread.ts), or blocks of bzip2 data (block-thread.ts). */
+/** The work of a thread: whole objects (unpack-thread.ts), or blocks of bzip2 data (block-thread.ts). */
 export type ThreadRole = 'objects' | 'blocks';
 
 /**
- * Bundled, the program of the threads comes as text, by scripts/build.mjs: a thread that read it from the bundle would
- * take three times the memory.
+ * The program of the threads as text, which scripts/build.mjs puts into the bundle. A thread that read the bundle
+ * itself would take three times the memory.
  */
 declare const THREAD_PROGRAM: string | undefined;
-/** A thread has next to nothing on its heap. */
+/** The young generation of a thread, which has next to nothing on its heap. */
 const YOUNG_MIB = 2;
 
 /** Starts a thread that unpacks. */

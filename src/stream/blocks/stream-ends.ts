@@ -1,12 +1,12 @@
 import type { Piece } from './cut-blocks.ts';
 
-/** A mark and a checksum. */
+/** The end of a stream: a mark and a checksum. */
 const END_BITS = 80;
 const HEADER_BYTES = 4;
 
 /**
- * The digit of the stream header that makes up the end of the piece, after nothing but the end of a stream or the
- * beginning of the data.
+ * The digit of the stream header that ends the piece. undefined if the piece holds anything before it but the end of a
+ * stream.
  */
 export function levelBehind({ begins, bytes, sharedBits, restBits }: Piece): number | undefined {
   if (begins !== 'data' && begins !== 'end') return undefined;
@@ -26,7 +26,7 @@ export function isEndOf({ combinedCrc }: { combinedCrc: number }, piece: Piece):
   return (isLast || levelBehind(piece) !== undefined) && checksumOf(bytes, sharedBits) === combinedCrc;
 }
 
-/** What the checksums of a stream's blocks combine to, with one more. */
+/** Adds the checksum of a block to the combined one of its stream. */
 export function combine(combinedCrc: number, blockCrc: number): number {
   return (((combinedCrc << 1) | (combinedCrc >>> 31)) ^ blockCrc) >>> 0;
 }
@@ -39,7 +39,7 @@ function bitsBefore(sharedBits: number): number {
   return sharedBits === 0 ? 0 : 8 - sharedBits;
 }
 
-/** The 32 bits behind the mark's 48. */
+/** The checksum of a stream: the 32 bits behind the mark. */
 function checksumOf(bytes: Uint8Array, sharedBits: number): number {
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = bytes.subarray(6, 11);
   const shift = bitsBefore(sharedBits);

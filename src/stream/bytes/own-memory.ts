@@ -1,6 +1,6 @@
 /**
- * The chunk in memory that holds nothing else, so that it can move to another thread: a copy where it shares its memory
- * with others.
+ * The chunk in memory of its own, so that it can move to another thread. It is copied if it shares its memory with
+ * others.
  */
 export function ownMemory(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteLength } = chunk;

@@ -2,12 +2,12 @@ import type { TarEntry } from './entry.ts';
 
 export const BLOCK_BYTES = 512;
 
-/** One header block, as it stands there. */
+/** The fields of one header block. */
 export interface TarHeader {
   name: string;
-  /** '' when there is none. */
+  /** Target of a link; '' when there is none. */
   linkName: string;
-  /** Numbers that cannot be read are NaN. */
+  /** The mode. Like all numbers here, it is NaN when it cannot be read. */
   mode: number;
   uid: number;
   gid: number;
@@ -17,7 +17,7 @@ export interface TarHeader {
 }
 
 /**
- * What follows a header: a member, or a record that tells more of the member after it. 'unread': a member of a kind
+ * The kind of block behind a header: a member, or a record about the member after it. `unread` is a member of a kind
  * that ODO does not read.
  */
 export type TarKind = TarEntry['type'] | 'unread' | 'pax' | 'pax-global' | 'long-name' | 'long-link';
@@ -39,15 +39,16 @@ const KINDS: Readonly<Record<string, TarKind>> = {
   N: 'long-name',
 };
 
-/** Where the checksum stands, which counts as spaces in its own sum. */
+/** Where the checksum stands in a header. */
 const CHECKSUM_OFFSET = 148;
 const CHECKSUM_BYTES = 8;
+/** The sum of the checksum's own field, which counts as spaces. */
 const SUM_OF_SPACES = CHECKSUM_BYTES * 0x20;
 
 /**
- * Reads a header of 512 bytes at `at`; undefined for a block of zeros. An Error when it is none, or damaged. Sources:
- * POSIX, pax, "ustar Interchange Format"; GNU tar's manual, "Basic Tar Format", for its magic, long names and numbers
- * in base 256.
+ * Reads a header of 512 bytes at `at`. undefined for a block of zeros. Throws an Error for a block that is no header,
+ * or damaged. Sources: POSIX, pax, "ustar Interchange Format"; GNU tar's manual, "Basic Tar Format", for its magic,
+ * long names and numbers in base 256.
  */
 export function readTarHeader(bytes: Buffer, at: number): TarHeader | undefined {
   const sum = checksumOf(bytes, at);
@@ -59,7 +60,7 @@ export function readTarHeader(bytes: Buffer, at: number): TarHeader | undefined 
   const prefix = isPosix ? readText(bytes, at + 345, 155) : '';
   const name = readText(bytes, at, 100);
   const flag = String.fromCharCode(bytes[at + 156] ?? 0);
-  // Before POSIX, a slash at the end of its name was all that made a directory.
+  // Before POSIX, only a slash at the end of the name made a directory.
   const kind = (flag === '0' || flag === '\0') && name.endsWith('/') ? 'directory' : (KINDS[flag] ?? 'unread');
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
@@ -98,8 +99,8 @@ export function readText(bytes: Buffer, at: number, length: number): string {
 }
 
 /**
- * Octal digits between spaces and NULs; or, behind a set first bit, two's complement in base 256. NaN for anything
- * else.
+ * Reads octal digits between spaces and NULs. Behind a set first bit, reads two's complement in base 256. NaN for
+ * anything else.
  */
 function readNumber(bytes: Buffer, at: number, length: number): number {
   const end = at + length;

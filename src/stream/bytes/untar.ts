@@ -3,12 +3,12 @@ import type { EntrySink, TarEntry } from './entry.ts';
 import { BLOCK_BYTES, readPaxRecords, readTarHeader, readText, type TarHeader } from './tar-header.ts';
 
 export interface UntarOptions {
-  /** What is being read, for errors: `s3://bucket/base.tar.gz`. */
+  /** The object that is being read, for errors: `s3://bucket/base.tar.gz`. */
   name: string;
   signal?: AbortSignal | undefined;
 }
 
-/** What the headers before a member have told of it. */
+/** Facts of a member from the headers before its own. */
 interface Extension {
   name?: string;
   linkName?: string;
@@ -17,16 +17,16 @@ interface Extension {
 }
 
 const END_MARK_BYTES = 2 * BLOCK_BYTES;
-/** Of an extended header; what one really holds is a path and a few numbers. */
+/** The most that an extended header may hold. A real one holds a path and a few numbers. */
 const MAX_EXTENSION_BYTES = 1 << 20;
 const HINT = 'the object was written wrongly or damaged; choose another backup with --backup';
 
 /**
- * Reads a tar (ustar, PAX or GNU) from `source`, which it always uses up or returns. `onEntry` is called for every
- * member in order and gives the sink for its content; the next member comes when the sink's end() is done. As long as
- * nothing answers with a promise, a member costs none. Resolves with the number of members and the bytes of content.
- * `dataCorrupt` for anything but a whole and well-formed archive of safe, relative paths: damaged headers, a missing
- * end mark, `..`. Errors of `source` and of the sinks pass through.
+ * Reads a tar (ustar, PAX or GNU) from `source`. Always uses `source` up, or returns it. `onEntry` is called for every
+ * member in order, and gives the sink for its content. The next member comes when the sink's end() is done. A member
+ * costs no promise as long as neither `onEntry` nor the sink gives one. Resolves with the number of members and the
+ * bytes of content. `dataCorrupt` for anything but a whole and well-formed archive of safe, relative paths: damaged
+ * headers, a missing end mark, `..`. Errors of `source` and of the sinks pass through.
  */
 export async function untar(
   source: AsyncIterable<Buffer>,
@@ -42,12 +42,14 @@ export async function untar(
   let globalPax: ReadonlyMap<string, string> | undefined;
   /** A header that began in the chunk before. */
   let block: Buffer = Buffer.alloc(0);
-  /** Who gets the content that comes, how much of it is still to come, and the zeros that fill its last block. */
+  /** The taker of the content that comes. */
   let sink: EntrySink | undefined;
+  /** How much of the content is still to come. */
   let missing = 0;
+  /** How many zeros that fill the last block of the content are still to come. */
   let padding = 0;
 
-  /** Begins what follows a header: a member, or an extended header. */
+  /** Begins the block behind a header: a member, or an extended header. */
   function begin(header: TarHeader, offsetBytes: number): EntrySink | Promise<EntrySink> {
     const { kind } = header;
     if (kind !== 'pax' && kind !== 'pax-global' && kind !== 'long-name' && kind !== 'long-link') {
@@ -147,7 +149,7 @@ function gather(onEnd: (bytes: Buffer) => void): EntrySink {
 }
 
 /**
- * How many zeros a stream ends with after `chunk`, when it ended with `before` of them; counts no further than the end
+ * How many zeros a stream ends with after `chunk`, when it ended with `before` zeros. Counts no further than the end
  * mark.
  */
 function countZeroTail(chunk: Buffer, before: number): number {
@@ -210,7 +212,10 @@ function typeOf({ kind, name: member }: TarHeader, pax: Extension['pax'], name: 
   }
 }
 
-/** Nothing of a cluster has such a name: it would be a damaged header's, or a trap for whoever reads a message. */
+/**
+ * Refuses control characters. No name in a cluster has them: they come from a damaged header, or are a trap for the
+ * reader of a message.
+ */
 function refuseControlCharacters(text: string, name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   if (!/[\0-\x1f\x7f]/.test(text)) return;

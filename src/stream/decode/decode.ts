@@ -3,8 +3,8 @@ import { startDecoding } from './decoding.ts';
 
 /**
  * Undoes bzip2, xz or lz4. Streams that follow one another (pbzip2, `cat`, lz4's frames) read as one. Every yielded
- * buffer is the caller's to keep; each chunk is done with before the next is asked for. Throws dataCorrupt for damage,
- * an early end, and whatever else follows the end; usage for what asks for too much memory.
+ * buffer is the caller's to keep. Each chunk is done with before the next is asked for. `dataCorrupt` for damage, an
+ * early end, and anything else behind the end. `usage` for data that asks for too much memory.
  */
 export async function* decode(
   chunks: AsyncIterable<Buffer>,

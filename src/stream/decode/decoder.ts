@@ -7,12 +7,12 @@ import { compileWasm, instantiateWasm, type WasmMemory } from '../native/webasse
  */
 export type WasmCodec = 'bzip2' | 'xz' | 'lz4';
 
-/** What one step has done. */
+/** The result of one step. */
 export interface Step {
   usedBytes: number;
   /** A view into the decoder's memory, which the next step overwrites. */
   made: Uint8Array;
-  /** ended: the stream, member or frame is whole; others may follow. The rest are failures. */
+  /** `ended`: the stream, member or frame is whole; others may follow. The last three are failures. */
   state: 'going on' | 'ended' | 'damaged' | 'too demanding' | 'not supported';
 }
 
@@ -20,34 +20,35 @@ export interface Step {
 export interface BlockBoundary {
   /** The digit of the stream's header. */
   level: number;
-  /** What the checksums of the stream's blocks before combine to; 0 without any. */
+  /** The combined checksum of the stream's blocks so far; 0 before the first one. */
   combinedCrc: number;
-  /** How many bits of the last byte before belong to what follows: 0 to 7. */
+  /** How many bits of the last byte before belong to the block or end mark: 0 to 7. */
   restBits: number;
 }
 
 /** One of the reference decoders (libbzip2, liblzma, liblz4, snappy) on one stream at a time. */
 export interface Decoder {
   begin(codec: WasmCodec): void;
-  /** Begins within a bzip2 stream; of `sharedByte` the last `restBits` bits are read. */
+  /** Begins within a bzip2 stream. Only the last `restBits` bits of `sharedByte` are read. */
   beginAt(boundary: BlockBoundary, sharedByte: number): void;
-  /** Where it stands when it waits for a block of a bzip2 stream, or its end mark. */
+  /** Where the decoder stands, when it waits for a block or the end mark of a bzip2 stream; else undefined. */
   boundary(): BlockBoundary | undefined;
   /** How much of its input a step takes at most. */
   readonly maxInputBytes: number;
   /**
-   * Takes some input, and makes as much output as there is and fits. It has no more to give when `made` is shorter than
-   * maxOutputBytes.
+   * Takes some input, and makes as much output as there is and fits. There is no more to come when `made` is shorter
+   * than maxOutputBytes.
    */
   step(input: Uint8Array, isLast: boolean): Step;
   readonly maxOutputBytes: number;
   /**
-   * Unpacks one raw snappy block to at most `maxBytes` bytes; undefined when it is damaged or longer. A view, as above.
+   * Unpacks one raw snappy block to at most `maxBytes` bytes. undefined when it is damaged or longer. The result is a
+   * view into the decoder's memory, which the next step overwrites.
    */
   unpackSnappy(block: Uint8Array, maxBytes: number): Uint8Array | undefined;
-  /** How much memory the xz stream asks for that was too demanding. */
+  /** The memory that an xz stream asked for when it was too demanding. */
   neededBytes(): number;
-  /** Gives it back for others to use. */
+  /** Gives the decoder back for others to use. */
   release(): void;
 }
 
@@ -74,19 +75,19 @@ const STATES: Readonly<Record<number, Step['state']>> = {
   0: 'going on',
   1: 'ended',
   [-1]: 'damaged',
-  // what a stream may ask for is bounded beforehand, so that this means a damaged one, too
+  // The memory of such a stream is bounded beforehand, so this means a damaged one, too.
   [-2]: 'damaged',
   [-3]: 'too demanding',
   [-4]: 'not supported',
 };
 
 const BUFFER_BYTES = 1 << 18;
-/** `xz -9` asks for 65 MiB. */
+/** The memory that a stream gets. `xz -9` asks for 65 MiB. */
 export const XZ_MEMORY_BYTES = 96 << 20;
 
 /**
- * Instances that wait for the next stream: a WAL archive has thousands of short ones. Memory never shrinks, so those
- * that grew large are let go.
+ * Decoders that wait for the next stream: a WAL archive has thousands of short ones. Their memory never shrinks, so
+ * large ones are dropped.
  */
 const idle: Decoder[] = [];
 const MAX_IDLE = 8;

@@ -8,13 +8,13 @@ const TURN_MS = 20;
 /** One decoder's work on the data of one object, which is fed to it piece by piece. */
 export interface Decoding {
   /**
-   * What these bytes give. Every yielded buffer is the caller's to keep, the bytes are done with at the end. Errors as
-   * decode() has them.
+   * Yields what these bytes unpack to. Every yielded buffer is the caller's to keep. The bytes are done with at the
+   * end. Errors are those of decode().
    */
   feed(bytes: Buffer): AsyncGenerator<Buffer, void, void>;
-  /** What is left; dataCorrupt when the data should go on. */
+  /** Yields the last of the content. `dataCorrupt` when the data should go on. */
   end(): AsyncGenerator<Buffer, void, void>;
-  /** See Decoder. */
+  /** See Decoder.boundary(). */
   boundary(): BlockBoundary | undefined;
   progress(): DecodingProgress;
   /** Gives the decoder back. */
@@ -24,7 +24,7 @@ export interface Decoding {
 /** How far the data of one object is unpacked. */
 export interface DecodingProgress {
   producedBytes: number;
-  /** Of the stream that is being read, when it is not the first. */
+  /** Bytes made since the last stream ended; undefined in the first stream. */
   sinceLastEnd: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface TakeOver extends DecodingProgress {
   sharedByte: number;
 }
 
-/** Begins with the data's first byte, or, for bzip2, where another has come to. */
+/** Begins with the data's first byte. For bzip2, it may begin where another decoder has come to. */
 export function startDecoding(codec: WasmCodec, name: string, from?: TakeOver): Decoding {
   const decoder = takeDecoder();
   let state = 'going on' as Step['state'];

@@ -5,8 +5,8 @@ import type { CreateInflater, Inflater } from '../native/inflater.ts';
 import { damage } from './decoding.ts';
 
 /**
- * How many of its chunks a taker may hold at a time; the one that is being filled comes on top. With a quarter as many,
- * a taker that is held up by the disk for some milliseconds holds up the inflating, and the whole takes 5 % longer.
+ * How many chunks a taker may hold at a time, beside the one that is being filled. With a quarter as many, a disk that
+ * holds up the taker for some milliseconds holds up the inflating, and the whole takes 5 % longer.
  */
 export const CHUNKS_HELD = 16;
 const CHUNK_BYTES = 1 << 19;
@@ -31,10 +31,10 @@ interface Ring {
 let idle: Ring | undefined;
 
 /**
- * Inflates gzip in this thread, far cheaper than what Node has, into a ring of chunks in memory that threads share: a
- * chunk costs neither allocation nor copying, may be seen by another thread, and is overwritten when CHUNKS_HELD others
- * have come after it. Members that follow one another read as one; zero bytes after the last are padding. Throws
- * dataCorrupt as decompress() does.
+ * Inflates gzip in this thread, far cheaper than Node does, into a ring of chunks in memory that threads share. A chunk
+ * costs neither allocation nor copying, and another thread may see it. It is overwritten when CHUNKS_HELD others have
+ * come after it. Members that follow one another read as one. Zero bytes after the last member are padding.
+ * `dataCorrupt` as in decompress().
  */
 export async function* inflateInRing(
   input: AsyncIterator<Buffer>,
@@ -50,7 +50,7 @@ export async function* inflateInRing(
   let producedBytes = 0;
   let isWhole = false;
 
-  /** Gives how much of the input it has used. */
+  /** Gives the number of input bytes that were used. */
   function step(packed: Buffer, at: number): number {
     const state = inflater.step(packed, at, chunk, filled);
     const usedBytes = inflater.usedBytes();
@@ -89,7 +89,7 @@ export async function* inflateInRing(
     if (!isWhole) throw damage(name, 'gzip', 'ends early', producedBytes);
     if (filled > 0) yield chunk.subarray(0, filled);
   } catch (error) {
-    // What came before the fault is good for a run that goes on from it.
+    // The content before the fault is good for a run that goes on from there.
     if (filled > 0) yield chunk.subarray(0, filled);
     throw error;
   } finally {

@@ -2,12 +2,11 @@ import { prepareChecksums } from '../native/checksum.ts';
 import { takeDecoder } from './decoder.ts';
 import { damage } from './decoding.ts';
 
-/**
- * What one chunk unpacks to at most, and the most that snappy makes of as much when it cannot pack it; before it stands
- * a checksum.
- */
+/** The most that one chunk unpacks to. */
 const MAX_BLOCK_BYTES = 65_536;
+/** The most that snappy makes of such a chunk when it cannot pack it. */
 const MAX_PACKED_BYTES = 32 + MAX_BLOCK_BYTES + Math.floor(MAX_BLOCK_BYTES / 6);
+/** A checksum stands before the data of a chunk. */
 const CHECKSUM_BYTES = 4;
 const HEADER_BYTES = 4;
 const OUTPUT_BYTES = 1 << 18;
@@ -19,10 +18,10 @@ const FIRST_SKIPPABLE = 0x80;
 const SIGNATURE = Buffer.from('sNaPpY');
 
 /**
- * Undoes snappy's framing format, with the checksum of each block. Streams that follow one another read as one. Every
- * yielded buffer is the caller's to keep; each chunk is done with before the next is asked for. dataCorrupt for damage
- * and for an end within a block: the format has no mark of its own at the end, so that whoever knows the whole's size
- * or structure has to check that. Source: google/snappy, framing_format.txt.
+ * Undoes snappy's framing format, and checks each block's checksum. Streams that follow one another read as one. Every
+ * yielded buffer is the caller's to keep. Each chunk is done with before the next is asked for. `dataCorrupt` for
+ * damage and for an end within a block. The format has no mark at its end, so the caller has to check the size or
+ * structure of the whole. Source: google/snappy, framing_format.txt.
  */
 export async function* decodeSnappy(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer, void, void> {
   const createChecksum = await prepareChecksums();
@@ -50,7 +49,7 @@ export async function* decodeSnappy(chunks: AsyncIterable<Buffer>, name: string)
         output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
         filledBytes = 0;
       }
-      // what stays is the source's no longer
+      // The next call of the source overwrites what is left of the chunk.
       pending = Buffer.from(pending);
     }
     if (pending.length > 0 || toSkipBytes > 0) throw fail('ends early');
@@ -60,7 +59,7 @@ export async function* decodeSnappy(chunks: AsyncIterable<Buffer>, name: string)
   }
 
   /**
-   * How long the body is that comes next; undefined when there is no whole header yet, or its body is none to look at.
+   * The length of the next body. undefined when there is no whole header yet, or when the next body is to be skipped.
    */
   function judgeHeader(): number | undefined {
     while (pending.length >= HEADER_BYTES) {
@@ -101,7 +100,7 @@ export async function* decodeSnappy(chunks: AsyncIterable<Buffer>, name: string)
   }
 }
 
-/** As the format stores a CRC32C: rotated and offset, since a checksum of data with checksums in it is a weak one. */
+/** A CRC32C as the format stores it, rotated and offset: a checksum over data that holds checksums would be weak. */
 function mask(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

@@ -8,19 +8,19 @@ export type ChecksumAlgorithm = 'CRC32C' | 'SHA224' | 'SHA256' | 'SHA384' | 'SHA
 /** One checksum under way. */
 export interface Checksum {
   update(chunk: Uint8Array): void;
-  /** Lower-case hexadecimal, most significant byte first. Ends it: nothing may follow. */
+  /** Ends the checksum: nothing may follow. Lower-case hexadecimal, most significant byte first. */
   digest(): string;
 }
 
-/** Makes checksums, one at a time: a CRC32C that is begun before the last one was digested may replace it. */
+/** Makes checksums, one at a time: a new CRC32C may replace one that was not digested yet. */
 export type CreateChecksum = (algorithm: ChecksumAlgorithm) => Checksum;
 
 /** Castagnoli's polynomial, bits reversed (RFC 3720, appendix B.4): not the one of gzip and node:zlib. */
 const CRC32C_POLYNOMIAL = 0x82f63b78;
 
 /**
- * Makes ready what checksums need, once for many files: where CRC32C runs in WebAssembly, at about 2 GB/s, compiling
- * that is asynchronous, while a file of a tar must not cost a promise.
+ * Prepares checksums, once for many files. Where CRC32C runs in WebAssembly (at about 2 GB/s), compiling is
+ * asynchronous, while a file of a tar must not cost a promise.
  */
 export async function prepareChecksums(
   by: Native | 'WebAssembly' = loadNative() ?? 'WebAssembly',
@@ -44,7 +44,7 @@ function beginNative({ crc32c }: Native): Checksum {
   };
 }
 
-/** The library holds all hashes there are: it is read where it is needed. */
+/** Loads hash-wasm only where it is needed: it holds all hashes there are. */
 async function createWasmHasher(): Promise<IHasher> {
   const { createCRC32 } = await import('hash-wasm');
   return createCRC32(CRC32C_POLYNOMIAL);

@@ -1,12 +1,13 @@
 /** ISA-L's gzip decoder, on one member at a time, with the memory it fills. */
 export interface Inflater {
-  /** As many as were asked for, in memory that threads share. */
+  /** As many chunks as were asked for, in memory that threads share. */
   readonly chunks: readonly Buffer[];
   begin(): void;
-  /** Takes some of `input` from `from` on and fills `chunk`, one of its own, from `at` on. */
+  /** Takes some of `input` from `from` on, and fills `chunk`, one of `chunks`, from `at` on. */
   step(input: Buffer, from: number, chunk: Buffer, at: number): State;
-  /** Of the last step. */
+  /** Input bytes that the last step has used. */
   usedBytes(): number;
+  /** Bytes that the last step has made. */
   madeBytes(): number;
   /** Is the member, now whole, what its trailer says? */
   isIntact(): boolean;

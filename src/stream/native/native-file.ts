@@ -2,14 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { unpackedAssets } from './unpack-asset.ts';
 
-/** The build says where the code lies, seen from the bundle. */
+/** The place of the code, seen from the bundle. The build defines it. */
 declare const NATIVE_FILE: string | undefined;
 
 const FILE = typeof NATIVE_FILE === 'string' ? NATIVE_FILE : '../../../native/linux-x64.node';
 
-/** What an unpacking thread is told of the native code. */
+/** The data about native code that an unpacking thread is started with. */
 export interface NativeForThread {
-  /** What the main thread has loaded; undefined where it has none. */
+  /** The file that the main thread has loaded; undefined where it has loaded none. */
   nativeFile: string | undefined;
 }
 

@@ -10,18 +10,18 @@ function folders(): string[] {
 }
 
 /**
- * The paths of a file that the single executable carries: the system loads code from files alone. Each time another is
- * asked for, the file is written to the next folder. undefined where this is not the single executable.
+ * The paths of a file that the single executable carries: the system loads code only from files. Each step of the
+ * iteration writes the file to the next folder. undefined where this is not the single executable.
  */
 export function unpackedAssets(name: string): Iterable<string> | undefined {
   return isSea() ? unpackInto(folders(), new Uint8Array(getRawAsset(name))) : undefined;
 }
 
 /**
- * Writes content to a file in one folder after the other, and gives a path for each that can be loaded code from by
- * this process alone: the file has no name any more by then, and goes with the process, however that ends. While it has
- * one, it lies in a folder that is new and nobody else's, and what is read back from it must be the content: so nobody
- * can put other code in its place. Folders that it cannot be written to are passed over.
+ * Writes content to a file in one folder after the other, and gives a path for each from which this process alone can
+ * load code. By then the file has no name any more, and goes when the process ends, however that happens. While it has
+ * a name, it lies in a new folder that is nobody else's, and it is read back and compared. So nobody can put other code
+ * in its place. Folders that cannot be written to are passed over.
  */
 export function* unpackInto(folders: readonly string[], content: Uint8Array): Generator<string> {
   for (const folder of folders) {
@@ -32,14 +32,14 @@ export function* unpackInto(folders: readonly string[], content: Uint8Array): Ge
       continue;
     }
     yield `/proc/self/fd/${fd}`;
-    // Whoever asks for another could not use it.
+    // The caller asks for the next file because this one cannot be loaded.
     fs.closeSync(fd);
   }
 }
 
 /** The descriptor of the file: open, and without a name. */
 function writeNameless(folder: string, content: Uint8Array): number {
-  // Its mode is 0700.
+  // The folder has mode 0700.
   const own = fs.mkdtempSync(path.join(folder, 'odo-'));
   const file = path.join(own, 'code');
   try {

@@ -4,7 +4,7 @@ import type { Inflater } from './inflater.ts';
 import { compileWasm, createSharedMemory, instantiateWasm } from './webassembly.ts';
 
 const INPUT_BYTES = 1 << 18;
-/** The module's own, and its stack. */
+/** The module's own memory, with its stack. */
 const PROGRAM_BYTES = 2 << 20;
 
 /** The exports of native/inflate.c. */
@@ -26,8 +26,9 @@ export function createWasmInflater(chunks: number, chunkBytes: number): Inflater
   const chunksAt = inputAt + INPUT_BYTES;
   const room = new Uint8Array(memory.buffer, inputAt, INPUT_BYTES);
   let inputBytes = 0;
-  /** Of the member. */
+  /** The checksum of the member so far. */
   let crc = 0;
+  /** The length of the member so far. */
   let bytes = 0;
   return {
     chunks: Array.from({ length: chunks }, (_, index) =>
@@ -44,7 +45,7 @@ export function createWasmInflater(chunks: number, chunkBytes: number): Inflater
       inputBytes = piece.length;
       const state = wasm.step(inputAt, inputBytes, chunk.byteOffset + at, chunk.length - at);
       const made = wasm.made_bytes();
-      // Node's is the faster one.
+      // Node's CRC-32 is faster than the module's.
       crc = crc32(chunk.subarray(at, at + made), crc);
       bytes = (bytes + made) % 2 ** 32;
       return state;

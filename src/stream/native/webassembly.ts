@@ -5,7 +5,7 @@ export interface WasmMemory<Buffer extends ArrayBufferLike> {
   readonly buffer: Buffer;
 }
 
-/** What is used of WebAssembly here: Node has it, but the types of Node do not tell. */
+/** The part of WebAssembly that is used here: Node has it, but the types of Node lack it. */
 interface WebAssemblyApi {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object, imports: object) => { exports: unknown };

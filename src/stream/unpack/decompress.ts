@@ -11,18 +11,18 @@ import { decodeSnappy } from '../decode/snappy.ts';
 import type { CreateInflater } from '../native/inflater.ts';
 
 export interface DecompressOptions {
-  /** What is being read, for errors: `s3://bucket/key`. */
+  /** The object that is being read, for errors: `s3://bucket/key`. */
   name: string;
-  /** Its name need not tell its codec: with codec `none`, what the first bytes speak for is undone. */
+  /** The name need not tell the codec: with codec `none`, the codec that the first bytes show is undone. */
   detect?: boolean;
   /**
-   * How much of gzip and zstd is unpacked at a time (default 256 KiB): it happens in the thread pool while the consumer
-   * works on the chunk before.
+   * How many bytes of gzip and zstd are unpacked at a time (default 256 KiB). The thread pool unpacks them while the
+   * consumer works on the chunk before.
    */
   chunkBytes?: number | undefined;
   /** Threads that share the work at bzip2 data. */
   blockPool?: BlockPool | undefined;
-  /** Undoes gzip in this thread instead of the pool: cheaper, but what is yielded is as inflateInRing() says. */
+  /** Undoes gzip in this thread instead of the pool, which is cheaper. The chunks are then as inflateInRing() says. */
   inRing?: boolean | CreateInflater | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -30,11 +30,11 @@ export interface DecompressOptions {
 const CHUNK_BYTES = 1 << 18;
 
 /**
- * Undoes a codec. Members, frames and streams that follow one another (pigz, bgzip, pzstd, pbzip2) read as one; zero
- * bytes after the last gzip member are padding. Every yielded buffer is the caller's to keep (but see `inRing`); each
- * of `source` is done with before the next is asked for. `dataCorrupt` when the first bytes do not say what the name
- * says, or the data is damaged, ends early or is followed by something else; `usage` when it needs more memory than a
- * decoder gets. Errors of `source` pass through. Returning early returns `source` too.
+ * Undoes a codec. Members, frames and streams that follow one another (pigz, bgzip, pzstd, pbzip2) read as one. Zero
+ * bytes after the last gzip member are padding. Every yielded buffer is the caller's to keep (but see `inRing`). Each
+ * chunk of `source` is done with before the next is asked for. `dataCorrupt` when the first bytes do not fit the name,
+ * or the data is damaged, ends early or is followed by something else. `usage` when it needs more memory than a decoder
+ * gets. Errors of `source` pass through. Returning early returns `source`, too.
  */
 export async function* decompress(
   source: AsyncIterable<Buffer>,
@@ -110,9 +110,9 @@ function createEngine(codec: 'gzip' | 'zstd', chunkBytes: number): zlib.Gunzip |
 }
 
 /**
- * Writes `rest` and then the input into the engine. Resolves with undefined when the input has ended, or with what was
- * left of a chunk: Node's engines stop in the middle of one, and drop the rest of it, where a zstd frame ends or zeros
- * follow a gzip member.
+ * Writes `rest` and then the input into the engine. Resolves with undefined when the input has ended, else with the
+ * rest of a chunk. Node's engines stop within a chunk, and drop the rest of it, where a zstd frame ends or zeros follow
+ * a gzip member.
  */
 async function feed(
   engine: zlib.Gunzip | zlib.ZstdDecompress,

@@ -3,8 +3,8 @@ import type { Layers } from '../bytes/layers.ts';
 import { type DecompressOptions, decompress } from './decompress.ts';
 
 /**
- * Undoes what an object is wrapped in, outermost first; see decompress() for what is yielded and what fails. The
- * options are those of the innermost layer; `detect` counts where none is known.
+ * Undoes the layers of an object, outermost first. decompress() tells what is yielded and what fails. The options apply
+ * to the innermost layer. `detect` counts where no layer is known.
  */
 export function undoLayers(
   source: AsyncIterable<Buffer>,

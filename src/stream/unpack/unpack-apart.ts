@@ -8,8 +8,9 @@ import { PACKED_UNDER_WAY, type UnpackAnswer, type UnpackRequest } from './unpac
 /** A thread that unpacks objects, one at a time, while this one reads and writes. */
 export interface UnpackingThread {
   /**
-   * As decompress() does it. The memory of each chunk of `source` moves to the thread; each chunk that is yielded is
-   * the taker's until it asks for the next. What `source` gave before it failed is unpacked before its error is thrown.
+   * Unpacks as decompress() does. The memory of each chunk of `source` moves to the thread. Each yielded chunk is the
+   * taker's until it asks for the next. The bytes that `source` gave before it failed are unpacked before its error is
+   * thrown.
    */
   unpack(source: Source, layer: Layer, options: Options): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
@@ -17,7 +18,7 @@ export interface UnpackingThread {
 
 type Source = AsyncGenerator<Buffer, void, void>;
 type Options = Pick<DecompressOptions, 'name' | 'signal'>;
-/** All that the taker is to know of; that a packed chunk was used, is the reader's matter. */
+/** The answers that the taker sees. `used` counts only for the feeding of packed chunks. */
 type Outcome = Exclude<UnpackAnswer, { is: 'used' }>;
 
 export function startUnpackingThread(): UnpackingThread {

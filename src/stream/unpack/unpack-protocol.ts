@@ -9,8 +9,9 @@ export const CHUNKS_UNDER_WAY = CHUNKS_HELD;
 export const PACKED_UNDER_WAY = 2;
 
 /**
- * What an unpacking thread is told. One object at a time: its beginning, its packed chunks, and their end or that no
- * more will come; meanwhile, that another unpacked chunk may come, or that none is wanted.
+ * A request to an unpacking thread, which works at one object at a time. `unpack` begins an object, `take` brings a
+ * packed chunk, `end` says that all have come, `break` that no more will come. `more` allows another unpacked chunk,
+ * `stop` says that none is wanted.
  */
 export type UnpackRequest =
   | { do: 'unpack'; layer: Layer; name: string }
@@ -20,7 +21,7 @@ export type UnpackRequest =
   | { do: 'more' }
   | { do: 'stop' };
 
-/** What it answers. The last answer for an object is `end` or `error`. */
+/** An answer of the thread. The last answer for an object is `end` or `error`. */
 export type UnpackAnswer =
   | { is: 'chunk'; chunk: Uint8Array }
   | { is: 'used' }

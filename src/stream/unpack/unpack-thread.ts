@@ -7,10 +7,10 @@ import { CHUNKS_UNDER_WAY, type UnpackAnswer, type UnpackRequest } from './unpac
 
 // The thread's side of unpack-apart.ts: it gets packed chunks, and hands over what they unpack to.
 
-/** What is unpacked and handed on at a time: as much as of gzip. */
+/** How much is unpacked and handed on at a time: as much as of gzip. */
 const CHUNK_BYTES = 1 << 19;
 
-/** What there is of the object that is being unpacked. */
+/** The object that is being unpacked. */
 interface Job {
   packed: Buffer<ArrayBuffer>[];
   /** No more chunks will come: they were all, or their source has failed. */
@@ -30,7 +30,7 @@ port.on('message', (request: UnpackRequest) => {
     job = { packed: [], allowed: CHUNKS_UNDER_WAY, stop: new AbortController() };
     void work(job, request);
   }
-  // What comes late is of an object that this thread is done with.
+  // A late message is about an object that this thread is done with.
   if (!job) return;
   if (request.do === 'take') job.packed.push(Buffer.from(request.packed.buffer));
   else if (request.do === 'more') job.allowed += 1;
@@ -60,7 +60,7 @@ async function work(current: Job, { layer, name }: Extract<UnpackRequest, { do: 
   }
 }
 
-/** The chunks as they come; fails when there is to be no more of them. */
+/** The packed chunks as they come. Throws `cancelled` when their source has failed. */
 async function* packedChunks(current: Job): AsyncGenerator<Buffer, void, void> {
   const { packed, stop } = current;
   for (;;) {
@@ -71,7 +71,7 @@ async function* packedChunks(current: Job): AsyncGenerator<Buffer, void, void> {
     } else if (current.ending === 'end') {
       return;
     } else if (current.ending === 'break' || stop.signal.aborted) {
-      // What is the matter, the source's reader knows.
+      // The reader of the source knows the reason.
       throw cancelled(stop.signal.reason);
     } else {
       await change.promise;

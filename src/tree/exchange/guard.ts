@@ -5,8 +5,9 @@ import { isFull } from '../places/fs-errors.ts';
 import { ODO_DIR, type Owner } from '../places/place.ts';
 
 /**
- * Where an image's entry point finds no PG_VERSION, it takes the directory for new and makes an empty cluster in it. So
- * a data directory that is empty for as long as a backup is laid down gets one that no server can start on.
+ * The guard against initdb. An image's entry point takes a directory without PG_VERSION for new, and makes an empty
+ * cluster in it. So a data directory that is empty while a backup is laid down gets a PG_VERSION that no server can
+ * start on.
  */
 export const GUARD = 'PG_VERSION';
 
@@ -22,7 +23,7 @@ export function isVacant(root: string): boolean {
   return namesIn(root).every((name) => name === GUARD);
 }
 
-/** Puts the guard there, also over what has its name. A full disk keeps the file that it has. */
+/** Puts the guard into a directory, also over a file of its name. On a full disk, the file that is there stays. */
 export function putGuard(root: string, major: number | string | undefined, owner?: Owner): void {
   const file = path.join(root, GUARD);
   try {
@@ -34,7 +35,7 @@ export function putGuard(root: string, major: number | string | undefined, owner
 }
 
 /**
- * Leaves the directory as empty as it was; nothing is done where there is data. `isKnown`: the file is a guard,
+ * Leaves the directory as empty as it was. Does nothing where there is data. `isKnown`: the file counts as a guard,
  * whatever it says.
  */
 export function removeGuard(root: string, { isKnown = false } = {}): void {

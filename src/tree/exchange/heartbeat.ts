@@ -6,21 +6,23 @@ const BEAT_MS = 1000;
 /** A file that is touched as long as this process lives. */
 export interface Beating {
   file: string;
-  /** What it begins with, so that another's of that name is left alone; empty: nothing is in it. */
+  /**
+   * The text at the beginning of the file: without it, the file is another's and is left alone. '' for an empty file.
+   */
   name: string;
-  /** Where in the file the machine's running time is to stand, in ms, in as many digits; undefined: nowhere. */
+  /** Where in the file the machine's running time in ms is written, with UPTIME_DIGITS digits. undefined: nowhere. */
   at: number | undefined;
 }
 
-/** So many digits, so that beating changes no sizes and needs no room. */
+/** A fixed number of digits, so that beating changes no sizes and needs no room. */
 export const UPTIME_DIGITS = 15;
 
 /** After a thread has died, the next one is tried for at these intervals, as long as there is something to beat. */
 const AGAIN_AFTER_MS = 500;
 
 /**
- * A thread of its own, since the main one may be busy for minutes: removing a tree, flushing a disk. As text, so that
- * it needs no file beside the bundle; it imports nothing of ours. It answers to what it begins with.
+ * The program of a thread of its own, since the main one may be busy for minutes: removing a tree, flushing a disk. As
+ * text, it needs no file beside the bundle. It imports nothing of ours. It answers each `begin`.
  */
 const PROGRAM = `
 const fs = require('node:fs');
@@ -52,21 +54,21 @@ parentPort.on('message', ({ begin, end }) => {
 setInterval(() => beating.forEach(beat), workerData.everyMs);
 `;
 
-/** What is to be beaten by this process, by file; a thread that takes the place of a dead one begins with all of it. */
+/** The files to beat for this process, by name. A thread that replaces a dead one begins with all of them. */
 const beatings = new Map<string, Beating>();
 
 let thread: Worker | undefined;
 
 /**
- * Touches the file every second from now on, also while this thread is busy; another thread takes over where the one
- * that does it dies. Resolves, once a thread does it, to what ends it. Rejects with what the system says when it has no
+ * Touches the file every second from now on, also while this thread is busy. When the thread that beats dies, another
+ * takes over. Resolves, once a thread beats, to a function that ends it. Rejects with the system's error when it has no
  * thread to give.
  */
 export async function startBeating(beating: Beating): Promise<() => void> {
   const { file } = beating;
   beatings.set(file, beating);
   try {
-    // One that is dying just now may not have told yet.
+    // A thread that is just dying may not have told yet.
     await begin(beating).catch(() => begin(beating));
   } catch (error) {
     beatings.delete(file);
@@ -78,7 +80,7 @@ export async function startBeating(beating: Beating): Promise<() => void> {
   };
 }
 
-/** Resolves when the thread has heard of it. */
+/** Resolves when the thread has answered. */
 async function begin(beating: Beating): Promise<void> {
   thread ??= start();
   const asked = thread;
@@ -86,7 +88,7 @@ async function begin(beating: Beating): Promise<void> {
   const onMessage = (file: string) => file === beating.file && heard.resolve();
   const onExit = () => heard.reject(new Error('the thread has ended'));
   asked.on('message', onMessage).on('error', heard.reject).on('exit', onExit);
-  // Until then it is all that this process may be waiting for.
+  // Until the answer, this thread may be all that keeps the process alive.
   asked.ref();
   asked.postMessage({ begin: beating });
   try {
@@ -97,7 +99,7 @@ async function begin(beating: Beating): Promise<void> {
   }
 }
 
-/** One thread for all locks of this process, for as long as it lives; it keeps nothing from ending. */
+/** Starts the one thread for all locks of this process. It does not keep the process from ending. */
 function start(): Worker {
   const worker = new Worker(PROGRAM, {
     eval: true,
@@ -117,7 +119,7 @@ function start(): Worker {
   return worker;
 }
 
-/** For what the dead one had to beat. Where that fails, it has been noticed as another death. */
+/** Starts a thread for the files of the dead one. If that fails later, it counts as another death. */
 function startAgain(): void {
   if (thread || beatings.size === 0) return;
   try {

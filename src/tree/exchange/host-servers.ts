@@ -1,22 +1,22 @@
 import fs from 'node:fs';
 import type { Postmaster } from './server-on.ts';
 
-/** What was seen of a data directory, perhaps from within a container. */
+/** The facts of a data directory, perhaps seen from within a container. */
 interface Seen {
   inode?: string;
   postmaster?: Postmaster;
 }
 
-/** How far the start of a process and what it wrote down of it may lie apart. */
+/** How far the start of a process and its note in postmaster.pid may lie apart. */
 const SAME_START_SECONDS = 3;
 
-/** Of a clock tick, in which /proc counts: the kernel's USER_HZ is the same on all of Linux. */
+/** /proc counts in clock ticks. The kernel's USER_HZ is the same on all of Linux. */
 const TICKS_PER_SECOND = 100;
 
 /**
- * Says of a server among all processes of this machine, whoever started it, that it works on a data directory;
- * undefined when none is seen. A server's working directory is its data directory. Root may look at anybody's; where it
- * must not be looked at, the process that postmaster.pid names counts, when it began at the time that stands there.
+ * Looks among all processes of this machine for a server on a data directory, whoever started it. Gives words for it,
+ * or undefined. A server's working directory is its data directory. Root may look at any process. Where a process may
+ * not be looked at, it counts if postmaster.pid names it, and its start is the time that stands there.
  * @param ownPids processes below which the servers are the caller's own
  */
 export function hostServerOn(seen: Seen, ownPids: readonly number[], proc = '/proc'): string | undefined {
@@ -43,7 +43,7 @@ function isBelow(pid: number, ancestors: readonly number[], proc: string): boole
   return false;
 }
 
-/** Of /proc/PID/stat, those behind the name, which may hold anything: state, parent, … */
+/** Fields of /proc/PID/stat behind the name, which may hold anything: state, parent, … */
 function fieldsOf(pid: number, proc: string): string[] {
   const text = read(`${proc}/${pid}/stat`);
   return text
@@ -69,7 +69,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** A process may end between two looks. */
+/** Reads a file of a process. '' when the process has ended meanwhile. */
 function read(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8');

@@ -4,11 +4,11 @@ import { syncDirectory } from '../places/durable.ts';
 import { type Journal, journalFile, journalText } from './journal.ts';
 
 /**
- * The way back from the middle of an exchange takes so many entries in the journal: moving-back, moving-out, staged. A
- * rollback that sets aside has one more: setting-aside, swapped.
+ * The number of spare journal files. The way back from the middle of an exchange writes three entries: moving-back,
+ * moving-out, staged. A rollback that sets aside writes four: moving-back, moving-out, setting-aside, swapped.
  */
 const SPARES = 4;
-/** A later state of the journal may be longer by so much. */
+/** How much longer a later state of the journal may be. */
 const SLACK_BYTES = 256;
 
 /**
@@ -27,8 +27,8 @@ export function removeSpares(odoDir: string): void {
 }
 
 /**
- * Writes the journal over a spare and puts that in its place, as durable as writeJournal() does it. False when there is
- * none that is large enough.
+ * Writes the journal over a spare and puts the spare in its place, as durably as writeJournal() does. False when no
+ * spare is large enough.
  */
 export function writeJournalToSpare(odoDir: string, journal: Journal): boolean {
   const text = Buffer.from(journalText(journal));
@@ -50,7 +50,7 @@ export function writeJournalToSpare(odoDir: string, journal: Journal): boolean {
   return false;
 }
 
-/** Flushed, since only then it is certain that there are blocks for it. */
+/** Writes and flushes a file: only then is it certain that it has its blocks. */
 function takeRoom(file: string, bytes: number): void {
   const fd = fs.openSync(file, 'w', 0o600);
   try {

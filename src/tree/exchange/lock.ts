@@ -14,34 +14,37 @@ const SILENT_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 
 /**
- * Of a holder whose process cannot be seen only its file can be watched, since nobody knows what is wrong with which
- * clock: for so many looks, and for more where it seems to have been touched a moment ago. One of this boot that has
- * been silent by the machine's running time is watched for three beats all the same: the machine may have slept, and
- * the holder go on a moment later than whoever looks.
+ * The number of looks at a lock file whose holder's process cannot be seen. Only the file tells then, since nobody
+ * knows which clock is wrong.
  */
 const LOOKS = 20;
+/** The number of looks at a file that seems to have been touched a moment ago. */
 const LOOKS_WHEN_RECENT = 40;
+/**
+ * The number of looks at the file of a holder of this boot that has been silent by the machine's running time. They
+ * take three beats: the machine may have slept, and the holder may go on a moment later than the one who looks.
+ */
 const LOOKS_WHEN_SILENT = 14;
 
-/** The locks of this very process: what their files begin with, and which files they were. */
+/** The locks of this very process. `name` is the beginning of a lock's file, `inode` the number of the file. */
 const held = new Map<string, { name: string; inode: number }>();
 
 export interface Lock {
   release(): void;
 }
 
-/** What can be seen of a lock file; it changes with each beat. */
+/** The signs of life of a lock file; they change with each beat. */
 interface Sign {
   inode: number;
   touchedMs: number;
 }
 
 /**
- * Takes the lock of one ODO folder, which must be there, or rejects with `unsafeTarget` naming the holder. The lock is
- * a file that the holder touches every second, by a thread that does nothing else. Where its process can be seen, that
- * tells whether it lives; across containers and hosts, where process ids mean nothing, the beat does, whatever the
- * clocks say. So from elsewhere it takes a moment to be refused, and up to ten seconds until a crashed holder's lock is
- * taken over.
+ * Takes the lock of one ODO folder, which must be there. `unsafeTarget` names a living holder. The lock is a file that
+ * the holder touches every second, by a thread that does nothing else. Where the holder's process can be seen, that
+ * tells whether the holder lives. Across containers and hosts, where process ids mean nothing, the beat tells, whatever
+ * the clocks say. So a refusal from there takes a moment, and a crashed holder's lock is taken over after up to ten
+ * seconds.
  */
 export async function takeLock(odoDir: string): Promise<Lock> {
   const file = lockFile(odoDir);
@@ -70,7 +73,7 @@ export async function takeLock(odoDir: string): Promise<Lock> {
   }
 }
 
-/** Gives the new file, open: whatever its path leads to later, this is the one. */
+/** Creates the lock file, and gives it open: whatever its path leads to later, this file is the lock. */
 async function create(odoDir: string): Promise<number> {
   const file = lockFile(odoDir);
   for (;;) {
@@ -84,7 +87,7 @@ async function create(odoDir: string): Promise<number> {
   }
 }
 
-/** Without a beat, everybody elsewhere would take this holder for dead. */
+/** Begins to beat. Without a beat, everybody elsewhere would take this holder for dead. */
 async function beat(beating: Beating): Promise<() => void> {
   return startBeating(beating).catch((cause: unknown) => {
     throw new OdoError(
@@ -98,7 +101,7 @@ async function beat(beating: Beating): Promise<() => void> {
   });
 }
 
-/** Another one may have taken it over, if this process was stopped for long. */
+/** Removes the lock, unless another has taken it over while this process was stopped for long. */
 function release(file: string, own: { name: string; inode: number }): void {
   held.delete(file);
   if (isOwn(file, own)) removeOwn(file);
@@ -109,8 +112,8 @@ function isOwn(file: string, { name, inode }: { name: string; inode: number }): 
 }
 
 /**
- * `unsafeTarget` when the lock that this process has taken is another one's by now, or gone: its process was stopped
- * for long, and whoever took it for dead is at work. Says nothing where this process has taken none.
+ * `unsafeTarget` when the lock that this process has taken is another's by now, or gone. The process was stopped for
+ * long then, and someone who took it for dead is at work. Does nothing where this process has taken no lock.
  */
 export function demandHeld(odoDir: string): void {
   const file = lockFile(odoDir);
@@ -163,12 +166,15 @@ function lockFile(odoDir: string): string {
   return path.join(odoDir, 'lock');
 }
 
-/** undefined when there is no lock. Network file systems ask their server anew when a file is opened. */
+/**
+ * The signs of a lock; undefined when there is none. Opens the file, since network file systems then ask their server
+ * anew.
+ */
 function signOf(file: string): Sign | undefined {
   try {
     fs.closeSync(fs.openSync(file, 'r'));
   } catch {
-    // It may be somebody else's, who lets nobody read it.
+    // The file may be another user's, who lets nobody read it.
   }
   const stat = fs.statSync(file, { throwIfNoEntry: false });
   return stat && { inode: stat.ino, touchedMs: stat.mtimeMs };
@@ -178,7 +184,7 @@ function areSame(one: Sign, other: Sign): boolean {
   return one.inode === other.inode && one.touchedMs === other.touchedMs;
 }
 
-/** `unknown`: its beat has to be watched; `silent`: that, too, but not for so long. */
+/** `unknown`: the holder's beat has to be watched. `silent`: it has to be watched, but not for as long. */
 function holderState(file: string, sign: Sign): 'alive' | 'dead' | 'unknown' | 'silent' {
   const [, pid, space = '', start, uptime] = /^process (\d+) on .*\n(.+)\n(?:(\S+) (\d+)\n)?/.exec(read(file)) ?? [];
   const here = processSpace();
@@ -188,11 +194,11 @@ function holderState(file: string, sign: Sign): 'alive' | 'dead' | 'unknown' | '
   const found = startOfProcess(Number(pid));
   if (found === 'gone') return 'dead';
   if (start !== undefined && found !== 'hidden') return String(found) === start ? 'alive' : 'dead';
-  // Another program may have that number by now.
+  // Another program may have that process id by now.
   return Math.abs(Date.now() - sign.touchedMs) < SILENT_MS * 60 ? 'alive' : 'unknown';
 }
 
-/** The machine's running time is the same in all of its containers, and nobody sets it. */
+/** Judges by the machine's running time, which is the same in all of its containers, and which nobody sets. */
 function bySilence(lastUptimeMs: number): 'silent' | 'unknown' {
   return Number(uptimeMs()) - lastUptimeMs > SILENT_MS ? 'silent' : 'unknown';
 }
@@ -206,8 +212,8 @@ function uptimeMs(): string {
 }
 
 /**
- * Renamed before it is removed: of two that find it, one moves it away, and a lock that is new in the meantime comes
- * back.
+ * Removes a dead holder's lock file, renaming it first. Of two processes that find it, only one moves it away. If a new
+ * lock was moved, it is put back.
  */
 function removeOfDead(file: string, dead: Sign): void {
   const aside = `${file}.${randomUUID()}`;
@@ -222,8 +228,8 @@ function removeOfDead(file: string, dead: Sign): void {
 }
 
 /**
- * EEXIST when there is a new one by now, which is never overwritten. Not every file system has hard links; its holder
- * goes by the words in it.
+ * Puts a lock file back. Throws EEXIST when there is a new one by now: that is never overwritten. Where there are no
+ * hard links, a copy does, since the holder knows its lock by the words in it.
  */
 function putBack(aside: string, file: string): void {
   try {
@@ -236,9 +242,7 @@ function putBack(aside: string, file: string): void {
   }
 }
 
-/**
- * A lock without a name is a lock all the same: on a full disk there may be no room for more. False when it has none.
- */
+/** Writes the holder's name. False when the disk is full: a lock without a name is a lock all the same. */
 function writeName(fd: number, holder: string): boolean {
   try {
     fs.writeFileSync(fd, holder);
@@ -252,14 +256,14 @@ function writeName(fd: number, holder: string): boolean {
 }
 
 /**
- * A disk that has made itself read-only keeps the file: it is a dead holder's then, and must not hide what has ended
- * the work.
+ * Removes this process's lock file. A disk that has made itself read-only keeps the file, which then counts as a dead
+ * holder's. This failure must not hide the error that has ended the work.
  */
 function removeOwn(file: string): void {
   try {
     fs.rmSync(file, { force: true });
   } catch {
-    // Whoever comes next sees that its process is gone, or that it is silent.
+    // The next process sees that the holder is gone, or silent.
   }
 }
 

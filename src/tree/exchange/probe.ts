@@ -13,53 +13,55 @@ import type { Situation } from './situation.ts';
  * The data from before the restore, wherever it is now: in place, or in `previous` when a restored server is in place.
  */
 export interface OldData {
-  /** nothing: there is none · gone: it was deleted beforehand (--wipe) */
+  /** nothing: there is no old data. gone: it was deleted beforehand (--wipe). */
   where: 'nothing' | 'in place' | 'previous' | 'gone';
-  /** Content of its PG_VERSION. */
+  /** Content of the old data's PG_VERSION. */
   pgVersion?: string;
-  /** Of its pg_control; absent when that is not there or cannot be read. */
+  /** System identifier in the old data's pg_control; absent when that file is not there or cannot be read. */
   systemIdentifier?: string;
 }
 
-/** What is known of the directory that a restore would fill; plain JSON, since it may come from a container. */
+/** The facts of a directory that a restore would fill. Plain JSON, since they may come from a container. */
 export interface PlaceProbe {
   exists: boolean;
-  /** Nothing in it but ODO's own folder and guard, and lost+found. */
+  /** The directory holds nothing but ODO's own folder and guard, and lost+found. */
   empty: boolean;
   /** First few names in it, for messages. */
   sample: string[];
-  /** Content of PG_VERSION: it is a data directory. */
+  /** Content of PG_VERSION; present for a data directory. */
   pgVersion?: string;
   owner?: Owner;
-  /** Which directory it is, by whatever name: its device and number. */
+  /** Device and number of the directory, which identify it by whatever name. */
   inode?: string;
-  /** What postmaster.pid says of the server that runs, or ran, on it. */
+  /** The server that runs, or ran, on the directory, as postmaster.pid tells. */
   postmaster?: Postmaster;
-  /** What the volume holds of restores, as a whole. Of a data directory only. */
+  /** What the volume as a whole holds of restores. Only for a data directory. */
   situation?: Situation;
-  /** Of a data directory only. */
+  /** The data from before the restore. Only for a data directory. */
   old?: OldData;
-  /** What is in place is a whole data directory, on which a server may be started. */
+  /** The content in place is a whole data directory, on which a server may be started. */
   startable?: boolean;
   /**
    * Bytes of staged files, WAL and restored content that an earlier run left, and that the next one uses or removes.
    */
   stagedBytes?: number;
+  /** Number of those files. */
   stagedFiles?: number;
-  /** What the old data takes, which is what --wipe deletes, when that was asked for. */
+  /** Bytes of the old data, which --wipe deletes. Present when this was asked for. */
   usedBytes?: number;
+  /** Number of those files. */
   usedFiles?: number;
   /** How the directory really lies. */
   layout?: Layout;
   freeBytes: number;
   freeInodes: number;
-  /** Of the whole file system. */
+  /** Bytes of the whole file system. */
   totalBytes: number;
-  /** A server runs on it, or may run: why we think so. */
+  /** Why a server runs on the directory, or may run. */
   server?: string;
   journalState?: JournalState;
   journalBackupId?: string;
-  /** The run that has staged it. */
+  /** The run that has staged the files. */
   journalRunId?: string;
   /** A restored server was left waiting at its target. */
   awaitsPromotion?: AwaitedPromotion;
@@ -69,25 +71,25 @@ export interface PlaceProbe {
   hasPrevious: boolean;
   /** The restored content in place has finished recovery since the swap, so it may hold data of its own. */
   usedSinceSwap: boolean;
-  /** What is known of that. */
+  /** What is known of that server's use. */
   use?: Use;
-  /** The old data that is kept is the only copy of something: of what. */
+  /** Says of what the old data that is kept is the only copy. */
   keptBecause?: string;
 }
 
 /** What is known of a server that is in use since its restore. */
 export interface Use {
   finished?: Finished;
-  /** WAL that it has written since then, up to its last checkpoint. */
+  /** WAL that the server has written since then, up to its last checkpoint. */
   writtenBytes?: number;
   /** A rollback has put it in place, whichever of the two contents it is, and nobody was told of its end. */
   isRollbackOpen?: boolean;
-  /** When its pg_control was written last (ISO 8601). */
+  /** When the server's pg_control was written last (ISO 8601). */
   lastCheckpointAt?: string;
 }
 
 /**
- * Looks at one place without changing it; what restores have made of a whole volume, probePlaces() tells. A directory
+ * Looks at one place without changing it. probePlaces() adds what restores have made of a whole volume. A directory
  * that does not exist is looked at through its nearest parent.
  */
 export function probePlace(place: Place): PlaceProbe {
@@ -130,7 +132,7 @@ export function probePlace(place: Place): PlaceProbe {
   return probe;
 }
 
-/** Numbers of files may be larger than what JSON keeps exactly. */
+/** Device and number of a directory as text: numbers may be larger than what JSON keeps exactly. */
 function inodeOf(directory: string): string {
   const { dev, ino } = fs.statSync(directory, { bigint: true });
   return `${dev}:${ino}`;

@@ -3,9 +3,9 @@ import path from 'node:path';
 
 /**
  * Says why a PostgreSQL server may be running on a data directory; undefined when none can be. A server keeps its
- * process id in the first line of postmaster.pid and removes the file when it stops; after a crash the file stays.
- * Inside a container the id may belong to another container's process space, so there the file alone counts. On a host,
- * a container's server on a bind-mounted directory is found by its working directory.
+ * process id in the first line of postmaster.pid, and removes the file when it stops. After a crash the file stays.
+ * Inside a container, the id may belong to another container's process space, so the file alone counts. On a host, a
+ * container's server on a bind-mounted directory is found by its working directory.
  */
 export function serverOn(dataDirectory: string): string | undefined {
   const file = path.join(dataDirectory, 'postmaster.pid');
@@ -25,7 +25,7 @@ export function serverOn(dataDirectory: string): string | undefined {
   return working === undefined ? undefined : `process ${working} works in it`;
 }
 
-/** Processes of other users cannot be looked into, unless by root. */
+/** The server process whose working directory this is. Only root can look into processes of other users. */
 function serverWorkingIn(directory: string): string | undefined {
   if (process.platform !== 'linux') return undefined;
   const { dev, ino } = fs.statSync(directory);
@@ -46,7 +46,7 @@ function isServer(pid: number): boolean {
   try {
     return /postgres|postmaster/.test(fs.readFileSync(`/proc/${pid}/comm`, 'utf8'));
   } catch {
-    // There is no /proc here, or it hides other users' processes; whether one is there can still be asked.
+    // There is no /proc here, or it hides other users' processes. A signal 0 still tells whether one is there.
   }
   try {
     process.kill(pid, 0);

@@ -1,6 +1,6 @@
 import type { Journal } from './journal.ts';
 
-/** What a volume can hold of restores. restore/transitions.ts says of each what every command does in it. */
+/** What a volume can hold of restores. restore/volume/transitions.ts says for each what every command does in it. */
 export type Situation =
   | 'untouched'
   | 'leftovers'
@@ -22,7 +22,7 @@ export type Situation =
   | 'set-aside'
   | 'clearing';
 
-/** What tells the situations apart. */
+/** The facts that tell the situations apart. */
 export interface VolumeFacts {
   journal: Journal | undefined;
   /** There is no data in place. */
@@ -41,7 +41,7 @@ export function situationOf({ journal, isVacant, hasPrevious, hasLeftovers, isUs
   switch (journal.state) {
     case 'laying-down':
     case 'staged':
-      // A deletion that was broken off may have left some of it.
+      // A deletion that was broken off may have left some of the old content.
       if (hasPrevious && !journal.wiped) return 'unexplained';
       if (journal.discarding) return 'discarding';
       return isVacant || journal.wiping ? 'interrupted-vacant' : 'interrupted';

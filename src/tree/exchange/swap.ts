@@ -11,17 +11,20 @@ import { makeSpares, removeSpares, writeJournalToSpare } from './journal-spares.
 import { demandHeld } from './lock.ts';
 
 /**
- * Moved in first and out last: where an image's entry point finds none, it takes the directory for new and makes an
- * empty cluster in it.
+ * The entry that moves in first and out last. An image's entry point that finds none takes the directory for new, and
+ * makes an empty cluster in it.
  */
 const FIRST = GUARD;
 
-/** Moved in last and out first, so that a half-moved directory lacks pg_control and no server can start on it. */
+/**
+ * The entry that moves in last and out first. So a half-moved directory lacks pg_control, and no server can start on
+ * it.
+ */
 const LAST = 'global';
 
 /**
- * Exchanges the content of all places of a staged restore: the old to `previous`, the new from `incoming`, by renames
- * only. After a crash settleSwap() finishes or undoes what the journal says was under way.
+ * Exchanges the content of all places of a staged restore: the old to `previous`, the new from `incoming`. Only
+ * renames. After a crash, settleSwap() finishes or undoes what the journal says was under way.
  */
 export function swap(odoDir: string, journal: Journal): void {
   if (journal.state !== 'staged') throw new OdoError('bug', `cannot swap in state ${journal.state}`);
@@ -37,9 +40,9 @@ export function swap(odoDir: string, journal: Journal): void {
 }
 
 /**
- * Brings an interrupted swap or rollback to a definite end (state staged or swapped): undone when the old content was
- * still moving out, finished when the new was moving in, carried through when a rollback had begun. One that sets the
- * new content aside ends swapped.
+ * Brings an interrupted swap or rollback to a definite end (state staged or swapped). It is undone when the old content
+ * was still moving out, and finished when the new was moving in. A rollback that had begun is carried through. One that
+ * sets the new content aside ends swapped.
  * @param how atOnce: the exchange failed in this very moment, so that no server can have been started since
  */
 export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
@@ -59,7 +62,7 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
   }
   if (journal.state === 'setting-aside') {
     for (const place of journal.places) setAside(place);
-    // What is set aside now, nobody has judged yet, nor given up.
+    // Nobody has judged the data that is set aside now, nor given it up.
     const {
       settingAside: _done,
       rolledBack,
@@ -86,16 +89,16 @@ export function settleSwap(odoDir: string, journal: Journal, how: { atOnce?: boo
       moveAll(incomingDir(place), place.root, { globalFirst: false, overGuard: isGuarded(journal, place) });
     }
     record(odoDir, journal, 'swapped');
-    // Not before: until then the way back may need them, and the room that they have.
+    // Not before: until then the way back may need these folders, and the room that they have.
     for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
     removeSpares(odoDir);
   }
 }
 
 /**
- * Undoes an exchange that has not come to its end, on a disk that may be full: the old content is in place again, and
- * what was staged is in `incoming`. Where all of that was in place for a moment, a server may have run on it, and no
- * later run builds on it. Does nothing where there is no such exchange.
+ * Undoes an exchange that has not come to its end, on a disk that may be full. The old content is in place again, and
+ * the staged content in `incoming`. If all of the new content was in place for a moment, a server may have run on it,
+ * and no later run builds on it. Does nothing where there is no such exchange.
  */
 export function takeBack(odoDir: string, journal: Journal, how: { atOnce?: boolean } = {}): void {
   if (journal.state === 'moving-in') {
@@ -106,7 +109,10 @@ export function takeBack(odoDir: string, journal: Journal, how: { atOnce?: boole
   settleSwap(odoDir, journal, how);
 }
 
-/** Puts the old content back in place; what had replaced it is in `incoming` again, possibly changed by a server. */
+/**
+ * Puts the old content back in place. The content that had replaced it goes to `incoming`, possibly changed by a
+ * server.
+ */
 export function swapBack(odoDir: string, journal: Journal): void {
   settleSwap(odoDir, journal);
   if (journal.state !== 'swapped') return;
@@ -117,13 +123,13 @@ export function swapBack(odoDir: string, journal: Journal): void {
 }
 
 /**
- * Puts the old content back in place and keeps what is there now as `previous`, so that the same call exchanges them
- * again. Only renames; what a crash leaves of it is carried through by settleSwap().
+ * Puts the old content back in place, and keeps the content that was there as `previous`, so that the same call
+ * exchanges them again. Only renames. After a crash, settleSwap() carries it through.
  */
 export function swapAside(odoDir: string, journal: Journal): void {
   if (journal.state !== 'swapped') throw new OdoError('bug', `cannot set aside in state ${journal.state}`);
   demandPlaces(journal.places);
-  // Whatever is left there has no part in this.
+  // Whatever is left in `incoming` has no part in this.
   for (const place of journal.places) fs.rmSync(incomingDir(place), { recursive: true, force: true });
   const begun: Journal = { ...journal, settingAside: true };
   makeSpares(odoDir, begun);
@@ -138,24 +144,27 @@ function isMidway({ state }: Journal): boolean {
 
 /** Whether all of the restored content is in place, although the exchange or the way back did not come to its end. */
 export function hasRestoredInPlace({ state, settingAside, places: [pgdata] }: Journal): boolean {
-  // It moves in last and out first, the tablespaces before and after it.
+  // PGDATA's global directory moves in last and out first. The tablespaces move in before it, and out after it.
   const isMoving = (state === 'moving-in' || state === 'moving-back') && !settingAside;
   return isMoving && pgdata !== undefined && fs.existsSync(path.join(pgdata.root, LAST));
 }
 
-/** A server may have changed what goes back to `incoming`: no later run may take it for staged files of its own. */
+/**
+ * A server may have changed the content that goes back to `incoming`. No later run may take it for staged files of its
+ * own.
+ */
 function distrustStaged(journal: Journal): void {
   delete journal.fingerprint;
   delete journal.finishedParts;
 }
 
-/** What could not be written has not come about: the journal is as the disk has it. */
+/** Writes a state to the journal. The state in memory changes only after that, so it is as the disk has it. */
 function record(odoDir: string, journal: Journal, state: JournalState): void {
   writeJournal(odoDir, { ...journal, state });
   journal.state = state;
 }
 
-/** Also on a full disk, as long as there is room that was taken beforehand. */
+/** Records a state of the way back, also on a full disk, as long as a spare journal is left. */
 function recordWayBack(odoDir: string, journal: Journal, state: JournalState): void {
   try {
     record(odoDir, journal, state);
@@ -166,14 +175,14 @@ function recordWayBack(odoDir: string, journal: Journal, state: JournalState): v
 }
 
 /**
- * Whether there was nothing in a place but the guard, which has no part in the exchange but to give way to the new
+ * Whether a place held nothing but the guard. The guard takes no part in the exchange, but gives way to the new
  * PG_VERSION.
  */
 function isGuarded({ guarded, places }: Journal, place: Place): boolean {
   return guarded === true && place === places[0];
 }
 
-/** Moves the new content out again. A guard is back in the end where there was one. */
+/** Moves the new content out again. If there was a guard before, it is put back in the end. */
 function moveBack(journal: Journal, place: Place): void {
   const incoming = incomingDir(place);
   fs.mkdirSync(incoming, { recursive: true, mode: 0o700 });
@@ -185,11 +194,11 @@ function moveBack(journal: Journal, place: Place): void {
   putGuard(place.root, fs.readFileSync(path.join(incoming, FIRST), 'utf8').split('\n')[0], { uid, gid });
 }
 
-/** What came out of a place is its `previous` from now on, by one rename. */
+/** Makes the content that came out of a place its `previous`, by one rename. */
 function setAside(place: Place): void {
   const [incoming, previous] = [incomingDir(place), previousDir(place)];
   if (!fs.existsSync(incoming)) return;
-  // All of it is back in place.
+  // All of the old content is back in place.
   if (fs.existsSync(previous)) fs.rmdirSync(previous);
   fs.renameSync(incoming, previous);
   syncDirectory(place.odoDir);
@@ -201,8 +210,8 @@ function dataLast(journal: Journal): Place[] {
 }
 
 /**
- * Done before anything is moved: undoing a move takes owner and mode from here, so they must be right from the first
- * rename on.
+ * Makes `previous` before anything is moved. Undoing a move takes owner and mode from it, so they must be right from
+ * the first rename on.
  */
 function makePrevious(place: Place): void {
   const previous = previousDir(place);
@@ -216,12 +225,12 @@ function makePrevious(place: Place): void {
 }
 
 /**
- * Renames every entry of one directory into another, which takes over its owner and mode too.
- * What is already there under a name is an error, never overwritten, but for the guard.
+ * Renames every entry of one directory into another, which also takes over its owner and mode. A name that is there
+ * already is an error and is never overwritten, except for the guard.
  */
 function moveAll(from: string, to: string, order: { globalFirst: boolean; overGuard?: boolean }): void {
   if (!fs.existsSync(from)) return;
-  // Somebody may have removed the directory itself; ODO's folder, which tells that its volume is mounted, is there.
+  // Somebody may have removed the directory itself. ODO's folder is there, which shows that its volume is mounted.
   makeAlike(from, to);
   takeOver(from, to);
   const names = namesIn(from);
@@ -245,7 +254,7 @@ function rank(name: string): number {
   return Number(name === LAST) - Number(name === FIRST);
 }
 
-/** Directories that are not there, on the way too, for the owner of another one. */
+/** Makes a directory, and those on the way to it, for the owner of another one. */
 function makeAlike(from: string, to: string): void {
   if (fs.existsSync(to)) return;
   makeAlike(from, path.dirname(to));

@@ -15,7 +15,7 @@ export function makeUnstartable({ root }: Place): void {
 }
 
 /**
- * Deletes a place's old content, for volumes that cannot hold both, once it cannot be started any more. PG_VERSION
+ * Deletes a place's old content, for volumes that cannot hold both. By then no server can start on it. PG_VERSION
  * stays, since without it an image's entry point would begin a new cluster in the empty directory.
  */
 export function wipePlace(place: Place): void {

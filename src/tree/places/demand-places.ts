@@ -2,13 +2,10 @@ import fs from 'node:fs';
 import { OdoError } from '../../errors.ts';
 import type { Place } from './place.ts';
 
-// A tablespace may lie on a volume that is not mounted at the moment: taken for one with nothing in it, it would be
-// left out of what the others go through, and a data directory come to stand beside a tablespace of another age.
+// A tablespace may lie on a volume that is not mounted at the moment. If it were taken for empty, it would be left out,
+// and a data directory would come to stand beside a tablespace of another age.
 
-/**
- * Refuses (`unsafeTarget`) to move content when not all of a restore's places are there, with what ODO has put into
- * each.
- */
+/** Refuses (`unsafeTarget`) to move content when one of a restore's places, or what ODO has put into it, is missing. */
 export function demandPlaces(places: readonly Place[]): void {
   for (const { root, odoDir } of places) if (!fs.existsSync(odoDir)) throw absent(root);
 }

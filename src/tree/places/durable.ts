@@ -21,7 +21,7 @@ export function writeFileDurably(file: string, content: string | Uint8Array, mod
   const temporary = `${file}.new`;
   const fd = fs.openSync(temporary, 'w', mode);
   try {
-    // Whatever the umask, and whatever a crash left under that name.
+    // The mode is set whatever the umask, and whatever a crash left under that name.
     fs.fchmodSync(fd, mode);
     if (owner && process.getuid?.() === 0) fs.fchownSync(fd, owner.uid, owner.gid);
     fs.writeFileSync(fd, content);
@@ -34,9 +34,9 @@ export function writeFileDurably(file: string, content: string | Uint8Array, mod
 }
 
 /**
- * Flushes the file system that holds `directory`: one call, where an fsync per file would cost a journal commit each.
- * Node has no syncfs(2), so the `sync` program does it; one that does not know `-f` (macOS, old busybox) syncs
- * everything, and tells of no error. Rejects with `writeFailed` when something could not be written.
+ * Flushes the file system that holds `directory`. This is one call, where an fsync per file would cost a journal commit
+ * each. Node has no syncfs(2), so the `sync` program does it. A program that does not know `-f` (macOS, old busybox)
+ * syncs everything, and reports no error. `writeFailed` when something could not be written.
  */
 export async function syncFileSystem(directory: string): Promise<void> {
   const failure = await runSync(['-f', directory]);
@@ -47,7 +47,7 @@ export async function syncFileSystem(directory: string): Promise<void> {
 }
 
 interface SyncFailure {
-  /** The program does not know what it was asked, and has done nothing. */
+  /** The program does not know the option, and has done nothing. */
   isUnknownOption: boolean;
   words: string;
   cause: unknown;
@@ -74,8 +74,8 @@ async function runSync(args: string[]): Promise<SyncFailure | undefined> {
 const AT_ONCE = 4;
 
 /**
- * Flushes each file below a directory, where the whole cannot be flushed with an answer. Rejects with `writeFailed`,
- * naming the file.
+ * Flushes each file below a directory, for systems where a flush of the whole reports no errors. `writeFailed` names
+ * the file.
  */
 export async function syncTree(directory: string): Promise<void> {
   const entries = fs.existsSync(directory) ? fs.readdirSync(directory, { withFileTypes: true, recursive: true }) : [];
@@ -90,7 +90,7 @@ export async function syncTree(directory: string): Promise<void> {
 
 async function syncFile(file: string): Promise<void> {
   const handle = await fs.promises.open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    // The feeder gives files their names beside this.
+    // The feeder renames its files meanwhile.
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });

@@ -1,6 +1,6 @@
 import { OdoError } from '../../errors.ts';
 
-/** Whether the file system, or the user's share of it, has no room for what was to be done. */
+/** Whether the file system, or the user's share of it, has no room left. */
 export function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
@@ -51,8 +51,8 @@ export function translateFsError(error: unknown, file: string): unknown {
 }
 
 /**
- * Says that the disk does not do what it was asked, or has lost what it had taken. `reason` is the error's name, or
- * words.
+ * The error of a disk that does not do what it was asked, or has lost what it had taken. `reason` is the error's name,
+ * or words.
  */
 export function writeFailed(file: string, reason: string, cause?: unknown): OdoError {
   return new OdoError('writeFailed', `the file system of ${file} could not write what it was given (${reason})`, {

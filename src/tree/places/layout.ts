@@ -8,15 +8,15 @@ import type { Place } from './place.ts';
 export interface Layout {
   /** Where the directory is, when its name leads over a link. */
   realRoot?: string;
-  /** It is a link to something that is not there. */
+  /** The target of the name, when that is a link to something that is not there. */
   leadsNowhere?: string;
-  /** Mounts below it. */
+  /** Mounts below the directory. */
   mounted?: string[];
   /** ODO's own folder is on another mount, so that no rename leads there. */
   isApart?: boolean;
-  /** Where pg_wal is, when that is a link. */
+  /** The target of pg_wal, when that is a link. */
   walLink?: string;
-  /** Which file system it is on, or will be: those with the same share their room. */
+  /** The file system of the directory, or of the nearest one above. Directories with the same one share their room. */
   fileSystem: string;
 }
 

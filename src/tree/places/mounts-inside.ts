@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 /**
- * Where something else is mounted below a directory, by the kernel's own list: such a thing cannot be renamed, and what
- * is renamed out of its folder stays there. Device numbers would not tell: on btrfs and overlay file systems they
- * differ without any mount.
+ * Mount points below a directory, by the kernel's own list. A mount point cannot be renamed, and stays when its
+ * folder's content is moved. Device numbers would not tell: on btrfs and overlay file systems they differ without any
+ * mount.
  * @param mountinfo see proc(5)
  */
 export function mountsInside(directory: string, mountinfo = '/proc/self/mountinfo'): string[] {
@@ -14,14 +14,15 @@ export function mountsInside(directory: string, mountinfo = '/proc/self/mountinf
 }
 
 /**
- * Whether two directories are of one mount, so that renames lead from one to the other; true where that cannot be seen.
+ * Whether two directories are of one mount, so that renames lead from one to the other. True where the mounts cannot be
+ * seen.
  */
 export function areOfOneMount(one: string, other: string, mountinfo = '/proc/self/mountinfo'): boolean {
   const points = mountPoints(mountinfo);
   return mountOf(realPath(one), points) === mountOf(realPath(other), points);
 }
 
-/** These give each of their parts a device number of its own, though all parts share the room. */
+/** File systems whose parts have device numbers of their own, though all parts share the room. */
 const POOLED = new Set(['btrfs', 'zfs', 'bcachefs']);
 
 /** A name that directories have in common when they share the room of one file system. The directory exists. */
@@ -54,8 +55,8 @@ interface MountLine {
 }
 
 /**
- * The fifth field of each line, and those behind the dash; blanks, tabs, line feeds and backslashes stand there in
- * octal.
+ * Reads the fifth field of each line, and those behind the dash. Blanks, tabs, line feeds and backslashes are written
+ * in octal.
  */
 function mountLines(mountinfo: string): MountLine[] {
   let text: string;
@@ -73,7 +74,7 @@ function mountLines(mountinfo: string): MountLine[] {
   });
 }
 
-/** Of what is not there (yet), by its nearest parent. */
+/** The real path. For a file that does not exist (yet), it is found by the nearest parent. */
 export function realPath(file: string): string {
   try {
     return fs.realpathSync(file);

@@ -1,8 +1,7 @@
 import fs from 'node:fs';
 
 /**
- * Makes something for each directory that it is asked about; directories on one file system share it. The directory
- * exists.
+ * Makes one thing for each file system: directories on the same one share it. The directory that is asked about exists.
  */
 export function perFileSystem<T>(create: (directory: string) => T): (directory: string) => T {
   const made = new Map<number, T>();

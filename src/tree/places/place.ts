@@ -11,7 +11,7 @@ export interface Place {
   odoDir: string;
 }
 
-/** Who owns what is written. */
+/** The owner of everything that is written. */
 export interface Owner {
   uid: number;
   gid: number;
@@ -32,7 +32,7 @@ export function heldControlFile(place: Place): string {
   return path.join(place.odoDir, 'pg_control.held');
 }
 
-/** What the backup has in the place of configuration that was changed while it was staged. */
+/** The backup's own text of configuration that was changed while it was staged. */
 export function originalsFile(place: Place): string {
   return path.join(place.odoDir, 'originals.json');
 }

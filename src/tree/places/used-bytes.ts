@@ -1,15 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** What a directory takes on disk. */
+/** Space on disk. */
 export interface Used {
   bytes: number;
   files: number;
 }
 
 /**
- * What a directory's files take, and how many they are; nothing when it is not there. What a running server removes
- * meanwhile is passed over.
+ * Counts the entries below a directory and their bytes on disk; zeros when it is not there. Entries that a running
+ * server removes meanwhile are passed over.
  */
 export function usedBy(directory: string): Used {
   const used = { bytes: 0, files: 0 };
@@ -22,7 +22,7 @@ export function usedBy(directory: string): Used {
   return used;
 }
 
-/** Bytes alone. */
+/** Bytes on disk of a directory's files. */
 export function usedBytes(directory: string): number {
   return usedBy(directory).bytes;
 }

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import type { EntrySink } from '../../stream/bytes/entry.ts';
 
 /**
- * Takes content that has to be what the file holds already; what differs, is shorter or longer is an error as `differs`
- * makes it.
+ * A sink for content that the file has to hold already. Content that differs, is shorter or longer throws the error
+ * that `differs` makes.
  */
 export function compareFile(file: string, differs: () => Error): EntrySink {
   const fd = fs.openSync(file, fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0));

@@ -22,9 +22,8 @@ export function writeAnew(fd: number): FileWriter {
 }
 
 /**
- * Writes only what differs: as long as the file holds the very bytes that come, they are read and compared instead;
- * from the first difference on it is written. So a file of an interrupted run is used without trusting anything that is
- * noted about it.
+ * Writes only what differs. As long as the file holds the very bytes that come, they are read and compared. From the
+ * first difference on, they are written. So a file of an interrupted run is used without trusting any notes about it.
  */
 export function writeWhatDiffers(fd: number): FileWriter {
   let position = 0;

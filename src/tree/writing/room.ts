@@ -4,16 +4,16 @@ import { perFileSystem } from '../places/per-file-system.ts';
 
 const MIB = 1024 * 1024;
 
-/** Kept free beside what is laid down: journals, directories and the first steps of a server need some. */
+/** Room kept free beside the restored files: journals, directories and the first steps of a server need some. */
 const RESERVE_BYTES = 64 * MIB;
 
-/** The same where a server is at work all the time, which stops for good when it cannot write its WAL. */
+/** Room kept free beside a server at work, which stops for good when it cannot write its WAL. */
 const RESERVE_BESIDE_SERVER = { share: 0.05, mostBytes: 1024 * MIB };
 
 /** How much may be promised to files before the disk is looked at again, as others write to it, too. */
 const LOOK_EVERY_BYTES = 64 * MIB;
 
-/** What ODO leaves free of a file system. */
+/** How many bytes ODO leaves free on a file system. */
 export function reserveOf(totalBytes: number, besideServer: boolean): number {
   const { share, mostBytes } = RESERVE_BESIDE_SERVER;
   return besideServer ? Math.max(RESERVE_BYTES, Math.min(totalBytes * share, mostBytes)) : RESERVE_BYTES;
@@ -23,35 +23,35 @@ export function reserveOf(totalBytes: number, besideServer: boolean): number {
 export interface Room {
   /** Whether so many bytes more would leave enough. */
   fits(sizeBytes: number): boolean;
-  /** Throws noSpace when they would not. */
+  /** Throws `noSpace` when they would not leave enough. */
   check(sizeBytes: number): void;
   claim(): Claim;
 }
 
-/** What one writer, who writes one file after the other, has been promised of the room. */
+/** The room promised to one writer, who writes one file after the other. */
 export interface Claim {
   /**
-   * Asks for room for a file of which so many bytes are still to be written; what the former file did not need is given
-   * back. Throws noSpace. Archives without a manifest do not tell what they come to, and a compressed one can be a
-   * thousand times its size.
+   * Asks for room for the next file, of which this many bytes are still to be written. Room that the former file did
+   * not need is given back. `noSpace` when there is not enough. This is needed because archives without a manifest do
+   * not tell their size, and a compressed one can hold a thousand times its own.
    */
   demand(sizeBytes: number): void;
-  /** Takes it without asking, whatever is left. */
+  /** Takes room without asking, whatever is left. */
   take(sizeBytes: number): void;
-  /** So many bytes of it are written: they are missing on the disk by now. */
+  /** Notes written bytes of the promised room: they are missing on the disk by now. */
   wrote(bytes: number): void;
   release(): void;
 }
 
 export type RoomOf = (directory: string) => Room;
 
-/** Gives the room that a directory has; those on one file system share it. */
+/** Gives the room of a directory. Directories on one file system share it. */
 export function createRooms(options: { besideServer: boolean }): RoomOf {
   return perFileSystem((directory) => createRoom(directory, options.besideServer));
 }
 
 function createRoom(directory: string, besideServer: boolean): Room {
-  /** Promised, and not written yet. */
+  /** Bytes that are promised, and not written yet. */
   let promisedBytes = 0;
   /** What may be promised without another look. */
   let creditBytes = 0;

@@ -14,15 +14,15 @@ export interface TreeWriterOptions {
   /** Set on everything as it is created; the current user's when not given. */
   owner?: Owner | undefined;
   /**
-   * Decides about members that do not simply go to their own path: another path (absolute, in a directory that exists),
-   * or nowhere.
+   * Says where a member goes: another path (absolute, in a directory that exists), nowhere, or its own path
+   * (undefined).
    */
   place?: (entry: TarEntry) => string | 'skip' | undefined;
-  /** Files of an interrupted run are there: what they hold already is compared instead of written. */
+  /** Files of an interrupted run are there: their content is compared instead of written. */
   reuse?: boolean;
   /**
-   * Members that may come again: the later one for good, or with the same bytes, otherwise they are dataCorrupt like
-   * any other that comes again. Directories always may.
+   * Says whether a member may come again. later: the later one counts. same: it has to have the same bytes. Any other
+   * member that comes again is `dataCorrupt`. Directories may always come again.
    */
   mayRepeat?: (entry: TarEntry) => 'later' | 'same' | undefined;
   /** Asked before each file. */
@@ -53,9 +53,9 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
   const { root, owner } = options;
   const knownDirectories = new Set<string>([root]);
   const directoryTimes = new Map<string, number>();
-  /** Only with `reuse`: without it, what is there already tells of itself that a member comes twice. */
+  /** Files whose members have come. Only with `reuse`: otherwise an existing file shows that a member comes twice. */
   const claimed = new Set<string>();
-  /** Of those that may come again as they are. */
+  /** Files of members that may come again with the same bytes. */
   const broughtOnce = new Set<string>();
   let files = 0;
   let reusedBytes = 0;
@@ -75,7 +75,7 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
       throw new OdoError('dataCorrupt', `the backup has members below ${relative}, which is not a directory`);
     }
     if (!found) fs.mkdirSync(directory, { mode: 0o700 });
-    // An interrupted run may have made the directory and not come to this.
+    // An interrupted run may have made the directory, but not set its owner.
     if (own && (!found || options.reuse)) fs.chownSync(directory, own.uid, own.gid);
     knownDirectories.add(directory);
   }
@@ -102,7 +102,7 @@ export function createTreeWriter(options: TreeWriterOptions): TreeWriter {
       broughtOnce.add(file);
     }
     makeWay(file, entry);
-    // What an interrupted run has written takes no more room.
+    // The blocks that an interrupted run has written take no more room.
     const thereBytes = options.reuse ? (fs.lstatSync(file, { throwIfNoEntry: false })?.blocks ?? 0) * 512 : 0;
     options.room?.demand(Math.max(0, entry.sizeBytes - thereBytes));
     const fd = openNoFollow(file, entry.mode & 0o777, options.reuse ?? false);
@@ -206,8 +206,8 @@ function leadsOut(relative: string): boolean {
 }
 
 /**
- * Members that cannot stand beside each other: a link where a file goes, a file where a directory is, a hard link to
- * nothing.
+ * Translates the errors of members that cannot stand beside each other: a link where a file goes, a file where a
+ * directory is, a hard link to nothing.
  */
 function translateClash(error: unknown, entry: TarEntry): unknown {
   const { code = '' } = error as NodeJS.ErrnoException;
@@ -231,8 +231,8 @@ function comesTwice({ path: member }: TarEntry, cause?: unknown): OdoError {
 }
 
 /**
- * Opens with exactly that mode whatever the umask: a new file, unless there is content that may be reused; never
- * through a link that an earlier member planted.
+ * Opens a file with exactly that mode, whatever the umask. The file is new, unless its content may be reused. Never
+ * opens through a link that an earlier member planted.
  */
 function openNoFollow(file: string, mode: number, keepContent: boolean): number {
   const { O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;

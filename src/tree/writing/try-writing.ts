@@ -5,16 +5,16 @@ import { translateFsError } from '../places/fs-errors.ts';
 import { nearestExisting } from '../places/nearest-existing.ts';
 import { ODO_DIR, type Owner, type Place } from '../places/place.ts';
 
-/** What no server takes of its data directory: that the group may write to it, or others do anything. */
+/** Mode bits that no server accepts on its data directory: writing by the group, anything by others. */
 const REFUSED_MODE = 0o027;
 
 const PREFIX = 'try-';
 const MOVED = '-moved';
-/** Far more than a try takes, also over a network. */
+/** The age at which a try counts as killed: far more than a try takes, also over a network. */
 const STALE_MS = 3_600_000;
 const ATTEMPTS = 5;
 
-/** Where it is tried. */
+/** Where the writing is tried. */
 interface Tried {
   directory: string;
   /** ODO's folder, where it was not there before. */
@@ -23,8 +23,8 @@ interface Tried {
 
 /**
  * Does in small what a restore will do: makes a directory and a file, gives them to their owner, renames and removes
- * them. There are file systems on which not even root may do that. Nothing stays. Errors: unsafeTarget, or what the
- * disk says.
+ * them. There are file systems on which not even root may do that. Nothing stays. `unsafeTarget` when a step is
+ * refused; `noSpace` or `writeFailed` when the disk says so.
  * @param owner undefined: the user's own
  */
 export function tryWriting(place: Place, owner: Owner | undefined): void {
@@ -57,8 +57,8 @@ export function tryWriting(place: Place, owner: Owner | undefined): void {
 }
 
 /**
- * A directory of this run alone: others may try the same place, or one beside it, at the same moment. It lies in ODO's
- * folder, which is no stranger to a place when it is left there; of a place that is yet to be made, in the nearest
+ * Makes a directory of this run alone: others may try the same place, or one beside it, at the same moment. It lies in
+ * ODO's folder, where it does no harm if it is left. For a place that does not exist yet, it lies in the nearest
  * directory above.
  */
 function makeOwn({ odoDir }: Place): Tried {
@@ -80,7 +80,7 @@ function makeOwn({ odoDir }: Place): Tried {
   }
 }
 
-/** What a run has left that was killed in the middle. */
+/** Removes the directories of runs that were killed in the middle. */
 function removeStale(parent: string, prefix: string): void {
   for (const name of fs.readdirSync(parent)) {
     const file = path.join(parent, name);
@@ -130,7 +130,7 @@ const HINT =
   'give files away there, or with the ' +
   "server's user as the owner of all; or take another volume; --owner UID:GID names another owner";
 
-/** What it could not remove it cannot help: the reason is told already. */
+/** Cleans up as far as possible: the reason for any failure is told already. */
 function cleanUp({ directory, home }: Tried): void {
   try {
     for (const left of [directory, `${directory}${MOVED}`]) fs.rmSync(left, { recursive: true, force: true });

@@ -6,25 +6,25 @@ import { writeFailed } from '../places/fs-errors.ts';
 import { nearestExisting } from '../places/nearest-existing.ts';
 import { createFlushAhead } from './flush-ahead.ts';
 
-/** syncfs(2) of what the descriptor belongs to: resolves to 0, or to the number of the error. */
+/** syncfs(2) of the descriptor's file system. Resolves to 0, or to the number of the error. */
 export type SyncFs = (fd: number) => Promise<number>;
 
 /**
- * Sees every error with which something written to some file systems does not reach the disk. Linux takes the bytes of
- * a write(2) into memory and writes them to the disk later. It tells of an error then to each open descriptor once, if
- * that was opened before, and else to the first that asks. So a descriptor is opened before the first byte, and what
- * one flush was told is told to all later ones.
+ * Sees every error by which written bytes do not reach the disk. Linux takes the bytes of a write(2) into memory, and
+ * writes them to the disk later. It then reports an error once to each descriptor that was opened before, and otherwise
+ * to the first that asks. So a descriptor is opened before the first byte, and all later flushes repeat the error of an
+ * earlier one.
  */
 export interface WriteBack {
   /**
-   * Resolves when all that was written so far is on the disk. Rejects with `writeFailed` when it is not, or when an
-   * earlier flush has failed. `trees` are directories whose files matter: where a flush of the whole does not tell of
-   * errors, each file of them is asked for its own.
+   * Resolves when everything written so far is on the disk. `writeFailed` when it is not, or when an earlier flush has
+   * failed. `trees` are directories whose files matter: where a flush of the whole reports no errors, each of these
+   * files is flushed by itself.
    */
   flush(trees?: readonly string[]): Promise<void>;
   /**
-   * Gives a function to tell of bytes that were written below a directory: now and then it begins a flush, and throws
-   * when one has failed.
+   * Gives a function to call with the number of bytes written below a directory. Now and then it begins a flush. It
+   * throws when one has failed.
    */
   flushAhead(directory: string): (bytes: number) => void;
   readonly hasFailed: boolean;
@@ -38,7 +38,7 @@ interface FileSystem {
   wrote(bytes: number): void;
 }
 
-/** @param syncfs where there is none, the `sync` program and an fsync of each file stand in for it */
+/** @param syncfs undefined: the `sync` program and an fsync of each file stand in for it */
 export function openWriteBack(directories: readonly string[], syncfs: SyncFs | undefined): WriteBack {
   const tellsAll = syncfs !== undefined && tellsOfErrors(os.release());
   const known = new Map<number, FileSystem>();
@@ -102,7 +102,7 @@ export const NO_WRITE_BACK: WriteBack = {
   close: () => undefined,
 };
 
-/** Before Linux 5.8 syncfs(2) says nothing of what could not be written. */
+/** Whether syncfs(2) reports what could not be written. Before Linux 5.8 it does not. */
 export function tellsOfErrors(release: string): boolean {
   const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
   return process.platform === 'linux' && (major > 5 || (major === 5 && minor >= 8));

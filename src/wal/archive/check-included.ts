@@ -7,9 +7,9 @@ import { WAL_PAGE_HEADER_BYTES } from '../../postgres/wal/wal-page.ts';
 import { checkSegment } from './check-segment.ts';
 
 /**
- * Checks the WAL that a backup brings along, laid down in `directory`: from begin_wal to end_wal every segment must be
- * there (`backupIncomplete`) and be what its name says (`dataCorrupt`). Others may lie beside them, such as one that
- * the server had prepared.
+ * Checks the WAL that a backup brings along, laid down in `directory`. Every segment from begin_wal to end_wal must be
+ * there (`backupIncomplete`) and fit its name (`dataCorrupt`). Others may lie beside them, such as one that the server
+ * had prepared.
  */
 export function checkIncludedWal(backup: BackupFacts, directory: string): void {
   const { beginWal, endWal, postgresMajor, systemIdentifier } = backup;

@@ -4,7 +4,7 @@ import { formatLsn, parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../../postgres/wal/wal-page.ts';
 import { encryptionOf } from './encryption.ts';
 
-/** What a segment is held against. What is not known is not judged. */
+/** The facts that a segment is held against. Unknown facts are not judged. */
 export interface ExpectedSegment {
   /** The segment's own name, which says its timeline and its address. */
   name: string;
@@ -12,7 +12,8 @@ export interface ExpectedSegment {
   postgresMajor?: number | undefined;
   systemIdentifier?: string | undefined;
   /**
-   * It is the first one on its timeline that is replayed: its beginning may have been written on an earlier timeline.
+   * The segment is the first one on its timeline that is replayed: its beginning may have been written on an earlier
+   * timeline.
    */
   isFirstOfTimeline: boolean;
 }
@@ -20,8 +21,8 @@ export interface ExpectedSegment {
 /** Takes a segment's bytes as they come. */
 export interface SegmentCheck {
   /**
-   * dataCorrupt as soon as the first page shows that this is not the segment, or when there is more than a segment has;
-   * versionMismatch when a PostgreSQL wrote it that is newer than ODO knows.
+   * `dataCorrupt` as soon as the first page shows that this is not the segment, or when there are more bytes than a
+   * segment has. `versionMismatch` when a PostgreSQL wrote it that is newer than ODO knows.
    */
   update(chunk: Uint8Array): void;
   /** dataCorrupt when the segment is too short. */
@@ -32,9 +33,9 @@ const HINT =
   'recovery could not pass this segment; see what has written to the archive, or choose another backup with --backup';
 
 /**
- * Checks what the header of a WAL segment tells, as the server would before it replays it, but while the old data is
- * still in place. `object` names the segment in errors. Source: PostgreSQL, src/backend/access/transam/xlogreader.c
- * (XLogReaderValidatePageHeader). There, the timeline of a page must not be lower than that of the page before; a new
+ * Checks the header of a WAL segment, as the server would before it replays it, but while the old data is still in
+ * place. `object` names the segment in errors. Source: PostgreSQL, src/backend/access/transam/xlogreader.c
+ * (XLogReaderValidatePageHeader). There, the timeline of a page must not be lower than that of the page before. A new
  * timeline's first segment begins with a copy of the old one's pages (XLogInitNewTimeline).
  */
 export function checkSegment(object: string, expected: ExpectedSegment): SegmentCheck {
@@ -79,7 +80,7 @@ function checkHead(object: string, head: Buffer, expected: ExpectedSegment): voi
     say('cluster (system identifier)', 24, header.systemIdentifier, systemIdentifier);
   }
   if (header.segmentSizeBytes !== segmentSizeBytes) say('segment size', 32, header.segmentSizeBytes, segmentSizeBytes);
-  // Anything that a server can be built with; 8192 as a rule.
+  // Any size that a server can be built with; 8192 as a rule.
   if (![1, 2, 4, 8, 16, 32, 64].includes(header.blockSizeBytes / 1024))
     say('page size', 36, header.blockSizeBytes, 8192);
 }
@@ -88,7 +89,7 @@ function wrongSize(object: string, bytes: string, { segmentSizeBytes }: Expected
   return corrupt(`${object} holds ${bytes} bytes where a WAL segment has ${segmentSizeBytes}`);
 }
 
-/** WAL of a PostgreSQL whose format ODO does not know; it is not damaged for that. */
+/** The error for WAL of a PostgreSQL whose format ODO does not know. Such WAL need not be damaged. */
 export function newerWal(object: string): OdoError {
   return new OdoError(
     'versionMismatch',

@@ -1,4 +1,4 @@
-/** What encrypted files begin with, in bytes as Latin-1 text. */
+/** The beginnings of encrypted files, in bytes as Latin-1 text. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^age-encryption\.org\//, 'age'],
   [/^Salted__/, 'OpenSSL'],
@@ -8,7 +8,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^[\x84-\x86\x8c-\x8e\xc1\xc3]/, 'GnuPG'],
 ];
 
-/** By what a file is encrypted that does not begin as it should; undefined when it does not look like it. */
+/** The tool that has encrypted a file, by its first bytes; undefined when the file does not look encrypted. */
 export function encryptionOf(head: Uint8Array): string | undefined {
   const text = Buffer.from(head.subarray(0, 32)).toString('latin1');
   return BEGINNINGS.find(([beginning]) => beginning.test(text))?.[1];

@@ -7,8 +7,8 @@ import type { WrittenSegment } from './last-written.ts';
 import { streamWalFile } from './read-wal-file.ts';
 
 /**
- * Whether the archive's segment of that name holds other WAL: another server has written it, on the same timeline.
- * False where the archive has none, or a damaged one, of which others tell.
+ * Whether the archive's segment of that name holds other WAL, which another server has written on the same timeline.
+ * False where the archive has no such segment, or a damaged one, which other checks report.
  */
 export async function hasGoneAnotherWay(
   store: ObjectStore,

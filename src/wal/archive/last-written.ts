@@ -7,7 +7,10 @@ import { createRecordWalker, RECORD_HEADER_BYTES } from '../../postgres/wal/wal-
 import { fastCrc32c, openSegment, piecesOf } from './pg-wal-files.ts';
 import type { WalOwner } from './read-beyond.ts';
 
-/** A segment as far as whole records begin it, as plain JSON: by that it is told from another one of the same name. */
+/**
+ * A segment as far as whole records fill its beginning, as plain JSON. The digest tells it from another segment of the
+ * same name.
+ */
 export interface WrittenSegment {
   name: string;
   bytes: number;
@@ -16,8 +19,8 @@ export interface WrittenSegment {
 }
 
 /**
- * Gives the last segment before a position that a pg_wal holds. WAL that has gone another way differs from there on in
- * every segment, so that the last one tells of all. undefined where there is none.
+ * The last segment that a pg_wal holds before a position. WAL that has gone another way differs in every segment from
+ * there on, so the last one tells of all. undefined where there is none.
  */
 export async function lastWritten(
   directory: string,
@@ -35,7 +38,10 @@ export async function lastWritten(
   return undefined;
 }
 
-/** 0 for a file that is used again and not written yet. Behind a switch to the next segment nothing counts. */
+/**
+ * How many bytes of a file whole records fill. 0 for a recycled file that is not written yet. Bytes behind a switch to
+ * the next segment do not count.
+ */
 async function wholeBytes(
   file: string,
   name: string,

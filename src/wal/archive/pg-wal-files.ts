@@ -29,7 +29,7 @@ export async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGener
   }
 }
 
-/** Native code is called for what is worth it. */
+/** Calls native code only for stretches that are worth it. */
 export const fastCrc32c: Crc32c = (bytes, from, to, before = 0) => {
   const native = to - from >= 512 ? loadNative() : undefined;
   return native ? native.crc32c(bytes.subarray(from, to), before) : crc32c(bytes, from, to, before);

@@ -5,29 +5,29 @@ import { readWalPageHeader } from '../../postgres/wal/wal-page.ts';
 import { createRecordWalker, type RecordWalker } from '../../postgres/wal/wal-records.ts';
 import { fastCrc32c, openSegment, piecesOf } from './pg-wal-files.ts';
 
-/** What a pg_wal holds behind a position, as plain JSON. */
+/** The content of a pg_wal behind a position, as plain JSON. */
 export interface WalBeyond {
   commits: number;
   /** Transactions that are prepared for a commit of two phases. */
   prepared: number;
-  /** Of the last commit (ISO 8601). */
+  /** Time of the last commit (ISO 8601). */
   lastCommitTime?: string;
-  /** Behind the last whole record; the position itself where there is none. */
+  /** The end of the last whole record; the position itself where there is none. */
   endLsn: string;
-  /** All of it could be read, to what is known to have been written at least. */
+  /** All WAL could be read that is known to have been written. */
   isWhole: boolean;
-  /** Why it could be read no farther. */
+  /** Why the WAL could be read no farther. */
   because: string;
 }
 
-/** Of the cluster whose pg_wal it is. */
+/** The cluster that a pg_wal belongs to. */
 export interface WalOwner {
   systemIdentifier: string;
   timeline: number;
   segmentSizeBytes: number;
-  /** Where its last checkpoint begins. */
+  /** Where the cluster's last checkpoint begins. */
   checkpointLsn: string;
-  /** Up to where a recovery of its has come. */
+  /** How far a recovery of the cluster has come. */
   minRecoveryLsn?: string;
 }
 
@@ -92,7 +92,7 @@ function startWalker(
         counted.lastMicros = micros;
       },
       prepared() {
-        // It is told behind the record, whose beginning is known by then.
+        // This call comes behind the record, whose beginning is known by then.
         if ((walker.lastLsn ?? 0n) >= from) counted.prepared += 1;
       },
     },

@@ -12,22 +12,22 @@ import { streamWalFile } from './read-wal-file.ts';
 
 /** How the records in one archived segment end. */
 export interface SegmentEnd {
-  /** Where the last whole record that begins in it begins; absent when none does. */
+  /** Where the last whole record begins that begins in the segment; absent when none does. */
   lastLsn?: string;
-  /** Behind the last whole record that ends in it; its own beginning when none does. */
+  /** The end of the last whole record that ends in the segment; the segment's own beginning when none does. */
   endLsn: string;
   /**
-   * Why they end before the segment does, with the position; absent when they do not, or when the server switched to
-   * the next.
+   * Why the records end before the segment does, with the position. Absent when they do not, or when the server
+   * switched to the next segment.
    */
   because?: string;
-  /** More was written behind that place, so it is damaged there. */
+  /** More was written behind the end of the records, so the segment is damaged there. */
   isDamaged: boolean;
 }
 
 /**
- * Reads an archived segment record by record, as recovery does. undefined when the archive has none of that name; one
- * that cannot be read as a segment of that size is dataCorrupt.
+ * Reads an archived segment record by record, as recovery does. undefined when the archive has no segment of that name.
+ * `dataCorrupt` when it cannot be read as a segment of that size.
  */
 export async function readSegmentEnd(
   store: ObjectStore,
@@ -54,7 +54,7 @@ async function walk(
   let at = 0;
   let startLsn = 0n;
   let origin = { postgresMajor: 0, timeline: 0, pageBytes: 0 };
-  /** Of the piece before: what is wrong with a record may show in the page behind it. */
+  /** The last page of the piece before: a fault in a record may show only in the page behind it. */
   let lastPage: Buffer = Buffer.alloc(0);
   for await (const piece of inPieces(streamWalFile(store, file, { signal }), PIECE_BYTES)) {
     if (!walker) {

@@ -11,14 +11,15 @@ import { streamWalFile } from './read-wal-file.ts';
 export interface ReadSegmentOptions {
   signal?: AbortSignal | undefined;
   /**
-   * Takes zeros for the end of what was written, and the rest for zeros as well, unread: its size is then not checked.
+   * Takes zeros for the end of the written WAL. The rest counts as zeros, too, and is not read, so that its size is not
+   * checked.
    */
   untilZeros?: boolean;
 }
 
 /**
- * An archived segment whole, in memory; one that does not begin like a segment of that size, or has another size, is
- * dataCorrupt.
+ * Reads a whole archived segment into memory. `dataCorrupt` when it does not begin like a segment of that size, or has
+ * another size.
  */
 export function readSegment(
   store: ObjectStore,
@@ -30,8 +31,8 @@ export function readSegment(
 }
 
 /**
- * The largest page that a server can be built with is half of it: so many zeros in a row hold a whole page without a
- * header, which is none.
+ * Zeros in a row that show the end of the written WAL. The largest page that a server can be built with is half of
+ * this, so they hold a whole page without a header.
  */
 const ENOUGH_ZEROS_BYTES = 128 * 1024;
 
@@ -41,7 +42,7 @@ async function readObject(
   segmentSizeBytes: number,
   { signal, untilZeros = false }: ReadSegmentOptions,
 ): Promise<Buffer> {
-  // Behind a switch a segment is zeros: memory that nobody has written to yet costs nothing, and reads as them.
+  // Behind a switch, a segment is zeros. Memory that nobody has written to yet costs nothing, and reads as zeros.
   const whole = Buffer.alloc(segmentSizeBytes);
   let sizeBytes = 0;
   let zeroBytes = 0;

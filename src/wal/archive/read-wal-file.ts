@@ -18,10 +18,10 @@ export function streamWalFile(
   return undoLayers(source, file.layers, { name, detect: true, ...abort });
 }
 
-/** Far more than a history of a thousand timelines has. */
+/** The longest history that is read: far more than one of a thousand timelines has. */
 export const MAX_HISTORY_BYTES = 1 << 20;
 
-/** A small file (a timeline history) whole; one that unpacks to more than such a file can have is dataCorrupt. */
+/** Reads a small file (a timeline history) whole. `dataCorrupt` when it unpacks to more than such a file can have. */
 export async function readWalFile(store: ObjectStore, file: WalFile, signal?: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;

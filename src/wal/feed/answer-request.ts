@@ -3,8 +3,8 @@ import type { ArchiveEnd } from '../plan/follow-archive.ts';
 import type { WalPlan } from '../plan/wal-plan.ts';
 
 /**
- * What can be said of a file that the server asks for and the spool lacks, without asking the archive: `absent` only
- * where that is certain, `fetch` where the archive has to be asked, `wait` where its answer is on the way.
+ * The answer for a file that the server asks for and the spool lacks, without asking the archive. `absent`: it
+ * certainly does not exist. `fetch`: the archive has to be asked. `wait`: the archive's answer is on the way.
  */
 export function answerWithoutAsking(
   name: string,

@@ -10,8 +10,9 @@ import { fetchHistories } from './fetch-histories.ts';
 import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { createSpoolFiles } from './spool-files.ts';
 
-/** How many segments are on their way at once: while the base backup is laid down, which goes first, and afterwards. */
+/** How many segments are on their way at once while the base backup, which goes first, is laid down. */
 const IN_FLIGHT_BESIDE_BASE = 2;
+/** How many segments are on their way at once afterwards. */
 const IN_FLIGHT = 6;
 
 export interface FeedJob extends Omit<WalSource, 'roomOf'> {
@@ -19,17 +20,20 @@ export interface FeedJob extends Omit<WalSource, 'roomOf'> {
   plan: Extract<WalPlan, { source: 'archive' }>;
   /** The spool's directory; created here. */
   spool: string;
-  /** How much of the WAL may wait there; two segments at least. */
+  /** How many bytes of WAL may wait in the spool; two segments at least. */
   spoolBytes: number;
-  /** Of the disk, which others write to as well: only what the server waits for is fetched where there is none. */
+  /**
+   * Room on the disk, which others write to as well. Where there is none, only the files that the server waits for are
+   * fetched.
+   */
   room?: Room;
   /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
   reuse: boolean;
   /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
   onlyOnRequest?: boolean;
-  /** Where the archive ends, more may follow yet: the end is not told before settleEnd(). */
+  /** More may still follow where the archive ends: the end is not told before settleEnd(). */
   endIsOpen?: boolean;
-  /** Told what has been done; of what is fetched a second time it hears nothing. */
+  /** Told what has been done. It hears nothing of a segment that is fetched a second time. */
   tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
   /** Told what a person should know. */
   warn(message: string): void;
@@ -38,34 +42,38 @@ export interface FeedJob extends Omit<WalSource, 'roomOf'> {
 /** Fetches WAL beside a recovering server. */
 export interface Feeder {
   /**
-   * Resolves when the first `count` segments lie in the spool, or all that it holds or there are. Errors: noSpace when
+   * Resolves when the first `count` segments lie in the spool, or as many as it can hold or there are. `noSpace` when
    * the disk does not hold them.
    */
   fed(count: number): Promise<void>;
-  /** The base backup is laid down: all connections are the feeder's now. */
+  /** Called when the base backup is laid down: all connections are the feeder's from now on. */
   takeAllConnections(): void;
   /** The last segment that the server has taken. */
   lastTaken(): string | undefined;
-  /** What follows the archive is there, or nothing does: the walk goes on from where it had come to the end. */
+  /**
+   * Called when the continuation of the archive is there, or when there is none. The walk goes on from where it had
+   * come to the end.
+   */
   settleEnd(): void;
   /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
   readonly over: Promise<void>;
-  /** Ends it for good, for a reason that it cannot see itself. */
+  /** Ends the feeding for good, for a reason that the feeder cannot see itself. */
   fail(error: unknown): void;
   /**
    * Ends all work. A server that still recovers is stopped by its next request, with a fault.
-   * @param options forAnother: it waits for another feeder instead, for SILENCE_MS at most
+   * @param options forAnother: the server waits for another feeder instead, for SILENCE_MS at most
    */
   stop(options?: { forAnother?: boolean }): Promise<void>;
 }
 
 /**
- * Keeps the spool filled ahead of replay, in order, many segments at once, until it is stopped. What the server asks
- * for and is not there comes next, also what it had before. See spool-protocol.ts for how it is told what.
+ * Keeps the spool filled ahead of replay, in order, many segments at once, until it is stopped. A file that the server
+ * asks for and that is not there comes next, even if the server had it before. spool-protocol.ts tells how the two
+ * speak.
  */
 export function feedSpool(job: FeedJob): Feeder {
   const { plan, archive } = job;
-  // One of them is the last segment, which stays.
+  // One of the segments is the last one, which stays.
   const capacity = Math.max(2, Math.floor(job.spoolBytes / plan.segmentSizeBytes)) - 1;
   const files = createSpoolFiles(job.spool, job.owner, {
     segments: job.reuse,
@@ -76,12 +84,13 @@ export function feedSpool(job: FeedJob): Feeder {
   const over = Promise.withResolvers<void>();
   over.promise.catch(() => undefined);
 
-  /** Whole segments that wait to be taken, and those on their way. */
+  /** Whole segments that wait to be taken. */
   const ready = new Set<string>();
+  /** Segments on their way. */
   const fetching = new Map<string, { work: Promise<void>; stop: AbortController }>();
-  /** What an interrupted run left, as long as the walk has not come by. */
+  /** Segments that an interrupted run left, as long as the walk has not come by. */
   const reusable = new Set<string>();
-  /** What was on its way when the server asked for something else, and is still to be counted. */
+  /** Segments that were on their way when the server asked for something else, and that are still to be counted. */
   const givenUp = new Set<string>();
   const head: string[] = [];
   let inFlight = IN_FLIGHT_BESIDE_BASE;
@@ -93,8 +102,9 @@ export function feedSpool(job: FeedJob): Feeder {
   let changed = Promise.withResolvers<void>();
 
   const firstSegment = plan.spans[0]?.firstSegment ?? plan.endSegment;
-  /** The walk along the archive: what it gives next, if nothing is missing; undefined when it has come to the end. */
+  /** The walk along the archive. */
   let walk = startWalk(firstSegment);
+  /** The segment that the walk gives next, if none is missing; undefined when it has come to the end. */
   let next: string | undefined = firstSegment;
   let jumpTo: string | undefined;
   /** Where the walk had come to the end while that was open. */
@@ -120,7 +130,7 @@ export function feedSpool(job: FeedJob): Feeder {
   const fitsOnDisk = () => job.room?.fits(plan.segmentSizeBytes) ?? true;
   const hasRoomFor = (name: string) => mayHoldMore() && (fitsOnDisk() || files.wanted().includes(name));
 
-  /** What still fits when the segments from `first` on come next. */
+  /** Whether a segment still fits when those from `first` on come next. */
   function isInWindow(name: string, first: string): boolean {
     if (timelineOfName(name) !== timelineOfName(first)) return false;
     const distance =
@@ -138,7 +148,9 @@ export function feedSpool(job: FeedJob): Feeder {
     for (const [name, { stop }] of fetching) if (!isInWindow(name, first)) stop.abort();
   }
 
-  /** What the server has taken leaves room; what it has left behind on an earlier timeline is in the way. */
+  /**
+   * Segments that the server has taken leave room. Segments that it has left behind on an earlier timeline are removed.
+   */
   function noteTaken(): void {
     const there = new Set(files.segments());
     const taken = [...ready].filter((name) => !there.has(name));
@@ -189,7 +201,7 @@ export function feedSpool(job: FeedJob): Feeder {
       furthest = name;
       if (head.length < capacity) head.push(name);
     }
-    // The server asks for it again at the end of its recovery.
+    // The server asks for this segment again at the end of its recovery.
     const kept = name === plan.endSegment;
     if (ready.has(name) || (kept && files.has(name))) {
       if (reusable.delete(name) && isNew) {
@@ -232,7 +244,7 @@ export function feedSpool(job: FeedJob): Feeder {
     fetching.set(name, { work, stop });
   }
 
-  /** The end is told ahead, so that the server need not wait for it. */
+  /** Tells the end of the archive ahead, so that the server need not wait for it. */
   function sayEnd(found: ArchiveEnd): void {
     if (end || endIsOpen) return;
     end = found;
@@ -260,7 +272,7 @@ export function feedSpool(job: FeedJob): Feeder {
       }
     }
     isToListAnew = false;
-    // Past what lies there already the walk goes without room.
+    // The walk needs no room to go past segments that lie there already.
     if (next === undefined || (!files.has(next) && !hasRoomFor(next)) || fetching.size >= inFlight) {
       await changed.promise;
       return;
@@ -272,8 +284,8 @@ export function feedSpool(job: FeedJob): Feeder {
       if (done && endIsOpen) openEnd = value.missing;
       else if (done) sayEnd(value);
     } else {
-      // Only the last segment of a timeline that was left in its middle may be missing from the way, and nobody else
-      // has that.
+      // Only the last segment of a timeline that was left in its middle may be missing on the way, and nobody else has
+      // that segment.
       if (value.name !== expected && files.wanted().includes(expected)) sayAbsent(expected);
       next = nextSegmentName(value.name, plan.segmentSizeBytes);
       begin(value);

@@ -12,8 +12,8 @@ interface HistoriesJob extends WalSource {
 }
 
 /**
- * Fetches the timelines' histories that the plan has seen, and tells the restore_command that there are no others. One
- * that is gone is `backupIncomplete`: without it the server would end its recovery on an older timeline.
+ * Fetches the timelines' histories that the plan has seen, and tells the restore_command that there are no others.
+ * `backupIncomplete` when one is gone: without it the server would end its recovery on an older timeline.
  */
 export async function fetchHistories(job: HistoriesJob, files: SpoolFiles, signal: AbortSignal): Promise<void> {
   const wanted = new Set(job.plan.histories);
@@ -32,9 +32,9 @@ export async function fetchHistories(job: HistoriesJob, files: SpoolFiles, signa
 }
 
 /**
- * What the server is given as the history of a timeline whose number its own new one must not get. It only looks
- * whether there is one, since it was told which timeline to follow, and that is an older one. Source: PostgreSQL,
- * src/backend/access/transam/timeline.c, findNewestTimeLine and existsTimeLineHistory.
+ * The text that the server is given as the history of a timeline whose number must not go to its own new timeline. The
+ * server only looks whether there is such a history, since it was told which timeline to follow, and that is an older
+ * one. Source: PostgreSQL, src/backend/access/transam/timeline.c, findNewestTimeLine and existsTimeLineHistory.
  */
 export function takenNumber(timeline: number): string {
   return `# odo: the archive has WAL of timeline ${timeline} or of a newer one, so that this number is taken\n`;

@@ -13,11 +13,11 @@ import { eitherTwin } from '../archive/either-twin.ts';
 import { MAX_HISTORY_BYTES, streamWalFile } from '../archive/read-wal-file.ts';
 import type { WalPlan } from '../plan/wal-plan.ts';
 
-/** What the fetching of one file has to know of the restore it is for. */
+/** The facts of a restore that the fetching of one file needs. */
 export interface WalSource {
   store: ObjectStore;
   plan?: Pick<Extract<WalPlan, { source: 'archive' }>, 'spans' | 'segmentSizeBytes'>;
-  /** What the backup says of its cluster; every segment must be of it. Without it, only sizes are checked. */
+  /** The backup's facts of its cluster; every segment must be of that cluster. Without them, only sizes are checked. */
   cluster?: { postgresMajor?: number | undefined; systemIdentifier?: string | undefined };
   owner?: Owner | undefined;
   /** Asked before each file; without it, files are written until the disk is full. */
@@ -34,8 +34,8 @@ export interface FetchTally {
 
 /**
  * Fetches one file of the archive, unpacked and checked on the way, and puts it to `target`. It is written under a
- * temporary name (on the same file system), so that a file of that name is always a whole one. A file that was listed
- * and is gone is `backupIncomplete`.
+ * temporary name on the same file system, so that a file named `target` is always whole. `backupIncomplete` when a file
+ * that was listed is gone.
  */
 export function fetchWalFile(
   source: WalSource,
@@ -61,8 +61,8 @@ async function fetchObject(
   const fd = fs.openSync(temporary, 'w', 0o600);
   const check = checkOf(source, file);
   try {
-    // At once: the entry point of a server's image looks for files of others when it starts, and dies when one that it
-    // found has been renamed meanwhile.
+    // The owner is set at once. The entry point of a server's image looks for files of others when it starts, and dies
+    // when a file that it found has been renamed meanwhile.
     if (source.owner && process.getuid?.() === 0) fs.fchownSync(fd, source.owner.uid, source.owner.gid);
     const chunks = streamWalFile(source.store, file, { signal, onBytes: (bytes) => tally.read(bytes) });
     for await (const chunk of freeing(chunks)) {

@@ -29,14 +29,15 @@ export interface SpoolJob extends WalSource {
 }
 
 /**
- * Fetches all WAL that recovery will ask for, many files at once, and then marks the spool as complete. An archive that
- * has less by now than when the plan was made is backupIncomplete: what it lacks must not pass for the end of the WAL.
+ * Fetches all WAL that recovery will ask for, many files at once, and then marks the spool as complete.
+ * `backupIncomplete` when the archive has less than when the plan was made: what it lacks must not pass for the end of
+ * the WAL.
  */
 export async function fillSpool(job: SpoolJob): Promise<void> {
   const marker = path.join(job.spool, COMPLETE_MARKER);
   fs.rmSync(job.reuse ? marker : job.spool, { recursive: true, force: true });
   makeOwned(job, () => fs.mkdirSync(job.spool, { recursive: true, mode: 0o700 }), job.spool);
-  // Histories may be others than an interrupted run has found.
+  // The histories of this run may be others than those that an interrupted run has found.
   for (const name of fs.readdirSync(job.spool).filter(isHistoryName)) fs.rmSync(path.join(job.spool, name));
   const files = filesOf(job)[Symbol.asyncIterator]();
   let fetched = 0;

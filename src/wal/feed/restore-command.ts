@@ -1,15 +1,15 @@
 import path from 'node:path';
 import { type Place, restoreCommandFile, spoolDir } from '../../tree/places/place.ts';
 
-/** In the spool: the whole archive has been fetched, so a file that is not there does not exist. */
+/** Marker in the spool. The whole archive has been fetched, so a file that is not there does not exist. */
 export const COMPLETE_MARKER = 'complete';
 
 /**
  * The program that PostgreSQL calls for WAL: POSIX sh, for Debian's and Alpine's images alike. PostgreSQL takes an exit
  * status of 1 to 125 for "the archive has no such file", which ends recovery, and anything above for a reason to abort.
- * So 1 is said only when the archive is known to lack the file, and every fault is 254. The file is copied, not moved:
- * PostgreSQL asks again for history files, and for segments after a crash. $1 is the wanted file's name (%f), $2 where
- * to put it (%p), relative to the data directory.
+ * So the script ends with 1 only when the archive is known to lack the file, and with 254 for every fault. The file is
+ * copied, not moved: PostgreSQL asks again for history files, and for segments after a crash. $1 is the wanted file's
+ * name (%f). $2 is where to put it (%p), relative to the data directory.
  */
 export const RESTORE_COMMAND_SCRIPT = `#!/bin/sh
 # Written by ODO: gives PostgreSQL the WAL that was fetched from the backup repository.
@@ -26,8 +26,8 @@ exit 254
 
 /**
  * The setting's text. Paths are relative to PGDATA, the server's working directory, so they hold wherever the volume is
- * mounted. A shell that cannot read its script ends with 2 or 127; the former would pass for the end of the archive, so
- * that is looked at first.
+ * mounted. A shell that cannot read its script ends with 2 or 127, and 2 would pass for the end of the archive. So the
+ * script is looked at first.
  */
 export function restoreCommandSetting(place: Place): string {
   const script = shellQuote(fromDataDirectory(place, restoreCommandFile(place)));
@@ -52,8 +52,8 @@ export function clearSpoolSetting(place: Place): string {
 }
 
 /**
- * The setting where a feeder works beside the server. A segment that is there costs nothing but a rename; everything
- * else is the script's. A failed rename would be 1, the end of the archive, and so is named by its own number.
+ * The setting where a feeder works beside the server. A segment that is there costs only a rename. The script does
+ * everything else. A failed rename would end with 1, the end of the archive, so it ends with 254 instead.
  */
 export function fedRestoreCommandSetting(place: Place): string {
   const script = shellQuote(fromDataDirectory(place, restoreCommandFile(place)));
@@ -68,7 +68,10 @@ function fromDataDirectory(place: Place, file: string): string {
   return path.relative(place.root, file);
 }
 
-/** Plain words as they are, others in single quotes; a percent sign is doubled, since PostgreSQL expands them. */
+/**
+ * Leaves plain words as they are, and puts others into single quotes. A percent sign is doubled, since PostgreSQL
+ * expands it.
+ */
 function shellQuote(word: string): string {
   const escaped = word.replaceAll('%', '%%');
   return /^[\w./-]+$/.test(escaped) ? escaped : `'${escaped.replaceAll("'", "'\\''")}'`;

@@ -7,47 +7,45 @@ import { ABSENT, FAILED, FEEDING, HISTORIES_KNOWN, INCOMING, KEPT, WANTED } from
 
 const BEAT_MS = 1000;
 
-/** When nothing tells of a change at once: some file systems between containers do not. */
+/** How often changes are looked for: some file systems between containers do not tell of them. */
 const LOOK_EVERY_MS = 100;
 
-/** The feeder's side of the spool: its directories, what it tells the restore_command, and what it hears from it. */
+/** The feeder's side of the spool: its directories, the words to the restore_command, and the requests from it. */
 export interface SpoolFiles {
-  /** Where a segment, or with `kept` a file that is asked for more than once, gets its place. */
+  /** The path of a segment, or with `kept` of a file that is asked for more than once. */
   pathOf(name: string, kept?: boolean): string;
-  /** Where a file is written until it is whole: apart, since every change in the other directories is looked at. */
+  /** The path of a file until it is whole. It lies apart, since every change in the other directories is looked at. */
   temporaryOf(name: string): string;
   /** Segments that wait to be taken. */
   segments(): string[];
   has(name: string): boolean;
   removeSegment(name: string): void;
   /**
-   * What the server waits for: nothing, or one file, since it asks for one after the other. What one has asked for that
-   * was killed meanwhile is dropped: to go back and forth between the two would bring neither.
+   * The file that the server waits for, or nothing: the server asks for one after the other. A request of a
+   * restore_command that was killed meanwhile is dropped. To go back and forth between two would bring neither.
    */
   wanted(): string[];
-  /** A request is answered: the file is there, or known to be absent. */
+  /** Called when a request is answered: the file is there, or known to be absent. */
   settle(name: string): void;
   markAbsent(name: string): void;
-  /** Puts a small file there that the server may ask for more than once. */
+  /** Puts a small file into the spool that the server may ask for more than once. */
   keep(name: string, text: string): void;
   markHistoriesKnown(): void;
-  /** Throws `unsafeTarget` for a spool that another feeder has made its own since, or that somebody has removed. */
+  /** `unsafeTarget` when another feeder has made the spool its own since, or somebody has removed it. */
   demandOwn(): void;
   /**
-   * Calls back at every change, and now and then without one, until it is stopped; from now on the restore_command
-   * knows that somebody is there.
+   * Calls back at every change, and now and then without one, until it is stopped. From now on, the restore_command
+   * knows that a feeder is there.
    */
   open(onChange: () => void): void;
   /**
-   * The server gets nothing more than lies there.
-   * @param isFault its next request ends its recovery, by a fault; otherwise it waits for another feeder first
+   * Ends the feeding. The server gets only what lies in the spool.
+   * @param isFault the server's next request ends its recovery, by a fault; otherwise it waits for another feeder first
    */
   end(isFault: boolean): void;
 }
 
-/**
- * @param keep what a spool holds already stays: segments, and with `answers` also what has been said of absent files
- */
+/** @param keep content of the spool that stays: segments, and with `answers` also the notes on absent files */
 export function createSpoolFiles(
   spool: string,
   owner: Owner | undefined,
@@ -82,16 +80,16 @@ export function createSpoolFiles(
     if (owner && process.getuid?.() === 0) fs.chownSync(file, owner.uid, owner.gid);
   }
 
-  /** Always as long, and over what stands there: that needs no room on the disk. */
+  /** Writes words of the same length over the old ones: that needs no room on the disk. */
   function tell(words: string): void {
     try {
       fs.writeSync(fd, `${words.padEnd(16)}\n`, 0);
     } catch {
-      // Then it is silent, which tells the restore_command the same in the end.
+      // The feeder is silent then, which tells the restore_command the same in the end.
     }
   }
 
-  /** Nobody but its maker has this file open, so that its number is not given away meanwhile. */
+  /** Compares the numbers of the file. It is open here, so that its number is not given to another. */
   function demandOwn(): void {
     if (!isOpen || fs.statSync(feeding, { throwIfNoEntry: false })?.ino === fs.fstatSync(fd).ino) return;
     throw new OdoError('unsafeTarget', `somebody else has taken over the spool ${spool}`, {
@@ -113,7 +111,7 @@ export function createSpoolFiles(
     }
   }
 
-  /** Whoever waits asks again each second, so that the latest request is of the server that lives. */
+  /** A restore_command that waits asks again each second. So the latest request is of the server that lives. */
   function wanted(): string[] {
     const names = fs.readdirSync(path.join(spool, WANTED));
     if (names.length < 2) return names;

@@ -26,11 +26,11 @@ export const FAILED = 'failed';
 export const SILENCE_MS = 30_000;
 
 /**
- * What PostgreSQL calls when a file is not simply there. PostgreSQL takes an exit status of 1 to 125 for "the archive
- * has no such file", which ends recovery, and anything above for a reason to abort. So 1 is said only where the feeder
- * has confirmed that the archive lacks the file, and every fault is 254. It waits in the foreground, and so ends with
- * the server that called it. $1 is the wanted file's name (%f), $2 where to put it (%p), relative to the data
- * directory.
+ * The program that PostgreSQL calls when a file is not simply there. PostgreSQL takes an exit status of 1 to 125 for
+ * "the archive has no such file", which ends recovery, and anything above for a reason to abort. So the script ends
+ * with 1 only where the feeder has confirmed that the archive lacks the file, and with 254 for every fault. It waits in
+ * the foreground, and so ends with the server that called it. $1 is the wanted file's name (%f). $2 is where to put it
+ * (%p), relative to the data directory.
  */
 export const FED_RESTORE_COMMAND_SCRIPT = `#!/bin/sh
 # Written by ODO: gives PostgreSQL the WAL that odo fetches while the server recovers.

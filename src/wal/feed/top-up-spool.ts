@@ -18,25 +18,25 @@ const UNFINISHED = '.incoming';
 
 export interface TopUpJob extends Omit<WalSource, 'roomOf'> {
   archive: WalArchive;
-  /** The spool of a standby, whose restore_command copies what lies there and says of all else that there is none. */
+  /** The spool of a standby. Its restore_command copies what lies there, and answers that nothing else exists. */
   spool: string;
   position: Omit<StandbyPosition, 'knownTimelines'>;
   /** Histories that the server has by itself, such as from its primary. */
   ownHistories: readonly string[];
-  /** How much WAL may wait there ahead of the server; two segments at least. */
+  /** How many bytes of WAL may wait ahead of the server; two segments at least. */
   spoolBytes: number;
-  /** Of the disk, which others write to as well: where there is none, only what comes next is fetched. */
+  /** Room on the disk, which others write to as well. Where there is none, only the next segment is fetched. */
   room?: Room;
   tally: FetchTally;
   signal: AbortSignal;
 }
 
-/** What was brought, and what was found. */
+/** The result of one pass: what was brought, and what was found. */
 export interface TopUp {
   segments: number;
   /** The last segment that waits for the server. */
   lastSegment?: string;
-  /** As much waits as may; the archive may hold more. */
+  /** As much waits as may wait; the archive may hold more. */
   isFull: boolean;
   /** The segment that is missing although later ones are there. */
   hole?: string;
@@ -45,9 +45,9 @@ export interface TopUp {
 }
 
 /**
- * Brings the spool of a standby up to date, once. What the server has behind it goes: what it may need again it keeps
- * in pg_wal. Then comes what the archive has for it, histories first, so that it is not led past the point at which a
- * newer timeline begins.
+ * Brings the spool of a standby up to date, once. Removes what the server has behind it: the server keeps in pg_wal
+ * what it may need again. Then fetches what the archive has for it. Histories come first, so that the server is not led
+ * past the point at which a newer timeline begins.
  */
 export async function topUpSpool(job: TopUpJob): Promise<TopUp> {
   const { archive, spool, signal } = job;
@@ -78,7 +78,7 @@ export async function topUpSpool(job: TopUpJob): Promise<TopUp> {
   return { segments: wanted.length, ...found, ...(way.astray === undefined ? {} : { astray: way.astray }) };
 }
 
-/** Removes what is behind the server, off its way, or not whole; gives the segments that stay. */
+/** Removes segments that are behind the server, off its way, or not whole. Gives the segments that stay. */
 function clearAway(
   spool: string,
   names: readonly string[],
@@ -96,7 +96,7 @@ function isOn(spans: readonly TimelineSpan[], segment: string): boolean {
   return span !== undefined && (span.lastSegment === undefined || segment <= span.lastSegment);
 }
 
-/** What the archive has for the server, in its order, as far as there is room beside what waits already. */
+/** The archive's segments for the server, in their order, as far as there is room beside those that wait already. */
 async function findWanted(
   { archive, position, room, signal }: TopUpJob,
   spans: TimelineSpan[],

@@ -7,7 +7,7 @@ import type { ArchivedWal, WalRun } from '../timelines/survey-wal.ts';
 export type ArchiveBackup = Backup & { timeline: number; beginWal: string };
 
 /**
- * A way to moments of one timeline: by a backup that was taken on it, or by an older one over the branch where it
+ * A way to moments of one timeline: by a backup taken on it, or by an older backup over the branch where the timeline
  * begins.
  */
 export interface Carrier {
@@ -17,7 +17,7 @@ export interface Carrier {
   fromTime?: string | undefined;
   /** The segment that replay begins with on this timeline. */
   firstNumber: number;
-  /** The run that holds it; undefined when it is missing, or replay does not even get to the branch. */
+  /** The run that holds firstNumber. undefined when it is missing, or when replay does not even get to the branch. */
   run: WalRun | undefined;
   /** The position behind what can be replayed. */
   to: bigint;
@@ -28,7 +28,7 @@ export function needsArchive(backup: Backup): backup is ArchiveBackup {
   return state === 'complete' && wal === 'archive' && timeline !== undefined && beginWal !== undefined;
 }
 
-/** What a backup leads to on its own timeline. */
+/** The way that a backup opens on its own timeline. */
 export function ownCarrier(backup: ArchiveBackup, wal: ArchivedWal): Carrier {
   const { id, timeline, beginWal, endWal = beginWal, endLsn, endTime } = backup;
   const numberOf = (name: string) => parseSegmentName(name, wal.segmentSizeBytes).segmentNumber;
@@ -45,8 +45,9 @@ export function ownCarrier(backup: ArchiveBackup, wal: ArchivedWal): Carrier {
 }
 
 /**
- * What leads on to a timeline that branched off at `switchLsn` from the one of the `older` carriers: the oldest from
- * which replay gets there, or if none does the oldest that ended before. undefined when all ended later.
+ * The way to a timeline that branched off at `switchLsn` from the timeline of the `older` carriers. It is the way of
+ * the oldest one from which replay gets to the branch. If none does, it is that of the oldest that ended before the
+ * branch. undefined when all ended later.
  */
 export function inheritedCarrier(
   older: readonly Carrier[],
@@ -58,7 +59,7 @@ export function inheritedCarrier(
   const firstNumber = Number(at / BigInt(wal.segmentSizeBytes));
   const start = positionOf(firstNumber, wal);
   const before = older.filter(({ from }) => from <= at);
-  // The unfinished segment of the old timeline need not be there: the new one's file of that number holds its content,
+  // The unfinished segment of the old timeline may be absent: the new timeline's file of that number holds its content,
   // too.
   const reaching = oldestOf(before.filter(({ to }) => to >= start));
   const carrier = reaching ?? oldestOf(before);

@@ -18,7 +18,7 @@ interface IncludedQuery {
 
 /**
  * A backup that brings its own WAL can be recovered to its own end and hardly any farther: to `immediate`, or to a
- * position between its end and the end of its last segment. Anything else is targetOutOfReach.
+ * position between its end and the end of its last segment. `targetOutOfReach` for anything else.
  */
 export async function findIncludedMoment(
   query: IncludedQuery,

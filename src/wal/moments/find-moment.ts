@@ -22,32 +22,32 @@ import { allLists, listsOf, type MomentQuery, type MomentSearch } from './moment
 import { onOtherTimeline } from './on-other-timeline.ts';
 import { nothingLater, noWay, nowhere, onlyWithinBackup, tooEarly, tooLate, when } from './out-of-reach.ts';
 
-/** From which backup, and with which WAL, a moment is recovered. */
+/** The backup and the WAL from which a moment is recovered. */
 export interface FoundMoment {
   backup: ArchivedBackup;
   wal: WalPlan;
   /** The timeline on which recovery stops. */
   timeline: number;
-  /** How it was found out, in words. */
+  /** Why this backup was chosen, in words. */
   because: string;
   /** The record that recovery stops at, where the search has seen it. */
   stop?: { lsn: string; time: string };
   /** Newer backups that could not be taken, with the reason in words. */
   skipped?: { id: string; reason: string }[];
-  /** What could not be made sure of: recovery may end without having come to the target. */
+  /** What is not certain: recovery may end without having come to the target. */
   doubt?: string;
 }
 
 /**
- * Behind the segment of an LSN: the record there may run on, and the one that shows that it was reached comes after it.
+ * WAL behind the segment of an LSN: the record there may run on, and the record that shows that it was reached comes
+ * after it.
  */
 const MARGIN_BYTES = 64 * 1024 * 1024;
 
 /**
- * Finds the newest backup from which recovery comes to the moment, and looks the moment up in the WAL itself where that
- * tells: PostgreSQL would notice only at the end of the archive, with the old data already exchanged, that it was never
- * there. Throws targetOutOfReach when it cannot be reached, saying what can; usage when a word on the timeline is
- * needed.
+ * Finds the newest backup from which recovery comes to the moment. Where the WAL itself tells, looks the moment up in
+ * it: PostgreSQL would notice only at the end of the archive, with the old data already exchanged, that it was never
+ * there. `targetOutOfReach` when it cannot be reached, saying what can. `usage` when the user has to name a timeline.
  */
 export async function findMoment(query: MomentQuery): Promise<FoundMoment> {
   const search = await openSearch(query);
@@ -95,7 +95,7 @@ export async function findTimelineEnd(
   });
 }
 
-/** Segments that no history leads to may be what is meant. */
+/** Refuses when segments that no history leads to may hold the wanted moment. */
 async function refuseLostSegments(search: MomentSearch, backup: ArchivedBackup, from = ''): Promise<void> {
   const { archive, timelines, histories, signal } = search;
   const sizeBytes = backup.walSegmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
@@ -106,7 +106,7 @@ async function refuseLostSegments(search: MomentSearch, backup: ArchivedBackup, 
   refuseUnplaced(open, descendants(startOf(backup), histories));
 }
 
-/** What a plan does not go by, and what was passed over on the way to it. */
+/** Adds what a plan does not go by, and what was passed over on the way to it. */
 async function withRest(search: MomentSearch, found: FoundMoment): Promise<FoundMoment> {
   const { store, archive, timelines, signal } = search;
   await refuseArchivedWal(store, archive, found.wal, signal);
@@ -117,7 +117,7 @@ async function withRest(search: MomentSearch, found: FoundMoment): Promise<Found
 
 async function openSearch(query: MomentQuery): Promise<MomentSearch> {
   const { store, archive, backups, signal } = query;
-  // Those before the oldest backup's timeline tell nothing of where it leads.
+  // Timelines before the oldest backup's one tell nothing of where it leads.
   const oldest = Math.min(...backups.map(({ timeline }) => timeline));
   const timelines = await readTimelines(store, archive, oldest, signal);
   const segmentSizeBytes = backups[0]?.walSegmentSizeBytes;
@@ -212,8 +212,8 @@ async function findTime(search: MomentSearch, time: string): Promise<FoundMoment
 }
 
 /**
- * A restore point or a transaction: its place is not known beforehand, so the WAL behind each backup is searched, the
- * newest backup's first.
+ * Finds a restore point or a transaction. Its place is not known beforehand, so the WAL behind each backup is searched,
+ * the newest backup's first.
  */
 async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean): Promise<FoundMoment> {
   const { timelines, wal, moment } = search;
@@ -222,7 +222,7 @@ async function findMark(search: MomentSearch, passes: (mark: WalMark) => boolean
     const found = await wal.first(list, passes);
     if (!found) continue;
     seen = { list, found };
-    // What lies between a backup's beginning and its end is needed to make it consistent; it is no place to stop at.
+    // A backup needs the WAL between its beginning and its end to become consistent. That is no place to stop at.
     if (found.mark.lsn < endOf(list.backup)) continue;
     const { backup } = list;
     // Each timeline goes on with the same numbers; a restore point's name is hardly given twice.

@@ -7,7 +7,7 @@ import type { WalSearch } from '../plan/search-wal.ts';
 import type { ArchivedTimelines } from '../timelines/archived-timelines.ts';
 import type { TimelineHistory } from '../timelines/timeline-path.ts';
 
-/** Which moment is wanted, and of what. */
+/** The moment that is wanted, and where it is looked for. */
 export interface MomentQuery {
   store: ObjectStore;
   archive: WalArchive;
@@ -18,7 +18,7 @@ export interface MomentQuery {
   signal?: AbortSignal;
 }
 
-/** What all kinds of targets are looked for with. */
+/** The means by which all kinds of targets are looked for. */
 export interface MomentSearch extends MomentQuery {
   histories: readonly TimelineHistory[];
   timelines: ArchivedTimelines;
@@ -27,7 +27,7 @@ export interface MomentSearch extends MomentQuery {
   passedOver: Map<string, OdoError>;
 }
 
-/** What can be replayed from each backup that leads to the wanted timeline, in the order of the backups. */
+/** Lists of what can be replayed, for each backup that leads to the wanted timeline, in the order of the backups. */
 export async function* allLists({
   archive,
   backups,
@@ -42,8 +42,8 @@ export async function* allLists({
 }
 
 /**
- * The same without the backups that lack WAL of their own, which are noted, unless it is the one that was named: that
- * is `backupIncomplete`.
+ * As allLists(), without the backups that lack WAL of their own. These are noted in passedOver. `backupIncomplete` when
+ * it is the backup that was named.
  */
 export async function* listsOf(search: MomentSearch): AsyncGenerator<ReplayList> {
   for await (const list of allLists(search)) {

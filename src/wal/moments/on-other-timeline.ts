@@ -8,8 +8,8 @@ import { allLists, type MomentSearch } from './moment-search.ts';
 import { outOfReach, when } from './out-of-reach.ts';
 
 /**
- * Of a restore point or a transaction that is not on the way to the newest timeline: says that another one has it,
- * behind the place where that way leaves it. undefined where none has, or a timeline was asked for.
+ * The error for a restore point or a transaction that is not on the way to the newest timeline, when another timeline
+ * has it behind the place where that way leaves it. undefined where none has it, or when a timeline was asked for.
  */
 export async function onOtherTimeline(
   search: MomentSearch,

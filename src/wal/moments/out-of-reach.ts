@@ -31,8 +31,8 @@ export function tooEarly(search: MomentSearch, endOfBackup: (backup: ArchivedBac
 }
 
 /**
- * The archive has no transaction behind the time: PostgreSQL would end with an error, since it cannot know whether more
- * is to come.
+ * The error when the archive has no transaction behind the time. PostgreSQL would end with an error, since it cannot
+ * know whether more is to come.
  */
 export async function nothingLater(search: MomentSearch, list: ReplayList, time: string): Promise<OdoError> {
   const last = await search.wal.lastEnd(list);
@@ -66,7 +66,7 @@ export function tooLate(list: ReplayList, message: string): OdoError {
   );
 }
 
-/** Nothing of the name or id was found anywhere: tells what was. */
+/** The error when nothing of the name or id was found anywhere. Tells what was found. */
 export async function nowhere(search: MomentSearch): Promise<OdoError> {
   const { moment, wal, backups } = search;
   const names: string[] = [];
@@ -102,7 +102,7 @@ function shorten(words: readonly string[]): string {
 }
 
 export function noWay({ moment, backups, histories, passedOver }: MomentSearch): OdoError {
-  // Those that lack their own WAL would have led there: the newest has the word.
+  // Backups that lack their own WAL would have led there. The newest of them gives the error.
   for (const error of passedOver.values()) return error;
   const timelines = [
     ...new Set([...backups.map(({ timeline }) => timeline), ...histories.map(({ timeline }) => timeline)]),
@@ -119,7 +119,7 @@ export function outOfReach(message: string, hint: string): OdoError {
   return new OdoError('targetOutOfReach', message, { hint });
 }
 
-/** The place to stop at is there, but no backup ended before it. */
+/** The error when the place to stop at is there, but no backup ended before it. */
 export function onlyWithinBackup({ moment, named }: MomentSearch, backup: ArchivedBackup, mark: WalMark): OdoError {
   return outOfReach(
     `recovery to ${targetWords(moment)} would stop at ${formatLsn(mark.lsn)} (${when(mark)}), before the end ` +

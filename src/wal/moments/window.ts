@@ -8,26 +8,29 @@ import { type UnplacedTimeline, unplacedInSurvey } from '../timelines/unplaced-t
 import { type ArchiveBackup, type Carrier, inheritedCarrier, needsArchive, ownCarrier } from './carrier.ts';
 
 /**
- * A stretch of one timeline every moment of which can be recovered. Times of WAL are those of its upload: about, never
+ * A stretch of one timeline, every moment of which can be recovered. Times of WAL are those of its upload: about, never
  * exactly.
  */
 export interface RecoverableStretch {
   /** The oldest backup that leads there. */
   backupId: string;
-  /** Its end; or where the timeline branched off, when the backup lies on an older one. */
+  /** The backup's end. If the backup lies on an older timeline: where this timeline branched off. */
   fromLsn: string;
   fromTime?: string;
-  /** The last segment, the position behind it, and when it was archived. */
+  /** The last segment of the stretch. */
   toSegment: string;
+  /** The position behind the last segment. */
   toLsn: string;
+  /** When the last segment was archived. */
   toTime?: string;
 }
 
-/** What of one timeline is in the archive, and what can be recovered of it. */
+/** The WAL that the archive has of one timeline, and what can be recovered of it. */
 export interface TimelineWindow {
   timeline: number;
   /**
-   * Where it left the timeline that it comes from, and about when; not there for the first one, and without a history.
+   * Where this timeline left the one that it comes from, and about when. Absent for the first timeline, and without a
+   * history.
    */
   branch?: { timeline: number; switchLsn: string; time?: string };
   segments: number;
@@ -36,15 +39,15 @@ export interface TimelineWindow {
   firstTime?: string;
   lastSegment?: string;
   lastTime?: string;
-  /** In order. */
+  /** The stretches in order. */
   stretches: RecoverableStretch[];
-  /** In what the complete backups that lead to this timeline need, or can be followed by. */
+  /** Holes in the WAL that the complete backups leading to this timeline need, or can be followed by. */
   holes: WalHole[];
 }
 
 /** Which moments a repository with a WAL archive can be recovered to, as plain JSON. */
 export interface RecoverableWindow {
-  /** By ascending timeline. */
+  /** The timelines in ascending order. */
   timelines: TimelineWindow[];
   /** Complete backups from which no server can become consistent, since WAL that they need is missing. */
   unusable: { id: string; reason: string }[];
@@ -53,13 +56,13 @@ export interface RecoverableWindow {
 }
 
 /**
- * Finds out which moments can be recovered to: from the end of each complete backup to the next hole or the end of the
+ * Finds the moments that can be recovered: from the end of each complete backup to the next hole or the end of the
  * archive, and on to the timelines that descend from it.
  */
 export function findWindow(backups: readonly Backup[], wal: ArchivedWal): RecoverableWindow {
   const complete = backups.filter(needsArchive);
   const ancestors = ancestry(wal);
-  /** By timeline: the ways to it, and the last segments that they need of it. */
+  /** For each timeline, the ways to it, and the last segments that they need of it. */
   const found = new Map<number, { carriers: Carrier[]; needed: number[] }>();
 
   for (const timeline of timelinesOf(complete, wal)) {
@@ -92,7 +95,7 @@ export function findWindow(backups: readonly Backup[], wal: ArchivedWal): Recove
     const reason = whyUnusable(backup, wal);
     return reason === undefined ? [] : [{ id: backup.id, reason }];
   });
-  // Of what is older than the oldest backup nothing can be recovered anyway; a backup's own timeline needs no history.
+  // Nothing older than the oldest backup can be recovered anyway. A backup's own timeline needs no history.
   const oldest = Math.min(...complete.map(({ timeline }) => timeline));
   const own = new Set(complete.map(({ timeline }) => timeline));
   const unplaced = unplacedInSurvey(oldest, wal).filter(({ timeline }) => !own.has(timeline));
@@ -120,9 +123,7 @@ export function whyUnusable(backup: Backup, wal: ArchivedWal): string | undefine
   return `it needs WAL ${beginWal} to ${endWal}, and the archive lacks ${lacks}`;
 }
 
-/**
- * Each timeline's ancestors, oldest first; those of a timeline whose own history is missing come from a descendant's.
- */
+/** Each timeline's ancestors, oldest first. If a timeline's own history is missing, they come from a descendant's. */
 function ancestry(wal: ArchivedWal): Map<number, HistoryEntry[]> {
   const ancestors = new Map<number, HistoryEntry[]>();
   for (const history of wal.histories) {
@@ -162,7 +163,7 @@ function extentOf(runs: readonly WalRun[], wal: ArchivedWal) {
   };
 }
 
-/** What can be recovered in each run: from the first moment that any carrier has in it to its end. */
+/** The stretch that can be recovered in each run: from the first moment that any carrier has in it to its end. */
 function stretchesOf(runs: readonly WalRun[], carriers: readonly Carrier[], wal: ArchivedWal): RecoverableStretch[] {
   const firstIn = new Map<WalRun, Carrier>();
   for (const carrier of carriers) {

@@ -7,13 +7,14 @@ import { readSegment } from '../archive/read-segment.ts';
 import { filesToReplay } from './replay-files.ts';
 import type { WalPlan } from './wal-plan.ts';
 
-/** What WAL makes of tablespaces, as far as it was looked through. */
+/** The tablespaces that WAL creates, as far as it was looked through. */
 export interface TablespacesInWal {
   created: CreatedTablespace[];
-  /** How many segments were looked through, of how many. */
+  /** How many segments were looked through. */
   lookedThrough: number;
+  /** How many segments there are. */
   segments: number;
-  /** Why no more of them. */
+  /** Why no more segments were looked through. */
   because?: string;
 }
 
@@ -22,8 +23,8 @@ const AHEAD = 4;
 
 /**
  * Looks through the WAL that a plan replays for tablespaces that it creates.
- * @param from what came before this position is known by other means
- * @param mostSegments are looked through: all of them are fetched a second time for the restore itself
+ * @param from everything before this position is known by other means
+ * @param mostSegments so many are looked through: all of them are fetched a second time for the restore itself
  */
 export async function findTablespacesInWal(
   store: ObjectStore,
@@ -49,7 +50,7 @@ export async function findTablespacesInWal(
   const request = (index: number): Promise<Buffer> => {
     const bytes =
       ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, { signal, untilZeros: true });
-    // A failure is met when its turn comes.
+    // A failure is met when the turn of its segment comes.
     bytes.catch(() => undefined);
     ahead.set(index, bytes);
     return bytes;
@@ -60,7 +61,7 @@ export async function findTablespacesInWal(
       for (const { oid, location } of finder.feed(await request(index))) created.push({ oid, location });
     } catch (thrown) {
       const error = asOdoError(thrown, signal);
-      // What is wrong with it is told where it is fetched to be replayed.
+      // The fault of a segment is told when it is fetched to be replayed.
       if (error.code === 'cancelled' || error.code === 'bug') throw error;
       return { created, lookedThrough: index, segments, because: error.message };
     }
@@ -69,7 +70,7 @@ export async function findTablespacesInWal(
   return { created, lookedThrough: files.length, segments };
 }
 
-/** From the segment with a position on; all spans when the position's timeline is not among them. */
+/** The spans from the segment with a position on; all spans when the position's timeline is not among them. */
 function spansFrom(
   spans: Extract<WalPlan, { source: 'archive' }>['spans'],
   { timeline, lsn }: { timeline: number; lsn: string },

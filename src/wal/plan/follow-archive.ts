@@ -9,15 +9,15 @@ import type { WalPlan } from './wal-plan.ts';
 export interface ArchiveEnd {
   /** The first segment that is not there. */
   missing: string;
-  /** Later ones are there all the same. */
+  /** Later segments are there all the same. */
   isHole: boolean;
 }
 
 /**
- * The segments from `from.segment` on, in the order in which recovery reads them, to the archive's real end: where a
- * listing ends, it is listed on from the last segment, until nothing new is there. Nothing before `mustHave` may be
- * that end: an archive that lacks what it had when the plan was made is `backupIncomplete`, since what it has lost must
- * not pass for the end of the WAL.
+ * The segments from `from.segment` on, in the order in which recovery reads them, to the archive's real end. Where a
+ * listing ends, it is repeated from the last segment on, until nothing new is there. That end may not come before
+ * `mustHave`. `backupIncomplete` when the archive lacks what it had when the plan was made: what it has lost must not
+ * pass for the end of the WAL.
  */
 export async function* followArchive(
   archive: WalArchive,

@@ -8,19 +8,21 @@ import type { TimelineSpan } from '../timelines/timeline-path.ts';
 import { descendants, type PathStart, type TimelineHistory } from '../timelines/timeline-path.ts';
 import { isEnd, type WalSearch } from './search-wal.ts';
 
-/** What is left out of the archive when recovery goes another way, as plain JSON. Times are ISO 8601. */
+/** An end of the archive that is left out when recovery goes another way, as plain JSON. Times are ISO 8601. */
 export interface OtherEnd {
   timeline: number;
-  /** Where it leaves the way of the recovery, and the timeline that the way goes on with. */
+  /** Where this end leaves the way of the recovery. */
   leftAt: string;
+  /** The timeline that the way goes on with. */
   leftFor: number;
   segments: number;
   lastSegment: string;
   lastArchivedAt?: string;
-  /** Of its commits behind that point. */
+  /** Time of the first commit behind that point. */
   firstCommitTime?: string;
+  /** Time of the last commit behind that point. */
   lastCommitTime?: string;
-  /** The commits that the way itself has behind that point; none where it has none. */
+  /** The way's own commits behind that point; absent where it has none. */
   own?: { firstCommitTime: string; lastCommitTime: string };
   /** Nobody but the user can say which of the two is meant. */
   isRival: boolean;
@@ -40,7 +42,7 @@ export interface Way {
   spans: readonly TimelineSpan[];
   /** Where each timeline of the way but the last one is left. */
   leftAt: ReadonlyMap<number, bigint>;
-  /** What is replayed, in order. */
+  /** The files that are replayed, in order. */
   files: readonly WalFile[];
 }
 
@@ -48,19 +50,19 @@ export interface Way {
 const SEGMENTS_LOOKED_AT = 64;
 
 /**
- * A server that dies while its standby is promoted may go on for a moment: so long the two may overlap without a
- * question, when the newer timeline has the later commits. What a copy that somebody tries out writes overlaps with
- * production for longer.
+ * How long two ends may overlap without a question, when the newer timeline has the later commits. A server that dies
+ * while its standby is promoted may go on for a moment. A copy that somebody tries out overlaps with production for
+ * longer.
  */
 const OVERLAP_MICROS = 5n * 60n * 1_000_000n;
 
 /**
- * Finds what the archive has beside the way: timelines that go on behind the point where the way left them, and others
- * that branched off. A restore to an earlier moment leaves such an end, and so does a failover; but also a copy that
- * was tried out and archived into the original's archive, and then the newest timeline is the one with less. Which it
- * is, the times of the commits tell: not those of the upload, which may come late, or be a copy's.
+ * Finds the ends that the archive has beside the way: timelines that go on behind the point where the way left them,
+ * and others that branched off. A restore to an earlier moment leaves such an end, and so does a failover. A copy that
+ * was tried out may also have archived into the original's archive, and then the newest timeline is the one with less.
+ * The times of the commits tell which it is. Those of the upload do not: it may come late, or be a copy's.
  * @param until the moment that is wanted, if not the end: in microseconds, with whether a transaction that ended then
- *   belongs to it
+ * belongs to it
  */
 export async function findOtherEnds(
   search: EndSearch,
@@ -75,7 +77,7 @@ export async function findOtherEnds(
   return found;
 }
 
-/** Refused (usage) when there is an end that may be the one that is meant: never silently the one with less. */
+/** `usage` when there is an end that may be the one that is meant: ODO never takes the one with less in silence. */
 export function refuseOtherEnds(ends: readonly OtherEnd[], target: 'end' | 'time'): void {
   const rivals = ends.filter(({ isRival }) => isRival);
   const [first] = rivals;
@@ -92,7 +94,7 @@ export function refuseOtherEnds(ends: readonly OtherEnd[], target: 'end' | 'time
   });
 }
 
-/** What is left out although its commits overlap with the way's own, or are all there is, in words. */
+/** Words for ends that are left out although their commits overlap with the way's own, or the way has none. */
 export function leftOutWords(ends: readonly OtherEnd[]): string[] {
   const overlaps = ({ own, lastCommitTime }: OtherEnd) =>
     !own || (lastCommitTime !== undefined && lastCommitTime > own.firstCommitTime);
@@ -123,10 +125,11 @@ function rivalWords(end: OtherEnd, target: 'end' | 'time'): string {
 
 interface Branch {
   timeline: number;
-  /** What of it is not on the way begins there. */
+  /** Where the part of the timeline begins that is not on the way. */
   from: bigint;
-  /** Where it and the way part, and the timeline of the way that goes on from there. */
+  /** Where this timeline and the way part. */
   parting: bigint;
+  /** The timeline of the way that goes on from there. */
   leftFor: number;
 }
 
@@ -222,14 +225,14 @@ async function commitsOf(
     return last && { first: (first ?? last).mark.micros, last: last.mark.micros };
   } catch (error) {
     if (!(error instanceof OdoError) || !UNREADABLE.has(error.code)) throw error;
-    // Of what cannot be read, the upload tells: about the time of the last commit in it.
+    // For WAL that cannot be read, the upload tells: about the time of the last commit in it.
     const times = [head[0], tail.at(-1)].map((file) => file?.archivedAt);
     const [first, last] = times;
     return first && last ? { first: BigInt(first.getTime()) * 1000n, last: BigInt(last.getTime()) * 1000n } : 'unknown';
   }
 }
 
-/** Damaged, deleted meanwhile, or put away where it cannot be read at once. */
+/** Errors of WAL that is damaged, was deleted meanwhile, or is put away where it cannot be read at once. */
 const UNREADABLE = new Set<ErrorCode>(['dataCorrupt', 'notFound', 'accessDenied']);
 
 /** The first and the last commit of the way behind a point. */

@@ -11,8 +11,8 @@ interface Archive {
 }
 
 /**
- * The same position on two timelines is two different states. Refused (usage) when the archive has WAL of another
- * timeline there.
+ * `usage` when the archive has WAL of several timelines at the position: one position on two timelines is two different
+ * states.
  */
 export async function refuseTwoTimelines(search: Archive, list: ReplayList, lsn: bigint): Promise<void> {
   const { archive, histories, signal } = search;

@@ -11,9 +11,9 @@ import type { WalPlan } from './wal-plan.ts';
 
 /**
  * Finds out which WAL a restore of the backup replays: from its begin_wal to the end of the archive on the newest
- * timeline that leads on from it. A segment between begin_wal and end_wal that is missing is `backupIncomplete`: the
- * server could never become consistent. A hole after that is left to the caller to warn of, and so is what the archive
- * holds beside the way.
+ * timeline that leads on from it. `backupIncomplete` when a segment between begin_wal and end_wal is missing: the
+ * server could never become consistent. The caller warns of a hole after that, and of what the archive holds beside the
+ * way.
  */
 export async function planWal(
   store: ObjectStore,
@@ -57,13 +57,13 @@ export async function describeUnplaced(
 
 /** Adds the ends of the archive that a plan to the newest timeline leaves out. */
 export async function describeEnds(search: EndSearch, list: ReplayList, plan: WalPlan): Promise<WalPlan> {
-  // Behind a hole before the branch nothing else can be reached either.
+  // If a hole comes before the branch, no other end can be reached either.
   if (plan.source !== 'archive' || plan.spans.length < list.spans.length) return plan;
   const otherEnds = await findOtherEnds(search, wayOf(list));
   return otherEnds.length === 0 ? plan : { ...plan, otherEnds };
 }
 
-/** What a replay list says of its way. */
+/** The way of a replay list. */
 export function wayOf(list: ReplayList): Way {
   return { start: startOf(list.backup), spans: list.spans, leftAt: list.leftAt, files: list.files };
 }

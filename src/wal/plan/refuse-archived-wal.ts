@@ -6,8 +6,8 @@ import { filesToReplay } from './replay-files.ts';
 import type { WalPlan } from './wal-plan.ts';
 
 /**
- * Refuses a plan with segments that cannot be read now, `backupIncomplete`: the server would come to them in the middle
- * of its recovery, with the old data already out of the way.
+ * `backupIncomplete` for a plan with segments that cannot be read now: the server would come to them in the middle of
+ * its recovery, with the old data already out of the way.
  */
 export async function refuseArchivedWal(
   store: ObjectStore,

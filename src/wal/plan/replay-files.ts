@@ -3,14 +3,14 @@ import { formatSegmentName, parseSegmentName } from '../../postgres/terms/wal-na
 import type { TimelineSpan } from '../timelines/timeline-path.ts';
 
 /**
- * A segment to replay, or the news that the next one is missing although later ones are there (nothing follows then).
+ * A segment to replay, or a hole: the next segment is missing although later ones are there. Nothing follows a hole.
  */
 export type ReplayStep = { kind: 'segment'; file: WalFile } | { kind: 'hole'; missing: string };
 
 /**
  * The archive's segments in the order in which recovery reads them, along the timelines, up to the end of the archive
- * or its first hole. The segment in which a timeline branches off may be absent from the old timeline (it is archived
- * as `.partial` then): the new timeline's file of that number begins with the same content.
+ * or its first hole. The segment in which a timeline branches off may be absent from the old timeline, where it is
+ * archived as `.partial`. The new timeline's file of that number begins with the same content.
  */
 export async function* filesToReplay(
   archive: WalArchive,
@@ -38,7 +38,7 @@ export async function* filesToReplay(
       yield { kind: 'segment', file };
       expected = segmentNumber + 1;
     }
-    // A timeline that was left exactly at a segment's end has its last one whole: nobody else has that.
+    // A timeline that was left exactly at a segment's end has its last segment whole: nobody else has that one.
     const next = spans[index + 1];
     const missesOnlyTheBranch =
       expected === last &&

@@ -37,7 +37,7 @@ export interface ReplayList {
   leftAt: ReadonlyMap<number, bigint>;
   /** The segment that is missing although later ones are there: the list ends before it. */
   hole?: string;
-  /** What the archive has in the place of the first segment that is missing, by name: none of it can be read. */
+  /** Names of the archive's objects in the place of the first missing segment. None of them can be read. */
   beside?: string[];
 }
 
@@ -59,8 +59,8 @@ export function startOf({ timeline, beginWal, endLsn, walSegmentSizeBytes }: Arc
 }
 
 /**
- * Lists what can be replayed from a backup on the way to a timeline; undefined when that one does not descend from the
- * backup.
+ * Lists what can be replayed from a backup on the way to a timeline. undefined when that timeline does not descend from
+ * the backup.
  */
 export async function listReplay(
   archive: WalArchive,
@@ -120,8 +120,8 @@ function leavings(spans: readonly TimelineSpan[], histories: readonly TimelineHi
 }
 
 /**
- * The plan that replays a list up to and with its file number `last`. Less than the backup itself needs is
- * `backupIncomplete`.
+ * The plan that replays a list up to its file number `last`, that one included. `backupIncomplete` for less than the
+ * backup itself needs.
  * @param timelines what the archive has of timelines
  */
 export function planUpTo(list: ReplayList, last: number, timelines: ArchivedTimelines): WalPlan {
@@ -191,7 +191,7 @@ export function lacksOwnWal(list: ReplayList): OdoError {
   );
 }
 
-/** What stands in the place of a missing segment, in words. */
+/** Words for what stands in the place of a missing segment. */
 export function besideFile(names: readonly string[]): string {
   const encrypted = names.filter(isNamedEncrypted);
   if (encrypted.length > 0) return `it has ${encrypted.join(', ')}, which is encrypted, and ODO does not read that`;

@@ -17,18 +17,17 @@ export interface FoundMark {
 /** Segments that follow each other, perhaps over several timelines. */
 export interface SegmentRun {
   files: readonly WalFile[];
-  /** Where timelines were left for the next one: what an older one's segment holds from there on is not replayed. */
+  /** Where timelines were left for the next one. An older timeline's segment is not replayed from there on. */
   leftAt: ReadonlyMap<number, bigint>;
 }
 
 /**
- * Looks for marks in archived segments, each of which is fetched and unpacked for it, and then remembered by its marks
- * alone.
+ * Looks for marks in archived segments. A segment is fetched and unpacked for this, and only its marks are remembered.
  */
 export interface WalSearch {
   /** The first mark that passes. */
   first(stretch: SegmentRun, passes: (mark: WalMark) => boolean): Promise<FoundMark | undefined>;
-  /** The first end of a transaction after a time, by halving, since times ascend: few segments are looked at. */
+  /** The first end of a transaction after a time. Times ascend, so the search halves, and looks at few segments. */
   firstEndFrom(stretch: SegmentRun, passes: (micros: bigint) => boolean): Promise<FoundMark | undefined>;
   /** The last end of a transaction. */
   lastEnd(stretch: SegmentRun): Promise<FoundMark | undefined>;
@@ -36,7 +35,10 @@ export interface WalSearch {
 
 /** @param segmentSizeBytes of the archive's segments; a file of another size is dataCorrupt */
 export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?: AbortSignal): WalSearch {
-  /** By key. Without what precedes it, a segment does not give the record that runs into it: then it is not whole. */
+  /**
+   * Marks by the file's key. A segment that is read without the one before it lacks the record that runs into it: it is
+   * not whole then.
+   */
   const known = new Map<string, { marks: WalMark[]; whole: boolean }>();
   const parallel = Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes)));
 
@@ -54,7 +56,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
     };
     const request = (index: number): Promise<Buffer> => {
       const promise = ahead.get(index) ?? fetch(files[index] as WalFile);
-      // A failure is met when its turn comes; until then nobody listens.
+      // A failure is met when the turn of its segment comes. Until then nobody listens.
       promise.catch(() => undefined);
       ahead.set(index, promise);
       return promise;
@@ -90,21 +92,21 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
     first: (stretch, passes) => first(stretch, passes),
     async firstEndFrom({ files, leftAt }, passes) {
       let [low, high] = [0, files.length];
-      // What begins before `low` fails; what begins in or behind `high` passes, or there is nothing.
+      // Marks that begin before `low` fail. Those in or behind `high` pass, or there are none.
       while (low < high) {
         const middle = (low + high) >> 1;
         const next = await first({ files: files.slice(middle, high), leftAt }, isEnd, 1);
         if (!next || passes(next.mark.micros)) high = middle;
         else low = middle + next.index + 1;
       }
-      // A segment that begins with what fails may end with what passes.
+      // A segment whose first mark fails may end with one that passes.
       const from = Math.max(0, low - 1);
       const found = await first({ files: files.slice(from), leftAt }, (mark) => isEnd(mark) && passes(mark.micros), 1);
       return found && { mark: found.mark, index: found.index + from };
     },
     async lastEnd({ files, leftAt }) {
       for (let index = files.length - 1; index >= 0; index--) {
-        // With the one before it: a record may run from there into this one.
+        // The segment before is walked, too: a record may run from it into this one.
         const from = Math.max(0, index - 1);
         for await (const { index: at, marks } of walk({ files: files.slice(from, index + 1), leftAt }, 1)) {
           const mark = marks.findLast(isEnd);

@@ -9,15 +9,15 @@ export type WalPlan =
       spans: TimelineSpan[];
       segmentSizeBytes: number;
       /**
-       * For recovery_target_timeline: `latest` finds the same timeline that ODO chose, `current` is the backup's own,
-       * or else its number.
+       * Value of recovery_target_timeline. `latest` finds the timeline that ODO chose, `current` is the backup's own;
+       * any other is given by its number.
        */
       recoveryTargetTimeline: 'latest' | 'current' | number;
       /** Timeline history files to have in the spool. */
       histories: string[];
       /**
-       * Further timelines that the server must take for existing, so that its new one gets none of these numbers: the
-       * archive has WAL of them, or newer ones, but no history to follow.
+       * Further timelines that the server must take for existing, so that its new one gets none of these numbers. The
+       * archive has WAL of them, or newer timelines, but no history to follow.
        */
       passedOver?: number[];
       /** Segments that no history leads to. */
@@ -26,20 +26,21 @@ export type WalPlan =
       otherEnds?: OtherEnd[];
       /** Histories that cannot be read, in words. */
       unreadable?: string[];
-      /** What the archive held when the plan was made. */
+      /** Number of the segments when the plan was made. */
       segments: number;
+      /** Bytes of the segments in the store. */
       storedBytes: number;
       /** The last segment that can be replayed. */
       endSegment: string;
-      /** So many of the segments lay in an archive storage class, as the listing told. */
+      /** How many of the segments lay in an archive storage class, as the listing told. */
       inArchive?: number;
-      /** When that one was archived (ISO 8601): about the last moment that can be reached. */
+      /** When endSegment was archived (ISO 8601): about the last moment that can be reached. */
       endArchivedAt?: string;
       /** The segment that is missing although later ones are there: recovery ends before it. */
       hole?: string;
-      /** What the archive has in the place of the first segment behind the end, by name: none of it can be read. */
+      /** Names of the archive's objects in the place of the first segment behind the end. None of them can be read. */
       beside?: string[];
-      /** Segments of which the archive has more than one object: how many, and what the first one's are called. */
+      /** Segments of which the archive has more than one object: how many, and the names of the first one's objects. */
       doubled?: { segments: number; first: string[] };
     }
   | { source: 'included' };

@@ -6,7 +6,7 @@ import { salvagedIn } from './salvage-archive.ts';
 
 const PIECE_BYTES = 1 << 20;
 
-/** WAL that was set aside, as far as it is what it is called. */
+/** WAL that was set aside, as far as the files hold what their names say. */
 export interface AsideWal {
   directory: string;
   names: string[];
@@ -15,14 +15,14 @@ export interface AsideWal {
   timeline: number;
   /** How many bytes of the last segment are written. */
   lastBytes: number;
-  /** Where they end. */
+  /** The position at which those bytes end. */
   endLsn: bigint;
 }
 
 /**
- * Looks at segments that were set aside; undefined when there are none. What was linked is still the server's own file,
- * which it may have used again under another name: from there on nothing is left of what was set aside, and the server
- * is there.
+ * Looks at segments that were set aside; undefined when there are none. A linked file is still the server's own file,
+ * which the server may have used again under another name. From there on nothing is left of what was set aside, and the
+ * server has that WAL.
  */
 export function lookAtAside(directory: string): AsideWal | undefined {
   const files = salvagedIn(directory);
@@ -50,8 +50,8 @@ export function lookAtAside(directory: string): AsideWal | undefined {
 }
 
 /**
- * Whether another directory has the same WAL: each segment under its name, and the last one with the same bytes, which
- * no server could have written that has gone another way.
+ * Whether another directory has the same WAL: each segment under its name, and the last one with the same bytes. A
+ * server that has gone another way could not have written these.
  */
 export function hasAllOf(directory: string, { names, systemIdentifier, lastBytes, ...aside }: AsideWal): boolean {
   const last = names.at(-1) as string;
@@ -71,7 +71,7 @@ function headerOf(file: string): WalPageHeader | undefined {
   return fs.existsSync(file) && readAt(file, head, 0) === head.length ? readWalPageHeader(head) : undefined;
 }
 
-/** Up to the last byte that is not zero. */
+/** How many bytes a file has up to its last one that is not zero. */
 function writtenBytes(file: string, sizeBytes: number): number {
   for (let end = sizeBytes; end > 0; ) {
     const piece = Buffer.alloc(Math.min(PIECE_BYTES, end));

@@ -5,12 +5,12 @@ import { isSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts
 import { createDirectoryStore } from '../../store/kinds/directory.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
 
-/** No repository has keys like that. */
+/** A beginning that no key of a repository has. */
 const KEY_PREFIX = '\0salvage/';
 
 /**
- * An archive together with segments that were set aside: what it has itself is taken from it, what it lacks comes from
- * the directory. That is looked into anew by each listing, so that it may be filled later.
+ * An archive together with segments that were set aside. A segment that the archive has is taken from it, and any other
+ * from the directory. Each listing looks into the directory anew, so that it may be filled later.
  */
 export function withSalvage(
   archive: WalArchive,

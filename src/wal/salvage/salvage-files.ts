@@ -8,9 +8,9 @@ import type { Salvage } from './salvage-survey.ts';
 const PIECE_BYTES = 1 << 20;
 
 /**
- * Sets the salvaged segments aside, durably: by links where that is possible, which costs neither time nor room. Of the
- * last one only what was found to be whole is taken over, with zeros behind it: there may be the rest of a torn record,
- * or older WAL.
+ * Sets the salvaged segments aside, durably. Links are used where possible: they cost neither time nor room. Only the
+ * whole records of the last segment are taken over, with zeros behind them: there may be the rest of a torn record, or
+ * older WAL.
  */
 export function setSalvageAside(
   salvage: Salvage,

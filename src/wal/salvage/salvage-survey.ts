@@ -22,28 +22,30 @@ import type { WalPlan } from '../plan/wal-plan.ts';
 /** WAL that only an old data directory has: it goes on where the archive ends. Plain JSON. */
 export interface Salvage {
   firstSegment: string;
-  /** The segment that the last record ends in; as a rule only its beginning is written. */
+  /** The segment in which the last record ends. As a rule, only its beginning is written. */
   lastSegment: string;
   segments: number;
-  /** Where the last whole record begins, and the position behind it. */
+  /** Where the last whole record begins. */
   lastLsn: string;
+  /** The position behind the last whole record. */
   endLsn: string;
   commits: number;
   /** Transactions that are prepared for a commit of two phases. */
   prepared: number;
-  /** Of the last commit (ISO 8601). */
+  /** Time of the last commit (ISO 8601). */
   lastCommitTime?: string;
 }
 
-/** What the pg_wal of an old data directory was found to hold beyond an archive. */
+/** The WAL that the pg_wal of an old data directory holds beyond an archive. */
 export interface SalvageSurvey {
-  /** The archive's last segment on the timeline, and the position behind it. */
+  /** The archive's last segment on the timeline. */
   archiveEnd: string;
+  /** The position behind the archive's last segment. */
   archiveEndLsn: string;
   salvage?: Salvage;
   /** The first mark that was looked for. */
   stop?: { lsn: string; time: string };
-  /** Why it goes no farther, or nothing of it can be used. */
+  /** Why the WAL goes no farther, or why nothing of it can be used. */
   because: string;
 }
 
@@ -51,7 +53,7 @@ export interface SalvageQuery {
   store: ObjectStore;
   archive: WalArchive;
   plan: Extract<WalPlan, { source: 'archive' }>;
-  /** Of the old data; the archive's last segment has to be of it, too. */
+  /** System identifier of the old data. The archive's last segment has to be of that cluster, too. */
   systemIdentifier: string;
   /** The old pg_wal. */
   directory: string;
@@ -60,9 +62,9 @@ export interface SalvageQuery {
 }
 
 /**
- * Looks at what a pg_wal holds behind the end of the archive. The walk begins with the archive's last segment, so that
- * what is taken is proven to go on from there, record by record; and where pg_wal has that segment as well, it has to
- * be the same. Nothing is changed.
+ * Looks at the WAL that a pg_wal holds behind the end of the archive. The walk begins with the archive's last segment,
+ * so the WAL is proven to go on from there, record by record. If pg_wal has that segment as well, it has to be the
+ * same. Nothing is changed.
  */
 export async function surveySalvage(query: SalvageQuery): Promise<SalvageSurvey> {
   const { plan, directory, signal } = query;
@@ -141,7 +143,7 @@ async function lastOf({ archive, plan, signal }: SalvageQuery): Promise<WalFile>
     if (!last && file.name !== endSegment) break;
     last = file;
   }
-  // It was there when the plan was made; reading it tells that it is gone.
+  // The segment was there when the plan was made. Reading it tells that it is gone.
   return last ?? { name: endSegment, key: endSegment, sizeBytes: segmentSizeBytes, layers: [] };
 }
 
@@ -186,7 +188,7 @@ async function walkArchived(
   if (walker?.end !== undefined)
     return { because: `the archive's ${file.name} does not lead on from its end: ${walker.end}` };
   if (!walker || at !== segmentSizeBytes) return { because: `the archive's ${file.name} is not whole` };
-  // Behind a switch to the next segment nothing counts any more.
+  // Bytes behind a switch to the next segment do not count.
   const endLsn = BigInt(parseSegmentName(file.name, segmentSizeBytes).segmentNumber + 1) * BigInt(segmentSizeBytes);
   const counts =
     walker.endLsn === endLsn && walker.lastLsn !== undefined

@@ -6,8 +6,8 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readHistories } from './read-histories.ts';
 
 /**
- * How the archive's timeline of that number came about; undefined where its history is not there, or damaged, of which
- * others tell.
+ * The ancestors of the archive's timeline of that number. undefined where its history is not there, or damaged, which
+ * other checks report.
  */
 export async function archivedPath(
   store: ObjectStore,

@@ -7,17 +7,17 @@ import { type ArchivedHistory, readHistories } from './read-histories.ts';
 
 const PARALLEL_READS = 16;
 
-/** A history that is there and tells nothing. */
+/** A history that is there, but cannot be read. */
 export interface UnreadableHistory {
   timeline: number;
   name: string;
-  /** In words, with the object's name. */
+  /** Words for the reason, with the object's name. */
   reason: string;
 }
 
-/** What an archive tells of its timelines. */
+/** The archive's timelines. */
 export interface ArchivedTimelines {
-  /** Those that can be read, by ascending timeline. */
+  /** The histories that can be read, by ascending timeline. */
   histories: readonly ArchivedHistory[];
   unreadable: readonly UnreadableHistory[];
   /** Timelines of which there is WAL, ascending. */
@@ -25,8 +25,8 @@ export interface ArchivedTimelines {
 }
 
 /**
- * Reads the histories of the timelines from `from` on, and finds out which timelines have WAL. A history that is empty
- * or damaged is told as such, and stops nothing by itself: whether it matters depends on what is looked for.
+ * Reads the histories of the timelines from `from` on, and finds out which timelines have WAL. An empty or damaged
+ * history is listed in `unreadable`, and stops nothing by itself: whether it matters depends on what is looked for.
  */
 export async function readTimelines(
   store: ObjectStore,
@@ -51,13 +51,13 @@ export function readableNames({ histories }: Pick<ArchivedTimelines, 'histories'
   return histories.map(({ timeline }) => historyName(timeline));
 }
 
-/** More numbers than this are not passed over one by one: what claims so many is a stray name. */
+/** The most numbers that are passed over one by one: a file that claims a higher number has a stray name. */
 const MOST_PASSED_OVER = 1000;
 
 /**
- * The numbers above `target` that a new timeline must not get although no history says that they are taken: PostgreSQL
- * takes the first number for which its restore_command has no history, while the archive may hold segments of that
- * timeline, or newer timelines.
+ * The numbers above `target` that a new timeline must not get although no history says that they are taken. PostgreSQL
+ * takes the first number for which its restore_command has no history. The archive may hold segments of that timeline,
+ * or newer timelines.
  */
 export function numbersToPassOver(target: number, { histories, unreadable, withWal }: ArchivedTimelines): number[] {
   const known = new Set(histories.map(({ timeline }) => timeline));

@@ -6,8 +6,9 @@ export interface WalHole {
   firstSegment: string;
   lastSegment: string;
   segments: number;
-  /** When the segments before and behind it were archived (ISO 8601). */
+  /** When the segment before the hole was archived (ISO 8601). */
   after?: string;
+  /** When the segment behind the hole was archived (ISO 8601). */
   before?: string;
 }
 

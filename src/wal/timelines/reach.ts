@@ -5,24 +5,24 @@ import { type PathStart, pathTo } from './timeline-path.ts';
 /** How far recovery from one backup gets along the way to one timeline. */
 export interface Reach {
   /**
-   * The last segment that can be replayed, and with it the timeline that recovery really gets to; undefined when there
-   * is not even the first.
+   * The last segment that can be replayed. It is on the timeline that recovery really gets to. undefined when even the
+   * first segment is missing.
    */
   lastSegment?: string;
   /**
-   * The position behind it: no moment from here on can be reached. Without any segment: the beginning of the first that
-   * is missing.
+   * The position behind lastSegment: no moment from here on can be reached. Without any segment, the beginning of the
+   * first that is missing.
    */
   endLsn: string;
-  /** When that segment was archived: about the last moment that can be reached. */
+  /** When lastSegment was archived: about the last moment that can be reached. */
   endTime?: string;
   /** The first missing segment, where later ones are there. */
   hole?: string;
 }
 
 /**
- * How far recovery from a backup gets on the way to `timeline`, as far as the archive's listing tells: the same rules
- * as filesToReplay has for the files themselves. undefined when that timeline does not descend from the backup.
+ * How far recovery from a backup gets on the way to `timeline`, as far as the archive's listing tells. The rules are
+ * those of filesToReplay(). undefined when that timeline does not descend from the backup.
  */
 export function reachOf(start: PathStart, timeline: number, wal: ArchivedWal): Reach | undefined {
   const spans = pathTo(start, timeline, wal.histories);
@@ -41,7 +41,7 @@ export function reachOf(start: PathStart, timeline: number, wal: ArchivedWal): R
     if (run !== undefined) last = { run, number: reached };
     const next = spans[index + 1];
     const goesOn = next === undefined ? runs.some(({ firstNumber }) => firstNumber > reached) : reached < end;
-    // As in filesToReplay: the new timeline's file holds what the unfinished one of the old timeline held.
+    // As in filesToReplay(): the new timeline's file holds the content of the old timeline's unfinished one.
     const lacksOnlyTheBranch = next !== undefined && reached === end - 1 && numberOf(next.firstSegment) === end;
     if (goesOn && !lacksOnlyTheBranch) {
       hole = formatSegmentName({ timeline: span.timeline, segmentNumber: reached + 1 }, segmentSizeBytes);

@@ -18,7 +18,7 @@ export interface ArchivedHistory extends TimelineHistory {
 const PARALLEL_READS = 16;
 
 /**
- * Reads timeline histories; in the order of the files. An unreadable one is dataCorrupt, and so is one that names no
+ * Reads timeline histories, in the order of the files. `dataCorrupt` for one that cannot be read, or that names no
  * ancestor.
  */
 export async function readHistories(
@@ -33,7 +33,7 @@ export async function readHistories(
   }));
 }
 
-/** Only the first timeline comes from none; an upload that was cut leaves an empty file. */
+/** Parses a history. Only the first timeline has no ancestor. An upload that was cut leaves an empty file. */
 function parse(content: Buffer, name: string): HistoryEntry[] {
   const encryption = encryptionOf(content);
   if (encryption !== undefined)

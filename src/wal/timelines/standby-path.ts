@@ -4,35 +4,36 @@ import { pathTo, type TimelineHistory } from './timeline-path.ts';
 
 /** How far a standby is, and where it may go. */
 export interface StandbyPosition {
-  /** Timeline and redo position of its last restartpoint, from which it begins again after a restart. */
+  /** Timeline of the standby's last restartpoint, from which it begins again after a restart. */
   timeline: number;
+  /** Redo position of the last restartpoint. */
   redoLsn: string;
-  /** Up to where it has replayed. */
+  /** How far the standby has replayed. */
   replayLsn: string;
-  /** Its recovery_target_timeline: `latest`, `current` or a number. */
+  /** The standby's recovery_target_timeline: `latest`, `current` or a number. */
   targetTimeline: string;
-  /** Timelines whose histories it has been given, so that it may be on one of them. */
+  /** Timelines whose histories the standby has been given, so that it may be on one of them. */
   knownTimelines: ReadonlySet<number>;
   segmentSizeBytes: number;
 }
 
 /** The way of a standby through the archive. */
 export interface StandbyPath {
-  /** From its last restartpoint on. */
+  /** The way from the standby's last restartpoint on. */
   spans: TimelineSpan[];
-  /** The segment that it reads next, or is in the middle of. */
+  /** The segment that the standby reads next, or is in the middle of. */
   nextSegment: string;
-  /** The timelines whose histories it has to see. */
+  /** The timelines whose histories the standby has to see. */
   histories: number[];
-  /** A newer timeline to which nothing leads from where it is. */
+  /** A newer timeline to which nothing leads from where the standby is. */
   astray?: number;
 }
 
 /**
- * Finds the newest timeline to which a standby can go on: a descendant of its own that branched off no earlier than it
- * has replayed, or on which it is already. A server with `latest` asks for one history after the other until one is
- * missing, and does not start when the last that it finds leads elsewhere: so the way ends where such a row does, and
- * of what lies beyond nothing is given.
+ * Finds the newest timeline to which a standby can go on. It descends from the standby's own, and branched off no
+ * earlier than the standby has replayed, or the standby is on it already. A server with `latest` asks for one history
+ * after the other until one is missing, and does not start when the last one leads elsewhere. So the way ends where
+ * that row of histories ends, and nothing beyond is given.
  * @param histories of the timelines above that of the restartpoint
  */
 export function findStandbyPath(position: StandbyPosition, histories: readonly TimelineHistory[]): StandbyPath {
@@ -61,7 +62,7 @@ export function findStandbyPath(position: StandbyPosition, histories: readonly T
   };
 }
 
-/** On which timeline of the way to another one the standby's position lies. */
+/** The timeline, on the way to another one, on which the standby's position lies. */
 function timelineAt({ timeline, ancestors }: TimelineHistory, { timeline: own, replayLsn }: StandbyPosition): number {
   const replayed = parseLsn(replayLsn);
   const ancestor = ancestors.find((entry) => entry.timeline >= own && replayed <= parseLsn(entry.switchLsn));

@@ -9,23 +9,25 @@ import { type ArchivedHistory, readHistories } from './read-histories.ts';
 /** Consecutive segments of one timeline that the archive holds. */
 export interface WalRun {
   timeline: number;
-  /** Segment numbers, both included. */
+  /** Number of the first segment. */
   firstNumber: number;
+  /** Number of the last segment, itself included. */
   lastNumber: number;
   storedBytes: number;
-  /** When the first and the last of them got there: about the time of the last commit in them. */
+  /** When the first segment was archived: about the time of the last commit in it. */
   firstArchivedAt?: Date;
+  /** When the last segment was archived. */
   lastArchivedAt?: Date;
 }
 
-/** What a WAL archive holds, in memory for its holes instead of its segments. */
+/** The content of a WAL archive. In memory it takes room by its holes instead of its segments. */
 export interface ArchivedWal {
   segmentSizeBytes: number;
-  /** By timeline, in order; between two runs of a timeline there is a hole. */
+  /** Runs of each timeline, in order. Between two runs of a timeline there is a hole. */
   runs: ReadonlyMap<number, readonly WalRun[]>;
-  /** By ascending timeline. */
+  /** Histories by ascending timeline. */
   histories: readonly ArchivedHistory[];
-  /** What was passed over, in words: histories that cannot be read, names that no segment of this size has. */
+  /** Words for what was passed over: histories that cannot be read, names that no segment of this size has. */
   problems: readonly string[];
 }
 
@@ -71,8 +73,8 @@ export async function surveyWal(
 }
 
 /**
- * Asks for each segment that lies in an archive whether it was brought back; once one was not, none of the others is
- * asked for.
+ * Asks for each segment in an archive storage class whether it was brought back. Once one was not, no other is asked
+ * for.
  */
 function askArchived(store: ObjectStore, signal?: AbortSignal): (file: WalFile) => Promise<boolean> {
   let isKnown = false;
@@ -116,7 +118,7 @@ async function toRuns(
   return { runs, misfits, archived };
 }
 
-/** Appends a run, as the continuation of the last one where it is that. */
+/** Appends a run, or lets the last run go on with it where they meet. */
 function join(runs: WalRun[], next: WalRun): void {
   const last = runs.at(-1);
   if (last?.timeline !== next.timeline || last.lastNumber + 1 !== next.firstNumber) {

@@ -7,7 +7,7 @@ export interface TimelineHistory {
   ancestors: HistoryEntry[];
 }
 
-/** What of a backup decides which timelines it can be recovered along. */
+/** The facts of a backup that decide which timelines it can be recovered along. */
 export interface PathStart {
   timeline: number;
   beginWal: string;
@@ -23,7 +23,7 @@ export interface TimelinePath {
 
 /**
  * The way from a backup to the newest timeline that descends from it. A newer timeline that branched off elsewhere
- * (before the backup ended, or from another line) would make PostgreSQL's own `latest` fail; then the right one is
+ * (before the backup ended, or from another line) would make PostgreSQL's own `latest` fail. Then the right timeline is
  * named.
  */
 export function findTimelinePath(start: PathStart, histories: readonly TimelineHistory[]): TimelinePath {
@@ -40,14 +40,17 @@ export function findTimelinePath(start: PathStart, histories: readonly TimelineH
   };
 }
 
-/** By its number, a server would want to see the history of its own timeline, which may be lost, or never have been. */
+/**
+ * Spells a target timeline. `current` for the own one: asked for by its number, a server would want to see its history,
+ * which may be lost, or never have been.
+ */
 export function spellTimeline(start: Pick<PathStart, 'timeline'>, target: number): 'current' | number {
   return target === start.timeline ? 'current' : target;
 }
 
 /**
- * The way as far as `endSegment`. Beyond that timeline the server must not be told to go: it would note the last one as
- * the parent of its new timeline, which then were left before it began.
+ * The way as far as `endSegment`. The server must not be told to go to a later timeline: it would note that one as the
+ * parent of its new timeline, which would then have left its parent before the parent began.
  */
 export function cutSpans(spans: readonly TimelineSpan[], endSegment: string): TimelineSpan[] {
   const at = spans.findIndex(({ timeline }) => timeline === timelineOfName(endSegment));
@@ -55,8 +58,8 @@ export function cutSpans(spans: readonly TimelineSpan[], endSegment: string): Ti
 }
 
 /**
- * The way from a backup to one certain timeline; undefined when that does not descend from the backup, or its history
- * is not known.
+ * The way from a backup to one certain timeline. undefined when that timeline does not descend from the backup, or its
+ * history is not known.
  */
 export function pathTo(
   start: PathStart,
@@ -75,9 +78,9 @@ export function descendants(start: PathStart, histories: readonly TimelineHistor
 }
 
 /**
- * The history files that the server may ask for: of the backup's own timeline (a recovery_target_timeline given by its
- * number must have one, and the next timeline's history begins with it), of the way on, and newer ones, so that its own
- * new timeline gets an unused number.
+ * The history files that the server may ask for. These are the history of the backup's own timeline, since a
+ * recovery_target_timeline given by its number must have one, and the next timeline's history begins with it; those of
+ * the way on; and newer ones, so that its own new timeline gets an unused number.
  */
 export function historiesToFetch(startTimeline: number, archived: readonly string[]): string[] {
   return archived.filter((name) => timelineOfName(name) >= startTimeline);
@@ -102,7 +105,7 @@ function spansTo(start: PathStart, target: TimelineHistory | undefined): Timelin
   return spans;
 }
 
-/** What PostgreSQL's `latest` comes to: it asks for the next timeline's history until one is missing. */
+/** The timeline that PostgreSQL's `latest` comes to: it asks for the next timeline's history until one is missing. */
 function latestByProbing(start: number, histories: readonly TimelineHistory[]): number {
   const known = new Set(histories.map(({ timeline }) => timeline));
   let latest = start;
@@ -113,7 +116,7 @@ function latestByProbing(start: number, histories: readonly TimelineHistory[]): 
 /** The stretch of one timeline that recovery replays. */
 export interface TimelineSpan {
   timeline: number;
-  /** First segment needed on it. */
+  /** The first segment needed on this timeline. */
   firstSegment: string;
   /**
    * The segment in which the next timeline branches off, or in which a certain moment lies; not given for the last

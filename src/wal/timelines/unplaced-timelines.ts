@@ -11,13 +11,13 @@ export interface UnplacedTimeline {
   segments: number;
   firstSegment: string;
   lastSegment: string;
-  /** When the last of them got there (ISO 8601): about the last moment in them. */
+  /** When the last segment was archived (ISO 8601): about the last moment in the segments. */
   lastArchivedAt?: string;
-  /** Why its history does not tell; not there when it has none. */
+  /** Why the timeline's history does not tell; absent when it has none. */
   reason?: string;
 }
 
-/** Timelines above `above` that have WAL and that no history speaks of, neither their own nor that of a descendant. */
+/** Timelines above `above` that have WAL, but are in no history: neither in their own nor in that of a descendant. */
 export function unplacedNumbers(above: number, { histories, withWal }: ArchivedTimelines): number[] {
   const placed = new Set(
     histories.flatMap(({ timeline, ancestors }) => [timeline, ...ancestors.map((ancestor) => ancestor.timeline)]),
@@ -26,8 +26,8 @@ export function unplacedNumbers(above: number, { histories, withWal }: ArchivedT
 }
 
 /**
- * Finds the segments of the timelines that no history leads to. Those that have only a `.partial` one are left out: a
- * newer timeline goes on from there.
+ * Finds the segments of the timelines that no history leads to. Timelines with only a `.partial` segment are left out:
+ * a newer timeline goes on from there.
  */
 export async function findUnplaced(
   archive: WalArchive,
@@ -52,7 +52,7 @@ export async function findUnplaced(
   return found;
 }
 
-/** The same from what a survey of the whole archive found. */
+/** Finds the segments of such timelines in a survey of the whole archive. */
 export function unplacedInSurvey(
   above: number,
   { runs, histories, segmentSizeBytes }: ArchivedWal,
@@ -75,7 +75,7 @@ export function unplacedInSurvey(
   });
 }
 
-/** What of a backup decides whether a timeline may come from it. */
+/** The facts of a backup that decide whether a timeline may come from it. */
 export interface BackupEnd {
   endLsn?: string;
   endWal?: string;
@@ -83,8 +83,8 @@ export interface BackupEnd {
 }
 
 /**
- * Whether a timeline may lead on from a backup: not when all its WAL was there before the backup ended, or lies before
- * its end.
+ * Whether a timeline may lead on from a backup. It does not when all its WAL was archived before the backup ended, or
+ * lies before the backup's end.
  */
 export function mayLeadOn(unplaced: UnplacedTimeline, backup: BackupEnd, segmentSizeBytes: number): boolean {
   const { lastSegment, lastArchivedAt } = unplaced;
@@ -112,7 +112,7 @@ export function unplacedWords({ timeline, segments, lastSegment, lastArchivedAt,
 }
 
 /**
- * Segments of a timeline whose history is lost may be the newest data there is. Refused (usage): the user has to say
+ * `usage` for segments of a timeline whose history is lost: they may be the newest data there is. The user has to say
  * that they are meant to be left out.
  * @param unplaced those that may lead on from the backup
  * @param known timelines that a restore can go to
