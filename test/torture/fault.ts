@@ -51,6 +51,8 @@ export interface Fault {
   killsRollback?: boolean;
   /** The volume, which has to be in memory, is full as long as this fault lasts. */
   fillsDisk?: boolean;
+  /** The volume lies on a disk that can lose what was written to it. */
+  failsDisk?: boolean;
   /** All containers stop, and ODO can start none: only done to a private engine. */
   restartsEngine?: boolean;
   /** The command reaches the engine through a proxy that can cut calls off. */

@@ -232,6 +232,20 @@ export const HOST_FAULTS: readonly Fault[] = [
     strike: async (scene) => fill(scene, scene.random.pick([0, 100, 2000])),
   },
   {
+    name: 'write errors',
+    about: 'the disk under the volume loses what is written to it, and no write(2) fails',
+    moments: ['lay-down', 'lay-down', 'wal', 'sync'],
+    repositories: BOTH,
+    codes: [25],
+    failsDisk: true,
+    async strike({ rig, random, note, repairLater }) {
+      const mib = random.int(1, 20);
+      note(`it takes ${mib} MiB more`);
+      repairLater(() => rig.mendDisk());
+      await rig.disk?.leaveRoom(mib << 20);
+    },
+  },
+  {
     name: 'small disk',
     about: 'there is too little room from the beginning',
     weight: 0.5,

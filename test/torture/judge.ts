@@ -67,6 +67,7 @@ export async function judge(a: Case): Promise<Outcome> {
       throw new Defect(`exit code ${code} does not fit the fault`);
   }
   if (worst.length < endings.length) {
+    await onMendedDisk(a);
     await startIfStopped(a);
     await expectRestored(a, true);
     return 'restored';
@@ -82,6 +83,13 @@ export async function judge(a: Case): Promise<Outcome> {
   const command = printedCommand(run, 'rollback');
   if (command) return rollBack(a, withImage(a, command));
   return a.fault.restartsEngine ? afterKill(a) : oldKept(a, first.code);
+}
+
+/** What counts is what the disk has, once it takes everything again. */
+async function onMendedDisk(a: Case): Promise<void> {
+  if (!a.fault.failsDisk) return;
+  await a.repair();
+  if (!(await lookAt(a.rig.db))?.running) await a.rig.start();
 }
 
 /** The fault itself may have stopped a server that ODO had proven. */
@@ -149,10 +157,13 @@ async function oldKept(a: Case, code: number | null): Promise<Outcome> {
     await a.repair();
     await rig.start();
   }
+  await onMendedDisk(a);
   await expectOld(a, `after exit code ${code}`);
   await a.repair();
   const staged = await rig.onVolume('ls -A /v/.odo 2>/dev/null; true');
   if (staged === '') return 'old kept';
+  // Nothing could be removed from a disk that had made itself read-only.
+  if (a.fault.failsDisk) return again(a);
   if (!RESUMABLE.has(code)) throw new Defect(`exit code ${code} leaves .odo with ${staged.replaceAll('\n', ', ')}`);
   return a.random.chance(0.5) ? again(a) : 'old kept';
 }
@@ -180,7 +191,7 @@ async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
     }
   }
   let ending = await follow(a, 'rollback', sure);
-  if (ending.code !== 0 && a.fault.fillsDisk) {
+  if (ending.code !== 0 && (a.fault.fillsDisk || a.fault.failsDisk)) {
     a.note(`the rollback ended with ${ending.code} on the full disk, and is run again with room`);
     await a.repair();
     ending = await follow(a, 'rollback with room', sure);

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { CopyObjectCommand, CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, CreateBucketCommand, DeleteObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { OWN } from '../integration/parts/own.ts';
+import { mustRun, until } from '../integration/parts/run.ts';
 import { emptyBucket, putObject, readObject, s3 } from '../integration/parts/s3.ts';
-import { startSource } from '../integration/parts/source-cluster.ts';
+import { type SourceCluster, startSource } from '../integration/parts/source-cluster.ts';
 
 /**
  * A digest of every row: which state of the source a server holds. Needs to be out of recovery, as it also asks for a
@@ -13,12 +14,12 @@ export const DIGEST_SQL =
   "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) || ' ' || (pg_current_xact_id() is " +
   'not null) from things t';
 
-export type RepositoryName = 'barman' | 'set' | 'wide';
+export type RepositoryName = 'barman' | 'set' | 'wide' | 'raised';
 
 /**
  * What the runs restore: made once for an S3 server by real tools, and found there again. `barman` is a repository with
  * a WAL archive, `set` a compressed pg_basebackup, `wide` one of a data directory with thousands of entries, whose
- * exchange takes long enough to be hit.
+ * exchange takes long enough to be hit, `raised` the first with more WAL, in which the primary raises a parameter.
  */
 export interface Repository {
   bucket: string;
@@ -149,15 +150,46 @@ async function make(bucket: string): Promise<Repository> {
     const dataKey = keys.find((key) => key.startsWith(`backups/shop/base/${id}/data.tar`));
     if (segments.length < BATCHES + 1 || dataKey === undefined)
       throw new Error('the repository is not as it should be');
+    const raised = await makeRaised(source, bucket, keys, () => insert(60_001, 60_500));
     return await seal(bucket, {
-      prefixes: { barman: 'backups/shop', set: 'sets', wide: 'wide' },
-      digests: { barman: states.at(-1)?.digest ?? '', set, wide },
+      prefixes: { barman: 'backups/shop', set: 'sets', wide: 'wide', raised: 'raised/shop' },
+      digests: { barman: states.at(-1)?.digest ?? '', set, wide, raised },
       dataKey,
       segments,
     });
   } finally {
     await source.remove();
   }
+}
+
+/**
+ * A second barman repository, of the same backup: on the way to its end the primary raises a parameter, which no server
+ * may have less of that replays it. Gives its digest.
+ * @param keys all objects of the first, which stays as it is
+ */
+async function makeRaised(
+  source: SourceCluster,
+  bucket: string,
+  keys: readonly string[],
+  insert: () => Promise<unknown>,
+): Promise<string> {
+  await source.sql('alter system set max_connections = 130');
+  await mustRun('docker', ['restart', '-t', '30', source.container]);
+  await until('the source answers again', () =>
+    source.sql('select 1').then(
+      () => true,
+      () => false,
+    ),
+  );
+  await insert();
+  const digest = await source.sql(DIGEST_SQL);
+  await source.archiveAll();
+  for (const key of Object.keys(await etagsOf(bucket)).filter((candidate) => candidate.startsWith('backups/shop/'))) {
+    const Key = key.replace('backups/', 'raised/');
+    await s3.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource: `${bucket}/${key}` }));
+    if (!keys.includes(key)) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  }
+  return digest;
 }
 
 function fill(text: string, ...values: readonly number[]): string {

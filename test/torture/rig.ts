@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { FailingDisk } from '../integration/parts/failing-disk.ts';
 import { OWN } from '../integration/parts/own.ts';
 import { mustRun, run } from '../integration/parts/run.ts';
 import { engine, execIn, lookAt, poll } from './engine.ts';
@@ -8,6 +9,8 @@ import { DIGEST_SQL } from './repository.ts';
 export const POSTGRES = 'postgres:15';
 /** All of the volume; old and new data, WAL, and some room. */
 const VOLUME_MIB = 600;
+/** More than all that is ever written to a disk that can fail. */
+const WHOLE_DISK_BYTES = 300 << 20;
 const READY_MS = 60_000;
 const WIDE_ENTRIES = 4000;
 /** Where the second container has the volume. */
@@ -55,18 +58,26 @@ export interface Rig {
   /** Asks until the server is out of recovery; undefined when it does not get there. */
   askWhenUp(timeoutMs?: number): Promise<ServerWords | undefined>;
   start(): Promise<void>;
+  /** What the volume lies on, where that can fail. */
+  disk: FailingDisk | undefined;
+  /** The disk takes everything again, and shows nothing but what it has; the server is stopped for it. */
+  mendDisk(): Promise<void>;
   /** After the engine has been restarted, which starts no container by itself. */
   revive(): Promise<void>;
   remove(): Promise<void>;
 }
 
-export async function makeRig(number: number, folder: string, options: { onDisk: boolean }): Promise<Rig> {
+export async function makeRig(
+  number: number | string,
+  folder: string,
+  options: { onDisk: boolean; disk?: FailingDisk },
+): Promise<Rig> {
   const project = `odo-torture-${OWN}-${number}`;
   const volume = `${project}_db`;
   const db = `${project}-db-1`;
   const keeper = `${project}-keeper`;
   const composeFile = path.join(folder, `compose-${number}.yaml`);
-  fs.writeFileSync(composeFile, composeText(project, options.onDisk));
+  fs.writeFileSync(composeFile, composeText(project, options));
   const compose = (...args: string[]) =>
     mustRun('docker', ['compose', '--progress', 'quiet', '-f', composeFile, ...args]);
 
@@ -113,8 +124,21 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
     ...[...heldMounts(volume, Mountpoint), '--entrypoint', 'sleep', POSTGRES, 'infinity'],
   ]);
   await engine().getContainer(db).stop({ t: 30 });
-  await onVolume("echo 'fsync = off' >>/v/pgdata/postgresql.conf; cp -a /v/. /golden/");
+  // On a disk that can fail, the old server has to know what it has lost.
+  const hurry = options.disk ? 'true' : "echo 'fsync = off' >>/v/pgdata/postgresql.conf";
+  await onVolume(`${hurry}; cp -a /v/. /golden/`);
 
+  /** While nobody has the volume mounted. */
+  async function onNewMount(work: () => Promise<void> | undefined): Promise<void> {
+    for (const name of [db, keeper]) {
+      await engine()
+        .getContainer(name)
+        .kill()
+        .catch(() => undefined);
+    }
+    await work();
+    await engine().getContainer(keeper).start();
+  }
   async function start(): Promise<void> {
     await engine().getContainer(db).start();
   }
@@ -131,6 +155,8 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
         .getContainer(db)
         .kill()
         .catch(() => undefined);
+      // A disk that has taken something before would take it again, however little room it has.
+      if (options.disk) await onNewMount(() => options.disk?.renew());
       const more = wide
         ? `cd /v/pgdata && seq -f old-%05g ${WIDE_ENTRIES} | xargs touch && chown 999:999 old-*`
         : 'true';
@@ -142,24 +168,35 @@ export async function makeRig(number: number, folder: string, options: { onDisk:
     ask,
     askWhenUp,
     start,
+    disk: options.disk,
+    async mendDisk() {
+      await options.disk?.leaveRoom(WHOLE_DISK_BYTES);
+      await onNewMount(() => options.disk?.remount());
+    },
     async revive() {
       await engine().getContainer(keeper).start();
     },
     async remove() {
       await run('docker', ['rm', '-f', '-v', keeper, rig.restoreContainer]);
       await run('docker', ['compose', '-f', composeFile, 'down', '-v', '-t', '1']);
+      await options.disk?.remove();
     },
   };
   await rig.reset(false);
   return rig;
 }
 
-function composeText(project: string, onDisk: boolean): string {
+function composeText(project: string, { onDisk, disk }: { onDisk: boolean; disk?: FailingDisk }): string {
   // A volume in memory is quick, can be full, and is gone when the engine stops the last container that uses it.
   const inMemory = `    driver_opts:
       type: tmpfs
       device: tmpfs
       o: size=${VOLUME_MIB}m
+`;
+  const onFailing = `    driver_opts:
+      type: none
+      device: ${disk?.root}
+      o: bind
 `;
   return `name: ${project}
 services:
@@ -173,5 +210,5 @@ services:
       - db:/var/lib/postgresql/data
 volumes:
   db:
-${onDisk ? '' : inMemory}`;
+${disk ? onFailing : onDisk ? '' : inMemory}`;
 }

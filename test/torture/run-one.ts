@@ -16,6 +16,8 @@ import type { PlannedRun } from './schedule.ts';
 export interface Bench {
   product: Product;
   rig: Rig;
+  /** Another, on a disk that can fail: made when it is needed first. */
+  onFailingDisk(): Promise<Rig>;
   repository: Repository;
   privateEngine: PrivateEngine | undefined;
   /** How long undisturbed runs take: measured once, where it is needed first. */
@@ -80,11 +82,12 @@ async function measureClean(bench: Bench, name: RepositoryName): Promise<CleanRu
 /** One planned run from its reset to its verdict. */
 export async function runOne(bench: Bench, planned: PlannedRun, seed: number): Promise<Verdict> {
   const startedAt = performance.now();
-  const { rig, repository, product } = bench;
+  const { repository, product } = bench;
   const { fault, moment } = planned;
   const measured = bench.clean.get(planned.repository) ?? measureClean(bench, planned.repository);
   bench.clean.set(planned.repository, measured);
   const clean = await measured;
+  const rig = fault.failsDisk ? await bench.onFailingDisk() : bench.rig;
   const random = createRandom(seed, 'run', planned.number);
   const notes: string[] = [];
   const repairs: (() => Promise<void>)[] = [];
@@ -93,12 +96,12 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
   const later: { title: string; run: OdoRun }[] = [];
   const runs: OdoRun[] = [];
   const wide = planned.repository === 'wide';
-  if (!bench.isFresh || wide) await rig.reset(wide);
-  bench.isFresh = false;
+  if (!bench.isFresh || wide || fault.failsDisk) await rig.reset(wide);
+  if (!fault.failsDisk) bench.isFresh = false;
 
   const proxy = await startLine();
   const calm = await startFaultProxy();
-  const args = restoreArgs(bench, planned.repository, fault.retryForS);
+  const args = restoreArgs({ ...bench, rig }, planned.repository, fault.retryForS);
   const engineProxy = fault.needsEngineProxy ? await startEngineProxy(os.tmpdir()) : undefined;
   const env = { S3_ENDPOINT: proxy.endpoint, ...(engineProxy ? { DOCKER_HOST: engineProxy.host } : {}) };
   const start = () => {
@@ -154,6 +157,7 @@ export async function runOne(bench: Bench, planned: PlannedRun, seed: number): P
     const isOnceMore = random.chance(0.15);
     if (isOnceMore) await restoreOnceMore(judged);
     const { code } = await run.ended;
+    if (fault.failsDisk) return verdict(outcome, struck, code);
     bench.isFresh =
       outcome === 'old kept' && !isOnceMore && !wide && (await rig.onVolume('rm -rf /v/.odo; ls -A /v')) === 'pgdata';
     return verdict(outcome, struck, code);

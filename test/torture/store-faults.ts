@@ -1,10 +1,13 @@
+import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type { Fault as Wrong } from '../integration/parts/fault-proxy.ts';
-import { listKeys, putObject, readObject, s3 } from '../integration/parts/s3.ts';
+import { deleteObjects, listKeys, putObject, readObject, s3 } from '../integration/parts/s3.ts';
 import { BOTH, type Fault, type Scene } from './fault.ts';
 
 const OBJECTS = /^GET [^?]+\.(gz|history)\b/;
 const ANYTHING = /./;
+/** Those of the repository. */
+const SEGMENT_BYTES = 1 << 20;
 
 /** Requests under way break, and so do the next few, each after some bytes. */
 function burst(scene: Scene, wrong: () => Wrong, atMost = 8): void {
@@ -36,6 +39,13 @@ async function damage(scene: Scene, key: string, how: (body: Buffer) => Buffer |
   else await putObject(bucket, key, other);
 }
 
+/** Puts a copy of another object into the store, until the run is over. */
+async function addObject({ repository, repairLater }: Scene, key: string, like: string): Promise<void> {
+  const { bucket } = repository;
+  repairLater(() => deleteObjects(bucket, [key]));
+  await putObject(bucket, key, await readObject(bucket, like));
+}
+
 async function dataKey({ repository, restoring }: Scene): Promise<string> {
   const keys = await listKeys(repository.bucket, repository.prefixes[restoring]);
   const key = keys.find((candidate) => /\/(data|base)\.tar\.gz$/.test(candidate));
@@ -57,6 +67,8 @@ async function flip(scene: Scene, key: string, sizeBytes: number): Promise<void>
 
 // WAL is fetched from the laying down on, until the server has recovered.
 const LATER = ['prove', 'lay-down', 'stop', 'lay-down', 'wal', 'recover'] as const;
+
+const AT_ONCE_AND_LATER = ['prove', 'prove', 'stop', 'lay-down', 'wal', 'recover'] as const;
 
 export const STORE_FAULTS: readonly Fault[] = [
   {
@@ -216,6 +228,44 @@ export const STORE_FAULTS: readonly Fault[] = [
       const { key } = scene.random.pick(scene.repository.segments);
       await flip(scene, key, (await readObject(scene.repository.bucket, key)).length);
     },
+  },
+  {
+    name: 'lost history',
+    about: 'segments of a newer timeline come into the archive, and no history that leads to them',
+    moments: AT_ONCE_AND_LATER,
+    repositories: ['barman'],
+    codes: [2],
+    async strike(scene) {
+      const { segments } = scene.repository;
+      const some = segments.slice(scene.random.int(1, segments.length - 1));
+      for (const { key } of some) await addObject(scene, key.replaceAll(/\/00000001/g, '/00000002'), key);
+      scene.note(`${some.length} segments`);
+    },
+  },
+  {
+    name: 'two ends',
+    about: 'the history of a newer timeline, which left this one before its end, comes into the archive',
+    moments: AT_ONCE_AND_LATER,
+    repositories: ['barman'],
+    codes: [2],
+    async strike(scene) {
+      const { bucket, segments } = scene.repository;
+      const { name, key } = scene.random.pick(segments.filter(({ required }) => !required));
+      const offset = Number.parseInt(name.slice(16), 16) * SEGMENT_BYTES;
+      const lsn = `${Number.parseInt(name.slice(8, 16), 16).toString(16)}/${offset.toString(16)}`.toUpperCase();
+      const history = `1\t${lsn}\tno recovery target specified\n`;
+      const added = key.replace(/[0-9A-F]{16}\/[0-9A-F]{24}/, '00000002.history');
+      scene.repairLater(() => deleteObjects(bucket, [added]));
+      await putObject(bucket, added, gzipSync(history));
+      scene.note(`it left at ${lsn}`);
+    },
+  },
+  {
+    name: 'raised parameter',
+    about: 'the WAL raises a parameter above what the backup has of it',
+    moments: [],
+    repositories: ['raised'],
+    codes: [],
   },
   {
     name: 'missing WAL',

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { makeFailingDisk } from '../integration/parts/failing-disk.ts';
 import { mustRun } from '../integration/parts/run.ts';
 import type { Fault } from './fault.ts';
 import { HOST_FAULTS } from './host-faults.ts';
@@ -39,7 +40,7 @@ export interface TortureOptions {
 export async function torture(options: TortureOptions): Promise<{ verdicts: Verdict[]; report: string }> {
   const ownEngine = options.withEngineRestart === true;
   const faults = FAULTS.filter(({ name }) => options.only === undefined || name.includes(options.only)).filter(
-    ({ restartsEngine, fillsDisk }) => (ownEngine ? !fillsDisk : !restartsEngine),
+    ({ restartsEngine, fillsDisk, failsDisk }) => (ownEngine ? !fillsDisk && !failsDisk : !restartsEngine),
   );
   if (faults.length === 0)
     throw new Error(`no fault is called ${options.only}: ${FAULTS.map(({ name }) => name).join(', ')}`);
@@ -65,7 +66,16 @@ export async function torture(options: TortureOptions): Promise<{ verdicts: Verd
       copies.push(repository);
       const rig = await makeRig(index + 1, folder, { onDisk: ownEngine });
       rigs.push(rig);
-      const bench: Bench = { product, rig, repository, privateEngine, clean, isFresh: true };
+      let failing: Promise<Rig> | undefined;
+      const onFailingDisk = () => {
+        failing ??= makeFailingDisk('ext4').then(async (disk) => {
+          const made = await makeRig(`${index + 1}-failing`, folder, { onDisk: true, disk });
+          rigs.push(made);
+          return made;
+        });
+        return failing;
+      };
+      const bench: Bench = { product, rig, onFailingDisk, repository, privateEngine, clean, isFresh: true };
       for (let next = queue.shift(); next && !options.signal?.aborted; next = queue.shift()) {
         const verdict = await runOne(bench, next, options.seed);
         verdicts.push(verdict);

@@ -5,6 +5,8 @@ import zlib from 'node:zlib';
 import { mustRun, run } from './run.ts';
 
 const BLOCK_BYTES = 64 << 10;
+/** What the disk can take at first. */
+const BEHIND = '512M';
 const XFS_IMAGE = new URL('../../fixtures/file-systems/xfs.img.br', import.meta.url);
 
 /**
@@ -19,6 +21,8 @@ export interface FailingDisk {
   leaveRoom(bytes: number): Promise<void>;
   /** Unmounts and mounts it, so that nothing is seen but what the disk has. */
   remount(): Promise<void>;
+  /** An empty file system on a disk that takes everything. */
+  renew(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -27,17 +31,26 @@ export async function makeFailingDisk(kind: 'ext4' | 'xfs'): Promise<FailingDisk
   const [behind, root] = ['behind', 'root'].map((name) => path.join(scratch, name)) as [string, string];
   const image = path.join(behind, 'image');
   for (const directory of [behind, root]) fs.mkdirSync(directory);
-  await mustRun('mount', ['-t', 'tmpfs', '-o', 'size=512M', 'tmpfs', behind]);
-  if (kind === 'xfs') writeSparse(image, zlib.brotliDecompressSync(fs.readFileSync(XFS_IMAGE)));
-  else {
-    fs.closeSync(fs.openSync(image, 'w'));
-    fs.truncateSync(image, 300 << 20);
-    await mustRun('mkfs.ext4', ['-q', '-m', '0', '-E', 'nodiscard,lazy_itable_init=1', image]);
-  }
+  await mustRun('mount', ['-t', 'tmpfs', '-o', `size=${BEHIND}`, 'tmpfs', behind]);
   const mount = () => mustRun('mount', ['-o', 'loop', image, root]);
-  await mount();
+  async function make(): Promise<void> {
+    fs.rmSync(image, { force: true });
+    if (kind === 'xfs') writeSparse(image, zlib.brotliDecompressSync(fs.readFileSync(XFS_IMAGE)));
+    else {
+      fs.closeSync(fs.openSync(image, 'w'));
+      fs.truncateSync(image, 300 << 20);
+      await mustRun('mkfs.ext4', ['-q', '-m', '0', '-E', 'nodiscard,lazy_itable_init=1', image]);
+    }
+    await mount();
+  }
+  await make();
   return {
     root,
+    async renew() {
+      await mustRun('umount', [root]);
+      await mustRun('mount', ['-o', `remount,size=${BEHIND}`, behind]);
+      await make();
+    },
     async leaveRoom(bytes) {
       // Tells of errors once more, where there were some: they are what is wanted here.
       await run('sync', ['-f', root]);

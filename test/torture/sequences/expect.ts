@@ -38,7 +38,7 @@ export function afterRestore(world: World, asked: Asked): Expected {
   const isInUse = place?.role === 'primary' && previous !== undefined;
   // What a restore that waits has put aside is the old data.
   const old = waits || (place !== undefined && place.role !== 'primary') ? previous : place;
-  const rows = rowsOf(world, asked, old);
+  const rows = rowsOf(world, asked, old ?? place);
   const isForeign = old?.cluster === 'other';
   const loses = old !== undefined && !isSubset(old.rows, rows);
   const refusals = [
@@ -76,9 +76,8 @@ function wouldLose(place: Content | undefined, previous: Content | undefined, ro
 
 function rowsOf({ archive }: World, asked: Asked, old: Content | undefined): Rows {
   if (asked.point !== 'latest') return rowsAt(asked.point);
-  // The end of the old data's WAL is read where it goes on from the archive's.
-  const goesOn =
-    old?.cluster === 'shop' && old.line === archive.line && old.role === 'primary' && isSubset(archive.end, old.rows);
+  // The end of the old data's WAL is read where it goes on from the archive's; a server that waits has it from there.
+  const goesOn = old?.cluster === 'shop' && old.line === archive.line && isSubset(archive.end, old.rows);
   return goesOn ? old.rows : archive.end;
 }
 

@@ -60,8 +60,11 @@ function onContainer(
 
 /** What the last receipt has said of how to turn archiving on; people do just that. */
 async function turnOnArchiving(scene: Scene): Promise<void> {
-  const set = await must(scene, "select count(*) from pg_file_settings where name = 'archive_mode' and setting = 'on'");
-  await must(scene, set === '0' ? 'alter system set archive_mode = on' : 'alter system reset archive_mode');
+  if ((await must(scene, 'show archive_mode')) !== 'on') {
+    const isSet = "select count(*) from pg_file_settings where name = 'archive_mode' and setting = 'on'";
+    const isNot = (await must(scene, isSet)) === '0';
+    await must(scene, isNot ? 'alter system set archive_mode = on' : 'alter system reset archive_mode');
+  }
   await must(scene, `alter system set archive_command = '${archiveCommand(scene.stage)}'`);
   await restart(scene);
   if ((await must(scene, 'show archive_mode')) !== 'on') {
