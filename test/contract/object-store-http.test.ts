@@ -19,17 +19,20 @@ interface Habits {
   ranges: boolean;
   /** Shows a page with links for the folder. */
   index?: boolean;
+  /** Cannot show that page so many times. */
+  busy?: number;
   /** Ends a body after so many bytes, while it returns a number. */
   breakAfter?: () => number | undefined;
 }
 
 /** Serves what is in `files` below /sets/shop/, as web servers serve files. */
-async function startWebServer({ ranges, index, breakAfter }: Habits): Promise<WebServer> {
+async function startWebServer({ ranges, index, busy = 0, breakAfter }: Habits): Promise<WebServer> {
   const files = new Map<string, Buffer>();
   const requests: string[] = [];
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     requests.push(`${request.method} ${request.url} ${request.headers.range ?? ''}`.trim());
     const key = decodeURIComponent((request.url ?? '').replace(/^\/sets\/shop\//, ''));
+    if (key === '' && index && busy-- > 0) return void response.writeHead(503).end();
     if (key === '' && index) {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
       return void response.end(
@@ -86,8 +89,8 @@ describe('a web server with a set', () => {
   let server: WebServer;
   afterEach(() => server.close());
 
-  async function keysOf(url = server.url): Promise<string[]> {
-    const store = createHttpStore({ url, retryForMs: 0 });
+  async function keysOf(url = server.url, retryForMs = 0): Promise<string[]> {
+    const store = createHttpStore({ url, retryForMs });
     const entries: ListedEntry[] = [];
     for await (const entry of store.list('', { delimiter: '/' })) entries.push(entry);
     store.close();
@@ -105,6 +108,18 @@ describe('a web server with a set', () => {
     server = await startWebServer({ ranges: true, index: true });
     for (const key of ['base.tar', '16384.tar', '16385.tar.gz', 'notes.txt']) server.files.set(key, Buffer.from(key));
     expect(await keysOf()).toEqual(['16384.tar', '16385.tar.gz', 'base.tar']);
+  });
+
+  test('shows tablespaces when it can show the folder a moment later, and files when it never can', async () => {
+    for (const [busy, keys] of [
+      [1, ['16384.tar', 'base.tar']],
+      [Number.POSITIVE_INFINITY, ['base.tar']],
+    ] as const) {
+      server = await startWebServer({ ranges: true, index: true, busy });
+      for (const key of ['base.tar', '16384.tar']) server.files.set(key, Buffer.from(key));
+      expect(await keysOf(server.url, 1500)).toEqual(keys);
+      await server.close();
+    }
   });
 
   test('is never shown with the password that reaches it', async () => {

@@ -252,13 +252,14 @@ export function openServiceDatabase(address: DatabaseAddress, signal: AbortSigna
     query: mustAsk,
     async runClient(program, args, timeoutMs) {
       const outcome = await client(program, login.role, args, timeoutMs);
-      return outcome.exitCode === NO_SERVER || outcome.exitCode === NO_PROGRAM ? undefined : outcome;
+      if (outcome.exitCode === NO_SERVER) throw serverGone();
+      return outcome.exitCode === NO_PROGRAM ? undefined : outcome;
     },
     async runScript(script) {
       const options = ['-X', '-q', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', login.database, '-f', '-'];
       const outcome = await client('psql', login.role, options, Infinity, script);
-      if (outcome.exitCode !== NO_SERVER) return outcome;
-      throw new OdoError('promotionNotSeen', 'the restored server does not run any more', { hint: 'look at its log' });
+      if (outcome.exitCode === NO_SERVER) throw serverGone();
+      return outcome;
     },
     reload: () => tellServer('HUP'),
     async processes() {
@@ -289,4 +290,8 @@ function isRefusal(stderr: string): boolean {
   return /\b(FATAL|PANIC):|no password supplied|authentication failed|permission denied for|unsupported frontend/i.test(
     stderr,
   );
+}
+
+function serverGone(): OdoError {
+  return new OdoError('promotionNotSeen', 'the restored server does not run any more', { hint: 'look at its log' });
 }

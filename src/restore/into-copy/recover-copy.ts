@@ -42,14 +42,12 @@ export async function recoverCopy(run: CopyRun, laidDown: LaidDown): Promise<Rec
   const archiving = archivingOf(proven.configuration);
   const configured = await cleanUp(
     engineOf(run),
-    { places, archiving, keepPrevious: false, service, request },
+    { places, archiving, keepPrevious: false, service, request, neverArchives: request.copy.kind === 'temporary' },
     seen.database,
     report,
   );
   const { reached, unasked } = seen;
-  // A temporary server cannot be made to archive, so nothing is said of archiving.
-  const notes = request.copy.kind === 'temporary' ? checked : [...checked, ...configured];
-  return { address, reached, notes, ...(unasked === undefined ? {} : { unasked }) };
+  return { address, reached, notes: [...checked, ...configured], ...(unasked === undefined ? {} : { unasked }) };
 }
 
 async function startServer(run: CopyRun): Promise<DatabaseAddress> {

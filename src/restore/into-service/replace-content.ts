@@ -24,6 +24,8 @@ import { openAgain, type ServiceRun, stopService } from './service-run.ts';
 export async function layDownForService(run: ServiceRun): Promise<LaidDown> {
   const { request, proven, report, signal } = run;
   const { places } = proven;
+  // A service that does not run is away from now on.
+  run.stoppedAt = performance.now();
   if (request.rehearsal) run.rehearsal = prepareRehearsal(() => rehearsedServer(request, proven), signal);
   // Taking a former restore back exchanges content first, and never below a server.
   const isStopped = !request.online || exchangesFirst(proven.probe?.situation);

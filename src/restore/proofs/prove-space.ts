@@ -151,10 +151,17 @@ function demandSum(judged: readonly Judged[], { restoredBytes }: Backup, words: 
  */
 function freedBy(group: readonly ProbedPlace[], wipe: boolean): { bytes: number; files: number; words: string } {
   let [bytes, files] = [0, 0];
+  const by = new Set<string>();
   for (const { probe } of group) {
-    bytes += (probe.stagedBytes ?? 0) + (wipe ? (probe.usedBytes ?? 0) : 0);
+    const [staged, used] = [probe.stagedBytes ?? 0, wipe ? (probe.usedBytes ?? 0) : 0];
+    bytes += staged + used;
     files += (probe.stagedFiles ?? 0) + (wipe ? (probe.usedFiles ?? 0) : 0);
+    if (used > 0) by.add('old data to be deleted');
+    if (staged > 0) by.add('an interrupted run');
   }
-  const by = wipe ? 'old data to be deleted' : 'an interrupted run';
-  return { bytes, files, words: bytes > 0 ? ` and ${formatBytes(bytes)} taken by ${by}` : '' };
+  return {
+    bytes,
+    files,
+    words: bytes > 0 ? ` and ${formatBytes(bytes)} taken by ${[...by].sort().reverse().join(' and ')}` : '',
+  };
 }

@@ -126,6 +126,8 @@ export async function cleanUp(
     service: Pick<Service, 'commandArgs'>;
     request: { serviceRef: ServiceRef };
     reached?: FinishOptions['reached'];
+    /** Nobody is to bring the server to archiving, so that nothing is said of it. */
+    neverArchives?: boolean;
   },
   database: Pick<ServiceDatabase, 'archivingConfigured' | 'query' | 'reload'>,
   report: Report,
@@ -164,7 +166,7 @@ export async function cleanUp(
       ...leftSettingsNotes(finished.leftSettings),
       ...(finished.keptSalvage ? [keptSalvageNote(places.pgdata, options.request)] : []),
       ...untold,
-      ...archivingNotes({ configured, keepOff, ownWord, keepArchiving }),
+      ...(options.neverArchives ? [] : archivingNotes({ configured, keepOff, ownWord, keepArchiving })),
     ];
   });
 }

@@ -3,6 +3,7 @@ import type { RecoveryState } from '../../cluster/recovery-state.ts';
 import type { ContainerState } from '../../docker/client/container.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
+import { parseLsn } from '../../postgres/terms/wal-names.ts';
 import { withoutUndefined } from '../../without-undefined.ts';
 import type { ServerStatus } from '../database/service-database.ts';
 import { settleAtTarget } from './at-its-target.ts';
@@ -218,7 +219,8 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
   async function judge(seen: Look): Promise<Recovered | undefined> {
     const { state, answer, volume: files } = seen;
     tell(seen);
-    const position = [files?.takenSegment ?? '', (answer?.ready && answer.value.replayLsn) || ''].join(' ');
+    const replayed = answer?.ready ? answer.value.replayLsn : undefined;
+    const position = [files?.takenSegment ?? '', replayed === undefined ? '' : sortable(replayed)].join(' ');
     if (position > farthest) farthest = position;
     if (!state.running) {
       await seeOff(seen);
@@ -297,4 +299,9 @@ function unlessUnreachable(error: unknown): undefined {
 
 function isUnreachable(error: unknown): boolean {
   return error instanceof OdoError && error.code === 'dockerUnreachable';
+}
+
+/** An LSN as text that sorts as LSNs do: `0/FFFFFFF` before `0/10000000`. */
+function sortable(lsn: string): string {
+  return parseLsn(lsn).toString(16).padStart(16, '0');
 }

@@ -77,13 +77,16 @@ export async function standbyNotes(
 }
 
 /**
- * The odo follow command for this standby, with the store's URL and endpoint, and the server. Keys are taken from where
- * they came from.
+ * The odo follow command for this standby, with the server, and with where and how the store is reached. Keys are taken
+ * from where they came from.
  */
 function followCommand(request: RepositoryRequest & { serviceRef: ServiceRef }): string {
   const { store, server } = request;
   const words = ['-u', shownUrl(store.url)];
   if (store.endpoint !== undefined) words.push('--endpoint', shownUrl(store.endpoint));
+  if (store.region !== undefined) words.push('--aws-region', store.region);
+  if (store.pathStyle !== undefined) words.push(store.pathStyle ? '--path-style' : '--no-path-style');
+  if (store.profile !== undefined) words.push('--profile', store.profile);
   if (server !== undefined) words.push('--server', server);
   return [commandFor('follow', request), ...words.map(shellWord)].join(' ');
 }

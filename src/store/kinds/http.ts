@@ -30,6 +30,8 @@ const SET_NAMES = [
 
 /** Links on a page that lists a folder, as web servers make them; tablespaces have numbers for names. */
 const LINK = /href="(?:\.\/)?((?:base|pg_wal|\d+)\.tar(?:\.[a-z0-9]+)?|backup_manifest)"/g;
+/** How long a folder's page is asked for, by a server that cannot show it now. */
+const PAGE_MS = 15_000;
 const MAX_PAGE_BYTES = 1 << 20;
 
 /**
@@ -115,12 +117,31 @@ export function createHttpStore(config: HttpConfig): ObjectStore {
 
   /** The names that the page of the folder links to. Empty when the server shows no such page. */
   async function linkedNames(signal?: AbortSignal): Promise<string[]> {
+    let isShown = true;
+    const attempt = async (): Promise<string[]> => {
+      isShown = true;
+      const names = await linksNow(signal);
+      isShown = names !== undefined;
+      if (names) return names;
+      throw new OdoError('storeUnreachable', `the server cannot show ${shown}/ now`);
+    };
+    try {
+      return await retrying(attempt, { retryForMs: Math.min(config.retryForMs ?? PAGE_MS, PAGE_MS), signal });
+    } catch (error) {
+      // A server that never shows the page may serve files all the same.
+      if (isShown) throw error;
+      return [];
+    }
+  }
+
+  /** undefined: the server may show the page in a moment. */
+  async function linksNow(signal?: AbortSignal): Promise<string[] | undefined> {
     let page = '';
     try {
       const answer = await request('GET', '', {}, signal);
       if (answer.statusCode !== 200 || !answer.headers['content-type']?.startsWith('text/html')) {
         answer.destroy();
-        return [];
+        return isForNow(answer.statusCode) ? undefined : [];
       }
       for await (const chunk of answer as AsyncIterable<Buffer>) {
         page += chunk.toString('latin1');
@@ -224,6 +245,11 @@ function describe(key: string, answer: IncomingMessage, name: string): ObjectInf
   };
 }
 
+/** Whether the server may answer otherwise in a moment. */
+function isForNow(status = 0): boolean {
+  return status === 429 || status >= 500;
+}
+
 function demandSuccess(answer: IncomingMessage, name: string): void {
   const status = answer.statusCode ?? 0;
   if (status === 200 || status === 206) return;
@@ -236,7 +262,7 @@ function demandSuccess(answer: IncomingMessage, name: string): void {
   if (status >= 300 && status < 400) {
     throw new OdoError('usage', `${name} has moved (HTTP ${status})`, { hint: 'give the URL that it has moved to' });
   }
-  if (status === 429 || status >= 500) {
+  if (isForNow(status)) {
     throw new OdoError('storeUnreachable', `the server cannot serve ${name} now (HTTP ${status})`, {
       hint: 'run again in a while',
     });

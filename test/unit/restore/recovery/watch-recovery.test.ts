@@ -245,6 +245,14 @@ describe('a server that is restarted', () => {
     expect(await playRecovery([...moments, { answer: PROMOTED }]).outcome).toMatchObject({ inRecovery: false });
   });
 
+  it('as often as they like, also where its position gets another digit and only the server tells it', async () => {
+    const moments = Array.from({ length: 20 }, (_, minute) => [
+      { state: { startedAt: startedAt(minute) }, answer: NOT_YET },
+      { answer: answers({ replayLsn: `0/${(0xffffff0 + minute).toString(16).toUpperCase()}` }) },
+    ]).flat();
+    expect(await playRecovery([...moments, { answer: PROMOTED }]).outcome).toMatchObject({ inRecovery: false });
+  });
+
   it('by its restart policy, since it has died, has failed', async () => {
     const log = 'FATAL:  could not restore file\nLOG:  startup process (PID 29) exited with exit code 1';
     const { outcome } = playRecovery([{}, { state: { restartCount: 1, startedAt: startedAt(1) }, log }]);

@@ -66,6 +66,9 @@ describe('a standby', () => {
       ],
     ]);
     expect((await notes('host=h password=hush', [])).join()).not.toContain('hush');
+    const far = { ...store, region: 'eu-west-3', pathStyle: false, profile: 'ops' };
+    const [, follow] = await standbyNotes({ serviceRef, store: far, standby: {} }, WAL, { query: async () => [] });
+    expect(follow).toMatch(/--aws-region eu-west-3 --no-path-style --profile ops$/);
     const included = await standbyNotes(
       { serviceRef, store, standby: {} },
       { source: 'included' },
