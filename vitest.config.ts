@@ -41,6 +41,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          setupFiles: ['test/integration/parts/keep-logs.ts'],
           exclude: ['test/integration/torture.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,

@@ -8,10 +8,28 @@ export async function odo(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<Outcome> {
-  return run(process.execPath, [ODO, ...args], {
+  const one: OdoRun = { args };
+  runs.push(one);
+  if (runs.length > MOST_RUNS) runs.shift();
+  one.outcome = await run(process.execPath, [ODO, ...args], {
     ...options,
     env: { ...process.env, ...S3_KEYS, S3_ENDPOINT, ...options.env },
   });
+  return one.outcome;
+}
+
+/** One run of a test, with what came of it once it has ended. */
+interface OdoRun {
+  args: readonly string[];
+  outcome?: Outcome;
+}
+
+const MOST_RUNS = 20;
+const runs: OdoRun[] = [];
+
+/** The last of this file, in their order: tests may go on together. */
+export function lastRuns(): readonly OdoRun[] {
+  return runs;
 }
 
 /** Runs it, demands success, and gives the receipt. */
