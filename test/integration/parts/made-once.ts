@@ -11,12 +11,12 @@ const MAKING_MS = 400_000;
 
 /**
  * What takes long to make and is only read afterwards: made once for each S3 server, by the first test file that asks
- * for it, while others wait. `recipe` names the files of this folder whose change makes it anew; `make` fills a bucket
- * and gives what is to be known of it, as JSON has it.
+ * for it, while others wait. `recipe` names the files whose change makes it anew, by name those of this folder; `make`
+ * fills a bucket and gives what is to be known of it, as JSON has it.
  */
 export async function madeOnce<Facts>(
   name: string,
-  recipe: readonly string[],
+  recipe: readonly (string | URL)[],
   make: (bucket: string) => Promise<Facts>,
 ): Promise<Facts> {
   const text = recipe.map((file) => fs.readFileSync(new URL(file, import.meta.url), 'utf8')).join();

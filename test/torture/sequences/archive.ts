@@ -29,7 +29,7 @@ export function insertSql(tag: string, table = 'marks'): string {
  * server by real tools.
  */
 export function pristineArchive(): Promise<{ bucket: string }> {
-  const recipe = ['ready-repository.ts', 'source-cluster.ts', '../../torture/sequences/archive.ts'];
+  const recipe = ['ready-repository.ts', 'source-cluster.ts', new URL(import.meta.url)];
   return madeOnce('sequences', recipe, async (bucket) => {
     const source = await startSource({
       major: 15,
