@@ -33,10 +33,12 @@ export async function surveyOldData(place: Place, question: OldDataQuestion): Pr
   const wal = path.join(directory, 'pg_wal');
   const ancestors = pathTo(wal, timeline);
   const accounted = [...question.accounted, ...(isReplaced ? ownPast(place, timeline, ancestors) : [])];
-  const knownEnd = endOf(accounted, timeline);
+  const known = endOf(accounted, timeline);
+  // Of a timeline that the archive knows by its history alone, nothing is accounted for.
+  const knownEnd = known === 0n ? undefined : known;
   const began = knownEnd === undefined ? ancestors.at(-1) : undefined;
-  const way = began ? { began } : ancestors.length > 0 ? { path: ancestors } : {};
-  const survey = { ...whose, ...way };
+  const isOfArchive = known !== undefined && ancestors.length > 0;
+  const survey = { ...whose, ...(began ? { began } : {}), ...(isOfArchive ? { path: ancestors } : {}) };
   // When the old data has a timeline of its own, all before its beginning came from the archive, as far as that goes.
   const reaches =
     began &&

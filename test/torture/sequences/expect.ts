@@ -61,7 +61,8 @@ export function afterRestore(world: World, asked: Asked): Expected {
   else {
     // Old data that holds what the restored server lacks stays, but for the one who has asked for a moment before it.
     const mustKeep = asked.keepPrevious || (loses && (isForeign || !isMoment));
-    const mayKeep = mustKeep || loses;
+    // What became of a line of its own, its WAL may not tell any more.
+    const mayKeep = mustKeep || loses || old.line !== archive.line;
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
   }

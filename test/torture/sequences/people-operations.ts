@@ -3,6 +3,7 @@ import { deleteObjects, listKeys, S3_ENDPOINT } from '../../integration/parts/s3
 import { engine, execIn, poll } from '../engine.ts';
 import { Defect } from '../judge.ts';
 import { insertSql, PREFIX, SERVER } from './archive.ts';
+import { type Archived, archivedSegments, goesOn } from './archived-way.ts';
 import { newLine } from './expect.ts';
 import { restoreArgs, serviceArgs } from './odo-operations.ts';
 import type { Operation, Scene } from './operation.ts';
@@ -89,6 +90,13 @@ async function archiveAll(scene: Scene): Promise<void> {
   throw new Error(`${segment} is not archived; the last was ${(await scene.stage.psql(archived)).stdout}`);
 }
 
+/** Whether what is archived now goes on where the archive ended before. */
+async function hasGoneOn(scene: Scene, before: Archived): Promise<boolean> {
+  const name = await must(scene, 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)');
+  const history = name === '00000001' ? '' : await must(scene, `select pg_read_file('pg_wal/${name}.history')`);
+  return goesOn(before, await archivedSegments(scene.stage.archive.bucket), Number.parseInt(name, 16), history);
+}
+
 async function demandHistory(scene: Scene): Promise<void> {
   const timeline = await must(scene, 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)');
   if (timeline === '00000001') return;
@@ -167,11 +175,15 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
     async play(world, scene) {
       const { stage, random } = scene;
       if (random.chance(0.3)) await raiseParameters(scene);
+      const before = await archivedSegments(stage.archive.bucket);
       await turnOnArchiving(scene);
       const written = await write(world, scene);
       await archiveAll(scene);
       await demandHistory(scene);
-      if (random.chance(0.35)) {
+      const isWhole = world.archive.hasHole !== true && (await hasGoneOn(scene, before));
+      if (!isWhole) scene.note('it does not go on where the archive ends');
+      const hasBackup = random.chance(0.35);
+      if (hasBackup) {
         scene.note('a new base backup');
         const { code, stderr } = await execIn(
           stage.db,
@@ -197,6 +209,7 @@ export const PEOPLE_OPERATIONS: readonly Operation[] = [
       await restart(scene);
       const { place, archive } = written;
       if (!place) throw new Error('nothing is in place');
+      if (!isWhole && !hasBackup) return [{ ...written, archive: { ...archive, isForked: true, hasHole: true } }];
       const isForked = archive.isForked || place.line !== archive.line;
       return [{ ...written, archive: { end: place.rows, line: place.line, isForked } }];
     },

@@ -30,6 +30,8 @@ export interface Archive {
   readonly line: number;
   /** More than one line was written into it, so that a moment may need a timeline to be named. */
   readonly isForked: boolean;
+  /** WAL is missing before its last segments, as after salvage that nobody has archived: a new base backup is due. */
+  readonly hasHole?: boolean;
 }
 
 /** What lies where, and what the archive holds, as the operations so far should have left it. */

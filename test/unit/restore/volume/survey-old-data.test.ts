@@ -73,6 +73,26 @@ beforeEach(() => {
 });
 
 describe('the old data', () => {
+  it('is held against its beginning where the archive knows its timeline by the history alone', async () => {
+    const begin = plantTimeline2();
+    fs.writeFileSync(path.join(place.root, 'global/pg_control'), onTimeline(2));
+    const accounted = [
+      { timeline: 1, lsn: begin },
+      { timeline: 2, lsn: '0/0' },
+    ];
+    const ancestors = [{ timeline: 1, lsn: begin }];
+    expect(await survey({ accounted })).toMatchObject({ fromLsn: begin, began: ancestors[0], path: ancestors });
+    // The archive ends before it.
+    expect(
+      await survey({
+        accounted: [
+          { timeline: 1, lsn: '0/0' },
+          { timeline: 2, lsn: '0/0' },
+        ],
+      }),
+    ).not.toHaveProperty('beyond');
+  });
+
   it('is held against what is accounted for of its timeline, and is not where that is none', async () => {
     expect(await survey()).toMatchObject({ timeline: 1, fromLsn: '0/100000', beyond: { isWhole: false } });
     expect(await survey({ accounted: [{ timeline: 2, lsn: '0/1' }] })).not.toHaveProperty('beyond');
