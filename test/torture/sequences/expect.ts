@@ -1,4 +1,4 @@
-import { type Content, isSubset, type RestorePoint, type Rows, rowsAt, type World, with_ } from './world.ts';
+import { type Content, isSubset, type RestorePoint, type Rows, rowsAt, sameRows, type World, with_ } from './world.ts';
 
 // What ODO's commands ought to make of a world. Each gives every outcome that fits; what is none of them is a defect.
 
@@ -53,7 +53,9 @@ export function afterRestore(world: World, asked: Asked): Expected {
     ...{ rows, cluster: 'shop', line, role, isFinished: false, keepsPrevious: asked.keepPrevious },
     ...content,
   });
-  const base: World = { ...world, isUp: asked.leave !== 'shut down', mayBeStaged: false };
+  const salvaged = salvagedBy(world);
+  const kept = salvaged ? { salvaged } : {};
+  const base: World = { ...world, ...kept, isUp: asked.leave !== 'shut down', mayBeStaged: false };
   const worlds: World[] = [];
   const wiped = asked.wipe || old === undefined;
   if (role !== 'primary') worlds.push({ ...base, place: made({}), previous: wiped ? undefined : old });
@@ -66,8 +68,21 @@ export function afterRestore(world: World, asked: Asked): Expected {
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
   }
+  // WAL that an earlier restore has set aside is replayed as well, as long as nobody has given it up.
+  if (salvaged && !isMoment && !sameRows(salvaged, rows)) {
+    for (const one of [...worlds]) if (one.place) worlds.push({ ...one, place: with_(one.place, { rows: salvaged }) });
+  }
   const wipesAway = asked.wipe && (isForeign || (loses && !isMoment));
   return { worlds, refusals, mustRefuse: wipesAway || (isInUse && wouldLose(place, previous, rows)) };
+}
+
+/** What was ever seen of the archive's line that goes on where the archive ends. */
+function salvagedBy({ place, previous, archive, salvaged }: World): Rows | undefined {
+  const seen = [place, previous].filter((one) => one?.cluster === 'shop' && one.line === archive.line);
+  const all = [...seen.map((one) => one?.rows), salvaged].filter(
+    (rows): rows is Rows => rows !== undefined && isSubset(archive.end, rows) && rows.size > archive.end.size,
+  );
+  return all.sort((a, b) => b.size - a.size)[0];
 }
 
 /** Two contents of which one is to go: nobody has said that it may. */

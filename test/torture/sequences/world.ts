@@ -43,6 +43,8 @@ export interface World {
   readonly archive: Archive;
   /** Staged files of an interrupted run may be there. */
   readonly mayBeStaged: boolean;
+  /** What WAL leads to that a restore may have set aside, since nothing else has it. */
+  readonly salvaged?: Rows;
 }
 
 export const ROWS_PER_TAG = 20;
