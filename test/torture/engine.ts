@@ -59,13 +59,16 @@ export interface ContainerLook {
   exitCode: number;
   /** Of its first process, as the engine's machine counts; 0 when it does not run. */
   pid: number;
+  /** For how long it has been there without ever being started; not given for one that was. */
+  unstartedMs?: number;
 }
 
 /** undefined when there is no such container. */
 export async function lookAt(container: string): Promise<ContainerLook | undefined> {
   try {
-    const { State } = await engine().getContainer(container).inspect();
-    return { running: State.Running, exitCode: State.ExitCode, pid: State.Pid };
+    const { State, Created } = await engine().getContainer(container).inspect();
+    const unstarted = State.Status === 'created' ? { unstartedMs: Date.now() - Date.parse(Created) } : {};
+    return { running: State.Running, exitCode: State.ExitCode, pid: State.Pid, ...unstarted };
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode === 404) return undefined;
     throw error;

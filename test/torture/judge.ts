@@ -14,6 +14,8 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** Failures before the exchange that may keep what was laid down, for the next run. */
 const RESUMABLE = new Set<number | null>([10, 11, 20, 23, 130, null]);
 const CONTAINER_GONE_MS = 15_000;
+/** A little longer than the next command gives a container from its creation to its start. */
+const UNSTARTED_MS = 31_000;
 const RUN_MS = 120_000;
 
 /** All that is needed to say what became of the volume. */
@@ -110,7 +112,14 @@ async function end(run: OdoRun): Promise<Ending> {
 }
 
 async function noContainerLeft({ rig }: Case): Promise<void> {
-  if (await poll(async () => (await lookAt(rig.restoreContainer)) === undefined, CONTAINER_GONE_MS)) return;
+  // What a kill has left before its start the next command removes, once nobody can be about to start it.
+  const isOver = async () => {
+    const seen = await lookAt(rig.restoreContainer);
+    return seen === undefined || (seen.unstartedMs ?? 0) > UNSTARTED_MS;
+  };
+  if (await poll(isOver, CONTAINER_GONE_MS)) return;
+  const { unstartedMs } = (await lookAt(rig.restoreContainer)) ?? {};
+  if (unstartedMs !== undefined && (await poll(isOver, UNSTARTED_MS, 500))) return;
   await killContainer(rig.restoreContainer);
   await engine()
     .getContainer(rig.restoreContainer)
@@ -199,9 +208,11 @@ async function rollBack(a: Case, command: readonly string[]): Promise<Outcome> {
   if (ending.code !== 0) throw new Defect(`the rollback that was printed ended with ${ending.code}`);
   await expectOld(a, 'after the rollback');
   await a.repair();
-  const { isKept } = JSON.parse(ending.stdout) as { isKept: boolean };
+  const { isKept, rolledBack } = JSON.parse(ending.stdout) as { isKept: boolean; rolledBack: boolean };
   if (isKept) await removeRestored(a);
   const left = await a.rig.onVolume('ls -A /v/.odo 2>/dev/null; true');
+  // The exchange had not been made, or was taken back: what was laid down stays for the same command.
+  if (left !== '' && !rolledBack) return again(a);
   if (left !== '') throw new Defect(`the rollback leaves .odo with ${left.replaceAll('\n', ', ')}`);
   return 'rolled back';
 }

@@ -135,6 +135,8 @@ export async function makeRig(
         .getContainer(name)
         .kill()
         .catch(() => undefined);
+      // Only with its end does the engine let go of the volume.
+      await engine().getContainer(name).wait();
     }
     await work();
     await engine().getContainer(keeper).start();

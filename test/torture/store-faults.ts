@@ -114,7 +114,8 @@ export const STORE_FAULTS: readonly Fault[] = [
     weight: 0.2,
     moments: LATER,
     repositories: BOTH,
-    codes: [],
+    // A proof gives up earlier than a download, before anything is touched.
+    codes: [10],
     // A download is taken for stalled after 30 s, and only then asked for again: three in a row may hit the same few
     // bytes.
     retryForS: 120,
