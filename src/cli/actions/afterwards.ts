@@ -11,7 +11,7 @@ export const rollback: Command = offeringImage(async (args, { report, signal, sh
   const request = { serviceRef: serviceRefOf(args), stopTimeoutSeconds: seconds(args, 'stop-timeout') };
   tellLogFile('rollback', { report, logFile });
   const confirm = (question: string) => confirmQuestion(question, { yes: args.yes === true, signal });
-  show(await rollbackService(request, { report, signal, version: VERSION, confirm }));
+  await rollbackService(request, { report, signal, version: VERSION, confirm, tell: show });
 });
 
 export const promote: Command = offeringImage(async (args, { report, signal, show, logFile }) => {

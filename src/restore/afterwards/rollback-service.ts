@@ -41,6 +41,14 @@ export interface Rollback {
  */
 export interface RollbackContext extends Omit<RunContext, 'confirm'> {
   confirm(question: string): Promise<boolean>;
+  /** Tells the person of the rollback's end. From then on, another rollback goes back from it. */
+  tell(end: Rollback): void;
+}
+
+/** Which service goes back, and how long its server may take to stop, in seconds. */
+interface RollbackRequest {
+  serviceRef: ServiceRef;
+  stopTimeoutSeconds: number;
 }
 
 /** A server that comes back on its own data has only its last moments to recover. */
@@ -49,12 +57,12 @@ const STALL_TIMEOUT_MS = 600_000;
 /**
  * Goes one step back. Puts the data back that was there before the last restore. When no restore has left anything on
  * the volume, points the service back to its old volume instead. Then starts the service, if there is data in place,
- * and sees whether it answers.
+ * and sees whether it answers. What came of it is told by `context.tell`.
  */
 export async function rollbackService(
-  request: { serviceRef: ServiceRef; stopTimeoutSeconds: number },
+  request: RollbackRequest,
   context: RollbackContext,
-): Promise<Rollback> {
+): Promise<void> {
   const { report } = context;
   const found = await inPhase(report, 'prove', () =>
     demandService(request.serviceRef, context, { alone: true, mayStray: true }),
@@ -98,19 +106,31 @@ export async function rollbackService(
     if (result.rolledBack && result.isKept) {
       // The service stays on what its container says, so from now on the override has to say the same.
       if (found.strayed) await forgetStrayed(found);
-      const ended = await start(found, probe, result, context);
-      // Without this note, the next rollback finds that there is nothing left to do, and says so.
+      context.tell(await start(found, probe, result, context));
+      // Without this note, the next rollback finds that there is nothing left to do, and says so. That is right as long
+      // as nobody has seen how this one ended, so the telling comes first.
       await engine.noteRollbackTold(place).catch(() => undefined);
-      return ended;
+      return;
     }
   } finally {
     await engine.close();
   }
+  context.tell(await nothingExchanged(found, probe, result, request, context));
+}
+
+/** The rest of a rollback that has exchanged nothing that is kept: the service's volume may be what goes back. */
+async function nothingExchanged(
+  found: FoundService,
+  probe: PlaceProbe,
+  result: Rollback,
+  request: RollbackRequest,
+  context: RollbackContext,
+): Promise<Rollback> {
   if (found.strayed) {
     await forgetStrayed(found);
     return start(found, probe, result, context);
   }
-  const [switched] = ownMounts(found).filter(({ destination }) => destination === data.mount.destination);
+  const [switched] = ownMounts(found).filter(({ destination }) => destination === found.data.mount.destination);
   // When a restore has left something on this volume, going back from that is the whole step.
   if (!result.rolledBack && switched && probe.situation === 'untouched')
     return goBack(found, switched, request, result, context);
@@ -135,7 +155,7 @@ async function stopNow(found: FoundService, timeoutSeconds: number, { report }: 
 async function goBack(
   found: FoundService,
   switched: SwitchedMount,
-  request: { serviceRef: ServiceRef; stopTimeoutSeconds: number },
+  request: RollbackRequest,
   result: Rollback,
   context: RollbackContext,
 ): Promise<Rollback> {
