@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
 import { volumeExists } from '../../src/docker/compose/volume.ts';
-import { openRestoreContainer, type RestoreContainerOptions } from '../../src/docker/containers/restore-container.ts';
+import type { RestoreContainerOptions } from '../../src/docker/containers/create-container.ts';
+import { openRestoreContainer } from '../../src/docker/containers/restore-container.ts';
 
 const IMAGE = 'node:24-bookworm-slim';
 const HOLD_CONTAINER = fileURLToPath(new URL('../fixtures/docker/hold-container.ts', import.meta.url));

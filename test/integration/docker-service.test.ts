@@ -15,7 +15,8 @@ import {
 } from '../../src/docker/client/container.ts';
 import { connectDocker, type DockerEngine } from '../../src/docker/client/engine.ts';
 import { mountHolding } from '../../src/docker/client/mount.ts';
-import { createService, loadProject, startService } from '../../src/docker/compose/project.ts';
+import { loadProject } from '../../src/docker/compose/load-project.ts';
+import { createService, startService } from '../../src/docker/compose/make-service.ts';
 import { resolveService } from '../../src/docker/compose/service.ts';
 import { resolveVolume, volumeExists } from '../../src/docker/compose/volume.ts';
 import { containersUsing } from '../../src/docker/containers/directory-users.ts';

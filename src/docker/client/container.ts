@@ -111,6 +111,7 @@ export async function execIn(
     if (options.signal.aborted) throw cancelled(error);
     if (timeout.aborted) {
       throw new OdoError('dockerUnreachable', `cannot ${what}: no answer within ${(timeoutMs ?? 0) / 1000} s`, {
+        hint: 'see `docker stats` and `docker info` for what keeps the engine or its host busy',
         cause: error,
       });
     }

@@ -19,6 +19,10 @@ export interface Conversation {
 const STDERR_TAIL_BYTES = 64 * 1024;
 const STDOUT_BUFFER_BYTES = 256 * 1024;
 
+const LOST =
+  'the engine was restarted or cannot be reached any more, or somebody has removed the container; see `docker info`, ' +
+  'then `odo status`';
+
 /** Begins to take from the connection at once, and pauses it when the reader of `lines` does not keep up. */
 export function converse(socket: Duplex): Conversation {
   const stdout = new PassThrough({ readableHighWaterMark: STDOUT_BUFFER_BYTES });
@@ -46,7 +50,9 @@ export function converse(socket: Duplex): Conversation {
   socket.on('error', (error) => stdout.destroy(translateDockerError(error, 'follow the restore container')));
   socket.on('close', () => {
     if (!stdout.writableEnded)
-      stdout.destroy(new OdoError('dockerUnreachable', 'the connection to the restore container was lost'));
+      stdout.destroy(
+        new OdoError('dockerUnreachable', 'the connection to the restore container was lost', { hint: LOST }),
+      );
   });
 
   let reading = false;
@@ -76,6 +82,6 @@ async function sendLine(socket: Duplex, text: string): Promise<void> {
       socket.write(`${text}\n`, (error) => (error ? reject(error) : resolve())),
     );
   } catch (error) {
-    throw new OdoError('dockerUnreachable', 'the restore container takes no more input', { cause: error });
+    throw new OdoError('dockerUnreachable', 'the restore container takes no more input', { hint: LOST, cause: error });
   }
 }

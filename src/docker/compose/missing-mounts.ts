@@ -3,7 +3,7 @@ import { removeContainer } from '../client/container.ts';
 import { translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import type { Mount } from '../client/mount.ts';
-import { ROLE_LABEL } from '../containers/restore-container.ts';
+import { ROLE_LABEL } from '../containers/odo-containers.ts';
 import type { ComposeProject } from './project.ts';
 import { createVolume, volumeExists } from './volume.ts';
 

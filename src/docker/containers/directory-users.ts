@@ -3,7 +3,7 @@ import { translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import { type Mount, mountsOfContainer } from '../client/mount.ts';
 import { hostDirectory, meets, type VolumeFacts } from './host-directory.ts';
-import { ROLE_LABEL } from './restore-container.ts';
+import { ROLE_LABEL } from './odo-containers.ts';
 
 /** A running container that mounts the data. */
 export interface DirectoryUser {

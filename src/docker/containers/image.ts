@@ -4,7 +4,8 @@ import { removeContainer } from '../client/container.ts';
 import { httpStatus, translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import { readFileFromTar } from '../client/single-file-tar.ts';
-import { openRestoreContainer, ROLE_LABEL, removeNeverStarted } from './restore-container.ts';
+import { ROLE_LABEL, removeNeverStarted } from './odo-containers.ts';
+import { openRestoreContainer } from './restore-container.ts';
 
 const VERSION_TIMEOUT_MS = 20_000;
 

@@ -6,8 +6,10 @@ import { translateDockerError } from '../client/docker-errors.ts';
 import type { DockerEngine } from '../client/engine.ts';
 import { makeTar, type TarMember } from '../client/make-tar.ts';
 import type { Mount } from '../client/mount.ts';
+import type { RestoreMount } from './create-container.ts';
+import { ROLE_LABEL } from './odo-containers.ts';
 import { REHEARSE, type RehearsalAnswers, readAnswers } from './rehearsal-script.ts';
-import { openRestoreContainer, type RestoreMount, ROLE_LABEL } from './restore-container.ts';
+import { openRestoreContainer } from './restore-container.ts';
 
 const TIMEOUT_MS = 120_000;
 

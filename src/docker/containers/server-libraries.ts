@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { cancelled, OdoError } from '../../errors.ts';
 import { execIn } from '../client/container.ts';
 import type { DockerEngine } from '../client/engine.ts';
-import { openRestoreContainer, ROLE_LABEL } from './restore-container.ts';
+import { ROLE_LABEL } from './odo-containers.ts';
+import { openRestoreContainer } from './restore-container.ts';
 
 const TIMEOUT_MS = 20_000;
 

@@ -59,10 +59,7 @@ const STALL_TIMEOUT_MS = 600_000;
  * the volume, points the service back to its old volume instead. Then starts the service, if there is data in place,
  * and sees whether it answers. What came of it is told by `context.tell`.
  */
-export async function rollbackService(
-  request: RollbackRequest,
-  context: RollbackContext,
-): Promise<void> {
+export async function rollbackService(request: RollbackRequest, context: RollbackContext): Promise<void> {
   const { report } = context;
   const found = await inPhase(report, 'prove', () =>
     demandService(request.serviceRef, context, { alone: true, mayStray: true }),

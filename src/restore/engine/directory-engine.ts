@@ -28,8 +28,11 @@ import { probePlaces } from '../volume/probe-places.ts';
 import { noteRollbackTold } from '../volume/rollback-told.ts';
 import { statusOf } from '../volume/status.ts';
 import { surveyOldData } from '../volume/survey-old-data.ts';
-import { clean, exchange, finish, rollback, undoExchange } from './end-restore.ts';
+import { clean } from './clean-volume.ts';
+import { exchange, undoExchange } from './exchange.ts';
+import { finish } from './finish-restore.ts';
 import { followRound } from './follow-round.ts';
+import { rollback } from './go-back.ts';
 import { HOST_GONE } from './host-gone.ts';
 import { reachStore } from './reach-store.ts';
 

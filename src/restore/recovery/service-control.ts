@@ -1,5 +1,5 @@
 import { containerState, startContainer, stopContainer } from '../../docker/client/container.ts';
-import { startService } from '../../docker/compose/project.ts';
+import { startService } from '../../docker/compose/make-service.ts';
 import { resolveService, type Service, type ServiceContainer } from '../../docker/compose/service.ts';
 import { asOdoError, OdoError } from '../../errors.ts';
 import { inPhase, type Report } from '../../events.ts';

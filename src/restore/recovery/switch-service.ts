@@ -1,6 +1,8 @@
 import path from 'node:path';
 import type { Mount } from '../../docker/client/mount.ts';
 import { composeFlags } from '../../docker/compose/compose-call.ts';
+import { loadProject } from '../../docker/compose/load-project.ts';
+import { recreateService } from '../../docker/compose/make-service.ts';
 import {
   demandOverridable,
   OVERRIDE_NAME,
@@ -11,7 +13,6 @@ import {
   withSwitch,
   writeOverride,
 } from '../../docker/compose/override-file.ts';
-import { loadProject, recreateService } from '../../docker/compose/project.ts';
 import { resolveService } from '../../docker/compose/service.ts';
 import { volumeExists } from '../../docker/compose/volume.ts';
 import { asOdoError, OdoError } from '../../errors.ts';

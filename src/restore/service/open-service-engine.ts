@@ -2,13 +2,9 @@ import os from 'node:os';
 import type { DockerEngine } from '../../docker/client/engine.ts';
 import type { Mount } from '../../docker/client/mount.ts';
 import { networkFor } from '../../docker/client/network.ts';
-import {
-  HOLDER_LABEL,
-  openRestoreContainer,
-  type RestoreMount,
-  ROLE_LABEL,
-  roleOfContainer,
-} from '../../docker/containers/restore-container.ts';
+import type { RestoreMount } from '../../docker/containers/create-container.ts';
+import { HOLDER_LABEL, ROLE_LABEL, roleOfContainer } from '../../docker/containers/odo-containers.ts';
+import { openRestoreContainer } from '../../docker/containers/restore-container.ts';
 import { OdoError } from '../../errors.ts';
 import { addressesOf, localStore, type StoreConfig } from '../../store/kinds/open.ts';
 import type { Engine } from '../contract/engine.ts';

@@ -1,6 +1,7 @@
 import { connectDocker, type DockerEngine } from '../../docker/client/engine.ts';
+import { loadProject } from '../../docker/compose/load-project.ts';
 import { overrideFileOf, type SwitchedMount } from '../../docker/compose/override-file.ts';
-import { type ComposeProject, loadProject } from '../../docker/compose/project.ts';
+import type { ComposeProject } from '../../docker/compose/project.ts';
 import { projectsWith, resolveService, type Service } from '../../docker/compose/service.ts';
 import { resolveVolume, strayedFrom } from '../../docker/compose/volume.ts';
 import { inspectImage, postgresMajor } from '../../docker/containers/image.ts';

@@ -1,5 +1,5 @@
 import { containerState, startContainer } from '../../docker/client/container.ts';
-import { startService } from '../../docker/compose/project.ts';
+import { startService } from '../../docker/compose/make-service.ts';
 import { resolveService } from '../../docker/compose/service.ts';
 import { OdoError } from '../../errors.ts';
 import type { FoundService } from './found-service.ts';

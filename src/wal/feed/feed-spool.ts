@@ -1,70 +1,19 @@
 import { asOdoError, cancelled } from '../../errors.ts';
-import type { WalArchive, WalFile } from '../../formats/contract/format.ts';
+import type { WalFile } from '../../formats/contract/format.ts';
 import { nextSegmentName, parseSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
 import { translateFsError } from '../../tree/places/fs-errors.ts';
-import type { Room } from '../../tree/writing/room.ts';
-import { type ArchiveEnd, followArchive } from '../plan/follow-archive.ts';
-import type { WalPlan } from '../plan/wal-plan.ts';
+import type { ArchiveEnd } from '../plan/follow-archive.ts';
 import { answerWithoutAsking } from './answer-request.ts';
+import type { Feeder, FeedJob } from './feeder.ts';
+import { fetchCounted } from './fetch-counted.ts';
 import { fetchHistories } from './fetch-histories.ts';
-import { type FetchTally, fetchWalFile, type WalSource } from './fetch-wal-file.ts';
 import { createSpoolFiles } from './spool-files.ts';
+import { createSpoolWalk } from './spool-walk.ts';
 
 /** How many segments are on their way at once while the base backup, which goes first, is laid down. */
 const IN_FLIGHT_BESIDE_BASE = 2;
 /** How many segments are on their way at once afterwards. */
 const IN_FLIGHT = 6;
-
-export interface FeedJob extends Omit<WalSource, 'roomOf'> {
-  archive: WalArchive;
-  plan: Extract<WalPlan, { source: 'archive' }>;
-  /** The spool's directory; created here. */
-  spool: string;
-  /** How many bytes of WAL may wait in the spool; two segments at least. */
-  spoolBytes: number;
-  /**
-   * Room on the disk, which others write to as well. Where there is none, only the files that the server waits for are
-   * fetched.
-   */
-  room?: Room;
-  /** Segments that an interrupted run left in the spool are whole and need not be fetched again. */
-  reuse: boolean;
-  /** A server is in the middle of its recovery already: nothing is fetched before it asks. */
-  onlyOnRequest?: boolean;
-  /** More may still follow where the archive ends: the end is not told before settleEnd(). */
-  endIsOpen?: boolean;
-  /** Told what has been done. It hears nothing of a segment that is fetched a second time. */
-  tally: FetchTally & { segment(): void; reusedSegment(sizeBytes: number): void };
-  /** Told what a person should know. */
-  warn(message: string): void;
-}
-
-/** Fetches WAL beside a recovering server. */
-export interface Feeder {
-  /**
-   * Resolves when the first `count` segments lie in the spool, or as many as it can hold or there are. `noSpace` when
-   * the disk does not hold them.
-   */
-  fed(count: number): Promise<void>;
-  /** Called when the base backup is laid down: all connections are the feeder's from now on. */
-  takeAllConnections(): void;
-  /** The last segment that the server has taken. */
-  lastTaken(): string | undefined;
-  /**
-   * Called when the continuation of the archive is there, or when there is none. The walk goes on from where it had
-   * come to the end.
-   */
-  settleEnd(): void;
-  /** Rejects as soon as feeding has failed for good; resolves when it was stopped. */
-  readonly over: Promise<void>;
-  /** Ends the feeding for good, for a reason that the feeder cannot see itself. */
-  fail(error: unknown): void;
-  /**
-   * Ends all work. A server that still recovers is stopped by its next request, with a fault.
-   * @param options forAnother: the server waits for another feeder instead, for SILENCE_MS at most
-   */
-  stop(options?: { forAnother?: boolean }): Promise<void>;
-}
 
 /**
  * Keeps the spool filled ahead of replay, in order, many segments at once, until it is stopped. A file that the server
@@ -72,7 +21,7 @@ export interface Feeder {
  * speak.
  */
 export function feedSpool(job: FeedJob): Feeder {
-  const { plan, archive } = job;
+  const { plan } = job;
   // One of the segments is the last one, which stays.
   const capacity = Math.max(2, Math.floor(job.spoolBytes / plan.segmentSizeBytes)) - 1;
   const files = createSpoolFiles(job.spool, job.owner, {
@@ -102,24 +51,11 @@ export function feedSpool(job: FeedJob): Feeder {
   let changed = Promise.withResolvers<void>();
 
   const firstSegment = plan.spans[0]?.firstSegment ?? plan.endSegment;
-  /** The walk along the archive. */
-  let walk = startWalk(firstSegment);
-  /** The segment that the walk gives next, if none is missing; undefined when it has come to the end. */
-  let next: string | undefined = firstSegment;
+  const behindEnd = nextSegmentName(plan.endSegment, plan.segmentSizeBytes);
+  const walk = createSpoolWalk(job.archive, plan, () => end?.missing ?? behindEnd, signal);
+  if (job.onlyOnRequest) walk.rest();
   let jumpTo: string | undefined;
-  /** Where the walk had come to the end while that was open. */
-  let openEnd: string | undefined;
   let isToListAnew = false;
-  if (job.onlyOnRequest) next = undefined;
-
-  function startWalk(segment: string): AsyncGenerator<WalFile, ArchiveEnd> {
-    return followArchive(
-      archive,
-      plan,
-      { segment, mustHave: end?.missing ?? nextSegmentName(plan.endSegment, plan.segmentSizeBytes) },
-      signal,
-    );
-  }
 
   function wake(): void {
     changed.resolve();
@@ -173,7 +109,7 @@ export function feedSpool(job: FeedJob): Feeder {
       }
       const answer = answerWithoutAsking(name, plan, { end, historiesKnown });
       if (answer === 'absent') sayAbsent(name);
-      else if (answer === 'fetch' && !fetching.has(name) && !(name === next && mayHoldMore())) jumpTo = name;
+      else if (answer === 'fetch' && !fetching.has(name) && !(name === walk.next() && mayHoldMore())) jumpTo = name;
     }
   }
 
@@ -211,21 +147,13 @@ export function feedSpool(job: FeedJob): Feeder {
     }
     if (fetching.has(name)) return;
     const stop = new AbortController();
-    const claim = job.room?.claim();
-    claim?.take(plan.segmentSizeBytes);
-    let [readBytes, writtenBytes] = [0, 0];
-    const tally: FetchTally = {
-      read(bytes) {
-        readBytes += bytes;
-      },
-      wrote(bytes) {
-        claim?.wrote(bytes);
-        writtenBytes += bytes;
-      },
+    const to = {
+      target: files.pathOf(name, kept),
+      temporary: files.temporaryOf(name),
+      sizeBytes: plan.segmentSizeBytes,
     };
-    const aborted = AbortSignal.any([signal, stop.signal]);
-    const work = fetchWalFile(job, file, files.pathOf(name, kept), tally, aborted, files.temporaryOf(name))
-      .then(() => {
+    const work = fetchCounted(job, file, to, AbortSignal.any([signal, stop.signal]))
+      .then(({ readBytes, writtenBytes }) => {
         if (!kept) ready.add(name);
         if (!isNew) return;
         job.tally.read(readBytes);
@@ -237,7 +165,6 @@ export function feedSpool(job: FeedJob): Feeder {
         else if (isNew) givenUp.add(name);
       })
       .finally(() => {
-        claim?.release();
         fetching.delete(name);
         onChange();
       });
@@ -258,36 +185,25 @@ export function feedSpool(job: FeedJob): Feeder {
 
   async function step(): Promise<void> {
     if (jumpTo !== undefined) {
-      const target = jumpTo;
+      const segment = jumpTo;
       jumpTo = undefined;
-      dropOutside(target);
-      await walk.return({ missing: target, isHole: false });
-      walk = startWalk(target);
-      next = target;
-    } else if (isToListAnew) {
-      next ??= openEnd;
-      if (next !== undefined) {
-        await walk.return({ missing: next, isHole: false });
-        walk = startWalk(next);
-      }
-    }
+      dropOutside(segment);
+      await walk.goTo(segment);
+    } else if (isToListAnew) await walk.listAnew();
     isToListAnew = false;
+    const expected = walk.next();
     // The walk needs no room to go past segments that lie there already.
-    if (next === undefined || (!files.has(next) && !hasRoomFor(next)) || fetching.size >= inFlight) {
+    if (expected === undefined || (!files.has(expected) && !hasRoomFor(expected)) || fetching.size >= inFlight) {
       await changed.promise;
       return;
     }
-    const expected = next;
-    const { done, value } = await walk.next();
-    if (done || (end && value.name >= end.missing)) {
-      next = undefined;
-      if (done && endIsOpen) openEnd = value.missing;
-      else if (done) sayEnd(value);
-    } else {
+    const { done, value } = await walk.take();
+    if (done) sayEnd(value);
+    else if (end && value.name >= end.missing) walk.rest();
+    else {
       // Only the last segment of a timeline that was left in its middle may be missing on the way, and nobody else has
       // that segment.
       if (value.name !== expected && files.wanted().includes(expected)) sayAbsent(expected);
-      next = nextSegmentName(value.name, plan.segmentSizeBytes);
       begin(value);
     }
     onChange();
@@ -328,14 +244,14 @@ export function feedSpool(job: FeedJob): Feeder {
     async fed(count) {
       const wanted = Math.min(count, capacity);
       const isFed = () =>
-        (next === undefined && fetching.size === 0) ||
+        (walk.next() === undefined && fetching.size === 0) ||
         (head.length >= wanted && head.slice(0, wanted).every(files.has));
       while (!isFed()) {
         if (signal.aborted) {
           await over.promise;
           throw cancelled();
         }
-        if (next !== undefined && fetching.size === 0 && mayHoldMore()) job.room?.check(plan.segmentSizeBytes);
+        if (walk.next() !== undefined && fetching.size === 0 && mayHoldMore()) job.room?.check(plan.segmentSizeBytes);
         await Promise.race([changed.promise, over.promise]);
       }
     },

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { DockerEngine } from '../../../../src/docker/client/engine.ts';
-import { openRestoreContainer, removeNeverStarted } from '../../../../src/docker/containers/restore-container.ts';
+import { removeNeverStarted } from '../../../../src/docker/containers/odo-containers.ts';
+import { openRestoreContainer } from '../../../../src/docker/containers/restore-container.ts';
 
 const NOW = Date.now() / 1000;
 const OPTIONS = { image: 'odo', cmd: ['agent'], mounts: [], network: 'none', name: 'odo-x' };

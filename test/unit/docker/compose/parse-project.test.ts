@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { composeWarnings, composeWords } from '../../../../src/docker/compose/compose.ts';
 import { composeFlags } from '../../../../src/docker/compose/compose-call.ts';
-import { parseProject, parseSeconds } from '../../../../src/docker/compose/project.ts';
+import { parseProject, parseSeconds } from '../../../../src/docker/compose/parse-project.ts';
 
 describe('parseProject', () => {
   // as `docker compose config --format json` (2.26) prints it
