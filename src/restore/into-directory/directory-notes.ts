@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
 import { previousDir } from '../../tree/places/place.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
-import { newBackupDue } from '../outcome/new-backup-due.ts';
+import { newBackupDue } from '../outcome/receipt-notes.ts';
 
 /** Notes on a directory that no server has seen yet. */
 export function directoryNotes(places: ClusterPlaces, keepArchiving: boolean, moment: Moment | undefined): string[] {

@@ -7,7 +7,8 @@ import type { ServiceRef } from '../contract/request.ts';
 import type { ServerStatus } from '../database/service-database.ts';
 import type { RestoreSource } from '../proofs/prove-repository.ts';
 import { composeCallOf, composeCommand } from './compose-command.ts';
-import { commandFor, withHints } from './failure-hints.ts';
+import { withHints } from './failure-hints.ts';
+import { commandFor } from './odo-command.ts';
 import type { MomentReport, Reached } from './receipt.ts';
 
 /** What a receipt says of the moment. */

@@ -1,7 +1,7 @@
 import { type ComposeCall, composeFlags } from '../../docker/compose/compose-call.ts';
 import type { ComposeProject } from '../../docker/compose/project.ts';
 import type { ServiceRef } from '../contract/request.ts';
-import { shellWord } from './failure-hints.ts';
+import { shellWord } from './odo-command.ts';
 
 /** How compose is called for the project that a service was named in, as it was given. */
 export function composeCallOf({ composeFiles, projectName, projectDirectory, envFiles }: ServiceRef): ComposeCall {

@@ -1,12 +1,10 @@
-import { composeFlags } from '../../docker/compose/compose-call.ts';
 import { type ErrorCode, OdoError } from '../../errors.ts';
-import { spellMoment } from '../../postgres/configuration/target-time.ts';
-import { type Place, salvageDir } from '../../tree/places/place.ts';
-import type { Salvage } from '../../wal/salvage/salvage-survey.ts';
 import type { LaidDown } from '../contract/lay-down-job.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 import type { ServiceRef, ServiceRequest } from '../contract/request.ts';
 import type { OnlyCopy } from '../volume/judge-old-data.ts';
+import { commandFor } from './odo-command.ts';
+import { keptNote } from './receipt-notes.ts';
 
 /** Failures after which the same command may succeed, so that what is laid down is worth keeping. */
 const RESUMABLE: ReadonlySet<ErrorCode> = new Set([
@@ -81,60 +79,9 @@ export function withLeftovers(
   ]);
 }
 
-/** The notes of a receipt on WAL that only the old data had. */
-export function salvageNotes(salvage: Salvage | undefined): string[] {
-  if (!salvage) return [];
-  const { segments, firstSegment, commits, lastCommitTime } = salvage;
-  const last = lastCommitTime === undefined ? '' : `, the last of ${spellMoment(lastCommitTime)}`;
-  return [
-    `${commits} ${commits === 1 ? 'commit' : 'commits'}${last}, came from the old data's WAL (${segments} ` +
-      `${segments === 1 ? 'segment' : 'segments'} from ${firstSegment} on), which no archive has`,
-  ];
-}
-
-/** The note on old data that was kept although nobody asked for that. */
-export function keptNote({ because }: OnlyCopy, request: { serviceRef: ServiceRef }): string {
-  return (
-    `the old data is kept, since it is the only copy: ${because}; ${commandFor('rollback', request)} goes back ` +
-    `to it, ${commandFor('clean', request)} --accept-loss removes it for good`
-  );
-}
-
-/** The note on WAL that was set aside and that nothing else has. */
-export function keptSalvageNote(pgdata: Place, request: { serviceRef: ServiceRef }): string {
-  return (
-    `WAL of old data, which nothing else has, is kept in ${salvageDir(pgdata)}: a restore to the end of the ` +
-    `archive goes on with it; ${commandFor('clean', request)} --accept-loss removes it for good`
-  );
-}
-
-/** The notes of a receipt on a server that could not be asked. */
-export function unaskedNotes(words: string, waits: boolean): string[] {
-  const reached = waits ? 'that it waits where it is to wait' : 'that it has recovered and was promoted';
-  return [
-    `the server answers ODO nothing (${words.replaceAll('\n', ' ')}): ${reached} was read from its files and ` +
-      'its log; the time of the last commit, and whether text sorts as on the original, could not be asked',
-  ];
-}
-
-export function commandFor(
-  name: 'rollback' | 'clean' | 'promote' | 'follow',
-  request: { serviceRef: ServiceRef },
-): string {
-  const { volume, service, composeFiles, namedImage, ...call } = request.serviceRef;
-  const words = ['odo', name, '-v', volume, '-n', service, ...composeFlags({ ...call, files: composeFiles })];
-  if (namedImage !== undefined) words.push('--image', namedImage);
-  return words.map(shellWord).join(' ');
-}
-
 /** Adds lines to what an error says of the next action. */
 export function withHints(error: OdoError, more: readonly string[]): OdoError {
   if (more.length === 0) return error;
   const hint = [error.hint, ...more].filter((line) => line !== undefined).join('\n');
   return new OdoError(error.code, error.message, { hint, cause: error.cause ?? error });
-}
-
-/** A word as a shell takes it. */
-export function shellWord(word: string): string {
-  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -9,7 +9,7 @@ import type { DockerRequest } from '../contract/request.ts';
 import { runAmcheck } from '../database/amcheck.ts';
 import { checkPromoted } from '../database/check-promoted.ts';
 import { demandReached } from '../outcome/at-target.ts';
-import { unaskedNotes } from '../outcome/failure-hints.ts';
+import { unaskedNotes } from '../outcome/receipt-notes.ts';
 import { demandReplayedToEnd, readEndOf } from '../outcome/replayed-to-end.ts';
 import type { RestoreSource } from '../proofs/prove-repository.ts';
 import type { SeenThrough } from '../recovery/service-control.ts';

@@ -58,7 +58,7 @@ export async function proveMoment(
     const { backup: chosen, skipped } = chooseBackup(catalogue, wish.backup);
     demandKnownVersion(chosen);
     const complete = catalogue.filter(({ state }) => state === 'complete').sort(byEndTime);
-    const backups = named ? [chosen] : complete.reverse();
+    const backups = named ? [chosen] : complete.toReversed();
     const value = await search(store, repository, { ...wish, named, backups }, signal);
     demandKnownVersion(value.backup);
     const older = complete.findLast((backup) => byEndTime(backup, value.backup) < 0)?.id;

@@ -10,9 +10,8 @@ import type { ClusterPlaces } from '../contract/places.ts';
 import type { ServiceRef } from '../contract/request.ts';
 import { askPrepared, preparedNotes } from '../database/prepared-transactions.ts';
 import { type DatabaseAddress, openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
-import { keptSalvageNote } from '../outcome/failure-hints.ts';
-import { newBackupDue } from '../outcome/new-backup-due.ts';
 import type { Reached } from '../outcome/receipt.ts';
+import { archivingNotes, keptSalvageNote, leftSettingsNotes } from '../outcome/receipt-notes.ts';
 import type { Archiving } from '../proofs/configuration.ts';
 import type { FoundService } from '../service/found-service.ts';
 import type { OnlyCopy } from '../volume/judge-old-data.ts';
@@ -169,38 +168,4 @@ export async function cleanUp(
       ...(options.neverArchives ? [] : archivingNotes({ configured, keepOff, ownWord, keepArchiving })),
     ];
   });
-}
-
-function archivingNotes(found: {
-  configured: boolean;
-  keepOff: boolean;
-  ownWord: boolean;
-  keepArchiving: boolean;
-}): string[] {
-  const { configured, keepOff, ownWord, keepArchiving } = found;
-  if (keepArchiving) {
-    if (!configured) return [];
-    return [
-      'archiving is on, as --archive-mode keep says: see that archive_command does not lead into the ' +
-        "original's archive",
-      newBackupDue('now'),
-    ];
-  }
-  if (!keepOff && !ownWord) return [];
-  const how = ownWord
-    ? 'the replaced postgresql.auto.conf has its own word on it, which takes effect with the next restart'
-    : 'to turn it on: ALTER SYSTEM SET archive_mode = on, then restart the service';
-  return [
-    `archiving is off, so that the restored copy does not write into the original's archive; ${how}`,
-    newBackupDue('once archiving is on'),
-  ];
-}
-
-/** Notes on ODO's settings that could not be taken out again, for the person. */
-export function leftSettingsNotes(names: readonly string[]): string[] {
-  if (names.length === 0) return [];
-  return [
-    `postgresql.auto.conf still sets ${names.join(', ')}, which ODO had set for the recovery and somebody ` +
-      'has changed since: look at them, and take out what is not wanted (ALTER SYSTEM RESET …)',
-  ];
 }

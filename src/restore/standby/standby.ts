@@ -9,7 +9,7 @@ import type { Finding } from '../contract/proofs.ts';
 import type { RepositoryRequest, RestoreRequest, ServiceRef } from '../contract/request.ts';
 import type { ServerStatus, ServiceDatabase } from '../database/service-database.ts';
 import { wayBackNote } from '../outcome/at-target.ts';
-import { commandFor, shellWord } from '../outcome/failure-hints.ts';
+import { commandFor, shellWord } from '../outcome/odo-command.ts';
 import type { RestoreSource } from '../proofs/prove-repository.ts';
 import type { FoundService } from '../service/found-service.ts';
 
