@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest';
+import type { Backup, Repository } from '../../../../src/formats/contract/format.ts';
+import { createProofs } from '../../../../src/restore/contract/proofs.ts';
+import { proveMoment } from '../../../../src/restore/proofs/prove-moment.ts';
+import { MemoryStore } from '../../parts/memory-store.ts';
+import { segment } from '../../parts/named-archive.ts';
+
+/** A backup that needs two segments from `number` on, and ended on that day of the month. */
+function backup(id: string, number: number, day: number): Backup {
+  return {
+    id,
+    format: 'barman',
+    state: 'complete',
+    tablespaces: [],
+    parts: [],
+    wal: 'archive',
+    postgresMajor: 17,
+    timeline: 1,
+    beginWal: segment(1, number),
+    endWal: segment(1, number + 1),
+    beginTime: `2025-10-0${day}T00:00:00.000Z`,
+    endTime: `2025-10-0${day}T00:01:00.000Z`,
+  };
+}
+
+const BACKUPS = [backup('oldest', 2, 1), backup('older', 4, 2), backup('newest', 6, 3)];
+
+async function prove(wanted: string) {
+  const keys = Array.from({ length: 9 }, (_, at) => `shop/wals/0000000100000000/${segment(1, at + 2)}`);
+  const store = new MemoryStore(new Map(keys.map((key) => [key, { content: Buffer.alloc(1) }])));
+  const ref = { format: 'barman', root: 'shop/' };
+  const repository = { ref, catalogue: async () => [...BACKUPS] } as unknown as Repository;
+  const { signal } = new AbortController();
+  const proofs = createProofs(() => {}, signal);
+  const moment = { target: { kind: 'immediate' }, timeline: 'latest', exclusive: false, action: 'promote' } as const;
+  const found = await proveMoment(store, repository, { backup: wanted, moment }, proofs, signal);
+  proofs.demandAll();
+  return found;
+}
+
+it.each([
+  ['latest', 'newest', 'older'],
+  ['newest', 'newest', 'older'],
+  ['older', 'older', 'oldest'],
+])('of the backup %s, the next older one is told', async (wanted, id, olderBackup) => {
+  expect(await prove(wanted)).toMatchObject({ backup: { id }, moment: { olderBackup } });
+});
+
+it('of the oldest backup, none is', async () => {
+  expect((await prove('oldest'))?.moment.olderBackup).toBeUndefined();
+});
