@@ -140,8 +140,9 @@ function upOr(worlds: readonly World[]): World[] {
   );
 }
 
+/** There is nothing that a server would start on: a deletion begins with this file. */
 function isEmpty(stage: Stage): boolean {
-  return !fs.existsSync(path.join(stage.dataDirectory(), 'global'));
+  return !fs.existsSync(path.join(stage.dataDirectory(), 'global/pg_control'));
 }
 
 function journalState(stage: Stage): JournalState | undefined {
