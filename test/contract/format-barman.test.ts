@@ -7,6 +7,7 @@ formatContract('barman-cloud', {
   open: () => fixtureStore('barman'),
   roots: ['prefix/pg15/', 'prefix/pg17/', 'prefix/pg18/'],
   folderOf: (root, { id }) => `${root}base/${id}/`,
+  countsNothing: true,
   others: [
     { store: fixtureStore('basebackup'), prefix: 'backups/pg17/' },
     { store: fixtureStore('basebackup'), prefix: 'backups/pg17/20251024T100000/' },

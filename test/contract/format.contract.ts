@@ -14,6 +14,8 @@ export interface FormatUnderTest {
   roots: readonly [string, ...string[]];
   /** The folder of one backup. */
   folderOf(root: string, backup: Backup): string;
+  /** Nothing tells how many numbered objects there were, so that the last of several can be missing unseen. */
+  countsNothing?: boolean;
   /** Folders of other formats, which are not to be taken for it. */
   others: readonly { store: MemoryStore; prefix: string }[];
 }
@@ -85,7 +87,8 @@ export function formatContract(name: string, subject: FormatUnderTest): void {
 
     it('says of a backup that it is not complete when any of its objects is gone', async () => {
       const whole = await newest(subject.open());
-      for (const { key } of whole.parts) {
+      const last = subject.countsNothing === true && whole.parts.length > 1 ? whole.parts.at(-1)?.key : undefined;
+      for (const { key } of whole.parts.filter((part) => part.key !== last)) {
         const store = subject.open();
         store.objects.delete(key);
         const backups = await (await format.open(store, root)).catalogue();
