@@ -80,8 +80,9 @@ export interface Engine {
   /**
    * Exchanges old and new content. Cannot be interrupted. After a rejection the exchange has been taken back, if the
    * process still lives.
+   * @param options keptBecause: of what the old data is the only copy, so that nothing removes it later unasked
    */
-  swap(places: ClusterPlaces): Promise<void>;
+  swap(places: ClusterPlaces, options?: { keptBecause?: string }): Promise<void>;
   /**
    * Undoes an exchange that has failed. True when the staged files are as they were, so that another run can go on from
    * them.

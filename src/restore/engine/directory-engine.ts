@@ -136,10 +136,10 @@ export function createDirectoryEngine(): Engine {
         amendStaged(places, amendments, (file, content) => writeAmended(file, content, owner));
       }),
     renewKeys: keys.renew,
-    swap: (places) =>
+    swap: (places, options) =>
       locked(places, async () => {
         await demandWritten(places);
-        exchange(places);
+        exchange(places, options);
       }),
     takeBack: (places) => ending(places, () => undoExchange(places)),
     rollback: (places) => ending(places, () => rollback(places)),

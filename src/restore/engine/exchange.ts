@@ -15,8 +15,9 @@ import { rollback } from './go-back.ts';
 /**
  * Exchanges the contents. An exchange that cannot go on is taken back at once: when this throws, the old content is in
  * place again, and what was staged is kept.
+ * @param options keptBecause: of what the old data is the only copy, which the journal says from now on
  */
-export function exchange(places: ClusterPlaces): void {
+export function exchange(places: ClusterPlaces, { keptBecause }: { keptBecause?: string } = {}): void {
   const { odoDir } = places.pgdata;
   const journal = readJournal(odoDir);
   demandOwnRun(places, journal);
@@ -24,6 +25,7 @@ export function exchange(places: ClusterPlaces): void {
   // Content that is not whole, or has been exchanged before, is not what the caller has laid down.
   if (journal.state !== 'staged') throw takenOver(places.pgdata);
   demandNoServer(places.pgdata, { stopped: true });
+  if (keptBecause !== undefined) journal.keptBecause = keptBecause;
   try {
     swap(odoDir, journal);
   } catch (error) {

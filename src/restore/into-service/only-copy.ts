@@ -11,6 +11,7 @@ export async function findOnlyCopyLeft(run: ServiceRun): Promise<OnlyCopy | unde
   const { source, places } = proven;
   if (request.wipe) return undefined;
   if (staysSo(proven.oldData.onlyCopy, request)) return proven.oldData.onlyCopy;
+  if (run.leftOut) return run.leftOut;
   const engine = {
     surveyOld: (...asked: Parameters<Engine['surveyOld']>) => onEngine(run, (engine) => engine.surveyOld(...asked)),
   };

@@ -6,7 +6,7 @@ import { isFed, type LaidDown, type LayDownJob, type OldDataWish } from '../cont
 import { isLeftWaiting } from '../contract/request.ts';
 import { makeJob } from '../procedure/make-lay-down-job.ts';
 import { takeAlong } from '../procedure/take-along.ts';
-import { demandWipeLosesNothing } from '../proofs/prove-old-data.ts';
+import { demandWipeLosesNothing, findLeftOut } from '../proofs/prove-old-data.ts';
 import { followFeeding } from '../recovery/follow-feeding.ts';
 import { prepareRehearsal } from '../rehearsal/prepare-rehearsal.ts';
 import { rehearsedServer } from '../rehearsal/rehearsed-server.ts';
@@ -59,10 +59,12 @@ export async function exchangeContent(run: ServiceRun): Promise<void> {
   // Hours may have passed since the proofs.
   await refuseOthersNow(found, proven.mounts, (await engine.probe(places)).pgdata);
   if (request.online) run.salvage = await takeAlong(engine, job, report, signal);
+  run.leftOut = await findLeftOut({ engine, places, source: proven.source, isInUse: false, signal }, request);
   run.feeding?.demandWell();
   await run.rehearsal.end();
   run.swapping = true;
-  await inPhase(report, 'swap', () => engine.swap(places));
+  const { keptBecause = run.leftOut?.because } = keptFromTheBeginning(run);
+  await inPhase(report, 'swap', () => engine.swap(places, keptBecause === undefined ? {} : { keptBecause }));
 }
 
 function jobOf(run: ServiceRun, isStopped: boolean): LayDownJob {

@@ -10,6 +10,7 @@ import { stopContainers } from '../recovery/service-control.ts';
 import type { PreparedRehearsal } from '../rehearsal/prepare-rehearsal.ts';
 import { engineOf } from '../service/engine-of.ts';
 import { openServiceEngine } from '../service/open-service-engine.ts';
+import type { OnlyCopy } from '../volume/judge-old-data.ts';
 import type { ProvenService } from './prove-service-restore.ts';
 
 /** One restore under way, with what has to be undone if it fails. */
@@ -32,6 +33,8 @@ export interface ServiceRun extends Tools {
   stoppedAt: number;
   /** Volumes that ODO created. */
   made: string[];
+  /** What the restore leaves out of the old data, and nothing else has; known from the exchange on. */
+  leftOut?: OnlyCopy | undefined;
   /** WAL of the old data that goes on where the archive ends. */
   salvage?: Salvage | undefined;
   layingDown: boolean;

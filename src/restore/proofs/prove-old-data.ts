@@ -30,6 +30,7 @@ import {
   type OnlyCopy,
   unreadCopy,
 } from '../volume/judge-old-data.ts';
+import { archivedEnds } from './archived-ends.ts';
 import { mayHaveSalvage } from './may-have-salvage.ts';
 import { PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
 
@@ -50,14 +51,13 @@ export interface OldDataLook {
 }
 
 /**
- * Tells whether the old data has anything that no archive has. A user who restores to a certain moment, or from a
- * backup without an archive, has said what to leave out, but only for data of that very cluster.
+ * Tells whether the old data has anything that neither an archive nor the backup has.
  * Errors: `unsafeTarget` when --wipe would delete the only copy of something.
  */
 export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Finding<OldDataJudgement>> {
-  const { source, isInUse } = look;
-  const isOwnLeftOut = wish.moment !== undefined || source.wal.source === 'included';
-  const value = isOwnLeftOut ? await judgeWhose(look, wish) : await judgeNow(look, wish);
+  const { isInUse } = look;
+  const hasArchive = look.source.wal.source === 'archive';
+  const value = await judgeNow(look, wish);
   const { onlyCopy, salvage } = value;
   if (salvage) return { evidence: salvageWords(salvage, isInUse), value };
   if (onlyCopy?.isOfAnother && wish.allowDifferentCluster)
@@ -66,9 +66,8 @@ export async function proveOldData(look: OldDataLook, wish: Wish): Promise<Findi
       evidence: `${onlyCopy.because}; it goes all the same (--allow-different-cluster)`,
       value: {},
     };
-  if (!onlyCopy && isOwnLeftOut) return { evidence: 'what came later is left out, as asked for', value };
-  if (!onlyCopy) return { evidence: 'it has nothing that the archive lacks', value };
-  if (isInUse && !onlyCopy.isOfAnother) {
+  if (!onlyCopy) return { evidence: `it has nothing that the ${hasArchive ? 'archive' : 'backup'} lacks`, value };
+  if (isInUse && hasArchive && !onlyCopy.isOfAnother) {
     const then = wish.wipe && !wish.acceptLoss ? 'refuses --wipe' : 'is looked at again';
     return {
       state: 'warning',
@@ -94,17 +93,27 @@ export async function demandWipeLosesNothing(
   wish: Wish,
   salvage: Salvage | undefined,
 ): Promise<void> {
-  if (!wish.wipe || wish.acceptLoss || wish.moment || look.source.wal.source === 'included') return;
+  if (!wish.wipe || wish.acceptLoss) return;
   const { onlyCopy } = await judgeNow(look, { ...wish, salvage: false }, salvage);
   if (onlyCopy && !(onlyCopy.isOfAnother && wish.allowDifferentCluster)) throw refusedWipe(onlyCopy);
 }
 
-/** Judges only whether the old data is of another cluster. */
-async function judgeWhose({ engine, places, source, signal }: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
-  const survey = await lookAtOld({ engine, places, signal }, { accounted: [], isReplaced: false, whoseOnly: true });
-  if (survey instanceof OdoError) return wish.wipe ? {} : { onlyCopy: unreadCopy(survey) };
-  const { systemIdentifier } = source.backup;
-  return survey?.systemIdentifier === systemIdentifier ? {} : judgeOldData(survey, systemIdentifier);
+/**
+ * Finds, when the server has been stopped, what a restore leaves out of the backup's own cluster and nothing else has.
+ * A restore to the end of an archive leaves nothing out: what its server has replayed tells in the end. What cannot be
+ * found out counts as the only copy.
+ */
+export async function findLeftOut(look: OldDataLook, wish: Wish): Promise<OnlyCopy | undefined> {
+  const leavesOut = wish.moment !== undefined || look.source.wal.source === 'included';
+  if (!leavesOut || wish.wipe || wish.acceptLoss) return undefined;
+  try {
+    const { onlyCopy } = await judgeNow(look, { ...wish, salvage: false });
+    return onlyCopy?.isOfAnother ? undefined : onlyCopy;
+  } catch (thrown) {
+    const error = asOdoError(thrown, look.signal);
+    if (error.code === 'cancelled') throw error;
+    return { because: `what the archive has of it could not be found out: ${error.message}` };
+  }
 }
 
 /** Looks at the old data. When it cannot be looked at, gives the error instead of throwing it. */
@@ -119,22 +128,19 @@ async function lookAtOld(
   });
 }
 
-async function judgeNow(
-  { engine, places, source, signal }: OldDataLook,
-  wish: Wish,
-  taken?: Salvage,
-): Promise<OldDataJudgement> {
-  const wal = source.wal as ArchivedWal;
+async function judgeNow(look: OldDataLook, wish: Wish, taken?: Salvage): Promise<OldDataJudgement> {
+  const { engine, places, source, signal } = look;
+  const { wal } = source;
+  if (wal.source === 'included') return judgeBesideBackup(look, wish);
   const { store } = openStore({
     ...wish.store,
     retryForMs: Math.min(wish.store.retryForMs ?? PATIENCE_MS, PATIENCE_MS),
   });
   try {
     const archive = await openWalArchive(store, source.repository.ref);
-    const accounted = accountedBefore(
-      wal,
-      archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment,
-    );
+    const accounted = archive && wish.moment ? await archivedEnds(archive, wal, signal) : [];
+    const last = archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment;
+    accounted.push(...accountedBefore(wal, last));
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });
     const survey = await lookAtOld({ engine, places, signal }, { accounted, isReplaced: false });
     // Whose data it is cannot be told either: proveCluster() asks for a word on that.
@@ -150,6 +156,16 @@ async function judgeNow(
   } finally {
     store.close();
   }
+}
+
+/** Judges old data beside a backup that brings its own WAL: nothing else has what was committed behind its end. */
+async function judgeBesideBackup(look: OldDataLook, wish: Wish): Promise<OldDataJudgement> {
+  const { timeline, endLsn, systemIdentifier } = look.source.backup;
+  const accounted = timeline === undefined || endLsn === undefined ? [] : [{ timeline, lsn: endLsn }];
+  const survey = await lookAtOld(look, { accounted, isReplaced: false });
+  if (survey instanceof OdoError)
+    return wish.wipe && wish.allowDifferentCluster ? {} : { onlyCopy: unreadCopy(survey) };
+  return judgeOldData(survey, systemIdentifier, 'backup');
 }
 
 /** Names a file of the archive that differs from the old data's of the same name: the two have gone different ways. */

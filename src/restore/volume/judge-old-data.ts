@@ -48,10 +48,12 @@ export interface OldDataJudgement {
  * of the backup's own cluster is the only copy of what the archive lacks. When the archive has nothing of its timeline,
  * as after an earlier restore, that is what was committed since the timeline began.
  * @param systemIdentifier the backup's; undefined when it does not tell, so that nothing can be judged
+ * @param other where else the cluster's WAL is: in an archive, or in the backup alone
  */
 export function judgeOldData(
   survey: OldDataSurvey | undefined,
   systemIdentifier: string | undefined,
+  other: 'archive' | 'backup' = 'archive',
 ): OldDataJudgement {
   if (!survey || systemIdentifier === undefined) return {};
   if (survey.isOfAnother || survey.systemIdentifier !== systemIdentifier) {
@@ -61,15 +63,15 @@ export function judgeOldData(
   const { timeline, beyond, fromLsn, began } = survey;
   if (!beyond) {
     const where = began
-      ? ` and which began at ${began.lsn} of timeline ${began.timeline}, farther than the archive goes`
+      ? ` and which began at ${began.lsn} of timeline ${began.timeline}, farther than the ${other} goes`
       : '';
     return {
-      onlyCopy: { because: `the old data is on timeline ${timeline}, of which the archive has nothing${where}` },
+      onlyCopy: { because: `the old data is on timeline ${timeline}, of which the ${other} has nothing${where}` },
     };
   }
   const place = began
-    ? `where its timeline ${timeline} begins, of which the archive has nothing`
-    : 'where the archive ends';
+    ? `where its timeline ${timeline} begins, of which the ${other} has nothing`
+    : `where the ${other} ends`;
   const onlyCopy = countedCopy('the old data', beyond, `behind ${fromLsn}, ${place}`);
   return onlyCopy ? { onlyCopy } : {};
 }

@@ -7,7 +7,12 @@ import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
 import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import type { RestoreRequest } from '../../../../src/restore/contract/request.ts';
-import { type OldDataLook, proveOldData, withRoomForSalvage } from '../../../../src/restore/proofs/prove-old-data.ts';
+import {
+  findLeftOut,
+  type OldDataLook,
+  proveOldData,
+  withRoomForSalvage,
+} from '../../../../src/restore/proofs/prove-old-data.ts';
 import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 import { withoutUndefined } from '../../../../src/without-undefined.ts';
@@ -35,8 +40,13 @@ const WISH = { wipe: false, allowDifferentCluster: false, acceptLoss: false, sal
 
 function prove(
   wish: Partial<typeof WISH & { moment: RestoreRequest['moment'] | undefined }>,
-  more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string } = {},
+  more: { survey?: OldDataSurvey | Error; isInUse?: boolean; url?: string; included?: boolean } = {},
 ) {
+  const { asked, look, words } = lookAt(wish, more);
+  return proveOldData(look, words).then((finding) => ({ ...finding, asked }));
+}
+
+function lookAt(...[wish, more = {}]: Parameters<typeof prove>) {
   const asked: OldDataQuestion[] = [];
   const engine: Pick<Engine, 'surveyOld'> = {
     async surveyOld(_target, question) {
@@ -45,7 +55,11 @@ function prove(
       return more.survey ?? LOST;
     },
   };
-  const source = { backup: { systemIdentifier: '7' }, wal, repository: { ref: { format: 'barman', root: '' } } };
+  const source = {
+    backup: { systemIdentifier: '7', timeline: 1, endLsn: '0/2000100' },
+    wal: more.included ? { source: 'included' } : wal,
+    repository: { ref: { format: 'barman', root: '' } },
+  };
   const signal = new AbortController().signal;
   const look: OldDataLook = {
     engine,
@@ -54,14 +68,8 @@ function prove(
     isInUse: more.isInUse ?? false,
     signal,
   };
-  return proveOldData(look, {
-    ...WISH,
-    ...withoutUndefined(wish),
-    store: { url: more.url ?? scratchDirectory() },
-  }).then((finding) => ({
-    ...finding,
-    asked,
-  }));
+  const words = { ...WISH, ...withoutUndefined(wish), store: { url: more.url ?? scratchDirectory() } };
+  return { asked, look, words };
 }
 
 describe('old data, before a restore', () => {
@@ -106,16 +114,15 @@ describe('old data, before a restore', () => {
 
   it.each([
     ['to the end', undefined],
-    ['to a moment, which only says what is left out of its own cluster', { stop: { kind: 'immediate' } }],
+    ['to a moment', { stop: { kind: 'immediate' } }],
   ])('is kept where it is of another cluster, for a restore %s', async (_what, given) => {
     const moment = given as unknown as RestoreRequest['moment'];
     const survey = { ...LOST, systemIdentifier: '8' };
     const { state, evidence, value, asked } = await prove({ moment, salvage: true }, { survey, isInUse: true });
     expect([state, evidence]).toEqual(['warning', expect.stringMatching(/of another cluster \(8\).*; so it is kept/)]);
     expect(value).toMatchObject({ onlyCopy: { isOfAnother: true } });
-    expect(asked).toMatchObject([moment ? { whoseOnly: true } : { accounted: [{ timeline: 1 }] }]);
+    expect(asked).toMatchObject([{ accounted: [{ timeline: 1 }] }]);
     expect((await prove({ moment }, { survey: { ...survey, holdsObjects: false } })).value).toEqual({});
-    if (moment) expect((await prove({ moment }, { survey: { ...survey, systemIdentifier: '7' } })).value).toEqual({});
     const allowed = await prove({ moment, allowDifferentCluster: true }, { survey });
     expect([allowed.value, allowed.evidence]).toEqual([
       {},
@@ -132,7 +139,71 @@ describe('old data, before a restore', () => {
     const moment = { stop: { kind: 'immediate' } } as unknown as RestoreRequest['moment'];
     const survey = new OdoError('dataCorrupt', '/data/global/pg_control cannot be read');
     expect((await prove({ moment }, { survey })).value).toMatchObject({ onlyCopy: { isUnread: true } });
-    expect((await prove({ moment, wipe: true }, { survey })).value).toEqual({});
+    await expect(prove({ moment, wipe: true }, { survey })).rejects.toMatchObject({ code: 'unsafeTarget' });
+    expect((await prove({ moment, wipe: true, allowDifferentCluster: true }, { survey })).value).toEqual({});
+  });
+
+  describe('where the restore leaves later commits out', () => {
+    const moment = { stop: { kind: 'immediate' } } as unknown as RestoreRequest['moment'];
+    const none = {
+      ...LOST,
+      beyond: { commits: 0, prepared: 0, endLsn: '0/5000000', isWhole: true, because: 'nothing' },
+    };
+
+    it.each([
+      ['a moment', { moment }, {}],
+      ['a backup without an archive', {}, { included: true }],
+    ])('is kept for what nothing else has: %s', async (_what, wish, more) => {
+      expect((await prove(wish, more)).evidence).toMatch(/holds 2 commits.*; so it is kept$/);
+      expect((await prove({ ...wish, acceptLoss: true }, more)).evidence).toContain('it goes all the same');
+      await expect(prove({ ...wish, wipe: true }, more)).rejects.toMatchObject({ code: 'unsafeTarget' });
+      expect((await prove(wish, { ...more, survey: none })).evidence).toMatch(/^it has nothing that/);
+    });
+
+    it('counts what the archive has behind the moment as to be had again, up to a hole', async () => {
+      const url = scratchDirectory();
+      for (const name of ['01/05', '01/06', '01/08', '02/01'].map((one) => one.split('/'))) {
+        const folder = path.join(url, `wals/000000${name[0]}00000000`);
+        fs.mkdirSync(folder, { recursive: true });
+        fs.writeFileSync(path.join(folder, `000000${name[0]}00000000000000${name[1]}`), 'x');
+      }
+      const { asked } = await prove({ moment }, { url });
+      expect(asked[0]?.accounted).toEqual(
+        expect.arrayContaining([
+          { timeline: 1, lsn: '0/7000000' },
+          { timeline: 2, lsn: '0/2000000' },
+        ]),
+      );
+    });
+
+    it('waits for what the server archives when it stops, unless there is no archive', async () => {
+      expect((await prove({ moment }, { isInUse: true })).evidence).toMatch(/is looked at again$/);
+      expect((await prove({ moment, wipe: true }, { isInUse: true })).evidence).toMatch(/refuses --wipe$/);
+      const backup = { isInUse: true, included: true };
+      expect((await prove({}, backup)).evidence).toMatch(/where the backup ends; so it is kept$/);
+      await expect(prove({ wipe: true }, backup)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    });
+
+    it('is judged for good when the server has been stopped', async () => {
+      const leftOut = (...args: Parameters<typeof prove>) => {
+        const { look, words } = lookAt(...args);
+        return findLeftOut(look, words);
+      };
+      expect(await leftOut({ moment })).toMatchObject({ because: expect.stringContaining('2 commits') });
+      expect(await leftOut({}, { included: true })).toMatchObject({ because: expect.stringContaining('2 commits') });
+      expect(await leftOut({ moment }, { survey: none })).toBeUndefined();
+      // To the end of an archive nothing is left out, and the rest has been given up or is judged elsewhere.
+      expect(await leftOut({})).toBeUndefined();
+      expect(await leftOut({ moment, acceptLoss: true })).toBeUndefined();
+      expect(await leftOut({ moment, wipe: true })).toBeUndefined();
+      expect(await leftOut({ moment }, { survey: { ...LOST, systemIdentifier: '8' } })).toBeUndefined();
+    });
+
+    it('is kept where the archive cannot be asked', async () => {
+      const { look, words } = lookAt({ moment }, { url: path.join(scratchDirectory(), 'gone') });
+      const because = expect.stringMatching(/^what the archive has of it could not be found out: /);
+      expect(await findLeftOut(look, words)).toEqual({ because });
+    });
   });
 
   it('is kept, and not replayed nor deleted, where the archive has other WAL of the same name', async () => {
