@@ -42,6 +42,7 @@ describe('old data that is the only copy', () => {
     });
     await source.sql('create table steps (id serial, what text)');
     await source.barmanBackup();
+    await source.baseBackup('alone/shop', ['-Ft', '-z', '-X', 'stream']);
     await source.sql("insert into steps (what) select 'archived' from generate_series(1, 100)");
     await source.archiveAll();
     await source.sql("alter system set archive_command = 'false'");
@@ -126,6 +127,39 @@ describe('old data that is the only copy', () => {
     expect(await project.sql(ROWS)).toBe('103 103');
     expect(receipt.salvage).toMatchObject({ commits: 3 });
     expect(await project.inVolume('ls -A /v/.odo 2>&1 || true')).toContain('No such file');
+  });
+
+  it.each([
+    [
+      'a moment',
+      () => ['-u', `s3://${bucket}/backups/shop`, '--target', 'immediate'],
+      /holds 4 commits, .* where the archive ends/,
+    ],
+    [
+      'a backup without an archive',
+      () => ['-u', `s3://${bucket}/alone/shop`],
+      /holds [0-9]+ commits.* where the backup ends/,
+    ],
+  ])('is kept where %s leaves it out, with the reason; --wipe and odo clean are refused', async (_what, asked, why) => {
+    await giveOldData();
+    const wipe = await odo([...asked(), ...names(), '--wipe', '--yes']);
+    expect(wipe.code, wipe.stderr).toBe(24);
+    expect(wipe.stderr).toMatch(why);
+    const { onlyCopy } = await odoReceipt([...asked(), ...names()]);
+    expect(onlyCopy.because).toMatch(why);
+    expect(await project.sql('select count(*) from steps')).toBe('0');
+    expect((await odo(['clean', ...names()])).code).toBe(24);
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql(ROWS)).toBe('104 104');
+  });
+
+  it('is kept for odo promote, too, where a server waits at a moment', async () => {
+    await giveOldData();
+    await odoReceipt(args('--target', 'immediate', '--target-action', 'pause'));
+    const { onlyCopy } = await odoReceipt(['promote', ...names()]);
+    expect(onlyCopy.because).toMatch(/holds 4 commits/);
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql(ROWS)).toBe('104 104');
   });
 
   it('is not taken from another cluster, although its WAL goes on under the names where the archive ends', async () => {

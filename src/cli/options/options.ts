@@ -221,7 +221,7 @@ export const RESTORE_OPTIONS = {
     type: 'boolean',
     default: false,
     describe:
-      'delete the old data even where it holds transactions that no archive has; without it, it is kept ' +
+      'delete the old data even where it holds transactions that nothing else has; without it, it is kept ' +
       'then, and --wipe and odo clean refuse',
   },
   'keep-previous': {

@@ -40,17 +40,22 @@ export function afterRestore(world: World, asked: Asked): Expected {
   const old = waits || (place !== undefined && place.role !== 'primary') ? previous : place;
   const rows = rowsOf(world, asked, old ?? place);
   const isForeign = old?.cluster === 'other';
-  const loses = old !== undefined && !isSubset(old.rows, rows);
+  const isMoment = asked.point !== 'latest';
+  // What a moment leaves out is to be had again from the archive.
+  const elsewhere = isMoment ? new Set([...rows, ...archive.end]) : rows;
+  const loses = old !== undefined && !isSubset(old.rows, elsewhere);
   const refusals = [
     ...(isInUse ? [24] : []),
     ...(archive.isForked ? NO_SUCH_MOMENT : []),
-    ...(asked.wipe && (isForeign || loses) ? [24] : []),
+    // What became of a line of its own, its WAL may not tell any more.
+    ...(asked.wipe && (isForeign || loses || old?.line !== archive.line) ? [24] : []),
   ];
-  const isMoment = asked.point !== 'latest';
   const role = asked.leave === 'promoted' ? 'primary' : asked.leave === 'standby' ? 'standby' : 'waiting';
   const line = role === 'primary' ? newLine() : archive.line;
+  // Old data that holds what nothing else has stays, also when somebody ends the recovery of a server that waits.
+  const mustKeep = asked.keepPrevious || loses;
   const made = (content: Partial<Content>): Content => ({
-    ...{ rows, cluster: 'shop', line, role, isFinished: false, keepsPrevious: asked.keepPrevious },
+    ...{ rows, cluster: 'shop', line, role, isFinished: false, keepsPrevious: isMoment ? mustKeep : asked.keepPrevious },
     ...content,
   });
   const salvaged = salvagedBy(world);
@@ -61,10 +66,8 @@ export function afterRestore(world: World, asked: Asked): Expected {
   if (role !== 'primary') worlds.push({ ...base, place: made({}), previous: wiped ? undefined : old });
   else if (wiped) worlds.push({ ...base, place: made({}), previous: undefined });
   else {
-    // Old data that holds what the restored server lacks stays, but for the one who has asked for a moment before it.
-    const mustKeep = asked.keepPrevious || (loses && (isForeign || !isMoment));
     // What became of a line of its own, its WAL may not tell any more.
-    const mayKeep = mustKeep || loses || old.line !== archive.line;
+    const mayKeep = mustKeep || old.line !== archive.line;
     if (mayKeep) worlds.push({ ...base, place: made({ isFinished: true }), previous: old });
     if (!mustKeep) worlds.push({ ...base, place: made({}), previous: undefined });
   }
@@ -72,8 +75,11 @@ export function afterRestore(world: World, asked: Asked): Expected {
   if (salvaged && !isMoment && !sameRows(salvaged, rows)) {
     for (const one of [...worlds]) if (one.place) worlds.push({ ...one, place: with_(one.place, { rows: salvaged }) });
   }
-  const wipesAway = asked.wipe && (isForeign || (loses && !isMoment));
-  return { worlds, refusals, mustRefuse: wipesAway || (isInUse && wouldLose(place, previous, rows)) };
+  return {
+    worlds,
+    refusals,
+    mustRefuse: (asked.wipe && (isForeign || loses)) || (isInUse && wouldLose(place, previous, rows)),
+  };
 }
 
 /** What was ever seen of the archive's line that goes on where the archive ends. */
@@ -137,13 +143,9 @@ export function afterClean(world: World, { acceptLoss = false } = {}): Expected 
   return { worlds: [place ? { ...cleaned, place: with_(place, { isFinished: false }) } : cleaned], refusals: [24] };
 }
 
-/**
- * What nobody has said may go: another cluster's data, and what was written on a restored server that a rollback has
- * set aside. Of the old data of the same cluster, who has restored to a moment has said it.
- */
+/** What nobody has said may go: rows that neither the data in place nor the archive has. */
 function losesByCleaning({ place, previous, archive }: World): boolean {
   if (!place || !previous) return false;
   if (place.cluster === 'shop' && previous.cluster === 'other') return true;
-  const elsewhere = new Set([...place.rows, ...archive.end]);
-  return previous.line > place.line && !isSubset(previous.rows, elsewhere);
+  return !isSubset(previous.rows, new Set([...place.rows, ...archive.end]));
 }

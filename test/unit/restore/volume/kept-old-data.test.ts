@@ -76,6 +76,15 @@ describe('old data that was kept as the only copy', () => {
     await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
   });
 
+  it('is known from the exchange on where the restore leaves something out of it, whoever ends the recovery', async () => {
+    const bench = setUpBench();
+    await layDown(bench);
+    await engine.swap(bench.places, { keptBecause: BECAUSE });
+    fs.rmSync(path.join(bench.places.pgdata.root, 'recovery.signal'));
+    expect(await engine.status(bench.places)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
+  });
+
   it('does not hold up a deletion that has begun', async () => {
     const bench = await finished(BECAUSE);
     rewrite(bench, { state: 'clearing' });
