@@ -27,7 +27,7 @@ const NAMED = 10;
 export function chooseBackup(backups: readonly Backup[], wanted: 'latest' | (string & {})): Choice {
   if (backups.length === 0) {
     throw new OdoError('notFound', 'the repository holds no backup', {
-      hint: 'check that --url names the right server and that a backup was ever taken',
+      hint: 'check that -u names the right server and that a backup was ever taken',
     });
   }
   return wanted === 'latest' ? chooseLatest(backups) : { backup: chooseById(backups, wanted), skipped: [] };
@@ -47,7 +47,7 @@ function chooseLatest(backups: readonly Backup[]): Choice {
     return { backup, skipped: skipped.map((other) => toSkipped(other, backup)) };
   }
   throw new OdoError('backupIncomplete', `no backup is complete: ${describeAll(newestFirst)}`, {
-    hint: 'take a backup, or point --url at another repository',
+    hint: 'take a backup, or point -u at another repository',
   });
 }
 
