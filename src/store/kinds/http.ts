@@ -21,8 +21,8 @@ export interface HttpConfig extends Connection {
 const IDLE_TIMEOUT_MS = 30_000;
 const MAX_SOCKETS = 32;
 
-/** The extensions that pg_basebackup may have given the objects of a set. */
-const EXTENSIONS = ['', '.gz', '.lz4', '.zst', '.bz2', '.xz', '.snappy'];
+/** The extensions that the objects of a set may have: those of stream/bytes/layers.ts, which a store does not know. */
+export const EXTENSIONS = ['', '.gz', '.lz4', '.zst', '.bz2', '.xz', '.snappy'];
 /** The names that are asked for one by one, since HTTP has no listing. */
 const SET_NAMES = [
   'backup_manifest',

@@ -43,7 +43,9 @@ export async function rowsDeleted(): Promise<Situation> {
       },
       'It is the right moment': {
         before: async () => void (await pauseAt(repository.moment)),
-        async after() {
+        async after(outputs) {
+          // The order since then is in no archive.
+          expect(outputs[0]).toContain('the old data is kept, since it is the only copy');
           expect([await orders(), await inRecovery()]).toEqual([AT.moment, 'f']);
           expect(await project.inVolume('ls -A /v | grep -c odo; true')).toBe('0');
         },
