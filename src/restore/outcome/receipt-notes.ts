@@ -39,7 +39,8 @@ export function unaskedNotes(words: string, waits: boolean): string[] {
   const reached = waits ? 'that it waits where it is to wait' : 'that it has recovered and was promoted';
   return [
     `the server answers ODO nothing (${words.replaceAll('\n', ' ')}): ${reached} was read from its files and ` +
-      'its log; the time of the last commit, and whether text sorts as on the original, could not be asked',
+      'its log; the time of the last commit, whether text sorts as on the original, and whether every relation ' +
+      'has its files, could not be asked',
   ];
 }
 

@@ -7,7 +7,9 @@ import type { LaidDown } from '../contract/lay-down-job.ts';
 import type { ClusterPlaces } from '../contract/places.ts';
 import type { DockerRequest } from '../contract/request.ts';
 import { runAmcheck } from '../database/amcheck.ts';
+import type { CheckedCollations } from '../database/check-collations.ts';
 import { checkPromoted } from '../database/check-promoted.ts';
+import { checkRelationFiles } from '../database/check-relation-files.ts';
 import { demandReached } from '../outcome/at-target.ts';
 import { unaskedNotes } from '../outcome/receipt-notes.ts';
 import { demandReplayedToEnd, readEndOf } from '../outcome/replayed-to-end.ts';
@@ -28,7 +30,8 @@ interface Recovered extends Pick<Tools, 'report' | 'signal'> {
 /**
  * Proves that the server has reached what was asked for, or the end of all WAL, and holds what it should. Gives what
  * the person should know.
- * Errors: as demandReached() and demandReplayedToEnd(); with `verify` full also as recheckPages() and runAmcheck().
+ * Errors: as demandReached(), demandReplayedToEnd() and checkRelationFiles(); with `verify` full also as recheckPages()
+ * and runAmcheck().
  */
 export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown: LaidDown): Promise<string[]> {
   const { request, proven, salvage, report, signal, isCopy } = run;
@@ -42,10 +45,14 @@ export async function proveRecovered(run: Recovered, seen: SeenThrough, laidDown
     notes.push(...(await demandReplayedToEnd(source.wal, { reached, salvage, waits }, readEnd)));
   }
   if (unasked !== undefined) notes.push(...unaskedNotes(unasked, waits));
-  // A server that waits is asked when it is promoted.
-  const isAsked = !waits && unasked === undefined;
-  const collations = isAsked ? await checkPromoted(database, { ...proven.server, isCopy }, report) : undefined;
-  if (collations) notes.push(...collations.notes);
+  let collations: CheckedCollations | undefined;
+  if (unasked === undefined && !waits) {
+    collations = await checkPromoted(database, { ...proven.server, isCopy }, report);
+    notes.push(...collations.notes);
+  } else if (unasked === undefined) {
+    // A server that waits is asked for the rest when it is promoted. A standby may stay one for years.
+    notes.push(...(await checkRelationFiles(database, report)));
+  }
   if (request.verify !== 'full') return notes;
   return inPhase(report, 'check', async () => {
     const suspects = laidDown.verified?.suspects ?? [];

@@ -54,6 +54,8 @@ const LAID_DOWN: LaidDown = {
 };
 const PROMOTED = 'f\tf\t0/5000028\t2026-11-21T10:00:00.000000Z\t00000002\t17\n';
 
+const WAITING = 't\tf\t0/5000028\t2026-11-21T10:00:00.000000Z\t\t17\n';
+
 /** What goes otherwise than well. */
 interface Faults {
   prove?: Error;
@@ -64,6 +66,8 @@ interface Faults {
   /** What the server answers, where that is not what it should. */
   server?: (exec: FakeExec) => FakeOutcome | undefined;
   wal?: WalPlan;
+  /** What became of the old data when the backup was laid down. */
+  oldData?: LaidDown['oldData'];
   /** What the old data is in the end. */
   old?: OldDataSurvey;
   /** The run that has staged what is there after a failure. */
@@ -102,7 +106,7 @@ function restore(faults: Faults = {}) {
   const probe = { pgdata: { exists: true, startable: true, journalState: 'staged', ...named }, tablespaces: [] };
   const engine = {
     probe: step('probe', probe),
-    layDown: step('layDown', LAID_DOWN),
+    layDown: step('layDown', { ...LAID_DOWN, oldData: faults.oldData ?? LAID_DOWN.oldData }),
     swap: step('swap', undefined),
     takeBack: step('takeBack', true),
     rollback: step('rollback', true),
@@ -380,6 +384,36 @@ describe('a failure after the exchange', () => {
       endSegment: '000000010000000000000007',
     };
     await expectWayBack(restore({ wal }), 'dataCorrupt', 'the archive goes on to 000000010000000000000007');
+  });
+
+  const lacking = ({ argv }: FakeExec): FakeOutcome | undefined => {
+    const sql = argv.at(-1) ?? '';
+    if (sql.startsWith('select datname') && sql.includes('datconnlimit')) return { stdout: 'shop\n' };
+    return sql.includes('pg_stat_file') ? { stdout: 'base/5/16384\tpublic.orders\n' } : undefined;
+  };
+  const LACKING = 'a relation lacks files: public.orders in database shop (base/5/16384)';
+
+  it('names it when a relation lacks its file, and the old data is kept', () =>
+    expectWayBack(restore({ server: lacking }), 'dataCorrupt', LACKING));
+
+  it('names it when a relation of a server that waits lacks its file', () =>
+    expectWayBack(
+      restore({
+        request: { standby: {} },
+        server: (exec) =>
+          exec.argv.at(-1)?.startsWith('select pg_is_in_recovery') ? { stdout: WAITING } : lacking(exec),
+      }),
+      'dataCorrupt',
+      LACKING,
+    ));
+
+  it('says that there is none when a relation lacks its file and the old data was deleted beforehand', async () => {
+    const { outcome, did } = restore({ server: lacking, request: { wipe: true }, oldData: 'deleted' });
+    await expect(outcome).rejects.toMatchObject({
+      code: 'dataCorrupt',
+      hint: expect.stringMatching(/older backup with --backup\nthe old data was deleted beforehand \(--wipe\)/),
+    });
+    expect(did).not.toContain('finish');
   });
 
   it('names it when a page is damaged that was suspect', () =>
