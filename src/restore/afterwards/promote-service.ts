@@ -8,7 +8,8 @@ import type { ClusterPlaces } from '../contract/places.ts';
 import type { ServiceRef } from '../contract/request.ts';
 import { checkPromoted } from '../database/check-promoted.ts';
 import { openServiceDatabase, type ServiceDatabase } from '../database/service-database.ts';
-import { withLeftovers } from '../outcome/failure-hints.ts';
+import { withHints, withLeftovers, withWayBack } from '../outcome/failure-hints.ts';
+import { commandFor } from '../outcome/odo-command.ts';
 import type { Reached } from '../outcome/receipt.ts';
 import { keptNote, unaskedNotes } from '../outcome/receipt-notes.ts';
 import type { RunContext } from '../outcome/run-context.ts';
@@ -71,7 +72,13 @@ export async function promoteService(
     const { reached, unasked } = await seeThroughRecovery(address, options, report, signal);
     const checked = async (database: ServiceDatabase) => {
       const facts = await findServerFacts(found, new AbortController().signal).catch(() => ({}));
-      return (await checkPromoted(database, { ...facts, isCopy: false }, report)).notes;
+      const { notes } = await checkPromoted(database, { ...facts, isCopy: false }, report).catch((thrown: unknown) => {
+        const error = asOdoError(thrown);
+        const hasOld = pgdata.old?.where === 'previous';
+        const told = hasOld ? withWayBack(error, request, place, { oldData: 'kept' }) : error;
+        throw withHints(told, [`this finishes the restore as it is: ${commandFor('clean', request)}`]);
+      });
+      return notes;
     };
     // From here on there is no way back, and little to do: a cancellation comes too late.
     const steady = openServiceDatabase(address, new AbortController().signal);

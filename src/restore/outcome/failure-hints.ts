@@ -41,7 +41,7 @@ export function withKeptStaging(
 /** A failure after the swap: the old data is still there, and one command brings it back. */
 export function withWayBack(
   error: OdoError,
-  request: ServiceRequest,
+  request: Pick<ServiceRequest, 'serviceRef'> & { wipe?: boolean },
   places: ClusterPlaces,
   { oldData = request.wipe ? 'deleted' : 'kept' }: { oldData?: LaidDown['oldData'] } = {},
 ): OdoError {
