@@ -4,6 +4,7 @@ import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { inspectContainer } from './parts/container-facts.ts';
+import { cutTablespace } from './parts/cut-tablespace.ts';
 import { mustAskServer, mustExecIn } from './parts/in-container.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { copyObjects, type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
@@ -35,14 +36,14 @@ describe('after the exchange', () => {
     project = writeProject({
       image: 'postgres:15',
       mountAt: DATA,
-      extra: '      - ./reject_hba.conf:/etc/reject_hba.conf:ro',
+      extra: '      - ./reject_hba.conf:/etc/reject_hba.conf:ro\n      - spaces:/ts',
       services: `
   looping:
     image: postgres:15
     restart: always
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["looping:${DATA}"]`,
-      volumes: ['looping'],
+      volumes: ['looping', 'spaces'],
     });
     fs.writeFileSync(path.join(project.folder, 'reject_hba.conf'), 'local all all reject\nhost all all all reject\n');
     fs.mkdirSync(path.join(project.folder, 'confs'));
@@ -184,6 +185,19 @@ describe('after the exchange', () => {
     const receipt = await odoReceipt(argv, { cwd: project.folder });
     expect(receipt.reached).toMatchObject({ timeline: 2, lastCommitTime: expect.any(String) });
     expect(receipt.notes.join('\n')).not.toMatch(/answers ODO nothing/);
+    await goBackForGood();
+  });
+
+  it('a tablespace whose last tar is gone is 14 though the server is up, and the old rows come back', async () => {
+    const { bucket: cut } = await cutTablespace();
+    const argv = ['-u', `s3://${cut}/cut/shop`, ...target(), '--allow-different-cluster'];
+    const { code, stdout, stderr } = await odo(argv);
+    expect(code, stderr).toBe(14);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/error: the restored server came up, but a relation lacks files: public\.\w+ in database /);
+    expect(stderr).toMatch(/ \(pg_tblspc\/\d+\/PG_15_\d+\/\d+\/\d+\)$/m);
+    expect(stderr).toMatch(/hint: .*: odo rollback -v db -n db/s);
+    expect(await isRunning(await project.containerId('db'))).toBe('true');
     await goBackForGood();
   });
 
