@@ -55,6 +55,12 @@ function cutOff(bench: Bench, name: string, sizeBytes: number): void {
   proveContent(bench);
 }
 
+/** The tars that are there are whole. barman puts backup_label into the last of the data's, and nothing counts them. */
+function withoutLabel(bench: Bench): void {
+  execFileSync('tar', ['--delete', '-f', path.join(bench.repository, 'base/b1/data.tar'), './backup_label']);
+  proveContent(bench);
+}
+
 /** The job is for another backup, of the same content. */
 function takeAnother(bench: Bench): void {
   fs.cpSync(path.join(bench.repository, 'base/b1'), path.join(bench.repository, 'base/b2'), { recursive: true });
@@ -296,6 +302,7 @@ describe('a failure before the exchange', () => {
       (bench) => fs.rmSync(path.join(bench.repository, 'base/b1'), { recursive: true }),
       'backupIncomplete',
     ],
+    ['backup_label is gone with the last tar of the data', withoutLabel, 'backupIncomplete'],
     ['a part is cut off', (bench) => cutOff(bench, 'data.tar', 3000), 'dataCorrupt'],
     ['a packed part is cut off', (bench) => cutOff(bench, '16387.tar.gz', 100), 'dataCorrupt'],
     [
