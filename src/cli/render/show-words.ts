@@ -14,6 +14,7 @@ export function showWords({ backup, wal }: ShowReport): string {
     ['server', backup.server],
     ['format', backup.format],
     ['state', `${stateWord(backup)}${backup.reason === undefined ? '' : `: ${backup.reason}`}`],
+    ['doubt', backup.doubt],
     ['begun', timeWord(backup.beginTime)],
     ['ended', backup.endTime && `${timeWord(backup.endTime)}${age}`],
     ['PostgreSQL', backup.postgresMajor?.toString()],

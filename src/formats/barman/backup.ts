@@ -2,6 +2,7 @@ import type { ObjectInfo } from '../../store/objects/object-store.ts';
 import { withoutUndefined } from '../../without-undefined.ts';
 import type { Backup, BackupState } from '../contract/format.ts';
 import type { BackupInfo } from './backup-info.ts';
+import { doubtLastTars } from './last-tars.ts';
 import { findParts, type PartsFound } from './parts.ts';
 
 /** The repository's objects and facts of one backup. */
@@ -42,6 +43,7 @@ export function toBackup(folder: BackupFolder, server: string, now: number): Bac
     format: 'barman' as const,
     state,
     reason,
+    doubt: state === 'complete' ? doubtLastTars(found.parts) : undefined,
     server,
     beginTime: info?.beginTime,
     endTime: info?.endTime,

@@ -73,6 +73,8 @@ export interface Backup {
   state: BackupState;
   /** Why the backup is not complete, in words. */
   reason?: string;
+  /** Why a backup that counts as complete may lack something all the same, in words. */
+  doubt?: string;
   server?: string;
   beginTime?: string;
   /** The time by which "latest" is chosen: barman's end_time; for pg_basebackup sets START TIME of backup_label. */

@@ -74,7 +74,9 @@ export async function proveMoment(
   });
   if (!found) return undefined;
   const { backup, wal, timeline, stop, older } = found;
-  await proofs.attempt('backup', () => ({ evidence: backupWords(backup) }));
+  await proofs.attempt('backup', () =>
+    judged(backupWords(backup), backup.doubt === undefined ? [] : [backup.doubt], undefined),
+  );
   await proofs.attempt('WAL', () =>
     wal.source === 'included'
       ? { evidence: 'travels in the backup itself' }

@@ -97,11 +97,13 @@ async function proveBackup(store: ObjectStore, repository: Repository, wanted: s
   const manifest =
     backup.restoredFiles === undefined ? '' : `, manifest of ${backup.restoredFiles} files with its own checksum right`;
   const version = backup.postgresMajor === undefined ? '' : `, PostgreSQL ${backup.postgresMajor}`;
-  const isWarning = skipped.some(({ warning }) => warning !== undefined);
+  const doubt = backup.doubt === undefined ? '' : `; ${backup.doubt}`;
+  const isWarning = doubt !== '' || skipped.some(({ warning }) => warning !== undefined);
   return {
     ...(isWarning ? { state: 'warning' as const } : {}),
     evidence:
-      `${backup.id} of ` + `${backup.endTime ?? 'an unknown time'}${version}${size}${manifest}${skippedWords(skipped)}`,
+      `${backup.id} of ` +
+      `${backup.endTime ?? 'an unknown time'}${version}${size}${manifest}${doubt}${skippedWords(skipped)}`,
     value: { backup, wal },
   };
 }

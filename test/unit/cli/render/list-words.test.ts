@@ -189,7 +189,13 @@ describe('the picture of the window', () => {
 });
 
 it('tells all of one backup', () => {
-  const { restoredBytes: _, ...known } = backup({ name: 'nightly', beginWal: 'A', endWal: 'B', systemIdentifier: '7' });
+  const { restoredBytes: _, ...known } = backup({
+    name: 'nightly',
+    beginWal: 'A',
+    endWal: 'B',
+    systemIdentifier: '7',
+    doubt: 'another tar may have followed',
+  });
   const shown: ShowReport = {
     kind: 'show',
     url: 's3://bucket',
@@ -214,6 +220,7 @@ it('tells all of one backup', () => {
     ['name', 'nightly'],
     ['format', 'barman'],
     ['state', 'complete'],
+    ['doubt', 'another tar may have followed'],
     ['ended', '2026-11-21T02:00:00Z, 3 h ago'],
     ['PostgreSQL', '17'],
     ['system identifier', '7'],
