@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkRelationFiles } from '../../src/restore/database/check-relation-files.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { inspectContainer } from './parts/container-facts.ts';
 import { cutTablespace } from './parts/cut-tablespace.ts';
@@ -197,7 +198,17 @@ describe('after the exchange', () => {
     expect(stderr).toMatch(/error: the restored server came up, but a relation lacks files: public\.\w+ in database /);
     expect(stderr).toMatch(/ \(pg_tblspc\/\d+\/PG_15_\d+\/\d+\/\d+\)$/m);
     expect(stderr).toMatch(/hint: .*: odo rollback -v db -n db/s);
-    expect(await isRunning(await project.containerId('db'))).toBe('true');
+    // Of a relation in several segments, those before the last one that is there are missed, too.
+    const large = await project.sql("select pg_relation_filepath('pg_proc')");
+    await mustExecIn(`${project.name}-db-1`, ['touch', `${DATA}/${large}.2`], { user: 'postgres' });
+    const query = async (sql: string, database?: string) =>
+      (await project.sql(sql, database))
+        .split('\n')
+        .filter(Boolean)
+        .map((row) => row.split('|'));
+    await expect(checkRelationFiles({ query }, () => undefined)).rejects.toMatchObject({
+      message: expect.stringContaining(`pg_catalog.pg_proc in database postgres (${large}.1)`),
+    });
     await goBackForGood();
   });
 

@@ -23,7 +23,7 @@ const MISSING_SQL = `with relation as materialized (
     select directory || '/' || split_part(name, '.', 1) as path, max(split_part(name, '.', 2)::int) as last
     from (select distinct regexp_replace(path, '/[^/]*$', '') as directory from relation where path is not null) d,
       pg_ls_dir(directory, true, false) name
-    where name ~ '^[0-9]+[.][0-9]+$' group by 1)
+    where name ~ '^[0-9]+[.][0-9]{1,6}$' group by 1)
   select file, translate(name, chr(9) || chr(10), '  ')
   from relation left join segmented using (path),
     lateral (select path union all select path || '.' || n from generate_series(1, last - 1) n) files (file)
