@@ -106,7 +106,7 @@ export function formatContract(name: string, subject: FormatUnderTest): void {
       expect(described.postgresMajor).toBeGreaterThanOrEqual(13);
     });
 
-    it('opens content from the facts alone: numbered units that are there, those of the data directory first', async () => {
+    it('opens content from the facts alone: numbered units, all there, those of PGDATA first', async () => {
       const store = subject.open();
       const facts = factsOf(await newest(store));
       const content = await format.content(store, root, facts, {});

@@ -14,8 +14,9 @@ export function isOldDataKept(situation: Situation): boolean {
 }
 
 /**
- * Decides what is to be asked of the old data. What a restore to a moment leaves out was judged before its exchange, and
- * --accept-loss gives it up, but only of data of that very cluster. Gives undefined when nothing is to be asked any more.
+ * Decides what is to be asked of the old data. What a restore to a moment leaves out was judged before its exchange,
+ * and --accept-loss gives it up, but only of data of that very cluster. Gives undefined when nothing is to be asked any
+ * more.
  */
 export function askOfOld(given: { isOwnLeftOut: boolean; allowDifferentCluster: boolean }): AskedOfOld | undefined {
   if (given.isOwnLeftOut) return given.allowDifferentCluster ? undefined : 'whose';

@@ -55,7 +55,14 @@ export function afterRestore(world: World, asked: Asked): Expected {
   // Old data that holds what nothing else has stays, also when somebody ends the recovery of a server that waits.
   const mustKeep = asked.keepPrevious || loses;
   const made = (content: Partial<Content>): Content => ({
-    ...{ rows, cluster: 'shop', line, role, isFinished: false, keepsPrevious: isMoment ? mustKeep : asked.keepPrevious },
+    ...{
+      rows,
+      cluster: 'shop',
+      line,
+      role,
+      isFinished: false,
+      keepsPrevious: isMoment ? mustKeep : asked.keepPrevious,
+    },
     ...content,
   });
   const salvaged = salvagedBy(world);

@@ -76,7 +76,7 @@ describe('old data that was kept as the only copy', () => {
     await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
   });
 
-  it('is known from the exchange on where the restore leaves something out of it, whoever ends the recovery', async () => {
+  it('is known from the exchange on where the restore leaves it out, whoever ends the recovery', async () => {
     const bench = setUpBench();
     await layDown(bench);
     await engine.swap(bench.places, { keptBecause: BECAUSE });
