@@ -20,7 +20,7 @@ export interface Service {
   /** The real name of its data volume. */
   volume: string;
   compose(...args: string[]): Promise<string>;
-  /** Makes it a server that runs, and knows nothing yet of what will be restored. */
+  /** Makes it a server that runs on a new cluster: one that was restored holds what it committed since. */
   prepare(): Promise<void>;
   /** Runs a restore, and gives the time from its beginning to the first write that the restored server accepts. */
   measure(restore: () => Promise<void>): Promise<Usage>;
@@ -65,7 +65,6 @@ volumes:
   const inService = (user: string, script: string) => compose('exec', '-T', '-u', user, 'db', 'bash', '-c', script);
   const psql = (text: string) => inService('postgres', `psql -XAtq -v ON_ERROR_STOP=1 -c "${text}"`);
   const isReady = ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port)];
-  await compose('up', '-d');
 
   /** Seconds from `startedAt` until a row goes into the table that came last. */
   async function firstWrite(startedAt: number, signal: AbortSignal): Promise<number> {
@@ -81,14 +80,14 @@ volumes:
     volume: `${name}_db`,
     compose,
     async prepare() {
+      await compose('down', '-v', '-t', '5');
+      await compose('up', '-d');
       await until(
         'the service answers',
         // Over TCP, where the server that only makes the cluster does not answer.
         async () => (await run('docker', ['compose', '-f', file, 'exec', '-T', 'db', ...isReady])).code === 0,
         READY_MS,
       );
-      await psql(`drop table if exists ${MARKER}`);
-      await inService('root', 'rm -rf /tmp/pgbackrest-spool');
       await psql('checkpoint');
     },
     async measure(restore) {
