@@ -42,6 +42,12 @@ const LONG_PAGE_HEADER_BYTES = 40;
  */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
+/** What follows a record's header, by its first byte: a number of two bytes, one of four, main data. */
+const ORIGIN = 253;
+const TOP_LEVEL_XID = 252;
+const SHORT_DATA = 255;
+const LONG_DATA = 254;
+
 const RM_XLOG = 0;
 const RM_XACT = 1;
 const RESTORE_POINT = 0x70;
@@ -166,6 +172,8 @@ function findRecords<T>(
     if (!kind.looksLike(bytes, at)) continue;
     const totalBytes = view.getUint32(at, true);
     if (totalBytes < RECORD_HEADER_BYTES + 2 + kind.fewestDataBytes || totalBytes > MAX_RECORD_BYTES) continue;
+    // A checksum in vain costs as much as a long record.
+    if (!isFilled(bytes, view, at, totalBytes)) continue;
     if (at + totalBytes > bytes.length) {
       incompleteAt ??= at;
       continue;
@@ -185,6 +193,21 @@ function looksLikeMark(bytes: Uint8Array, at: number): boolean {
   if (manager === RM_XLOG) return (info & 0xf0) === RESTORE_POINT;
   const operation = info & OPERATION_MASK;
   return operation === COMMIT || operation === ABORT || operation === COMMIT_PREPARED || operation === ABORT_PREPARED;
+}
+
+/**
+ * Whether the main data takes up all of the record behind its headers, as in every record without blocks. True as well
+ * when the headers are not whole.
+ */
+function isFilled(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): boolean {
+  for (let from = at + RECORD_HEADER_BYTES; from + 5 <= bytes.length; ) {
+    const id = bytes[from];
+    if (id === SHORT_DATA) return from + 2 + (bytes[from + 1] as number) === at + totalBytes;
+    if (id === LONG_DATA) return from + 5 + view.getUint32(from + 1, true) === at + totalBytes;
+    if (id !== ORIGIN && id !== TOP_LEVEL_XID) return false;
+    from += id === ORIGIN ? 3 : 5;
+  }
+  return true;
 }
 
 /**
@@ -233,15 +256,15 @@ function markAt(bytes: Uint8Array, view: DataView, at: number, totalBytes: numbe
 export function mainDataAt(bytes: Uint8Array, from: number, end: number): number | undefined {
   for (let at = from; at < end; ) {
     switch (bytes[at]) {
-      case 253:
+      case ORIGIN:
         at += 3;
         break;
-      case 252:
+      case TOP_LEVEL_XID:
         at += 5;
         break;
-      case 255:
+      case SHORT_DATA:
         return at + 2;
-      case 254:
+      case LONG_DATA:
         return at + 5;
       default:
         return undefined;
