@@ -1,4 +1,3 @@
-import type { OldCluster } from '../../cluster/old-cluster.ts';
 import type { Mount } from '../../docker/client/mount.ts';
 import { OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
@@ -11,7 +10,7 @@ import type { ServiceRequest } from '../contract/request.ts';
 import { proveScripts, type SqlScript } from '../database/post-sql.ts';
 import type { ProvenServer } from '../procedure/make-lay-down-job.ts';
 import { proveConfiguration } from '../proofs/configuration.ts';
-import { findLaterTablespaces, locateLater } from '../proofs/later-tablespaces.ts';
+import { findLaterTablespaces, locateLater, lookAhead } from '../proofs/later-tablespaces.ts';
 import { proveOldData, withRoomForSalvage } from '../proofs/prove-old-data.ts';
 import { proveCluster, proveTargetSafe } from '../proofs/prove-place.ts';
 import { proveRepository, type RestoreSource } from '../proofs/prove-repository.ts';
@@ -70,6 +69,8 @@ export async function proveServiceRestore(
   const tablespaces = named && (await proveTablespaces(named, source, request, proofs));
 
   const byName = named && tablespaces && placesOf(named, tablespaces);
+  const isLikely = named !== undefined && (tablespaces?.length !== 0 || hasOtherMounts(named));
+  const ahead = byName && source && lookAhead({ store: request.store, source, isLikely, signal });
   const look = named && byName && (await openForLook(named, byName.mounts, source, request, context, proofs));
   let engine = look?.engine;
   let missing = look?.missing ?? [];
@@ -83,7 +84,14 @@ export async function proveServiceRestore(
       found &&
       data &&
       source &&
-      (await proveLater(found, data.places, source, first?.oldCluster, request, proofs, signal));
+      (await proveLater(
+        found,
+        data.places,
+        { source, old: first?.oldCluster, isLikely, ahead },
+        request,
+        proofs,
+        signal,
+      ));
     if (found && tablespaces && later && later.length > 0) data = placesOf(found, [...tablespaces, ...later], earlier);
     if (engine && found && byName && data && data.mounts.length > byName.mounts.length) {
       await engine.close();
@@ -171,21 +179,13 @@ function placesOf(
 async function proveLater(
   found: FoundService,
   places: ClusterPlaces,
-  source: RestoreSource,
-  old: OldCluster | undefined,
+  known: Omit<Parameters<typeof findLaterTablespaces>[0], 'store' | 'signal'>,
   request: ServiceRequest,
   proofs: Proofs,
   signal: AbortSignal,
 ) {
   return proofs.attempt('later tablespaces', async () => {
-    const isLikely = places.tablespaces.length > 0 || hasOtherMounts(found);
-    const { value = [], ...finding } = await findLaterTablespaces({
-      store: request.store,
-      source,
-      old,
-      isLikely,
-      signal,
-    });
+    const { value = [], ...finding } = await findLaterTablespaces({ ...known, store: request.store, signal });
     const located = locateLater(found.service, value, places, request.moment !== undefined);
     placesOfService(found.data, [...places.tablespaces, ...located]);
     return { ...finding, value: located };

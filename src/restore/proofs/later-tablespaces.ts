@@ -8,7 +8,7 @@ import { openWalArchive } from '../../formats/registry/registry.ts';
 import type { CreatedTablespace } from '../../postgres/wal/tablespace-records.ts';
 import { openStore, type StoreConfig } from '../../store/kinds/open.ts';
 import { ODO_DIR } from '../../tree/places/place.ts';
-import { findTablespacesInWal } from '../../wal/plan/find-tablespaces.ts';
+import { findTablespacesInWal, type TablespacesInWal } from '../../wal/plan/find-tablespaces.ts';
 import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
 import type { Finding } from '../contract/proofs.ts';
 import { PATIENCE_MS, type RestoreSource } from './prove-repository.ts';
@@ -30,8 +30,12 @@ export interface Look {
   old: OldCluster | undefined;
   /** Whether the cluster has, or may have, its tablespaces on other mounts than its data. */
   isLikely: boolean;
+  /** What lookAhead() has found. */
+  ahead?: Promise<TablespacesInWal | undefined> | undefined;
   signal: AbortSignal;
 }
+
+type ArchivedWal = Extract<RestoreSource['wal'], { source: 'archive' }>;
 
 /**
  * How many segments of WAL are looked through. Most services have no place for tablespaces, and there a second fetching
@@ -40,16 +44,27 @@ export interface Look {
 const MOST_SEGMENTS = { likely: 2048, unlikely: 16 };
 
 /**
+ * Begins to look through the WAL before anything is known of old data, while other proofs wait for Docker. Only where
+ * few segments are looked through. A failure is met by findLaterTablespaces().
+ */
+export function lookAhead(look: Omit<Look, 'old' | 'ahead'>): Look['ahead'] {
+  const { wal } = look.source;
+  if (wal.source === 'included' || look.isLikely) return undefined;
+  const ahead = lookThrough(look, wal, undefined);
+  ahead.catch(() => undefined);
+  return ahead;
+}
+
+/**
  * Finds the tablespaces that replay may create: those of the old data, when it is of the backup's cluster, and those in
  * WAL that is newer than the old data.
  */
 export async function findLaterTablespaces(look: Look): Promise<Finding<LaterTablespace[]>> {
-  const { source, signal } = look;
-  const { backup, wal } = source;
+  const { backup, wal } = look.source;
   const old = look.old?.systemIdentifier === backup.systemIdentifier ? look.old : undefined;
   const known = new Set(backup.tablespaces.map(({ oid }) => oid));
   const ofOld = (old?.tablespaces ?? []).filter(({ oid }) => !known.has(oid));
-  const inWal = wal.source === 'included' ? undefined : await lookThrough(look, wal, old, signal);
+  const inWal = wal.source === 'included' ? undefined : await inAllWal(look, wal, old);
   const created = inWal?.created ?? [];
   const isCreated = (one: CreatedTablespace) => created.some(({ location }) => location === one.location);
   const all = [
@@ -63,11 +78,17 @@ export async function findLaterTablespaces(look: Look): Promise<Finding<LaterTab
   return { evidence: `${words} is known; ${doubt}`, value, state: 'unjudged' };
 }
 
+/** What was found ahead will do, unless old data tells where to begin and not all of the WAL was looked through. */
+async function inAllWal(look: Look, wal: ArchivedWal, old: OldCluster | undefined) {
+  const ahead = await look.ahead;
+  if (ahead && (old === undefined || ahead.lookedThrough === ahead.segments)) return ahead;
+  return lookThrough(look, wal, old);
+}
+
 async function lookThrough(
-  { store: config, source, isLikely }: Look,
-  wal: Extract<RestoreSource['wal'], { source: 'archive' }>,
+  { store: config, source, isLikely, signal }: Omit<Look, 'old' | 'ahead'>,
+  wal: ArchivedWal,
   old: OldCluster | undefined,
-  signal: AbortSignal,
 ) {
   const { store } = openStore({ ...config, retryForMs: Math.min(config.retryForMs ?? PATIENCE_MS, PATIENCE_MS) });
   try {

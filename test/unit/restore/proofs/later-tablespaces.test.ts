@@ -79,6 +79,28 @@ describe('what is known of them', () => {
     expect((await look({ ...old, systemIdentifier: '2' })).value).toEqual([]);
     expect((await look()).value).toEqual([]);
   });
+
+  it('comes from what was looked through ahead, unless old data tells where to begin in more WAL than that', async () => {
+    const wal = { source: 'archive', spans: [], segmentSizeBytes: 16 << 20, endSegment: '000000010000000000000009' };
+    const repository = { ref: { format: 'barman', root: '' } };
+    const source = { backup, repository, wal } as unknown as RestoreSource;
+    const find = async (lookedThrough: number, old?: OldCluster) => {
+      const ahead = Promise.resolve({ created: [late('/ts/b')], lookedThrough, segments: 2 });
+      const look = {
+        store: { url: scratchDirectory() },
+        source,
+        old,
+        isLikely: false,
+        ahead,
+        signal: new AbortController().signal,
+      };
+      return (await findLaterTablespaces(look)).value?.map(({ location }) => location);
+    };
+    expect(await find(2)).toEqual(['/ts/b']);
+    expect(await find(1)).toEqual(['/ts/b']);
+    expect(await find(2, { ...old, tablespaces: [] })).toEqual(['/ts/b']);
+    expect(await find(1, { ...old, tablespaces: [] })).toEqual([]);
+  });
 });
 
 describe('the old data', () => {
