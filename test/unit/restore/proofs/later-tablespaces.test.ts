@@ -80,7 +80,7 @@ describe('what is known of them', () => {
     expect((await look()).value).toEqual([]);
   });
 
-  it('comes from what was looked through ahead, unless old data tells where to begin in more WAL than that', async () => {
+  it('comes from what was looked through ahead, unless old data tells of another beginning', async () => {
     const wal = { source: 'archive', spans: [], segmentSizeBytes: 16 << 20, endSegment: '000000010000000000000009' };
     const repository = { ref: { format: 'barman', root: '' } };
     const source = { backup, repository, wal } as unknown as RestoreSource;
