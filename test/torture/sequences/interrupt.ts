@@ -88,19 +88,19 @@ async function goOn(world: World, scene: Scene, command: Interrupted): Promise<r
   const { random, stage } = scene;
   const state = journalState(stage);
   const isStill = state === undefined || state === 'laying-down' || state === 'staged';
-  const before = unfinished(world, expected).filter(({ place }) => place !== undefined || isEmpty(stage));
+  const before = unfinished(world, expected);
   const ways = isStill ? ['same', 'rollback', 'start'] : ['same', 'rollback'];
   const way = state === 'clearing' ? random.pick(['same', 'clean']) : random.pick(ways);
   scene.note(`the journal says ${state ?? 'nothing'}; ${way}`);
   const done = [...expected.worlds, ...before];
   if (way === 'start') {
     if (!(await lookAt(stage.db))?.running && !isEmpty(stage)) await engine().getContainer(stage.db).start();
-    return upOr([...before, ...expected.worlds]);
+    return upOr([...whereDataLies(before, stage), ...expected.worlds]);
   }
   if (way === 'clean') {
     const { code } = await runOdo(scene, ['clean', ...serviceArgs, '--accept-loss']);
     if (code !== 0) throw new Defect(`odo clean ended with ${code} where the old data was being removed`);
-    return upOr(done.flatMap((one) => afterClean(one, { acceptLoss: true }).worlds));
+    return upOr(whereDataLies(done, stage).flatMap((one) => afterClean(one, { acceptLoss: true }).worlds));
   }
   const same = way === 'same' ? await runOdo(scene, args) : undefined;
   if (same?.code === 0) return [...expected.worlds, ...done.filter(({ previous }) => !previous)];
@@ -119,7 +119,9 @@ async function goOn(world: World, scene: Scene, command: Interrupted): Promise<r
     }
   }
   const between = expected.worlds.flatMap((one) => betweenExchangeAndEnd(world, one));
-  return upOr([...done, ...between].flatMap((one) => [one, ...afterRollback(one).worlds, ...backFrom(world, one)]));
+  const ended = [...done, ...between].flatMap((one) => [one, ...afterRollback(one).worlds, ...backFrom(world, one)]);
+  // A content that was being put away when the blow came is put away by now.
+  return upOr(whereDataLies(ended, stage));
 }
 
 /** The restored server has come out of its recovery by itself, and nobody has removed the old data. */
@@ -138,6 +140,11 @@ function upOr(worlds: readonly World[]): World[] {
   return worlds.flatMap((world) =>
     world.isUp ? [world, { ...world, isUp: false }] : [world, { ...world, isUp: true }],
   );
+}
+
+/** The worlds in which there is data in place, or those in which there is none, as the disk says. */
+function whereDataLies(worlds: readonly World[], stage: Stage): World[] {
+  return worlds.filter(({ place }) => (place === undefined) === isEmpty(stage));
 }
 
 /** There is nothing that a server would start on: a deletion begins with this file. */
