@@ -1,4 +1,3 @@
-import { asOdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import {
   type ChangedCollation,
@@ -9,6 +8,7 @@ import {
   findChanged,
 } from '../../postgres/files/collation-versions.ts';
 import type { ServiceDatabase } from './service-database.ts';
+import { unlessCancelled } from './unless-cancelled.ts';
 
 /** Whether text sorts as on the original. */
 export interface CheckedCollations {
@@ -30,7 +30,7 @@ export async function checkCollations(
 ): Promise<CheckedCollations> {
   const checked = await findChanges(database).catch((error: unknown) => ({
     haveChanged: false,
-    notes: [`whether text sorts as on the original could not be found out: ${asOdoError(error).message}`],
+    notes: [`whether text sorts as on the original could not be found out: ${unlessCancelled(error).message}`],
   }));
   for (const message of checked.notes) report({ type: 'note', level: 'warning', message });
   return checked;

@@ -1,6 +1,6 @@
-import { asOdoError } from '../../errors.ts';
 import { DATABASE_NAMES_SQL } from '../../postgres/files/collation-versions.ts';
 import type { ServiceDatabase } from './service-database.ts';
+import { unlessCancelled } from './unless-cancelled.ts';
 
 /**
  * Finds what the connected database needs beside its data: `library` and a C function's file, or `extension` and its
@@ -37,6 +37,7 @@ export interface PromotedFacts {
  * Asks a promoted server for what its data brings along: functions whose libraries the image lacks, and subscriptions
  * and scheduled jobs, which work from now on. Gives notes. Not being able to ask is a note, too, since the restore
  * itself is sound.
+ * Errors: `cancelled`.
  */
 export async function checkContents(database: Pick<ServiceDatabase, 'query'>, facts: PromotedFacts): Promise<string[]> {
   try {
@@ -62,7 +63,7 @@ export async function checkContents(database: Pick<ServiceDatabase, 'query'>, fa
   } catch (error) {
     return [
       'whether functions lack their libraries, and whether subscriptions or jobs work from now on, could not ' +
-        `be found out: ${asOdoError(error).message}`,
+        `be found out: ${unlessCancelled(error).message}`,
     ];
   }
 }

@@ -1,6 +1,7 @@
 import { asOdoError, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import type { ServiceDatabase } from './service-database.ts';
+import { unlessCancelled } from './unless-cancelled.ts';
 
 /** Databases that can be connected to, templates too. A limit of -2 marks one that was being dropped. */
 const DATABASES_SQL = 'select datname from pg_database where datallowconn and datconnlimit <> -2';
@@ -43,7 +44,7 @@ interface Lacking {
 /**
  * Demands that every relation has its files. A server comes up without them, and misses each only when it is read.
  * Reports and gives notes on databases that could not be asked.
- * Errors: `dataCorrupt` when files are missing.
+ * Errors: `dataCorrupt` when files are missing; `cancelled`.
  */
 export async function checkRelationFiles(database: Pick<ServiceDatabase, 'query'>, report: Report): Promise<string[]> {
   const { lacking, notes } = await findLacking(database);
@@ -109,5 +110,5 @@ function firstOf(words: readonly string[], comma: string): string {
 }
 
 function unasked(what: string, error: unknown): string {
-  return `whether ${what} has its files could not be found out: ${asOdoError(error).message}`;
+  return `whether ${what} has its files could not be found out: ${unlessCancelled(error).message}`;
 }

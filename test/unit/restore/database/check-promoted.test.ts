@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { OdoError } from '../../../../src/errors.ts';
 import type { OdoEvent } from '../../../../src/events.ts';
 import { checkPromoted } from '../../../../src/restore/database/check-promoted.ts';
 import { openServiceDatabase } from '../../../../src/restore/database/service-database.ts';
@@ -46,4 +47,13 @@ it('tells all the rest before it ends for a relation without its file', async ()
   });
   expect(events.filter(({ type }) => type === 'note')).toHaveLength(3);
   expect(execs).toHaveLength(3);
+});
+
+it('says nothing of a server when nobody waits for the answers any more', async () => {
+  const told: OdoEvent[] = [];
+  const database = { query: () => Promise.reject(new OdoError('cancelled', 'cancelled')) };
+  await expect(checkPromoted(database, FACTS, (event) => told.push(event))).rejects.toMatchObject({
+    code: 'cancelled',
+  });
+  expect(told).toEqual([]);
 });
