@@ -198,6 +198,10 @@ describe('after the exchange', () => {
     expect(stderr).toMatch(/error: the restored server came up, but a relation lacks files: public\.\w+ in database /);
     expect(stderr).toMatch(/ \(pg_tblspc\/\d+\/PG_15_\d+\/\d+\/\d+\)$/m);
     expect(stderr).toMatch(/hint: .*: odo rollback -v db -n db/s);
+    // The old data is all that is whole: no clean-up deletes it unasked.
+    const cleaned = await odo(['clean', ...target()]);
+    expect(cleaned.code, cleaned.stderr).toBe(24);
+    expect(cleaned.stderr).toMatch(/is the only copy of something: .*a relation lacks files: public\.\w+ in database /);
     // Of a relation in several segments, those before the last one that is there are missed, too.
     const large = await project.sql("select pg_relation_filepath('pg_proc')");
     await mustExecIn(`${project.name}-db-1`, ['touch', `${DATA}/${large}.2`], { user: 'postgres' });

@@ -20,7 +20,7 @@ import { isFollowed } from '../service/open-service-engine.ts';
 import { demandService } from '../service/prove-service.ts';
 import { findServerFacts } from '../service/server-facts.ts';
 import { startContainers } from '../service/start-service.ts';
-import type { OnlyCopy } from '../volume/judge-old-data.ts';
+import { type OnlyCopy, wrongInstead } from '../volume/judge-old-data.ts';
 import { findOnlyCopy } from '../volume/kept-old-data.ts';
 import { TRANSITIONS } from '../volume/transitions.ts';
 import { openOnJournal } from './volume-commands.ts';
@@ -72,12 +72,16 @@ export async function promoteService(
     const { reached, unasked } = await seeThroughRecovery(address, options, report, signal);
     const checked = async (database: ServiceDatabase) => {
       const facts = await findServerFacts(found, new AbortController().signal).catch(() => ({}));
-      const { notes } = await checkPromoted(database, { ...facts, isCopy: false }, report).catch((thrown: unknown) => {
-        const error = asOdoError(thrown);
-        const hasOld = pgdata.old?.where === 'previous';
-        const told = hasOld ? withWayBack(error, request, place, { oldData: 'kept' }) : error;
-        throw withHints(told, [`this finishes the restore as it is: ${commandFor('clean', request)}`]);
-      });
+      const { notes } = await checkPromoted(database, { ...facts, isCopy: false }, report).catch(
+        async (thrown: unknown) => {
+          const error = asOdoError(thrown);
+          if (error.code === 'dataCorrupt') await engine.noteKept(place, wrongInstead(error)).catch(() => undefined);
+          const hasOld = pgdata.old?.where === 'previous';
+          const told = hasOld ? withWayBack(error, request, place, { oldData: 'kept' }) : error;
+          const finish = `${commandFor('clean', request)}${hasOld ? ' --accept-loss' : ''}`;
+          throw withHints(told, [`this finishes the restore as it is: ${finish}`]);
+        },
+      );
       return notes;
     };
     // From here on there is no way back, and little to do: a cancellation comes too late.

@@ -12,6 +12,7 @@ import { isFollowed, openServiceEngine, type Role } from '../service/open-servic
 import { demandService } from '../service/prove-service.ts';
 import { findOnlyCopy, refusedLoss } from '../volume/kept-old-data.ts';
 import { adviceOn } from '../volume/status-advice.ts';
+import { askRestored } from './ask-restored.ts';
 
 type Context = Omit<RunContext, 'confirm'>;
 
@@ -56,17 +57,25 @@ export async function cleanVolume(
   { serviceRef, acceptLoss }: { serviceRef: ServiceRef; acceptLoss: boolean },
   context: Context,
 ): Promise<CleanReport> {
-  return onVolume(serviceRef, context, 'restore', async (engine, place, { service, data }) => {
+  return onVolume(serviceRef, context, 'restore', async (engine, place, found) => {
+    const { service, data } = found;
     const unjudged = acceptLoss ? undefined : (await engine.status(place)).oldDataUnjudged;
+    const asked: string[] = [];
     if (unjudged !== undefined) {
       const onlyCopy = await findOnlyCopy(engine, place, unjudged);
-      if (onlyCopy) throw refusedLoss(place.pgdata, onlyCopy.because);
+      const restored = onlyCopy || unjudged === 'aside' ? { onlyCopy, notes: [] } : await askRestored(found, context);
+      if (restored.onlyCopy) throw refusedLoss(place.pgdata, restored.onlyCopy.because);
+      asked.push(...restored.notes);
     }
-    const { freedBytes, found, leftSettings, keptSalvage } = await inPhase(context.report, 'clean', () =>
-      engine.clean(place, { acceptLoss }),
-    );
+    const {
+      found: isFound,
+      freedBytes,
+      leftSettings,
+      keptSalvage,
+    } = await inPhase(context.report, 'clean', () => engine.clean(place, { acceptLoss }));
     const { pgdata } = await engine.probe(place);
     const notes = [
+      ...asked,
       ...leftSettingsNotes(leftSettings),
       ...(keptSalvage ? [keptSalvageNote(data.place, { serviceRef })] : []),
       ...(pgdata.empty
@@ -76,7 +85,7 @@ export async function cleanVolume(
           ]
         : []),
     ];
-    return { kind: 'clean', volume: data.mount.source, service: service.name, freedBytes, found, notes };
+    return { kind: 'clean', volume: data.mount.source, service: service.name, freedBytes, found: isFound, notes };
   });
 }
 

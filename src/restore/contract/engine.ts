@@ -99,6 +99,11 @@ export interface Engine {
    */
   noteRollbackTold(places: ClusterPlaces): Promise<void>;
   /**
+   * Notes why the old data has to stay, when what took its place has turned out to be wrong. From then on nothing
+   * removes it unasked.
+   */
+  noteKept(places: ClusterPlaces, because: string): Promise<void>;
+  /**
    * Reads from the files how the recovery of the server in place stands. `log` also reads the log that the server
    * writes there. Changes nothing.
    */

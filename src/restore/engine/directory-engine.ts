@@ -23,6 +23,7 @@ import { recheckPages } from '../lay-down/verify-cluster.ts';
 import { archivingConfigured, raiseSettings } from '../staging/raise-settings.ts';
 import { amendStaged, readStaged } from '../staging/staged-configuration.ts';
 import { discardStaging, isOfThisBoot, placesOf } from '../staging/staging.ts';
+import { noteKept } from '../volume/note-kept.ts';
 import { demandOwnRun } from '../volume/own-run.ts';
 import { probePlaces } from '../volume/probe-places.ts';
 import { noteRollbackTold } from '../volume/rollback-told.ts';
@@ -144,6 +145,7 @@ export function createDirectoryEngine(): Engine {
     takeBack: (places) => ending(places, () => undoExchange(places)),
     rollback: (places) => ending(places, () => rollback(places)),
     noteRollbackTold: (places) => locked(places, () => noteRollbackTold(places)),
+    noteKept: (places, because) => locked(places, () => noteKept(places, because)),
     async recoveryState({ pgdata }, options) {
       const takenSegment = feedings.get(pgdata.odoDir)?.lastTaken();
       return { ...readRecoveryState(pgdata, options), ...(takenSegment === undefined ? {} : { takenSegment }) };

@@ -33,6 +33,7 @@ export const ENGINE_METHODS: Readonly<{ [K in EngineMethod]: WayOf<K> }> = {
   takeBack: 'ask',
   rollback: 'ask',
   noteRollbackTold: 'ask',
+  noteKept: 'ask',
   recoveryState: 'ask',
   raiseSettings: 'ask',
   archivingConfigured: 'ask',

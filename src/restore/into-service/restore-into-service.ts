@@ -3,6 +3,7 @@ import { explainTarget } from '../outcome/at-target.ts';
 import { withWayBack } from '../outcome/failure-hints.ts';
 import type { Prove } from '../procedure/restore.ts';
 import { NO_REHEARSAL } from '../rehearsal/prepare-rehearsal.ts';
+import { wrongInstead } from '../volume/judge-old-data.ts';
 import { forOwnRun } from '../volume/own-run.ts';
 import { finishService } from './finish-service.ts';
 import { leaveAsBefore } from './leave-as-before.ts';
@@ -10,7 +11,7 @@ import { proveServiceRestore } from './prove-service-restore.ts';
 import { type RecoveredService, recoverService } from './recover-service.ts';
 import { exchangeContent, layDownForService } from './replace-content.ts';
 import { planOfService } from './service-plan.ts';
-import { closeEngine, type ServiceRun } from './service-run.ts';
+import { closeEngine, onEngine, type ServiceRun } from './service-run.ts';
 
 /**
  * Brings a compose service up on a backup. The service is stopped before the backup is laid down beside its data; with
@@ -41,6 +42,8 @@ export function intoService(request: ServiceRequest): Prove<RecoveredService> {
       leaveAsBefore: (error) => leaveAsBefore(run, error),
       recover: (laidDown) => recoverService(run, laidDown),
       async tellWayBack(error, laidDown) {
+        if (error.code === 'dataCorrupt')
+          await onEngine(run, (engine) => engine.noteKept(proven.places, wrongInstead(error))).catch(() => undefined);
         const told = request.moment ? explainTarget(error, request.moment, proven.source) : error;
         return withWayBack(told, request, proven.places, laidDown);
       },

@@ -24,6 +24,11 @@ export function divergedCopy(segment: string): OnlyCopy {
   return { because, hasDiverged: true };
 }
 
+/** Why old data has to stay where what took its place has turned out to be wrong. */
+export function wrongInstead({ message }: OdoError): string {
+  return `what was restored in its place is not whole: ${message}`;
+}
+
 /** The judgement on old data of another cluster; undefined when initdb has just made it, so that nothing is lost. */
 function anothers({ systemIdentifier, holdsObjects }: OldDataSurvey): OnlyCopy | undefined {
   if (!holdsObjects) return undefined;

@@ -85,6 +85,17 @@ describe('old data that was kept as the only copy', () => {
     await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
   });
 
+  it('is known from the moment on in which what took its place turns out to be wrong', async () => {
+    const bench = await promoted(setUpBench());
+    await engine.noteKept(bench.places, BECAUSE);
+    await engine.noteKept(bench.places, 'a later reason');
+    expect(await engine.status(bench.places)).toMatchObject({ keptBecause: BECAUSE });
+    await expect(engine.clean(bench.places)).rejects.toMatchObject({ code: 'unsafeTarget' });
+    await engine.clean(bench.places, { acceptLoss: true });
+    await engine.noteKept(bench.places, BECAUSE);
+    expect((await engine.status(bench.places)).keptBecause).toBeUndefined();
+  });
+
   it('does not hold up a deletion that has begun', async () => {
     const bench = await finished(BECAUSE);
     rewrite(bench, { state: 'clearing' });
