@@ -1,41 +1,32 @@
-import type { WalArchive } from '../../formats/contract/format.ts';
-import { formatLsn, nextSegmentName, parseSegmentName } from '../../postgres/terms/wal-names.ts';
-import type { WalPlan } from '../../wal/plan/wal-plan.ts';
+import type { Backup, WalArchive } from '../../formats/contract/format.ts';
+import { formatLsn, parseSegmentName, timelineOfName } from '../../postgres/terms/wal-names.ts';
+import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { hasOwnWal, isArchived, listReplay } from '../../wal/plan/replay-list.ts';
+import { readTimelines } from '../../wal/timelines/archived-timelines.ts';
 import type { Accounted } from '../contract/old-data-survey.ts';
 
 /**
- * The positions up to which an archive has the WAL of each of its timelines without a hole. A restore to a moment goes
- * less far; so what it leaves out is to be had again as far as this.
- * @param wal the restore's own way, on which older segments do not matter
+ * The positions up to which recovery from a backup can come on each of the archive's timelines. A restore to a moment
+ * goes less far, so what it leaves out is to be had again as far as this. WAL behind a hole is not, nor is a timeline
+ * that no way leads to.
  */
 export async function archivedEnds(
+  store: ObjectStore,
   archive: WalArchive,
-  wal: Extract<WalPlan, { source: 'archive' }>,
+  backup: Backup,
   signal: AbortSignal,
 ): Promise<Accounted[]> {
+  if (!isArchived(backup)) return [];
+  const { histories, withWal } = await readTimelines(store, archive, backup.timeline, signal);
   const ends: Accounted[] = [];
-  for (const timeline of await archive.timelines(signal)) {
-    const own = wal.spans.find((span) => span.timeline === timeline)?.firstSegment;
-    const first = own ?? `${timeline.toString(16).toUpperCase().padStart(8, '0')}${'0'.repeat(16)}`;
-    const last = await lastBeforeHole(archive, timeline, first, wal.segmentSizeBytes, signal);
-    if (last === undefined) continue;
-    const { segmentNumber } = parseSegmentName(last, wal.segmentSizeBytes);
-    ends.push({ timeline, lsn: formatLsn(BigInt(segmentNumber + 1) * BigInt(wal.segmentSizeBytes)) });
+  for (const timeline of withWal) {
+    const list = await listReplay(archive, backup, timeline, histories, signal);
+    // A hole on the way there ends the list on an earlier timeline, which has a list of its own.
+    const last =
+      list && hasOwnWal(list) ? list.files.findLast(({ name }) => timelineOfName(name) === timeline) : undefined;
+    if (!list || !last) continue;
+    const { segmentNumber } = parseSegmentName(last.name, list.segmentSizeBytes);
+    ends.push({ timeline, lsn: formatLsn(BigInt(segmentNumber + 1) * BigInt(list.segmentSizeBytes)) });
   }
   return ends;
-}
-
-async function lastBeforeHole(
-  archive: WalArchive,
-  timeline: number,
-  first: string,
-  segmentSizeBytes: number,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  let last: string | undefined;
-  for await (const { name } of archive.segments(timeline, first, signal)) {
-    if (last !== undefined && name !== nextSegmentName(last, segmentSizeBytes)) break;
-    last = name;
-  }
-  return last;
 }

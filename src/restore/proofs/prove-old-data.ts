@@ -138,7 +138,7 @@ async function judgeNow(look: OldDataLook, wish: Wish, taken?: Salvage): Promise
   });
   try {
     const archive = await openWalArchive(store, source.repository.ref);
-    const accounted = archive && wish.moment ? await archivedEnds(archive, wal, signal) : [];
+    const accounted = archive && wish.moment ? await archivedEnds(store, archive, source.backup, signal) : [];
     const last = archive ? await lastSegmentNow(archive, wal.endSegment, wal.segmentSizeBytes, signal) : wal.endSegment;
     accounted.push(...accountedBefore(wal, last));
     if (taken) accounted.push({ timeline: timelineOfName(taken.lastSegment), lsn: taken.endLsn });

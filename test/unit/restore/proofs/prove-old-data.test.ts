@@ -3,10 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
+import { openWalArchive } from '../../../../src/formats/registry/registry.ts';
 import type { Engine } from '../../../../src/restore/contract/engine.ts';
 import type { OldDataQuestion, OldDataSurvey } from '../../../../src/restore/contract/old-data-survey.ts';
 import type { ClusterPlaces } from '../../../../src/restore/contract/places.ts';
 import type { RestoreRequest } from '../../../../src/restore/contract/request.ts';
+import { archivedEnds } from '../../../../src/restore/proofs/archived-ends.ts';
 import {
   findLeftOut,
   type OldDataLook,
@@ -14,8 +16,10 @@ import {
   withRoomForSalvage,
 } from '../../../../src/restore/proofs/prove-old-data.ts';
 import type { RestoreSource } from '../../../../src/restore/proofs/prove-repository.ts';
+import { openStore } from '../../../../src/store/kinds/open.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 import { withoutUndefined } from '../../../../src/without-undefined.ts';
+import { segment } from '../../parts/named-archive.ts';
 import { scratchDirectory } from '../../parts/scratch-directory.ts';
 
 const wal: WalPlan = {
@@ -56,7 +60,13 @@ function lookAt(...[wish, more = {}]: Parameters<typeof prove>) {
     },
   };
   const source = {
-    backup: { systemIdentifier: '7', timeline: 1, endLsn: '0/2000100' },
+    backup: {
+      systemIdentifier: '7',
+      timeline: 1,
+      beginWal: segment(1, 2),
+      endWal: segment(1, 2),
+      endLsn: '0/2000100',
+    },
     wal: more.included ? { source: 'included' } : wal,
     repository: { ref: { format: 'barman', root: '' } },
   };
@@ -160,20 +170,28 @@ describe('old data, before a restore', () => {
       expect((await prove(wish, { ...more, survey: none })).evidence).toMatch(/^it has nothing that/);
     });
 
-    it('counts what the archive has behind the moment as to be had again, up to a hole', async () => {
+    it.each([
+      ['up to a hole', ['02', '03', '04', '05', '06', '08'], [], { 1: '0/7000000' }],
+      ['on a timeline that leads on', ['02', '03', '04', '05'], ['05', '06'], { 1: '0/6000000', 2: '0/7000000' }],
+      ['not beyond a hole before the branch', ['02', '03', '05'], ['05', '06'], { 1: '0/4000000' }],
+      ['not where a branch has lost its beginning', ['02', '03', '04', '05'], ['06', '07'], { 1: '0/6000000' }],
+    ])('counts what the archive has behind the moment as to be had again: %s', async (_what, own, branch, ends) => {
       const url = scratchDirectory();
-      for (const name of ['01/05', '01/06', '01/08', '02/01'].map((one) => one.split('/'))) {
-        const folder = path.join(url, `wals/000000${name[0]}00000000`);
+      for (const [timeline, numbers] of Object.entries({ 1: own, 2: branch })) {
+        const folder = path.join(url, `wals/0000000${timeline}00000000`);
         fs.mkdirSync(folder, { recursive: true });
-        fs.writeFileSync(path.join(folder, `000000${name[0]}00000000000000${name[1]}`), 'x');
+        for (const number of numbers)
+          fs.writeFileSync(path.join(folder, `0000000${timeline}00000000000000${number}`), 'x');
       }
+      if (branch.length > 0) fs.writeFileSync(path.join(url, 'wals/00000002.history'), '1\t0/5800000\tno target\n');
+      const { look } = lookAt({ moment }, { url });
+      const { store } = openStore({ url });
+      const archive = await openWalArchive(store, look.source.repository.ref);
+      if (!archive) throw new Error('there is no archive');
+      const found = await archivedEnds(store, archive, look.source.backup, look.signal);
+      expect(Object.fromEntries(found.map(({ timeline, lsn }) => [timeline, lsn]))).toEqual(ends);
       const { asked } = await prove({ moment }, { url });
-      expect(asked[0]?.accounted).toEqual(
-        expect.arrayContaining([
-          { timeline: 1, lsn: '0/7000000' },
-          { timeline: 2, lsn: '0/2000000' },
-        ]),
-      );
+      expect(asked[0]?.accounted).toEqual(expect.arrayContaining(found));
     });
 
     it('waits for what the server archives when it stops, unless there is no archive', async () => {
