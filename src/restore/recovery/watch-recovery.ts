@@ -4,8 +4,7 @@ import type { ContainerState } from '../../docker/client/container.ts';
 import { cancelled, OdoError } from '../../errors.ts';
 import type { Report } from '../../events.ts';
 import { parseLsn } from '../../postgres/terms/wal-names.ts';
-import { withoutUndefined } from '../../without-undefined.ts';
-import type { ServerStatus } from '../database/service-database.ts';
+import { asItEnded, byItsFiles } from './as-it-ended.ts';
 import { settleAtTarget } from './at-its-target.ts';
 import { createLifeSigns } from './life-signs.ts';
 import { notBack, promotionNotSeen, recoveryFailed, removedMeanwhile, restartedTooOften } from './recovery-errors.ts';
@@ -236,7 +235,7 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
       await meetAgain(seen, before);
       return undefined;
     }
-    if (answer?.ready && !answer.value.inRecovery) return asItEnded(answer.value, files);
+    if (answer?.ready && !answer.value.inRecovery) return asItEnded(answer.value, files, isPositionItsOwn);
     if (answer?.ready) isPositionItsOwn = true;
     if (files?.ended && files.serverStatus === 'ready') {
       const words = refusal ?? (answer && !answer.ready ? answer.reason : 'it could not be asked');
@@ -248,20 +247,6 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
     }
     if (await raiseSettings(seen)) return undefined;
     return (await atItsTarget(seen, refusal)) ?? (await demandLife(seen));
-  }
-
-  /** What the files say stays true, whatever has become of the server since. */
-  function asItEnded(answered: ServerStatus, files: RecoveryState | undefined): Recovered {
-    const { inRecovery, replayPaused, replayLsn, timeline, lastCommitTime } = answered;
-    const known = files?.ended ? files : undefined;
-    const said = isPositionItsOwn ? replayLsn : undefined;
-    return withoutUndefined({
-      inRecovery,
-      replayPaused,
-      replayLsn: known?.endLsn ?? said,
-      lastCommitTime,
-      timeline: known?.timeline ?? timeline,
-    });
   }
 
   async function demandLife({ answer, volume: files, log = '' }: Look): Promise<undefined> {
@@ -281,10 +266,6 @@ export async function watchRecovery(watched: Watched, report: Report, signal: Ab
  */
 function isDeaf({ serverStatus }: RecoveryState): boolean {
   return serverStatus === undefined || serverStatus === 'starting';
-}
-
-function byItsFiles({ timeline, endLsn }: RecoveryState, unasked: string): Recovered {
-  return withoutUndefined({ inRecovery: false, replayPaused: false, replayLsn: endLsn, timeline, unasked });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { WalArchive, WalFile } from '../../../src/formats/contract/format.ts';
+import type { Backup, WalArchive, WalFile } from '../../../src/formats/contract/format.ts';
 import { isHistoryName, isSegmentName, timelineOfName } from '../../../src/postgres/terms/wal-names.ts';
 import { splitLayers } from '../../../src/stream/bytes/layers.ts';
 
@@ -49,4 +49,21 @@ function isFileName(name: string): boolean {
 /** The name of a segment of 16 MiB (or any other, as long as its number is small). */
 export function segment(timeline: number, number: number): string {
   return [timeline, 0, number].map((part) => part.toString(16).toUpperCase().padStart(8, '0')).join('');
+}
+
+/** A complete backup that needs two segments from `number` on, and ended on that day of the month. */
+export function archivedBackup(id: string, number: number, day: number): Backup {
+  return {
+    id,
+    format: 'barman',
+    state: 'complete',
+    tablespaces: [],
+    parts: [],
+    wal: 'archive',
+    postgresMajor: 17,
+    timeline: 1,
+    beginWal: segment(1, number),
+    endWal: segment(1, number + 1),
+    endTime: `2025-10-0${day}T00:00:00.000Z`,
+  };
 }

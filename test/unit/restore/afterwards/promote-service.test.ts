@@ -78,7 +78,7 @@ describe('a relation that lacks its file', () => {
       code: 'dataCorrupt',
       message: expect.stringContaining('public.orders in database shop'),
       hint: expect.stringMatching(
-        /the old data is kept in \/data\/\.odo\/previous; .*: odo rollback -v db -n db .*\n.*: odo clean -v db -n db .* --accept-loss/,
+        /the old data is kept in .*: odo rollback -v db -n db .*\n.*: odo clean -v db -n db .* --accept-loss/,
       ),
     });
     expect(did).toEqual(['promote', expect.stringContaining('public.orders'), 'close']);

@@ -1,28 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { OdoError } from '../../../../src/errors.ts';
-import type { Backup, Repository } from '../../../../src/formats/contract/format.ts';
+import type { Repository } from '../../../../src/formats/contract/format.ts';
 import { chooseWithWal, skippedWords } from '../../../../src/restore/proofs/choose-backup.ts';
 import { MemoryStore } from '../../parts/memory-store.ts';
-import { segment } from '../../parts/named-archive.ts';
+import { archivedBackup, segment } from '../../parts/named-archive.ts';
 
-/** A backup that needs two segments from `number` on, and ended on that day of the month. */
-function backup(id: string, number: number, day: number): Backup {
-  return {
-    id,
-    format: 'barman',
-    state: 'complete',
-    tablespaces: [],
-    parts: [],
-    wal: 'archive',
-    timeline: 1,
-    beginWal: segment(1, number),
-    endWal: segment(1, number + 1),
-    endTime: `2025-10-0${day}T00:00:00.000Z`,
-  };
-}
-
-const OLD = backup('old', 2, 1);
-const NEW = backup('new', 6, 2);
+const OLD = archivedBackup('old', 2, 1);
+const NEW = archivedBackup('new', 6, 2);
 
 function choose(numbers: readonly number[], wanted = 'latest', backups = [OLD, NEW]) {
   const keys = numbers.map((number) => `shop/wals/0000000100000000/${segment(1, number)}`);

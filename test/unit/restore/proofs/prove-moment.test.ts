@@ -1,30 +1,16 @@
 import { expect, it } from 'vitest';
-import type { Backup, Repository } from '../../../../src/formats/contract/format.ts';
+import type { Repository } from '../../../../src/formats/contract/format.ts';
 import { createProofs, type Proofs } from '../../../../src/restore/contract/proofs.ts';
 import { proveMoment } from '../../../../src/restore/proofs/prove-moment.ts';
 import { MemoryStore } from '../../parts/memory-store.ts';
-import { segment } from '../../parts/named-archive.ts';
-
-/** A backup that needs two segments from `number` on, and ended on that day of the month. */
-function backup(id: string, number: number, day: number): Backup {
-  return {
-    id,
-    format: 'barman',
-    state: 'complete',
-    tablespaces: [],
-    parts: [],
-    wal: 'archive',
-    postgresMajor: 17,
-    timeline: 1,
-    beginWal: segment(1, number),
-    endWal: segment(1, number + 1),
-    beginTime: `2025-10-0${day}T00:00:00.000Z`,
-    endTime: `2025-10-0${day}T00:01:00.000Z`,
-  };
-}
+import { archivedBackup, segment } from '../../parts/named-archive.ts';
 
 const DOUBT = 'another tar may have followed data.tar';
-const BACKUPS = [{ ...backup('oldest', 2, 1), doubt: DOUBT }, backup('older', 4, 2), backup('newest', 6, 3)];
+const BACKUPS = [
+  { ...archivedBackup('oldest', 2, 1), doubt: DOUBT },
+  archivedBackup('older', 4, 2),
+  archivedBackup('newest', 6, 3),
+];
 
 async function prove(wanted: string, proofs: Proofs = createProofs(() => {}, new AbortController().signal)) {
   const keys = Array.from({ length: 9 }, (_, at) => `shop/wals/0000000100000000/${segment(1, at + 2)}`);
