@@ -163,13 +163,16 @@ describe('after the exchange', () => {
   });
 
   it('what only a login can do is told where there is none, after a good restore', async () => {
-    const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '-c', '--keep-previous', '--verify', 'full'];
+    const more = ['--allow-different-cluster', '--verify', 'full'];
+    const argv = ['-u', `s3://${ready.bucket}/sets`, ...target(), '-c', ...more];
     const { code, stderr } = await odo(argv, { cwd: project.folder });
     expect(code, stderr).toBe(31);
     expect(stderr).toMatch(
       /pg_amcheck, which --verify full asks for, could not log in: .*pg_hba\.conf rejects connection/,
     );
     expect(stderr).toMatch(/hint: the restore itself has succeeded, the server was promoted/);
+    // What was asked for was not proven, so the old data has not gone.
+    expect(stderr).toMatch(/hint: the old data is kept in .*: odo rollback -v db -n db/);
     await goBackForGood();
   });
 

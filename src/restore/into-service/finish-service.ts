@@ -4,7 +4,7 @@ import type { LaidDown } from '../contract/lay-down-job.ts';
 import { runScripts } from '../database/post-sql.ts';
 import { openServiceDatabase } from '../database/service-database.ts';
 import { momentReport, waitingNotes } from '../outcome/at-target.ts';
-import { withLeftovers } from '../outcome/failure-hints.ts';
+import { withLeftovers, withWayBack } from '../outcome/failure-hints.ts';
 import type { Outcome } from '../outcome/receipt.ts';
 import { keptNote, salvageNotes } from '../outcome/receipt-notes.ts';
 import { uncheckedByServer } from '../procedure/prove-recovered.ts';
@@ -59,10 +59,12 @@ async function finishPromoted(
     archivingConfigured: (...asked) => onEngine(run, (engine) => engine.archivingConfigured(...asked)),
   };
   const onlyCopy = await findOnlyCopyLeft(run);
+  // What was asked for is not proven, so the way back stays.
+  const unchecked = unasked !== undefined && request.verify === 'full' ? uncheckedByServer(unasked) : undefined;
   const options = {
     places: proven.places,
     archiving: archivingOf(proven.configuration),
-    keepPrevious: request.keepPrevious,
+    keepPrevious: request.keepPrevious || unchecked !== undefined,
     onlyCopy,
     service: proven.found.service,
     request,
@@ -71,7 +73,8 @@ async function finishPromoted(
   const notes = await cleanUp(finishing, options, steady, report).catch((thrown: unknown) => {
     throw withLeftovers(asOdoError(thrown), request, onlyCopy);
   });
-  if (unasked !== undefined && request.verify === 'full') throw uncheckedByServer(unasked);
+  if (unchecked)
+    throw laidDown.oldData === 'kept' ? withWayBack(unchecked, request, proven.places, laidDown) : unchecked;
   const database = openServiceDatabase(address, signal);
   await runScripts(proven.scripts, database, address.containerId, report, signal);
   return {
