@@ -1,4 +1,11 @@
-import { createRecordFinder, mainDataAt, type RecordFinder } from './wal-marks.ts';
+import {
+  createRecordFinder,
+  LONG_PAGE_HEADER_BYTES,
+  mainDataAt,
+  PAGE_HEADER_BYTES,
+  type RecordFinder,
+} from './wal-marks.ts';
+import { readWalPageHeader } from './wal-page.ts';
 
 /** A tablespace that WAL creates: replay makes its link, and needs its directory. */
 export interface CreatedTablespace {
@@ -20,6 +27,7 @@ export function createTablespaceFinder(): RecordFinder<CreatedTablespace> {
   return createRecordFinder({
     // An object id, a slash and the end of the text.
     fewestDataBytes: 4 + 2,
+    mayHold,
     looksLike(bytes, at) {
       if (bytes[at + 17] !== RM_TBLSPC || bytes[at + 18] !== 0 || bytes[at + 19] !== 0) return false;
       return ((bytes[at + 16] as number) & OPERATION_MASK) === CREATE;
@@ -34,4 +42,29 @@ export function createTablespaceFinder(): RecordFinder<CreatedTablespace> {
       return location.startsWith('/') ? { oid: view.getUint32(dataAt, true), location } : undefined;
     },
   });
+}
+
+/** MAXPGPATH, and what else such a record has. */
+const LONGEST_RECORD_BYTES = 1024 + 64;
+/** From a record's length to its operation, resource manager and padding. */
+const TO_OPERATION_BYTES = 16;
+
+/**
+ * Records begin at multiples of eight, and page headers are such multiples long, so that the bytes from 16 on of a
+ * record's header lie at one, too. A length tells the rest; it may lie at the end of the page before.
+ */
+function mayHold(segment: Uint8Array): boolean {
+  const pageBytes = readWalPageHeader(segment)?.blockSizeBytes;
+  if (pageBytes === undefined || segment.byteOffset % 4 !== 0) return true;
+  const words = new Uint32Array(segment.buffer, segment.byteOffset, Math.floor(segment.length / 4));
+  for (let index = 0; index < words.length; index += 2) {
+    if (((words[index] as number) & 0xffff_fff0) !== RM_TBLSPC << 8) continue;
+    const at = index * 4;
+    const headerBytes = at < pageBytes ? LONG_PAGE_HEADER_BYTES : PAGE_HEADER_BYTES;
+    const isSplit = (at % pageBytes) - headerBytes < TO_OPERATION_BYTES;
+    const lengthAt = at - TO_OPERATION_BYTES - (isSplit ? headerBytes : 0);
+    // It may lie in the segment before.
+    if (lengthAt < 0 || (words[lengthAt / 4] as number) <= LONGEST_RECORD_BYTES) return true;
+  }
+  return false;
 }

@@ -1,5 +1,6 @@
 import { crc32c } from '../terms/crc32c.ts';
 import { microsOfTimestampTz } from '../terms/timestamp.ts';
+import { parseLsn } from '../terms/wal-names.ts';
 import { readWalPageHeader } from './wal-page.ts';
 
 /** A record that recovery may stop at: the end of a transaction, or a restore point. */
@@ -29,13 +30,19 @@ export interface RecordKind<T> {
   read(bytes: Uint8Array, view: DataView, at: number, totalBytes: number): T | undefined;
   /** The fewest bytes that the main data of such a record has. */
   fewestDataBytes: number;
+  /**
+   * Looks over a whole segment, page headers and all: false when the bytes from 16 on of no such record's header lie in
+   * it. For kinds that few segments have.
+   */
+  mayHold?(segment: Uint8Array): boolean;
 }
 
 export type MarkFinder = RecordFinder<Omit<WalMark, 'lsn'>>;
 
 const RECORD_HEADER_BYTES = 24;
-const PAGE_HEADER_BYTES = 24;
-const LONG_PAGE_HEADER_BYTES = 40;
+export const PAGE_HEADER_BYTES = 24;
+/** Of a segment's first page. */
+export const LONG_PAGE_HEADER_BYTES = 40;
 /**
  * Far above the size of a commit with a hundred thousand subtransactions. Anything that claims to be larger is
  * something else.
@@ -78,6 +85,10 @@ export function createRecordFinder<T>(kind: RecordKind<T>): RecordFinder<T> {
 
   return {
     feed(segment) {
+      if (rest.length < RECORD_HEADER_BYTES && kind.mayHold?.(segment) === false) {
+        ({ rest, restLsn, nextLsn } = endOf(segment));
+        return [];
+      }
       const pages = readPages(segment);
       if (!pages) {
         nextLsn = undefined;
@@ -136,6 +147,18 @@ function readPages(segment: Uint8Array): Pages | undefined {
     content: content.subarray(0, filled),
     isWhole: at === segment.length,
   };
+}
+
+/** The end of a segment without records: a header may begin there whose bytes from 16 on lie in the next segment. */
+function endOf(segment: Uint8Array): { rest: Uint8Array; restLsn: bigint; nextLsn: bigint | undefined } {
+  const header = readWalPageHeader(segment);
+  const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);
+  const lastPageAt = header ? segment.length - header.blockSizeBytes : 0;
+  const startLsn = header ? parseLsn(header.pageLsn) : 0n;
+  if (!header || lastPageAt < 0 || view.getBigUint64(lastPageAt + 8, true) !== startLsn + BigInt(lastPageAt))
+    return { rest: new Uint8Array(0), restLsn: 0n, nextLsn: undefined };
+  const nextLsn = startLsn + BigInt(segment.length);
+  return { rest: segment.slice(-16), restLsn: nextLsn - 16n, nextLsn };
 }
 
 /**

@@ -1,24 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { crc32c } from '../../../../src/postgres/terms/crc32c.ts';
 import { createTablespaceFinder } from '../../../../src/postgres/wal/tablespace-records.ts';
 import { findTablespacesInWal } from '../../../../src/wal/plan/find-tablespaces.ts';
 import type { WalPlan } from '../../../../src/wal/plan/wal-plan.ts';
 import { MemoryStore } from '../../parts/memory-store.ts';
 import { archiveOf } from '../../parts/named-archive.ts';
 import { makeSegment, SEGMENT_BYTES, smallSegment } from '../../parts/synthetic-wal.ts';
-
-/** The record of CREATE TABLESPACE (operation 0) or DROP TABLESPACE (0x10), by xl_tblspc_create_rec. */
-function record(oid: number, location: string, operation = 0): Buffer {
-  const data = Buffer.concat([Buffer.alloc(4), Buffer.from(`${location}\0`)]);
-  data.writeUInt32LE(oid);
-  const bytes = Buffer.concat([Buffer.alloc(24), Buffer.from([255, data.length]), data]);
-  bytes.writeUInt32LE(bytes.length, 0);
-  bytes[16] = operation;
-  bytes[17] = 5;
-  bytes.writeUInt32LE(crc32c(bytes, 0, 20, crc32c(bytes, 24, bytes.length)), 20);
-  return bytes;
-}
+import { tablespaceRecord as record } from '../../parts/tablespace-record.ts';
 
 function segment(timeline: number, number: number, ...records: Buffer[]): Buffer {
   const bytes = makeSegment(timeline, number);
