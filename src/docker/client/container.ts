@@ -58,7 +58,7 @@ export async function startContainer(engine: DockerEngine, id: string): Promise<
 export async function removeContainer(engine: DockerEngine, id: string, timeoutMs = 30_000): Promise<void> {
   const container = engine.docker.getContainer(id);
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
+  for (let waitMs = 0; ; waitMs = 100) {
     try {
       await container.remove({ force: true, v: true });
     } catch (error) {
@@ -68,7 +68,7 @@ export async function removeContainer(engine: DockerEngine, id: string, timeoutM
         throw translateDockerError(error, `remove container ${shortId(id)}`);
       }
     }
-    await sleep(100);
+    await sleep(waitMs);
   }
 }
 

@@ -52,8 +52,13 @@ while kill -0 $server 2>/dev/null && [ $looks -lt 1200 ]; do
   looks=$((looks + 1))
 done
 [ $looks -lt 1200 ] || echo hung
-kill -QUIT $server 2>/dev/null
-wait $server
+# Its recovery, when just about to start a program, misses a gentler signal, and then is waited for five seconds.
+parts=
+for stat in /proc/[0-9]*/stat; do
+  read -r pid _ _ parent _ <"$stat" && [ "$parent" = $server ] && parts="$parts $pid"
+done 2>/dev/null
+kill -KILL $server $parts 2>/dev/null
+wait $server 2>/dev/null
 cat "$log"
 exit 0
 `;

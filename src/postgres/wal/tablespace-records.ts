@@ -44,8 +44,8 @@ export function createTablespaceFinder(): RecordFinder<CreatedTablespace> {
   });
 }
 
-/** MAXPGPATH, and what else such a record has. */
-const LONGEST_RECORD_BYTES = 1024 + 64;
+/** With one byte of location, and with MAXPGPATH and all headers that a record may have. */
+const RECORD_BYTES = { fewest: 24 + 2 + 4 + 2, most: 1024 + 64 };
 /** From a record's length to its operation, resource manager and padding. */
 const TO_OPERATION_BYTES = 16;
 
@@ -63,8 +63,10 @@ function mayHold(segment: Uint8Array): boolean {
     const headerBytes = at < pageBytes ? LONG_PAGE_HEADER_BYTES : PAGE_HEADER_BYTES;
     const isSplit = (at % pageBytes) - headerBytes < TO_OPERATION_BYTES;
     const lengthAt = at - TO_OPERATION_BYTES - (isSplit ? headerBytes : 0);
-    // It may lie in the segment before.
-    if (lengthAt < 0 || (words[lengthAt / 4] as number) <= LONGEST_RECORD_BYTES) return true;
+    // It lies in the segment before.
+    if (lengthAt < 0) return true;
+    const lengthBytes = words[lengthAt / 4] as number;
+    if (lengthBytes >= RECORD_BYTES.fewest && lengthBytes <= RECORD_BYTES.most) return true;
   }
   return false;
 }

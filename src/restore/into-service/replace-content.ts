@@ -61,10 +61,11 @@ export async function exchangeContent(run: ServiceRun): Promise<void> {
   if (request.online) run.salvage = await takeAlong(engine, job, report, signal);
   run.leftOut = await findLeftOut({ engine, places, source: proven.source, isInUse: false, signal }, request);
   run.feeding?.demandWell();
-  await run.rehearsal.end();
   run.swapping = true;
   const { keptBecause = run.leftOut?.because } = keptFromTheBeginning(run);
   await inPhase(report, 'swap', () => engine.swap(places, keptBecause === undefined ? {} : { keptBecause }));
+  // It only reads, and not what is exchanged. The service's own container comes when it is gone.
+  await run.rehearsal.end();
 }
 
 function jobOf(run: ServiceRun, isStopped: boolean): LayDownJob {

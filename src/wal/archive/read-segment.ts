@@ -46,10 +46,11 @@ async function readObject(
   const whole = Buffer.alloc(segmentSizeBytes);
   let sizeBytes = 0;
   let zeroBytes = 0;
-  for await (const chunk of streamWalFile(store, file, { signal })) {
-    if (isZero(chunk)) zeroBytes += chunk.length;
+  for await (const chunk of streamWalFile(store, file, { signal, inRing: true })) {
+    const tailBytes = zerosAtEnd(chunk);
+    if (tailBytes === chunk.length) zeroBytes += tailBytes;
     else {
-      zeroBytes = 0;
+      zeroBytes = tailBytes;
       if (sizeBytes + chunk.length <= segmentSizeBytes) chunk.copy(whole, sizeBytes);
     }
     sizeBytes += chunk.length;
@@ -73,10 +74,13 @@ async function readObject(
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
-function isZero(chunk: Buffer): boolean {
-  for (let at = 0; at < chunk.length; at += ZEROS.length) {
-    const piece = chunk.subarray(at, at + ZEROS.length);
-    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+/** Counts by whole pieces of 64 KiB. */
+function zerosAtEnd(chunk: Buffer): number {
+  let end = chunk.length;
+  while (end > 0) {
+    const piece = chunk.subarray(Math.max(0, end - ZEROS.length), end);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) break;
+    end -= piece.length;
   }
-  return true;
+  return chunk.length - end;
 }

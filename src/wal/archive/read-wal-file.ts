@@ -4,18 +4,21 @@ import type { ObjectStore } from '../../store/objects/object-store.ts';
 import { readStreamed } from '../../store/reading/streamed-read.ts';
 import { undoLayers } from '../../stream/unpack/undo-layers.ts';
 
-/** Streams one archived file, decompressed, by one request: parallelism comes from fetching many files at once. */
+/**
+ * Streams one archived file, decompressed, by one request: parallelism comes from fetching many files at once.
+ * @param options.inRing as in DecompressOptions
+ */
 export function streamWalFile(
   store: ObjectStore,
   file: WalFile,
-  options: { signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void } = {},
+  options: { signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void; inRing?: boolean } = {},
 ): AsyncIterable<Buffer> {
-  const { signal, onBytes } = options;
+  const { signal, onBytes, inRing } = options;
   const name = `${store.url}/${file.key}`;
   const abort = signal === undefined ? {} : { signal };
   const source = readStreamed(store, file, { ...abort, ...(onBytes === undefined ? {} : { onBytes }) });
   // barman's own servers keep compressed segments under plain names.
-  return undoLayers(source, file.layers, { name, detect: true, ...abort });
+  return undoLayers(source, file.layers, { name, detect: true, inRing, ...abort });
 }
 
 /** The longest history that is read: far more than one of a thousand timelines has. */
