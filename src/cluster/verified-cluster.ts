@@ -8,6 +8,8 @@ export interface SuspectPage {
   page: number;
   /** Number of the page within the relation's fork. */
   block: number;
+  /** Its size. */
+  pageBytes: number;
 }
 
 /** The result of `--verify full` on the staged files. */

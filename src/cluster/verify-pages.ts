@@ -1,16 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { cancelled, OdoError } from '../errors.ts';
-import {
-  computePageChecksum,
-  isNewPage,
-  PAGE_BYTES,
-  readPageChecksum,
-  readPageLsn,
-} from '../postgres/files/page-checksum.ts';
+import { computePageChecksum, isNewPage, readPageChecksum, readPageLsn } from '../postgres/files/page-checksum.ts';
 import { parseLsn } from '../postgres/terms/wal-names.ts';
 
 export interface VerifyPagesOptions {
+  /** BLCKSZ, as pg_control tells it. */
+  pageBytes: number;
   /** RELSEG_SIZE, as pg_control tells it. */
   segmentBlocks: number;
   /** Where the backup began. WAL puts right all pages changed since, whatever they look like now. */
@@ -45,7 +41,7 @@ const RELATION_FILE = /^\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/;
 
 /**
  * Checks the checksums of all data pages below `root`, a data directory of a cluster that has them, on little-endian
- * machines and with pages of 8 KiB. Pages that were never written, and those with an LSN from `startLsn` on, are not
+ * machines. Pages that were never written, and those with an LSN from `startLsn` on, are not
  * judged. A bad page may have been copied while the server wrote it, and kept its old LSN. WAL repairs that one, too,
  * so only pages that are bad after recovery count. Source: PostgreSQL, src/backend/backup/basebackup.c
  * (verify_page_checksum), src/bin/pg_checksums/pg_checksums.c.
@@ -87,19 +83,20 @@ async function verifyFile(
   buffer: ArrayBuffer,
   result: VerifiedPages,
 ): Promise<void> {
+  const { pageBytes, segmentBlocks, startLsn } = options;
   const segment = Number(RELATION_FILE.exec(path.basename(file))?.[1] ?? 0);
   const words = new Int32Array(buffer);
   const bytes = new Uint8Array(buffer);
-  let block = segment * options.segmentBlocks;
+  let block = segment * segmentBlocks;
   const handle = await fs.promises.open(file);
   try {
     for (;;) {
       if (options.signal?.aborted) throw cancelled(options.signal.reason);
-      const filled = await fill(handle, bytes, (block - segment * options.segmentBlocks) * PAGE_BYTES);
-      if (filled % PAGE_BYTES !== 0) throw tornFile(file, filled);
-      for (let at = 0; at < filled / 4; at += PAGE_BYTES / 4, block++) {
+      const filled = await fill(handle, bytes, (block - segment * segmentBlocks) * pageBytes);
+      if (filled % pageBytes !== 0) throw tornFile(file, filled % pageBytes);
+      for (let at = 0; at < filled / 4; at += pageBytes / 4, block++) {
         result.pages += 1;
-        if (isSound(words, at, block, options.startLsn)) continue;
+        if (isSound(words, at, block, { pageBytes, startLsn })) continue;
         result.badCount += 1;
         if (result.bad.length < MAX_NAMED) result.bad.push({ file, block });
       }
@@ -111,9 +108,14 @@ async function verifyFile(
   }
 }
 
-function isSound(words: Int32Array, at: number, block: number, startLsn: bigint): boolean {
+function isSound(
+  words: Int32Array,
+  at: number,
+  block: number,
+  { pageBytes, startLsn }: { pageBytes: number; startLsn: bigint },
+): boolean {
   if (isNewPage(words, at)) return true;
-  if (readPageChecksum(words, at) === computePageChecksum(words, at, block)) return true;
+  if (readPageChecksum(words, at) === computePageChecksum(words, at, block, pageBytes)) return true;
   return readPageLsn(words, at) >= startLsn;
 }
 
@@ -121,12 +123,12 @@ function isSound(words: Int32Array, at: number, block: number, startLsn: bigint)
  * Whether one page of a file is sound. A page that is not there any more counts as sound. `page` counts within the
  * file, `block` within the fork.
  */
-export function isPageSound(file: string, page: number, block: number): boolean {
-  const buffer = new ArrayBuffer(PAGE_BYTES);
+export function isPageSound(file: string, page: number, block: number, pageBytes: number): boolean {
+  const buffer = new ArrayBuffer(pageBytes);
   try {
     const fd = fs.openSync(file, 'r');
     try {
-      if (fs.readSync(fd, new Uint8Array(buffer), 0, PAGE_BYTES, page * PAGE_BYTES) < PAGE_BYTES) return true;
+      if (fs.readSync(fd, new Uint8Array(buffer), 0, pageBytes, page * pageBytes) < pageBytes) return true;
     } finally {
       fs.closeSync(fd);
     }
@@ -136,7 +138,7 @@ export function isPageSound(file: string, page: number, block: number): boolean 
     throw error;
   }
   const words = new Int32Array(buffer);
-  return isNewPage(words, 0) || readPageChecksum(words, 0) === computePageChecksum(words, 0, block);
+  return isNewPage(words, 0) || readPageChecksum(words, 0) === computePageChecksum(words, 0, block, pageBytes);
 }
 
 async function fill(handle: fs.promises.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
@@ -149,12 +151,8 @@ async function fill(handle: fs.promises.FileHandle, bytes: Uint8Array, position:
   return filled;
 }
 
-function tornFile(file: string, filled: number): OdoError {
-  return new OdoError(
-    'dataCorrupt',
-    `${file} does not end where a page does: ${filled % PAGE_BYTES} bytes are left over`,
-    {
-      hint: 'choose another backup with --backup',
-    },
-  );
+function tornFile(file: string, leftBytes: number): OdoError {
+  return new OdoError('dataCorrupt', `${file} does not end where a page does: ${leftBytes} bytes are left over`, {
+    hint: 'choose another backup with --backup',
+  });
 }

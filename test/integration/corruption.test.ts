@@ -133,6 +133,7 @@ describe('a damaged pg_basebackup set is refused before the swap', () => {
       const control = parsePgControl(fs.readFileSync(path.join(into, 'global/pg_control')));
       expect(control.dataChecksumVersion).toBe(1);
       const options = {
+        pageBytes: control.blockSizeBytes,
         segmentBlocks: control.relationSegmentBlocks,
         startLsn: 'FFFFFFFF/FFFFFFFF',
         tablespaces: [space],

@@ -1,7 +1,3 @@
-/** The only size of a data page that this code handles. Servers can be built with others, and next to none are. */
-export const PAGE_BYTES = 8192;
-
-const PAGE_WORDS = PAGE_BYTES / 4;
 /** The columns of a page taken as a table of 32-bit numbers. Each column is hashed by itself. */
 const COLUMNS = 32;
 const FNV_PRIME = 16777619;
@@ -49,10 +45,10 @@ const UPPER_AT = 14;
 
 /**
  * The checksum that PostgreSQL keeps in a data page, 1 to 65535. The page begins at word `at` of `words`, and `block`
- * is its number within the whole relation fork. Source: PostgreSQL, src/include/storage/checksum_impl.h, the same since
+ * is its number within the whole relation fork. `pageBytes` is BLCKSZ, any that a server can be built with. Source: PostgreSQL, src/include/storage/checksum_impl.h, the same since
  * 9.3.
  */
-export function computePageChecksum(words: Int32Array, at: number, block: number): number {
+export function computePageChecksum(words: Int32Array, at: number, block: number, pageBytes: number): number {
   let folded = 0;
   // Four columns at a time, whose multiplications do not wait for each other.
   for (let column = 0; column < COLUMNS; column += 4) {
@@ -61,7 +57,7 @@ export function computePageChecksum(words: Int32Array, at: number, block: number
     let c = OFFSETS[column + 2] as number;
     let d = OFFSETS[column + 3] as number;
     let row = at + column;
-    const end = at + PAGE_WORDS;
+    const end = at + pageBytes / 4;
     if (column === 0) {
       // The third column meets the checksum itself, which counts as zero.
       a ^= words[row] as number;

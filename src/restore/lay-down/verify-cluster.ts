@@ -17,7 +17,14 @@ const LOOKS = 5;
 const NAMED = 5;
 
 /** Checks the checksums of all staged data pages, when the cluster has them. */
-export async function verifyStaged(job: LayDownJob, report: Report, signal: AbortSignal): Promise<VerifiedCluster> {
+export async function verifyStaged(
+  job: Pick<LayDownJob, 'places'> & {
+    backup: Pick<LayDownJob['backup'], 'beginLsn'>;
+    recovery: Pick<LayDownJob['recovery'], 'unattended'>;
+  },
+  report: Report,
+  signal: AbortSignal,
+): Promise<VerifiedCluster> {
   const places = placesOf(job.places);
   const [pgdata, ...tablespaces] = places.map(incomingDir);
   const control = parsePgControl(fs.readFileSync(path.join(pgdata as string, CONTROL_FILE)));
@@ -29,16 +36,21 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
     });
     return { pages: 0, suspects: [] };
   }
+  const { blockSizeBytes: pageBytes, relationSegmentBlocks: segmentBlocks } = control;
   const totalBytes = measureRelations(pgdata as string, tablespaces);
   const tally = createTally('verify', { totalBytes }, report);
   const found = await verifyPages(pgdata as string, {
-    segmentBlocks: control.relationSegmentBlocks,
+    pageBytes,
+    segmentBlocks,
     startLsn: job.backup.beginLsn ?? control.redoLsn,
     tablespaces,
     signal,
     onBytes: (bytes) => tally.read(bytes),
   });
-  const suspects = found.bad.map(({ file, block }) => locate(file, block, places, control.relationSegmentBlocks));
+  const suspects = found.bad.map(({ file, block }) => ({
+    ...locate(file, block, places, segmentBlocks),
+    pageBytes,
+  }));
   if (suspects.length > 0 && job.recovery.unattended) throw badPages(job.places, suspects, found.badCount);
   if (suspects.length > 0) {
     const message =
@@ -55,14 +67,19 @@ export async function verifyStaged(job: LayDownJob, report: Report, signal: Abor
  */
 export function recheckPages(places: ClusterPlaces, suspects: readonly SuspectPage[]): void {
   const all = placesOf(places);
-  const bad = suspects.filter(({ place, file, page, block }) => {
+  const bad = suspects.filter(({ place, file, page, block, pageBytes }) => {
     const { root } = all[place] as Place;
-    return !Array.from({ length: LOOKS }).some(() => isPageSound(path.join(root, file), page, block));
+    return !Array.from({ length: LOOKS }).some(() => isPageSound(path.join(root, file), page, block, pageBytes));
   });
   if (bad.length > 0) throw badPages(places, bad, bad.length);
 }
 
-function locate(file: string, block: number, places: readonly Place[], segmentBlocks: number): SuspectPage {
+function locate(
+  file: string,
+  block: number,
+  places: readonly Place[],
+  segmentBlocks: number,
+): Omit<SuspectPage, 'pageBytes'> {
   const place = places.findIndex((candidate) => !path.relative(incomingDir(candidate), file).startsWith('..'));
   return { place, file: path.relative(incomingDir(places[place] as Place), file), page: block % segmentBlocks, block };
 }

@@ -28,7 +28,12 @@ const damage = (file: string, at: number) => {
 
 it('finds nothing in what a server wrote, and passes over files that are no relations', async () => {
   const seen: number[] = [];
-  const options = { segmentBlocks: 131072, startLsn: LATE, onBytes: (bytes: number) => seen.push(bytes) };
+  const options = {
+    pageBytes: 8192,
+    segmentBlocks: 131072,
+    startLsn: LATE,
+    onBytes: (bytes: number) => seen.push(bytes),
+  };
   expect(await verifyPages(root, options)).toEqual({ pages: 2, badCount: 0, bad: [] });
   expect(seen.reduce((sum, bytes) => sum + bytes, 0)).toBe(16384);
 });
@@ -36,7 +41,7 @@ it('finds nothing in what a server wrote, and passes over files that are no rela
 it('names the file and the block of a damaged page', async () => {
   const file = path.join(root, 'base/5/1255');
   damage(file, 8192 + 5000);
-  expect(await verifyPages(root, { segmentBlocks: 131072, startLsn: LATE })).toEqual({
+  expect(await verifyPages(root, { pageBytes: 8192, segmentBlocks: 131072, startLsn: LATE })).toEqual({
     pages: 2,
     badCount: 1,
     bad: [{ file, block: 1 }],
@@ -47,7 +52,7 @@ it('does not judge pages that were changed since the backup began, nor those nev
   const file = path.join(root, 'base/5/1255');
   damage(file, 5000);
   fs.appendFileSync(file, Buffer.alloc(8192));
-  expect(await verifyPages(root, { segmentBlocks: 131072, startLsn: '0/1' })).toEqual({
+  expect(await verifyPages(root, { pageBytes: 8192, segmentBlocks: 131072, startLsn: '0/1' })).toEqual({
     pages: 3,
     badCount: 0,
     bad: [],
@@ -62,7 +67,12 @@ it('counts blocks over the segments of a large relation, and looks into forks an
   fs.writeFileSync(path.join(root, 'base/5/1255.1'), real.subarray(8192));
   fs.writeFileSync(path.join(root, 'base/5/1255_fsm'), real.subarray(8192));
   fs.writeFileSync(path.join(space, 'PG_17_1/5/7'), real.subarray(8192));
-  const { pages, bad } = await verifyPages(root, { segmentBlocks: 1, startLsn: LATE, tablespaces: [space] });
+  const { pages, bad } = await verifyPages(root, {
+    pageBytes: 8192,
+    segmentBlocks: 1,
+    startLsn: LATE,
+    tablespaces: [space],
+  });
   expect(pages).toBe(4);
   expect(bad.map(({ file, block }) => [path.basename(file), block])).toEqual([
     ['1255_fsm', 0],
@@ -72,14 +82,16 @@ it('counts blocks over the segments of a large relation, and looks into forks an
 
 it('calls a file corrupt that ends in the middle of a page', async () => {
   fs.appendFileSync(path.join(root, 'base/5/1255'), 'x');
-  await expect(verifyPages(root, { segmentBlocks: 131072, startLsn: LATE })).rejects.toMatchObject({
+  await expect(verifyPages(root, { pageBytes: 8192, segmentBlocks: 131072, startLsn: LATE })).rejects.toMatchObject({
     code: 'dataCorrupt',
   });
 });
 
 it('stops when it is told to', async () => {
   const signal = AbortSignal.abort();
-  await expect(verifyPages(root, { segmentBlocks: 131072, startLsn: LATE, signal })).rejects.toMatchObject({
+  await expect(
+    verifyPages(root, { pageBytes: 8192, segmentBlocks: 131072, startLsn: LATE, signal }),
+  ).rejects.toMatchObject({
     code: 'cancelled',
   });
 });
