@@ -82,6 +82,10 @@ const MOMENT_TITLES: Readonly<Record<MomentReport['outcome'], string>> = {
   left: 'restored',
 };
 
+function serverWords({ name, port }: NonNullable<Receipt['temporary']>): string {
+  return port === undefined ? `${name}, on no port` : `${name} on 127.0.0.1:${port}`;
+}
+
 function receiptWords(receipt: Receipt): string {
   const { backup, reached, laidDown } = receipt;
   const rows: [string, string | undefined][] = [
@@ -90,7 +94,7 @@ function receiptWords(receipt: Receipt): string {
       'into',
       receipt.volume === undefined ? receipt.dataDirectory : `${receipt.dataDirectory} on volume ${receipt.volume}`,
     ],
-    ['server', receipt.temporary && `${receipt.temporary.name} on 127.0.0.1:${receipt.temporary.port}`],
+    ['server', receipt.temporary && serverWords(receipt.temporary)],
     ['service', receipt.service],
     ['target', receipt.moment?.words],
     ['timeline', reached && String(reached.timeline)],

@@ -30,7 +30,7 @@ export interface CopyServerOptions {
 /**
  * Creates and starts a server. It runs the program `postgres` itself, since the entry point of an image may do more
  * than start it. It has no capabilities. `unsafeTarget` when the name or the port is taken. `serviceNotFound` when a
- * mount is not there. `recoveryFailed` when it does not start. Nothing is left behind when this throws.
+ * mount is not there. `dockerUnreachable` when the engine does not start it. Nothing is left behind when this throws.
  */
 export async function startCopyServer(engine: DockerEngine, options: CopyServerOptions): Promise<string> {
   const { name, image, user, port, limits = {} } = options;
@@ -82,7 +82,7 @@ export async function startCopyServer(engine: DockerEngine, options: CopyServerO
         cause: error,
       });
     }
-    throw translateDockerError(error, `start container ${name}`, { refused: 'recoveryFailed' });
+    throw translateDockerError(error, `start container ${name}`);
   }
 }
 

@@ -77,14 +77,16 @@ async function keepRunning(
 ): Promise<Pick<Outcome, 'temporary' | 'notes'>> {
   const { docker } = run.proven.found;
   const server = (await listCopyServers(docker, 'temporary')).find(({ id }) => id === address.containerId);
-  const port = server?.port ?? 0;
+  const port = server?.port;
   const role = address.env.POSTGRES_USER ?? 'postgres';
+  const inside = `to look around: docker exec -it ${run.name} psql`;
   return {
-    temporary: { name: run.name, port },
+    temporary: { name: run.name, ...(port === undefined ? {} : { port }) },
     notes: [
       ...notes,
-      `to look around: docker exec -it ${run.name} psql, or psql -h 127.0.0.1 -p ${port} -U ${role} with a ` +
-        `password of the backup's`,
+      port === undefined
+        ? `the engine publishes no port of it; ${inside}`
+        : `${inside}, or psql -h 127.0.0.1 -p ${port} -U ${role} with a password of the backup's`,
       `to fish rows out: docker exec ${run.name} pg_dump -t TABLE --data-only DATABASE > rows.sql`,
       `it archives nothing; ${endingOf(run)}`,
     ],

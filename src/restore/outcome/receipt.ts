@@ -80,8 +80,8 @@ export interface Receipt {
   service?: string;
   /** The server was left a standby. */
   standby?: { hasPrimary: boolean };
-  /** The temporary server: its container's name, and its port on 127.0.0.1. */
-  temporary?: { name: string; port: number };
+  /** The temporary server: its container's name, and its port on 127.0.0.1 where the engine publishes ports. */
+  temporary?: { name: string; port?: number };
   /** Given for a restore to a certain moment. */
   moment?: MomentReport;
   /** Absent for a directory restore, which no server has seen yet. */

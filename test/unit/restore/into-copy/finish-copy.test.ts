@@ -36,3 +36,27 @@ it.each<[string, CopyRequest['copy'], Partial<CopyRequest>, RegExp]>([
     expect(scripts).not.toHaveBeenCalled();
   },
 );
+
+it.each([
+  ['publishes', [{ PublicPort: 5499 }], { name: 'shop-copy', port: 5499 }, /psql -h 127\.0\.0\.1 -p 5499 -U postgres/],
+  [
+    'does not publish',
+    [],
+    { name: 'shop-copy' },
+    /^the engine publishes no port of it; .*docker exec -it shop-copy psql$/,
+  ],
+])(
+  'a temporary server whose port the engine %s is told by how it can be reached',
+  async (_does, ports, told, words) => {
+    scripts.mockResolvedValueOnce(undefined);
+  const containers = [{ Id: 'c1', State: 'running', Labels: {}, Ports: ports }];
+    const docker = { docker: { listContainers: async () => containers } };
+    const run = runOf({ kind: 'temporary', port: 5499 }, { verify: 'stream' });
+    Object.assign(run.proven, { found: { docker } });
+    const reached = { ...recovered, address: { containerId: 'c1', env: {} }, unasked: undefined };
+    const { temporary, notes } = await finishCopy(run, reached as unknown as RecoveredCopy);
+    expect(temporary).toEqual(told);
+    expect(notes).toContainEqual(expect.stringMatching(words));
+    expect(JSON.stringify(notes)).not.toContain('127.0.0.1:0');
+  },
+);
