@@ -381,6 +381,16 @@ describe('exit codes', () => {
       await expectExit(odo(argv), 22, /PostgreSQL 15.* 17/, untouched);
       await modern.expectAsBefore(untouched);
     });
+
+    it.each([[[]], [['--wipe']]])('a version that is newer than ODO: %j', async (more) => {
+      const name = `newer${more.join('')}`;
+      const url = await copyRepository(name, (key) => !key.endsWith('backup.info'));
+      const file = `base/${ready.barmanId}/backup.info`;
+      const info = (await readObject(ready.bucket, `backups/shop/${file}`)).toString('utf8');
+      await putObject(bucket, `${name}/${file}`, info.replace(/^version=.*$/m, 'version=200001'));
+      const words = /backup \w+ is of PostgreSQL 20, and this ODO knows no newer one than \d+$/m;
+      await expectExit(odo(args({ '-u': url }, ...more)), 22, words, untouched);
+    });
   });
 
   describe('23: no space', () => {
