@@ -382,8 +382,8 @@ describe('exit codes', () => {
       await modern.expectAsBefore(untouched);
     });
 
-    it.each([[[]], [['--wipe']]])('a version that is newer than ODO: %j', async (more) => {
-      const name = `newer${more.join('')}`;
+    it.each([[[]], [['--wipe', '--yes']]])('a version that is newer than ODO: %j', async (more) => {
+      const name = `newer-${more.length}`;
       const url = await copyRepository(name, (key) => !key.endsWith('backup.info'));
       const file = `base/${ready.barmanId}/backup.info`;
       const info = (await readObject(ready.bucket, `backups/shop/${file}`)).toString('utf8');
