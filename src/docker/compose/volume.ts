@@ -9,10 +9,15 @@ import type { Service } from './service.ts';
 
 /**
  * The mount of a service that the user means. It is named by compose's key of the volume, by its real name, or by the
- * host's path of a bind mount. Where a service mounts a volume twice, it is the mount that holds PGDATA.
- * `serviceNotFound` when the service does not mount it.
+ * host's path of a bind mount. Where a service mounts a volume twice, it is the mount that holds `data`, the data
+ * directory. `serviceNotFound` when the service does not mount it.
  */
-export function resolveVolume(project: ComposeProject, service: Service, wanted: string): Mount {
+export function resolveVolume(
+  project: ComposeProject,
+  service: Service,
+  wanted: string,
+  data: string | undefined = service.env.PGDATA,
+): Mount {
   const keyed = Object.hasOwn(project.volumes, wanted) ? project.volumes[wanted]?.name : undefined;
   const byKey = service.mounts.filter(
     (mount) => mount.type === 'volume' && mount.source !== '' && mount.source === keyed,
@@ -40,7 +45,6 @@ export function resolveVolume(project: ComposeProject, service: Service, wanted:
       hint: mountsHint(project, service),
     });
   }
-  const data = service.env.PGDATA;
   return (data && mountHolding(matches, data)?.mount) || first;
 }
 

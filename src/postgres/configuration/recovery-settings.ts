@@ -188,28 +188,6 @@ export function setsParameter(conf: string, name: string): boolean {
   return new RegExp(`^[ \\t]*${name}[ \\t]*[= \\t]`, 'im').test(conf);
 }
 
-/**
- * Settings that a server's command line makes: `-c name=value` and `--name=value`, dashes in names read as underscores.
- */
-export function commandLineSettings(argv: readonly string[]): Map<string, string> {
-  const found = new Map<string, string>();
-  argv.forEach((word, index) => {
-    const previous = argv[index - 1];
-    const text =
-      previous === '-c'
-        ? word
-        : /^-c.+/.test(word)
-          ? word.slice(2)
-          : /^--[a-z]/i.test(word)
-            ? word.slice(2)
-            : undefined;
-    const equals = text?.indexOf('=') ?? -1;
-    if (text === undefined || equals < 1) return;
-    found.set(text.slice(0, equals).trim().replaceAll('-', '_').toLowerCase(), text.slice(equals + 1));
-  });
-  return found;
-}
-
 /** A value as a configuration file spells it. */
 export function quoteValue(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

@@ -45,8 +45,8 @@ const UPPER_AT = 14;
 
 /**
  * The checksum that PostgreSQL keeps in a data page, 1 to 65535. The page begins at word `at` of `words`, and `block`
- * is its number within the whole relation fork. `pageBytes` is BLCKSZ, any that a server can be built with. Source: PostgreSQL, src/include/storage/checksum_impl.h, the same since
- * 9.3.
+ * is its number within the whole relation fork. `pageBytes` is BLCKSZ, any that a server can be built with. Source:
+ * PostgreSQL, src/include/storage/checksum_impl.h, the same since 9.3.
  */
 export function computePageChecksum(words: Int32Array, at: number, block: number, pageBytes: number): number {
   let folded = 0;

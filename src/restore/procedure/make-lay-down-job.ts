@@ -1,6 +1,6 @@
 import type { Backup } from '../../formats/contract/format.ts';
 import { digestOf } from '../../formats/contract/tar-content.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import { type Moment, targetWords } from '../../postgres/configuration/recovery-target.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import { localStore } from '../../store/kinds/open.ts';

@@ -1,5 +1,5 @@
 import type { Service } from '../../docker/compose/service.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import type { Engine } from '../contract/engine.ts';
 import type { RaiseFacts } from '../contract/jobs.ts';
 import type { ClusterPlaces } from '../contract/places.ts';

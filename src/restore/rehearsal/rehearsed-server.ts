@@ -1,6 +1,6 @@
 import type { Mount } from '../../docker/client/mount.ts';
 import { volumeExists } from '../../docker/compose/volume.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { Owner } from '../../tree/places/place.ts';
 import type { ClusterPlaces } from '../contract/places.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Mount } from '../../docker/client/mount.ts';
 import type { Service } from '../../docker/compose/service.ts';
 import type { Backup } from '../../formats/contract/format.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import { ODO_DIR } from '../../tree/places/place.ts';
 import type { TablespacePlace } from '../contract/places.ts';
 import { type DataPlace, isBelow, refuseUnknownTablespaces, tablespaceLocation } from './service-places.ts';

@@ -1,11 +1,8 @@
 import type { Service } from '../../docker/compose/service.ts';
 import { OdoError } from '../../errors.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import { isOff } from '../../postgres/configuration/configuration-file.ts';
-import {
-  commandLineSettings,
-  RECOVERY_CRITICAL,
-  STOP_CRITICAL,
-} from '../../postgres/configuration/recovery-settings.ts';
+import { RECOVERY_CRITICAL, STOP_CRITICAL } from '../../postgres/configuration/recovery-settings.ts';
 import type { Moment } from '../../postgres/configuration/recovery-target.ts';
 import type { Finding } from '../contract/proofs.ts';
 

@@ -18,7 +18,7 @@ import type { FoundService } from './found-service.ts';
 import { type CommandLineWish, judgeCommandLine } from './judge-command-line.ts';
 import { refuseMountedInside } from './mounted-files.ts';
 import { proveNobodyElse } from './nobody-else.ts';
-import { type DataPlace, locateData } from './service-places.ts';
+import { type DataPlace, locateData, toldDirectory } from './service-places.ts';
 
 /** Checks Docker's side as far as it does not depend on the backup. */
 export async function proveService(
@@ -52,7 +52,7 @@ export async function proveService(
     found &&
     (await proofs.attempt('volume', async () => {
       const { project, service } = found;
-      const data = locateData(service, resolveVolume(project, service, serviceRef.volume));
+      const data = locateData(service, resolveVolume(project, service, serviceRef.volume, toldDirectory(service)));
       const strayed = strayedFrom(project, service, data.mount);
       if (strayed && !mayStray) throw astray(found, data, strayed);
       await refuseMountedInside({ docker, service }, data);

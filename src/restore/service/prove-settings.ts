@@ -1,7 +1,7 @@
 import { checkSettings } from '../../docker/containers/check-settings.ts';
 import { inspectImage } from '../../docker/containers/image.ts';
 import { OdoError } from '../../errors.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import type { Proofs } from '../contract/proofs.ts';
 import type { Configuration } from '../proofs/configuration.ts';
 import type { FoundService } from './found-service.ts';

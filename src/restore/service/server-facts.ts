@@ -1,5 +1,5 @@
 import { listServerLibraries } from '../../docker/containers/server-libraries.ts';
-import { commandLineSettings } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import type { ServerFacts } from '../../postgres/configuration/unfit-settings.ts';
 import type { FoundService } from './found-service.ts';
 

@@ -3,6 +3,7 @@ import { type Mount, mountHolding } from '../../docker/client/mount.ts';
 import type { Service } from '../../docker/compose/service.ts';
 import { OdoError } from '../../errors.ts';
 import type { Backup, Tablespace } from '../../formats/contract/format.ts';
+import { commandLineDirectory, commandLineSettings } from '../../postgres/configuration/command-line.ts';
 import type { PlaceProbe } from '../../tree/exchange/probe.ts';
 import { ODO_DIR, type Owner, type Place } from '../../tree/places/place.ts';
 import type { ClusterPlaces, TablespacePlace } from '../contract/places.ts';
@@ -19,13 +20,24 @@ export interface DataPlace {
 }
 
 /**
- * Finds PGDATA within the volume that the user named; the restore container mounts the volume at the same path as the
- * service does.
+ * The data directory that the server's command line or PGDATA names. What `-D` names may be a folder of configuration
+ * alone, unless it lies on a mount that can be written to.
+ */
+export function toldDirectory({ commandArgs, env, mounts }: Service): string | undefined {
+  const directory = commandLineDirectory(commandArgs);
+  const holder = directory === undefined ? undefined : mountHolding(mounts, directory)?.mount;
+  const isData = holder !== undefined && !holder.readOnly;
+  return commandLineSettings(commandArgs).get('data_directory') ?? (isData ? directory : env.PGDATA);
+}
+
+/**
+ * Finds the data directory, as the server's command line or PGDATA names it, within the volume that the user named. The
+ * restore container mounts the volume at the same path as the service does.
  */
 export function locateData(service: Service, volume: Mount): DataPlace {
   const holds = (directory: string) =>
     mountHolding(service.mounts, directory)?.mount.destination === volume.destination;
-  const told = service.env.PGDATA;
+  const told = toldDirectory(service);
   const pgdata = path.posix
     .normalize(told ?? (holds(DEFAULT_PGDATA) ? DEFAULT_PGDATA : volume.destination))
     .replace(/(?<=.)\/$/, '');

@@ -1,5 +1,6 @@
 import { OdoError } from '../../errors.ts';
-import { commandLineSettings, STANDBY_CRITICAL } from '../../postgres/configuration/recovery-settings.ts';
+import { commandLineSettings } from '../../postgres/configuration/command-line.ts';
+import { STANDBY_CRITICAL } from '../../postgres/configuration/recovery-settings.ts';
 import { parseLsn, parseSegmentName } from '../../postgres/terms/wal-names.ts';
 import { shownUrl } from '../../store/objects/url.ts';
 import type { WalPlan } from '../../wal/plan/wal-plan.ts';

@@ -7,8 +7,8 @@ const FIRST = [
 ];
 
 /**
- * The checksum of a data page of any size, slowly and plainly: row by row over 32 columns, and two rows of zeros behind.
- * Source: PostgreSQL, src/include/storage/checksum_impl.h.
+ * The checksum of a data page of any size, slowly and plainly: row by row over 32 columns, with two rows of zeros
+ * behind. Source: PostgreSQL, src/include/storage/checksum_impl.h.
  */
 export function plainChecksum(page: Buffer, block: number): number {
   const counted = Buffer.concat([page, Buffer.alloc(2 * 128)]);

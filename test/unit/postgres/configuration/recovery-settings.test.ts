@@ -5,7 +5,6 @@ import {
   BLOCK_BEGIN,
   BLOCK_END,
   blockTurnsArchivingOff,
-  commandLineSettings,
   includesOthers,
   RECOVERY_CRITICAL,
   recoverySettings,
@@ -164,22 +163,6 @@ it.each([
   ['', false],
 ])('sees in %j whether archive_mode is set: %s', (conf, expected) => {
   expect(setsParameter(conf, 'archive_mode')).toBe(expected);
-});
-
-it.each<[string[], Record<string, string>]>([
-  [['postgres', '-c', 'archive_mode=on'], { archive_mode: 'on' }],
-  [['postgres', '-carchive_mode=on'], { archive_mode: 'on' }],
-  [
-    ['postgres', '--archive-mode=on', '--RESTORE_command=cp a=b %p'],
-    { archive_mode: 'on', restore_command: 'cp a=b %p' },
-  ],
-  [['-c', 'work_mem = 8MB', '-c', 'work_mem=9MB'], { work_mem: '9MB' }],
-  [['postgres', '-D', '/data', '-p', '5433', '--single', 'archive_mode=on'], {}],
-  [['-c', '=x', '-c', 'flag'], {}],
-  [[], {}],
-])('reads the settings of the command line %j', (argv, expected) => {
-  const found = Object.fromEntries([...commandLineSettings(argv)].map(([name, value]) => [name, value.trim()]));
-  expect(found).toEqual(expected);
 });
 
 describe('lines that a server would complain of when they go', () => {

@@ -49,7 +49,7 @@ it.each([
   'a temporary server whose port the engine %s is told by how it can be reached',
   async (_does, ports, told, words) => {
     scripts.mockResolvedValueOnce(undefined);
-  const containers = [{ Id: 'c1', State: 'running', Labels: {}, Ports: ports }];
+    const containers = [{ Id: 'c1', State: 'running', Labels: {}, Ports: ports }];
     const docker = { docker: { listContainers: async () => containers } };
     const run = runOf({ kind: 'temporary', port: 5499 }, { verify: 'stream' });
     Object.assign(run.proven, { found: { docker } });

@@ -124,6 +124,27 @@ describe('a tablespace', () => {
     );
   });
 
+  it.each<[string[], string]>([
+    [['-D', '/data/main'], '/data/main'],
+    // Folders of configuration alone, which may name the data directory.
+    [['-D', '/etc/postgresql'], '/data/pgdata'],
+    [['-D', '/mounted'], '/data/pgdata'],
+    [['-D', '/data/main', '-c', 'data_directory=/data/other'], '/data/other'],
+    [[], '/data/pgdata'],
+  ])('is the one that the command line %j names before PGDATA', (options, root) => {
+    const mounts = [mount('/data'), mount('/mounted', { readOnly: true })];
+    const told = service(mounts, { commandArgs: ['postgres', ...options], env: { PGDATA: '/data/pgdata' } });
+    expect(locateData(told, mounts[0] as Mount).place.root).toBe(root);
+  });
+
+  it('is not taken from PGDATA when the command line names another volume', () => {
+    const mounts = [mount('/data'), mount('/other')];
+    const told = service(mounts, { commandArgs: ['postgres', '-D', '/other/main'], env: { PGDATA: '/data/pgdata' } });
+    expect(() => locateData(told, mounts[0] as Mount)).toThrow(
+      /data directory \/other\/main .* not on the volume at \/data/,
+    );
+  });
+
   it.each([
     ['no mount', []],
     ['a tmpfs', [mount('/mnt/slow', { type: 'tmpfs', source: '' })]],
