@@ -1,10 +1,5 @@
-import {
-  createRecordFinder,
-  LONG_PAGE_HEADER_BYTES,
-  mainDataAt,
-  PAGE_HEADER_BYTES,
-  type RecordFinder,
-} from './wal-marks.ts';
+import { LONG_PAGE_HEADER_BYTES, PAGE_HEADER_BYTES } from './segment-pages.ts';
+import { createRecordFinder, mainDataAt, type RecordFinder } from './wal-marks.ts';
 import { readWalPageHeader } from './wal-page.ts';
 
 /** A tablespace that WAL creates: replay makes its link, and needs its directory. */
