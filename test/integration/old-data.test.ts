@@ -199,6 +199,23 @@ describe('the old data', () => {
       expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
       expect(await project.sql("select to_regclass('since') is null")).toBe('t');
     });
+
+    it('is not deleted where its control file cannot be read, and kept when something takes its place', async () => {
+      await project.compose('stop', '-t', '60', 'db');
+      const control = '/v/global/pg_control';
+      await project.inVolume(`truncate -s 100 ${control}`);
+      const before = await project.volumeDigest();
+      expect(await failWith(24, args('--wipe', '--yes', '--accept-loss'))).toMatch(
+        /cluster is not known, since its pg_control cannot be read; --wipe would delete it.*--allow-different-cluster/s,
+      );
+      expect(await project.volumeDigest()).toBe(before);
+      await project.inVolume(`head -c 8192 /dev/urandom > ${control}`);
+      const { onlyCopy, notes } = await odoReceipt(args());
+      expect(onlyCopy).toMatchObject({ because: expect.stringContaining('could not be looked at'), isUnread: true });
+      expect(notes.join()).toContain('the old data is kept');
+      expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
+      expect(await failWith(24, ['clean', ...names()])).toContain('could not be looked at');
+    });
   });
 
   describe('of a volume that is too small for both', () => {
