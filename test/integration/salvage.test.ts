@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nextSegmentName } from '../../src/postgres/terms/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
+import { copyObjects } from './parts/ready-repository.ts';
 import { mustRun, until } from './parts/run.ts';
-import { createBucket, emptyBucket, listKeys } from './parts/s3.ts';
+import { createBucket, emptyBucket, listKeys, putObject } from './parts/s3.ts';
 import { type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 const PGDATA = '/var/lib/postgresql/data';
@@ -29,6 +30,8 @@ describe('old data that is the only copy', () => {
   let bucket: string;
   let source: SourceCluster;
   let project: ComposeProject;
+  /** The segment that is missing in the middle of `holed`. */
+  let missing: string;
 
   beforeAll(async () => {
     bucket = await createBucket();
@@ -72,14 +75,35 @@ describe('old data that is the only copy', () => {
     await project.inVolume('rm -f /v/postmaster.pid');
   }
 
+  /** The segment behind the last one of the archive. */
+  async function firstNotArchived(): Promise<string> {
+    const keys = await listKeys(bucket, 'backups/shop/wals/');
+    const archived = keys.map((key) => /([0-9A-F]{24})(\.\w+)?$/.exec(key)?.[1] ?? '');
+    return nextSegmentName(archived.sort().at(-1) ?? '');
+  }
+
   const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
   const args = (...more: string[]) => ['-u', `s3://${bucket}/backups/shop`, ...names(), '--retry-for', '1', ...more];
 
-  it('gives what it has beyond the archive, so that nothing is lost', async () => {
+  /** Copies the archive, and adds later segments of the old data to it, but not the first one that it lacks. */
+  async function makeHole(): Promise<void> {
+    await copyObjects({ bucket, prefix: 'backups/shop/' }, { bucket, prefix: 'holed/shop/' });
+    missing = await firstNotArchived();
+    for (const segment of [nextSegmentName(missing), nextSegmentName(nextSegmentName(missing))]) {
+      const packed = await project.inVolume(`gzip -1 -c /v/pg_wal/${segment} | base64 -w 0`);
+      const key = `holed/shop/wals/${segment.slice(0, 16)}/${segment}.gz`;
+      await putObject(bucket, key, Buffer.from(packed, 'base64'));
+    }
+  }
+
+  const holed = (...more: string[]) => ['-u', `s3://${bucket}/holed/shop`, ...names(), ...more];
+
+  it('gives what it has behind a hole in the archive, so that nothing is lost', async () => {
     await giveOldData();
-    const { salvage: planned } = JSON.parse((await odo(args('--dry-run', '--json'))).stdout);
+    await makeHole();
+    const { salvage: planned } = JSON.parse((await odo(holed('--dry-run', '--json'))).stdout);
     expect(planned).toMatchObject({ commits: 4 });
-    const receipt = await odoReceipt(args());
+    const receipt = await odoReceipt(holed());
     expect(await project.sql(ROWS)).toBe('104 104');
     expect(receipt.salvage).toMatchObject({ commits: 4, segments: 4 });
     expect(receipt.onlyCopy).toBeUndefined();
@@ -162,15 +186,27 @@ describe('old data that is the only copy', () => {
     expect(await project.sql(ROWS)).toBe('104 104');
   });
 
+  it('is kept where it lacks the segment, too, which would close a hole in the archive; --wipe is refused', async () => {
+    // It has run since the last rollback, and does without that segment, as after it was recycled.
+    await odoReceipt(['clean', ...names()]);
+    await project.inVolume(`rm /v/pg_wal/${missing}`);
+    const why = `holds more than can be read behind .*, where the archive ends \\(its pg_wal has no ${missing}\\)`;
+    const wipe = await odo(holed('--wipe', '--yes'));
+    expect(wipe.code, wipe.stderr).toBe(24);
+    expect(wipe.stderr).toMatch(new RegExp(`${why}, and --wipe would delete it`));
+    const { onlyCopy } = await odoReceipt(holed());
+    expect(onlyCopy.because).toMatch(new RegExp(`${why}$`));
+    expect(await project.sql(ROWS)).toBe('100 100');
+    await odoReceipt(['rollback', ...names(), '--yes']);
+    expect(await project.sql(ROWS)).toBe('104 104');
+  });
+
   it('is not taken from another cluster, although its WAL goes on under the names where the archive ends', async () => {
     await project.compose('stop', '-t', '5', 'db');
     await project.inVolume('find /v -mindepth 1 -delete');
     await project.up();
     await project.sql('create table steps (id serial)');
-    const archived = (await listKeys(bucket, 'backups/shop/wals/')).map(
-      (key) => /([0-9A-F]{24})(\.\w+)?$/.exec(key)?.[1] ?? '',
-    );
-    const beyond = nextSegmentName(archived.sort().at(-1) ?? '');
+    const beyond = await firstNotArchived();
     await until('its WAL is beyond the archive', async () => {
       await project.sql('insert into steps values (1000); select pg_switch_wal()');
       return (await project.sql('select pg_walfile_name(pg_current_wal_lsn())')) > beyond;
