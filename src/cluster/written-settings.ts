@@ -18,22 +18,23 @@ export function digestBlock(conf: string): WrittenSetting[] {
 
 /**
  * Takes ODO's settings out: the block, or its settings where the marker lines are gone. `left` are ODO's names that
- * stay, since their value is not ODO's.
+ * stay, since ALTER SYSTEM has given them another value. It leaves one line of what it sets. So where ODO's own line is
+ * there, another one of that name is older, and stays as it was.
  */
 export function removeWritten(conf: string, written: readonly WrittenSetting[]): { conf: string; left: string[] } {
   const own = removeBlock(conf);
   if (own !== conf) return { conf: own, left: [] };
   const digests = new Map(written.map(({ name, digest }) => [name, digest]));
-  const left: string[] = [];
-  const kept = conf.split('\n').filter((line) => {
+  const lines = conf.split('\n').map((line) => {
     const [setting] = settingsIn(line);
-    const digest = setting && digests.get(setting.name);
-    if (!setting || digest === undefined) return true;
-    if (digest === digestOf(setting.name, setting.value)) return false;
-    left.push(setting.name);
-    return true;
+    const isOwn = setting !== undefined && digests.get(setting.name) === digestOf(setting.name, setting.value);
+    return { line, name: setting?.name ?? '', isOwn };
   });
-  return { conf: kept.join('\n'), left };
+  const found = new Set(lines.filter(({ isOwn }) => isOwn).map(({ name }) => name));
+  return {
+    conf: lines.flatMap(({ line, isOwn }) => (isOwn ? [] : [line])).join('\n'),
+    left: lines.flatMap(({ name }) => (digests.has(name) && !found.has(name) ? [name] : [])),
+  };
 }
 
 /** Whether ODO's settings turn archiving off, with or without marker lines. */

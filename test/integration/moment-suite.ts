@@ -56,6 +56,8 @@ export function momentSuite(major: Version, mountAt: string): void {
       );
     }
 
+    const autoConf = () => project.sql("select pg_read_file('postgresql.auto.conf')");
+
     /**
      * The server waits, or is to wait, behind `two`; `odo promote` makes it one that works, and leaves nothing to
      * promote.
@@ -67,8 +69,10 @@ export function momentSuite(major: Version, mountAt: string): void {
       expect(JSON.parse(stdout)).toMatchObject({
         kind: 'promotion',
         reached: { timeline: 3, lastCommitTime: iso(two.time) },
+        notes: expect.not.arrayContaining([expect.stringContaining('still sets')]),
       });
       expect(await project.sql(`select pg_is_in_recovery(), (${ROWS})`)).toBe('f|zero one two');
+      expect(await autoConf()).not.toMatch(/recovery_target|restore_command|lc_messages|>>> odo/);
       expect(await project.inVolume('ls -d /v/.odo 2>/dev/null || echo gone')).toBe('gone');
       expect(await odo(['promote', ...service()])).toMatchObject({
         code: 2,
@@ -131,7 +135,7 @@ export function momentSuite(major: Version, mountAt: string): void {
     });
 
     it.each(PAUSES.filter(isTried))(
-      'is waited at with pause, looked at, and taken by odo promote: $what',
+      'is waited at with pause, looked at, set by ALTER SYSTEM, and taken by odo promote: $what',
       async (pause) => {
         const { two } = moments.steps;
         const [option, value] = pause.target(moments);
@@ -145,7 +149,11 @@ export function momentSuite(major: Version, mountAt: string): void {
         const status = await odo(['status', ...service(), '--json']);
         const waitsAt = pause.waitsAt(value);
         expect(JSON.parse(status.stdout)).toMatchObject({ state: 'swapped', recovered: false, waitsAt });
+        // It writes the file anew, without the lines that ODO's settings stand between.
+        await project.sql("alter system set work_mem = '5MB'");
+        expect(await autoConf()).toMatch(/^(?!.*>>> odo).*recovery_target_(xid|name) = /s);
         await expectTaken();
+        expect(await autoConf()).toMatch(/^work_mem = '5MB'$/m);
       },
     );
 

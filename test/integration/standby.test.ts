@@ -211,17 +211,23 @@ describe('a standby', () => {
     await until('the standby streams', async () => (await rows()).includes('streamed, in no archive yet'));
     expect(await inRecovery()).toBe('t');
     const beside = await follow();
+    // It writes the file anew, without the lines that ODO's settings stand between.
+    await project.sql("alter system set work_mem = '5MB'");
+    expect(await ownWords()).toMatch(new RegExp(`^(?!.*>>> odo).*${SECRET}`, 's'));
 
     const promoted = await odo(['promote', ...names(), '--json']);
     expect(promoted.code, promoted.stderr).toBe(0);
     expect(JSON.parse(promoted.stdout)).toMatchObject({ kind: 'promotion', reached: { timeline: 3 } });
+    expect(promoted.stdout).not.toContain('still sets');
     const { code, stdout, stderr } = await beside.outcome;
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'following', ended: 'promoted' });
     expect(await inRecovery()).toBe('f');
     await project.sql("insert into rows values ('of its own')");
     expect(await source.sql("select count(*) from rows where what = 'of its own'")).toBe('0');
-    expect(await ownWords()).not.toMatch(new RegExp(`${SECRET}|>>> odo|restore_command`));
+    const words = await ownWords();
+    expect(words).not.toMatch(new RegExp(`${SECRET}|primary_conninfo|recovery_target|>>> odo|restore_command`));
+    expect(words).toMatch(/^work_mem = '5MB'$/m);
     expect(await project.inVolume('ls -A /v | grep -c -e odo -e standby.signal; true')).toBe('0');
   });
 
