@@ -171,8 +171,11 @@ describe('commands one after the other', () => {
     expect(await project.sql('select what from since')).toBe('weeks of work');
   });
 
-  it('a service whose container compose makes anew while the backup is laid down comes up on it', async () => {
-    const running = await startHeld('--accept-loss');
+  it.each([
+    { when: 'while the backup is laid down', more: [] },
+    { when: 'while it serves on, with --online', more: ['--online'] },
+  ])('a service whose container compose makes anew $when comes up on what was restored', async ({ more }) => {
+    const running = await startHeld('--accept-loss', ...more);
     await project.compose('up', '-d', '--force-recreate', 'db');
     laidDown.resolve();
     const { code, stderr } = await running.outcome;
@@ -189,6 +192,10 @@ describe('commands one after the other', () => {
     expect(code, stderr).toBe(130);
     expect(stderr).toMatch(/could not be started again.*docker compose -f .* up -d db/s);
     expect(stderr).toContain('what was laid down is kept');
+    expect(await outcomeOf(['rollback', ...names()])).toEqual({
+      code: 0,
+      told: expect.stringMatching(/^nothing to roll back: .*\nnote: service db has no container, and is not started$/m),
+    });
     await project.up();
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
     expect((await outcomeOf(['clean', ...names()])).code).toBe(0);
@@ -197,7 +204,8 @@ describe('commands one after the other', () => {
   it('no server is started, nor a new cluster begun, where a cancelled restore leaves no data', async () => {
     await project.compose('stop', 'db');
     await project.inVolume('rm -rf /v/pg');
-    await odoReceipt(args(...PAUSING));
+    const { notes } = await odoReceipt(args(...PAUSING));
+    expect(notes.at(-1)).toBe('there is no way back: there was no data before');
     const started = await startHeld(...PAUSING, '--set', 'work_mem=9MB');
     started.signal('SIGINT');
     const { code, stderr } = await started.outcome;
@@ -222,5 +230,24 @@ describe('commands one after the other', () => {
     await odoReceipt(args());
     expect(await project.sql(THINGS_DIGEST)).toBe(repository.atTheEnd);
     expect((await status()).situation).toBe('untouched');
+  });
+
+  it('old data that a cancelled --wipe has deleted is not promised by what comes after it', async () => {
+    const wiping = await startHeld('--wipe', '--yes', '--accept-loss');
+    wiping.signal('SIGINT');
+    const { code, stderr } = await wiping.outcome;
+    expect(code, stderr).toBe(130);
+    expect(stderr).toContain('the old data was deleted beforehand (--wipe), so the service stays stopped');
+    const { notes } = await odoReceipt(args(...PAUSING));
+    expect(notes.at(-1)).toBe('there is no way back: the old data was deleted beforehand (--wipe)');
+    expect(notes.join()).not.toMatch(/odo rollback|puts the old data back/);
+    const { situation, wiped, advice } = await status();
+    expect({ situation, wiped }).toEqual({ situation: 'waiting-alone', wiped: true });
+    expect(advice).toMatch(/^(?!.*odo rollback).* \(the old data was deleted beforehand, --wipe\)$/);
+    expect(await outcomeOf(['rollback', ...names()])).toEqual({
+      code: 0,
+      told: expect.stringMatching(/^nothing to roll back/m),
+    });
+    expect(await project.sql('select pg_is_in_recovery()')).toBe('t');
   });
 });
