@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { afterTheProof, startFaultProxy } from './parts/fault-proxy.ts';
+import { killedAtUp } from './parts/killed-at-up.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { startPlainServer } from './parts/plain-server.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
@@ -12,8 +14,10 @@ import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
 
-/** Fails in a way that a trial beside the service cannot foresee. */
-const START = `if grep -q refuse_me "$PGDATA/postgresql.auto.conf" 2>/dev/null; then exit 7; fi
+/** Fails, or hangs, in a way that a trial beside the service cannot foresee. */
+const START = `asked() { grep -q "$1" "$PGDATA/postgresql.auto.conf" 2>/dev/null; }
+if asked refuse_me; then exit 7; fi
+if asked hang_on; then trap exit INT TERM; sleep 600 & wait; fi
 exec docker-entrypoint.sh "$@"
 `;
 
@@ -30,9 +34,8 @@ describe('a new volume', () => {
       mountAt: DATA,
       extra: '      - ./start.sh:/etc/start.sh:ro\n    entrypoint: ["sh", "/etc/start.sh"]\n    command: ["postgres"]',
     });
-    made = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign', 'first', 'second', 'killed'].map(
-      (name) => `${project.name}-${name}`,
-    );
+    const volumes = ['alone', 'switched', 'full', 'failed', 'cancelled', 'foreign', 'first', 'second', 'killed'];
+    made = [...volumes, 'hanging', 'halfway'].map((name) => `${project.name}-${name}`);
     fs.writeFileSync(path.join(project.folder, 'start.sh'), START);
     await project.up();
     await project.sql("create table of_the_service as select 'old' as what");
@@ -64,6 +67,23 @@ describe('a new volume', () => {
   const containersOf = (volume: string) => mustRun('docker', ['ps', '-aq', '--filter', `volume=${volume}`]);
   const answers = () =>
     until('the service answers', async () => (await project.sql('select 1').catch(() => '')) === '1');
+
+  /** Kills a restore of the service, which is on this volume, while it lays down, and its container with it. */
+  async function killWhileLayingDown(volume: string): Promise<void> {
+    const proxy = await startFaultProxy();
+    try {
+      const part = /GET .*data\.tar/;
+      proxy.fault(part, afterTheProof({ do: 'stall', afterBytes: 300_000 }));
+      const env = { S3_ENDPOINT: proxy.endpoint };
+      const running = startOdo(['-u', `s3://${ready.bucket}/backups`, ...names()], { env });
+      await proxy.passed(part, 300_000);
+      running.signal('SIGKILL');
+      expect(await running.outcome).toMatchObject({ killedBy: 'SIGKILL' });
+      await until('its container has ended', async () => (await restoreContainers(volume)) === '');
+    } finally {
+      await proxy.close();
+    }
+  }
 
   it('gets the cluster, recovered and promoted, while the service runs on as if nothing were', async () => {
     const identity = await project.identity('db');
@@ -167,6 +187,51 @@ describe('a new volume', () => {
     expect([fs.existsSync(override()), await isThere(volume)]).toEqual([false, true]);
   });
 
+  it('is left again when the switch to it is cancelled, and the same command says what it holds', async () => {
+    const volume = `${project.name}-hanging`;
+    const running = startOdo(args('hanging', '--switch', '--set', 'cluster_name=hang_on'));
+    let ended = false;
+    const outcome = running.outcome.finally(() => {
+      ended = true;
+    });
+    await until('the service hangs on it', async () => ended || (await mountedNow().catch(() => '')) === volume);
+    running.signal('SIGINT');
+    const { code, stderr } = await outcome;
+    expect([code, stderr]).toEqual([
+      130,
+      expect.stringMatching(
+        new RegExp(`service db is back on the volume that it had\n.*volume ${volume} holds the restored cluster`),
+      ),
+    ]);
+    await answers();
+    expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
+    expect([fs.existsSync(override()), await isThere(volume)]).toEqual([false, true]);
+    const again = await odo(args('hanging', '--switch', '--set', 'cluster_name=hang_on'));
+    expect([again.code, again.stderr]).toEqual([
+      24,
+      expect.stringMatching(new RegExp(`a copy that an earlier run has finished: to bring the .*"name: ${volume}"`)),
+    ]);
+  });
+
+  it('is not gone over to by itself after a kill between the override and the start', async () => {
+    const volume = `${project.name}-halfway`;
+    const killed = startOdo(args('halfway', '--switch'), { env: killedAtUp(project.folder) });
+    expect(await killed.outcome).toMatchObject({ killedBy: 'SIGKILL' });
+    expect([await mountedNow(), fs.existsSync(override())]).toEqual([project.volume, true]);
+    const again = await odo(args('halfway', '--switch'));
+    expect([again.code, again.stderr]).toEqual([
+      21,
+      expect.stringMatching(new RegExp(`runs on ${project.volume}, and .* leads it to ${volume}`)),
+    ]);
+    expect(again.stderr).toMatch(new RegExp(`to stay on ${project.volume}: odo rollback; to go over to ${volume}: `));
+
+    const { code, stdout } = await odo(['rollback', ...names()]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^nothing to roll back: .*service db is started and/)]);
+    expect(stdout).toContain(`service db is no longer led to volume ${volume}`);
+    expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
+    expect([fs.existsSync(override()), await isThere(volume)]).toEqual([false, true]);
+  });
+
   it('becomes the service’s own with --switch, and odo rollback points the service back', async () => {
     const volume = `${project.name}-switched`;
     const receipt = await odoReceipt(args('switched', '--switch'));
@@ -200,7 +265,12 @@ describe('a new volume', () => {
       '-c',
       'create table written as select 1',
     ]);
+    await killWhileLayingDown(volume);
     const [, command = ''] = /points the service back to it: odo (rollback .*)$/m.exec(notes) ?? [];
+    const stayed = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command} --yes`]);
+    expect(stayed).toMatch(/^nothing to roll back: .*, and service db is started and answers$/);
+    expect([await mountedNow(), await project.sql('select * from written')]).toEqual([volume, '1']);
+    await mustRun(process.execPath, [ODO, 'clean', ...names()]);
     const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command} --yes`]);
     expect(rolledBack).toMatch(new RegExp(`^rolled back: ${DATA} on volume ${project.volume} `));
     expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
@@ -228,6 +298,11 @@ describe('a new volume', () => {
     expect(await mountedNow()).toBe(project.volume);
     const astray = await odo(['check', '-u', `s3://${ready.bucket}/sets`, ...names()]);
     expect([astray.code, astray.stderr]).toEqual([21, expect.stringMatching(new RegExp(`leads it to ${second}`))]);
+    const led = fs.readFileSync(override());
+    expect(await rollback()).toContain(`service db is no longer led to volume ${second}`);
+    expect([await mountedNow(), await project.sql('select pg_is_in_recovery()')]).toEqual([project.volume, 't']);
+    expect(fs.existsSync(override())).toBe(false);
+    fs.writeFileSync(override(), led);
     const [, command = ''] = /to go over to \S+: (docker compose .*)$/m.exec(astray.stderr) ?? [];
     await mustRun('sh', ['-c', command]);
     await answers();

@@ -56,7 +56,8 @@ const STALL_TIMEOUT_MS = 600_000;
 
 /**
  * Goes one step back. Puts the data back that was there before the last restore. When no restore has left anything on
- * the volume, points the service back to its old volume instead. Then starts the service, if there is data in place,
+ * the volume, points the service back to its old volume instead. Where the service's container does not follow the last
+ * switch, forgetting that switch is the step. Then starts the service, if there is data in place,
  * and sees whether it answers. What came of it is told by `context.tell`.
  */
 export async function rollbackService(request: RollbackRequest, context: RollbackContext): Promise<void> {
@@ -81,7 +82,8 @@ export async function rollbackService(request: RollbackRequest, context: Rollbac
   try {
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
-    const deed = TRANSITIONS[situation].rollback;
+    // The switch is the last step of a service that does not follow it. What a restore has left is older.
+    const deed = found.strayed ? 'none' : TRANSITIONS[situation].rollback;
     const isUnfinished = deed === 'exchange' && probe.use?.isRollbackOpen === true;
     if (deed === 'exchange' && probe.hasPrevious && !isUnfinished) {
       await demandConsent(situation === 'set-aside' ? backToTheRestored(found) : outOfUse(found, probe), context);
@@ -101,8 +103,6 @@ export async function rollbackService(request: RollbackRequest, context: Rollbac
       probe = (await engine.probe(place)).pgdata;
     }
     if (result.rolledBack && result.isKept) {
-      // The service stays on what its container says, so from now on the override has to say the same.
-      if (found.strayed) await forgetStrayed(found);
       context.tell(await start(found, probe, result, context));
       // Without this note, the next rollback finds that there is nothing left to do, and says so. That is right as long
       // as nobody has seen how this one ended, so the telling comes first.
@@ -123,8 +123,13 @@ async function nothingExchanged(
   request: RollbackRequest,
   context: RollbackContext,
 ): Promise<Rollback> {
-  if (found.strayed) {
+  const { service, strayed } = found;
+  if (strayed) {
     await forgetStrayed(found);
+    result.notes.push(
+      `service ${service.name} is no longer led to volume ${strayed.volume}, which is left as it was, and stays where ` +
+        'its container is',
+    );
     return start(found, probe, result, context);
   }
   const [switched] = ownMounts(found).filter(({ destination }) => destination === found.data.mount.destination);
