@@ -3,6 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
+import { cutTablespace } from './parts/cut-tablespace.ts';
+import { startFaultProxy } from './parts/fault-proxy.ts';
 import { mustExecIn } from './parts/in-container.ts';
 import { LATE_DIGEST, type LateTablespace, lateTablespace } from './parts/late-tablespace.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
@@ -12,6 +14,9 @@ import { answersSoon } from './parts/server-answers.ts';
 import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
+
+/** A volume on a file system of its own, of that size. */
+const memory = (size: string) => `{ type: tmpfs, device: tmpfs, o: "size=${size}" }`;
 
 /** Where the data of a service really lies, and who else has it in hand. */
 describe('the place of the data', () => {
@@ -62,6 +67,16 @@ describe('the place of the data', () => {
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["narrow:${DATA}"]
+    profiles: [later]
+  apart:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["apart:${DATA}", "small:/ts"]
+    profiles: [later]
+  cramped:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["cramped:${DATA}", "tiny:/ts"]
     profiles: [later]`,
       volumes: [
         `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } }\n` +
@@ -70,6 +85,10 @@ describe('the place of the data', () => {
         'spaces',
         'narrow',
         'linked',
+        'apart',
+        'cramped',
+        `small: { driver_opts: ${memory('90m')}, labels: { shop.kept: here } }\n  unused3`,
+        `tiny: { driver_opts: ${memory('40m')} }\n  unused4`,
         `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`,
       ],
     });
@@ -181,6 +200,55 @@ describe('the place of the data', () => {
     } finally {
       await mustRun('umount', [inside]);
     }
+  });
+
+  describe('a tablespace on a file system of its own', () => {
+    let url: string;
+    const args = (service: string, ...more: string[]) => ['-u', url, ...target(service), ...more];
+    const volumes = async () => {
+      const all = ['volume', 'ls', '-q', '--filter', `label=com.docker.compose.project=${project.name}`];
+      return (await mustRun('docker', all)).split('\n').filter((name) => /_(apart|small)$/.test(name));
+    };
+
+    beforeAll(async () => {
+      url = `s3://${(await cutTablespace()).bucket}/whole`;
+    });
+
+    it('gets its missing volume as compose would make it; no dry run makes it, and no failure leaves it', async () => {
+      const planned = await odoReceipt(args('apart', '--dry-run'));
+      expect([planned.kind, await volumes()]).toEqual(['plan', []]);
+      const proxy = await startFaultProxy();
+      proxy.fault(/GET .*data\.tar\.gz/, { do: 'flip', atByte: 1_000_000 });
+      const failed = await odo(args('apart', '--endpoint', proxy.endpoint)).finally(() => proxy.close());
+      expect([failed.code, await volumes()], failed.stderr).toEqual([14, []]);
+
+      await odoReceipt(args('apart'));
+      const { Options, Labels } = JSON.parse(
+        await mustRun('docker', ['volume', 'inspect', `${project.name}_small`]),
+      )[0];
+      expect(Options).toEqual({ type: 'tmpfs', device: 'tmpfs', o: 'size=90m' });
+      expect(Labels).toMatchObject({ 'shop.kept': 'here', 'com.docker.compose.volume': 'small' });
+      const sql = ['psql', '-XAtqc', 'select count(*) from orders union all select count(*) from invoices'];
+      const server = `${project.name}-apart-1`;
+      expect(await mustExecIn(server, sql, { user: 'postgres' })).toBe('10000\n10000');
+      expect(await mustExecIn(server, ['df', '--output=fstype', '/ts'])).toBe('Type\ntmpfs');
+    });
+
+    it('is judged by its own share: too small a disk is refused by its name, one that only holds it is not', async () => {
+      await project.compose('create', 'cramped');
+      const refused = await odo(args('cramped'));
+      expect([refused.code, refused.stderr]).toEqual([
+        23,
+        expect.stringMatching(/error: not enough disk space for \/ts\/cut: 40\.0 MiB free, /),
+      ]);
+      expect(await inVolume(`${project.name}_cramped`, 'ls -A /v', 'postgres:15')).toBe('');
+      const { proofs } = await odoReceipt(args('apart', '--dry-run'));
+      const { state, evidence } = proofs.find(({ name }: { name: string }) => name === 'free space');
+      expect([state, evidence]).toEqual([
+        'held',
+        expect.stringMatching(/\/ts\/cut: \d+\.\d MiB free.* for the backup/),
+      ]);
+    });
   });
 
   describe('a tablespace that was created after the backup', () => {
