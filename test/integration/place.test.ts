@@ -5,15 +5,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { cutTablespace } from './parts/cut-tablespace.ts';
 import { startFaultProxy } from './parts/fault-proxy.ts';
-import { mustExecIn } from './parts/in-container.ts';
+import { mustAskServer, mustExecIn } from './parts/in-container.ts';
+import { makeLargeDisk } from './parts/large-disk.ts';
 import { LATE_DIGEST, type LateTablespace, lateTablespace } from './parts/late-tablespace.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
+import { startOdo } from './parts/running-odo.ts';
 import { answersSoon } from './parts/server-answers.ts';
 import { inVolume } from './parts/volume-shell.ts';
 
 const DATA = '/var/lib/postgresql/data';
+const MIB = 2 ** 20;
 
 /** A volume on a file system of its own, of that size. */
 const memory = (size: string) => `{ type: tmpfs, device: tmpfs, o: "size=${size}" }`;
@@ -77,6 +80,11 @@ describe('the place of the data', () => {
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["cramped:${DATA}", "tiny:/ts"]
+    profiles: [later]
+  busy:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test, POSTGRES_INITDB_ARGS: --no-sync, PGDATA: ${DATA}/pg }
+    volumes: ["./disk:${DATA}"]
     profiles: [later]`,
       volumes: [
         `new: { driver_opts: { type: none, o: bind, device: ${folder}/new }, labels: { shop.kept: forever } }\n` +
@@ -202,6 +210,42 @@ describe('the place of the data', () => {
     }
   });
 
+  it('a disk on which the server goes on writing is left room for that: --online ends before', async () => {
+    const disk = await makeLargeDisk(path.join(project.folder, 'disk'));
+    const proxy = await startFaultProxy();
+    try {
+      await project.compose('up', '-d', 'busy');
+      const server = `${project.name}-busy-1`;
+      await until('the server answers', () => answersSoon(server));
+      await disk.leaveFree(370 * MIB);
+      const part = /GET .*data\.tar/;
+      const written = Promise.withResolvers<void>();
+      proxy.fault(part, { do: 'withhold', fromByte: 400_000, until: written.promise });
+      const url = ['-u', `s3://${ready.bucket}/backups`, '--endpoint', proxy.endpoint];
+      const running = startOdo([...url, '-v', './disk', '-n', 'busy', '-f', project.file, '--online']);
+      await Promise.race([proxy.passed(part, 300_000), running.outcome]);
+      const before = await project.identity('busy');
+      const write = (table: string) =>
+        `create table ${table} as select repeat('x', 1900) from generate_series(1, 20000)`;
+      await mustAskServer(server, write('meanwhile'));
+      written.resolve();
+
+      const { code, stderr } = await running.outcome;
+      expect([code, stderr]).toEqual([
+        23,
+        expect.stringMatching(/error: .* has room for \d+ more bytes, and the next/),
+      ]);
+      expect(stderr).toContain('the same command goes on from there, odo clean removes it');
+      expect(disk.freeBytes()).toBeGreaterThan(64 * MIB);
+      expect(await project.identity('busy')).toBe(before);
+      await mustAskServer(server, `${write('afterwards')}; checkpoint`);
+    } finally {
+      await proxy.close();
+      await project.compose('rm', '-sf', 'busy');
+      await disk.remove();
+    }
+  });
+
   describe('a tablespace on a file system of its own', () => {
     let url: string;
     const args = (service: string, ...more: string[]) => ['-u', url, ...target(service), ...more];
@@ -234,7 +278,7 @@ describe('the place of the data', () => {
       expect(await mustExecIn(server, ['df', '--output=fstype', '/ts'])).toBe('Type\ntmpfs');
     });
 
-    it('is judged by its own share: too small a disk is refused by its name, one that only holds it is not', async () => {
+    it('is judged by its own share: too small a disk is refused by its name, one that just holds it not', async () => {
       await project.compose('create', 'cramped');
       const refused = await odo(args('cramped'));
       expect([refused.code, refused.stderr]).toEqual([

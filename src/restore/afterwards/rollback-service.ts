@@ -127,8 +127,8 @@ async function nothingExchanged(
   if (strayed) {
     await forgetStrayed(found);
     result.notes.push(
-      `service ${service.name} is no longer led to volume ${strayed.volume}, which is left as it was, and stays where ` +
-        'its container is',
+      `service ${service.name} is no longer led to volume ${strayed.volume}, which is left as it was, and stays ` +
+        'where its container is',
     );
     return start(found, probe, result, context);
   }
