@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { DEBIAN_DATA, type DebianCluster, startDebianCluster } from './parts/debian-cluster.ts';
 import { mustAskServer, mustExecIn } from './parts/in-container.ts';
-import { odo, odoReceipt } from './parts/odo.ts';
+import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { OWN } from './parts/own.ts';
 import { pgBasebackup } from './parts/pg-basebackup.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -240,6 +240,8 @@ describe('the rehearsal', () => {
     expect(notes).toHaveLength(6);
   });
 
+  const confinedArgs = () => ['-u', path.join(folder, 'confined'), '-v', 'db', '-n', 'db', '-f', `${confined?.file}`];
+
   it('is held under the limits of the service, which may never have run', async () => {
     const name = `${source}-18`;
     await mustRun('docker', [
@@ -258,7 +260,9 @@ describe('the rehearsal', () => {
     );
     await confined.compose('up', '--no-start', 'db');
     await until('the source answers', () => answersSoon(name));
-    const lines = "io_method = 'io_uring'\nshared_buffers = '4GB'\n";
+    const certificate = '/var/lib/postgresql/certs/ssl-cert-snakeoil';
+    const ssl = `ssl = on\nssl_cert_file = '${certificate}.pem'\nssl_key_file = '${certificate}.key'\n`;
+    const lines = `io_method = 'io_uring'\nshared_buffers = '4GB'\n${ssl}`;
     await mustRun('docker', [
       'exec',
       '-u',
@@ -271,11 +275,21 @@ describe('the rehearsal', () => {
     const set = path.join(folder, 'confined', '20260101T000000');
     fs.mkdirSync(set, { recursive: true });
     await pgBasebackup(name, set, '-X', 'stream');
-    const { notes } = await odoReceipt(['-u', path.dirname(set), '-v', 'db', '-n', 'db', '-f', confined.file, '--yes']);
+    const copied = 'cp /etc/ssl/*/ssl-cert-snakeoil.* /v/certs';
+    await confined.inVolume(`mkdir -p /v/certs && ${copied} && cd /v/certs && chmod 600 * && chown -R 999:999 .`);
+    const { notes } = await odoReceipt(confinedArgs());
     expectNotes(notes, [
       /^io_method is 'worker' instead of 'io_uring': the server says/,
       /^shared_buffers is '128MB' instead of '4GB'/,
     ]);
-    expect(await confined.sql('show io_method')).toBe('worker');
+    expect([await confined.sql('show io_method'), await confined.sql('show ssl')]).toEqual(['worker', 'on']);
+  });
+
+  it('knows that a copy lacks the certificates which lie beside the data directory of the service', async () => {
+    const copy = await odoReceipt([...confinedArgs(), '--temporary']);
+    expectNotes(copy.notes, [/^ssl is 'off' instead of 'on': \/var\/lib\/postgresql\/certs\/ssl-cert-snakeoil\.pem/]);
+    const inCopy = (sql: string) => mustExecIn(copy.temporary.name, ['psql', '-XAtq', '-c', sql]);
+    expect([await inCopy('show ssl'), await inCopy('show io_method')]).toEqual(['off', 'worker']);
+    await mustRun(process.execPath, [ODO, 'temporary', 'stop', copy.temporary.name]);
   });
 });
