@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import {
+  CopyObjectCommand,
   CreateBucketCommand,
   DeleteObjectCommand,
   PutBucketPolicyCommand,
   PutBucketRequestPaymentCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  RestoreObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -35,6 +37,7 @@ describe('a backup in', () => {
   let keys: string[];
   let expected: string;
   const copies: { client: S3Client; bucket: string }[] = [];
+  const made: string[] = [];
 
   beforeAll(async () => {
     ready = await readyRepository();
@@ -47,7 +50,7 @@ describe('a backup in', () => {
 
   afterAll(async () => {
     for (const { client, bucket } of copies) {
-      for (const Key of keys) await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+      for (const Key of [...keys, ...made]) await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
       client.destroy();
     }
     if (folder) fs.rmSync(folder, { recursive: true });
@@ -117,6 +120,65 @@ describe('a backup in', () => {
     } finally {
       await proxy.close();
     }
+  });
+
+  it('a bucket archived in part by a rule is restored from the rest, and from what was brought back', async () => {
+    const OLDER = '20200101T000000';
+    const bucket = await copyTo({ config: { endpoint: MOTO } });
+    const { client } = copies.at(-1) as (typeof copies)[number];
+    const base = 'backups/shop/base/';
+    for (const key of keys.filter((each) => each.startsWith(base))) {
+      const [Key, content] = [key.replace(ready.barmanId, OLDER), await readObject(ready.bucket, key)];
+      const older = content.toString('latin1').replace(/^((?:begin|end)_time=)\S+/gm, '$12020-01-01');
+      const Body = key.endsWith('backup.info') ? Buffer.from(older, 'latin1') : content;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body }));
+      made.push(Key);
+    }
+    const archive = (Key: string) => {
+      const source = { CopySource: `${bucket}/${Key}`, StorageClass: 'GLACIER' as const };
+      return client.send(new CopyObjectCommand({ Bucket: bucket, Key, ...source }));
+    };
+    const bringBack = (Key: string) =>
+      client.send(new RestoreObjectCommand({ Bucket: bucket, Key, RestoreRequest: { Days: 1 } }));
+    const data = keys.find((key) => key.startsWith(base) && key.includes('data.tar')) as string;
+    const segment = keys.filter((key) => /\/[0-9A-F]{24}\.gz$/.test(key)).at(-1) as string;
+    const url = ['-u', `s3://${bucket}/backups`, '--endpoint', MOTO];
+    const lies = (key: string) => `s3://${bucket}/${key} lies in an archive storage class (GLACIER)`;
+    const listed = async () => {
+      const { repositories } = JSON.parse((await odo(['list', ...url, '--json'])).stdout);
+      return repositories[0];
+    };
+    const expectRefused = async (key: string, ...args: string[]) => {
+      const refused = async (command: string) => {
+        const { code, stderr } = await odo([command, ...url, '--into', into(command), ...args]);
+        expect([code, stderr], command).toEqual([13, expect.stringContaining(lies(key))]);
+        expect(stderr).toContain('aws s3api restore-object');
+        expect(fs.existsSync(into(command))).toBe(false);
+      };
+      await Promise.all(['check', 'restore'].map(refused));
+    };
+
+    await archive(data);
+    expect((await listed()).backups).toMatchObject([
+      { id: OLDER, usable: true },
+      { id: ready.barmanId, usable: false, reason: expect.stringContaining(lies(data)) },
+    ]);
+    await expectRefused(data, '--backup', ready.barmanId);
+    const receipt = await odoReceipt([...url, '--into', into('older')]);
+    expect(receipt.backup.id).toBe(OLDER);
+    const others = (tree: string) => tree.replace(/^.*recovery\.signal$/m, ''); // That names the backup.
+    expect(others(await treeOf('older'))).toBe(others(expected));
+
+    await archive(segment);
+    expect(JSON.stringify((await listed()).wal)).toContain(lies(segment));
+    await expectRefused(segment);
+
+    for (const key of [data, segment]) await bringBack(key);
+    const { backups, wal } = await listed();
+    expect(backups).toMatchObject([{ usable: true }, { usable: true }]);
+    expect(JSON.stringify(wal)).not.toContain('GLACIER');
+    expect((await odoReceipt([...url, '--into', into('back')])).backup.id).toBe(ready.barmanId);
+    expect(await treeOf('back')).toBe(expected);
   });
 
   it('a bucket whose readers pay, encrypted with our key, with S3’s checksums, comes back into a service', async () => {

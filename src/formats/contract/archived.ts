@@ -47,9 +47,13 @@ export function archivedWords(
   };
 }
 
-/** Judges a complete backup whose parts may lie in an archive: then it cannot be restored now. */
+/**
+ * Judges a complete backup whose parts may lie in an archive: then it cannot be restored now. Its reason tells what
+ * helps, too: where a backup is passed over, there is no hint.
+ */
 export async function judgeArchived(store: ObjectStore, backup: Backup, signal?: AbortSignal): Promise<Backup> {
   if (backup.state !== 'complete') return backup;
   const words = archivedWords(store, await findArchived(store, backup.parts, signal));
-  return words ? { ...backup, state: 'unsupported', reason: words.reason } : backup;
+  if (!words) return backup;
+  return { ...backup, state: 'unsupported', reason: `${words.reason}: aws s3api restore-object brings it back` };
 }

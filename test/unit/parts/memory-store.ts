@@ -66,7 +66,8 @@ export class MemoryStore implements ObjectStore {
     const object = this.objects.get(key);
     if (!object) throw new OdoError('notFound', `no object ${key}`);
     if (object.archived !== undefined && !object.isBroughtBack) {
-      throw asObjectFault(new OdoError('accessDenied', `${key} is in an archive storage class`));
+      const hint = 'bring it back first (aws s3api restore-object)';
+      throw asObjectFault(new OdoError('accessDenied', `${key} is in an archive storage class`, { hint }));
     }
     return body(object, offset, length, options.signal);
   }

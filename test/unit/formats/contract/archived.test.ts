@@ -36,6 +36,7 @@ describe('backups of which something lies in an archive storage class', () => {
     const [bad, ...others] = [...backups].sort((a, b) => (a.id === first ? -1 : b.id === first ? 1 : 0));
     expect(bad?.state).not.toBe('complete');
     expect(bad?.reason).toMatch(/archive storage class/);
+    expect(bad?.reason).toMatch(/aws s3api restore-object/);
     expect(others.length).toBeGreaterThan(0);
     expect(others.map(({ state }) => state)).toContain('complete');
   });
