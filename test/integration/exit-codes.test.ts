@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_IMAGE, VERSION } from '../../src/cli/settings/version.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { foreignSegment } from './parts/foreign-segment.ts';
 import { odo } from './parts/odo.ts';
 import { OWN } from './parts/own.ts';
 import { copyObjects, type ReadyRepository, readyRepository } from './parts/ready-repository.ts';
@@ -306,6 +307,16 @@ describe('exit codes', () => {
         /holds 1048576 bytes where a WAL segment has 16777216/,
         startedAgain,
       );
+    });
+
+    it('a sound WAL segment of another cluster', async () => {
+      const url = await copyRepository('foreignwal');
+      const key = walKey('foreignwal', ready.endWal);
+      await putObject(bucket, key, await foreignSegment(`${project.name}-app-1`, ready.endWal));
+      const words = new RegExp(
+        `${key} is of another cluster \\(system identifier\\) .*: \\d{19} where \\d{19} is expected`,
+      );
+      await expectExit(odo(args({ '-u': url })), 14, words, startedAgain);
     });
   });
 

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foreignSegment } from './parts/foreign-segment.ts';
 import { odo } from './parts/odo.ts';
 import { type PlainServer, startPlainServer } from './parts/plain-server.ts';
 import { mustRun } from './parts/run.ts';
@@ -181,12 +183,17 @@ describe('the backup that is taken', () => {
     expect(await server.sql('select max(id) from things')).toBe('2');
   });
 
-  it('has its WAL from the good one of two objects of one name, the empty one of which comes first', async () => {
+  it('has its WAL from the good one of two objects, the first of which is empty, or of another cluster', async () => {
     const [own] = await walOf(newer);
     const empty = own.replace(/\.gz$/, '');
     await putObject(bucket, empty, Buffer.alloc(0));
+    // Another cluster's segment is as sound as the right one.
+    const last = (await listKeys(bucket, `${root}wals/`)).findLast((key) => /\/[0-9A-F]{24}\.gz$/.test(key)) as string;
+    const foreign = last.replace(/\.gz$/, '');
+    const name = foreign.slice(foreign.lastIndexOf('/') + 1);
+    await putObject(bucket, foreign, gunzipSync(await foreignSegment(source.container, name)));
     expect(await restored('postgres:15', `s3://${bucket}/backups/shop`)).toBe('3');
-    await deleteObjects(bucket, [empty]);
+    await deleteObjects(bucket, [empty, foreign]);
   });
 
   it('is an older one until the last WAL of the newest is archived, and that is told', async () => {

@@ -5,6 +5,7 @@ import { startEngineProxy } from '../torture/engine-proxy.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { inspectContainer } from './parts/container-facts.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
+import { foreignSegment } from './parts/foreign-segment.ts';
 import { odo } from './parts/odo.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
@@ -204,6 +205,22 @@ describe('WAL that is fetched while the server recovers', () => {
       const { code, stderr } = await running.outcome;
       expect(code, stderr).toBe(13);
       expect(stderr).toContain(key);
+      await expectStopped(stderr);
+    } finally {
+      await putObject(bucket, key, segment);
+    }
+  });
+
+  it('is 14 when a later segment is a sound one of another cluster', async () => {
+    const key = keyFromEnd(2);
+    const segment = await readObject(bucket, key);
+    const name = key.slice(key.lastIndexOf('/') + 1).replace('.gz', '');
+    await putObject(bucket, key, await foreignSegment(`${project.name}-app-1`, name, 1));
+    try {
+      const { code, stderr } = await odo(args());
+      expect(code, stderr).toBe(14);
+      const words = `${key} is of another cluster \\(system identifier\\) .*: \\d{19} where \\d{19} is expected`;
+      expect(stderr).toMatch(new RegExp(words));
       await expectStopped(stderr);
     } finally {
       await putObject(bucket, key, segment);

@@ -114,7 +114,7 @@ function unlessCancelled(error: unknown): undefined {
 /** Reads from the repository that a restore is made of. */
 export function readEndOf(
   request: Pick<RestoreRequest, 'store'>,
-  { repository }: Pick<RestoreSource, 'repository'>,
+  { repository, backup: { systemIdentifier } }: Pick<RestoreSource, 'repository' | 'backup'>,
   signal: AbortSignal,
 ): ReadEnd {
   return async (segment, segmentSizeBytes) => {
@@ -122,7 +122,7 @@ export function readEndOf(
     const { store } = openStore({ ...request.store, retryForMs });
     try {
       const archive = await openWalArchive(store, repository.ref);
-      return archive && (await readSegmentEnd(store, archive, segment, segmentSizeBytes, signal));
+      return archive && (await readSegmentEnd(store, archive, segment, segmentSizeBytes, { signal, systemIdentifier }));
     } finally {
       store.close();
     }

@@ -96,7 +96,8 @@ async function lookThrough(
     if (!archive) return undefined;
     const from = old && { timeline: old.timeline, lsn: old.redoLsn };
     const mostSegments = isLikely ? MOST_SEGMENTS.likely : MOST_SEGMENTS.unlikely;
-    return await findTablespacesInWal(store, archive, wal, { from, mostSegments, signal });
+    const { systemIdentifier } = source.backup;
+    return await findTablespacesInWal(store, archive, wal, { from, mostSegments, systemIdentifier, signal });
   } finally {
     store.close();
   }

@@ -1,7 +1,7 @@
 import { OdoError } from '../../errors.ts';
 import { isNewerWalPage, NEWEST_MAJOR } from '../../postgres/terms/versions.ts';
 import { formatLsn, parseSegmentName } from '../../postgres/terms/wal-names.ts';
-import { readWalPageHeader, WAL_PAGE_HEADER_BYTES } from '../../postgres/wal/wal-page.ts';
+import { readWalPageHeader, WAL_PAGE_HEADER_BYTES, type WalPageHeader } from '../../postgres/wal/wal-page.ts';
 import { encryptionOf } from './encryption.ts';
 
 /** The facts that a segment is held against. Unknown facts are not judged. */
@@ -67,7 +67,7 @@ function checkHead(object: string, head: Buffer, expected: ExpectedSegment): voi
   const { timeline, segmentNumber } = parseSegmentName(name, segmentSizeBytes);
   const pageLsn = formatLsn(BigInt(segmentNumber) * BigInt(segmentSizeBytes));
   const say = (what: string, offset: number, found: string | number, wanted: string | number) => {
-    throw corrupt(`${object} is of another ${what} (offset ${offset}): ${found} where ${wanted} is expected`);
+    throw ofAnother(object, what, offset, found, wanted);
   };
   const { postgresMajor, systemIdentifier } = expected;
   if (postgresMajor !== undefined && header.postgresMajor !== postgresMajor) {
@@ -76,13 +76,28 @@ function checkHead(object: string, head: Buffer, expected: ExpectedSegment): voi
   const timelineFits = header.timeline === timeline || (expected.isFirstOfTimeline && header.timeline < timeline);
   if (!timelineFits || header.timeline === 0) say('timeline', 4, header.timeline, timeline);
   if (header.pageLsn !== pageLsn) say('place in the WAL', 8, header.pageLsn, pageLsn);
-  if (systemIdentifier !== undefined && header.systemIdentifier !== systemIdentifier) {
-    say('cluster (system identifier)', 24, header.systemIdentifier, systemIdentifier);
-  }
+  demandCluster(object, header, systemIdentifier);
   if (header.segmentSizeBytes !== segmentSizeBytes) say('segment size', 32, header.segmentSizeBytes, segmentSizeBytes);
   // Any size that a server can be built with; 8192 as a rule.
   if (![1, 2, 4, 8, 16, 32, 64].includes(header.blockSizeBytes / 1024))
     say('page size', 36, header.blockSizeBytes, 8192);
+}
+
+/**
+ * `dataCorrupt` for a segment of another cluster, however sound it is. An unknown system identifier is not judged.
+ * @param object names the segment in the error
+ */
+export function demandCluster(
+  object: string,
+  header: Pick<WalPageHeader, 'systemIdentifier'>,
+  systemIdentifier: string | undefined,
+): void {
+  if (systemIdentifier === undefined || header.systemIdentifier === systemIdentifier) return;
+  throw ofAnother(object, 'cluster (system identifier)', 24, header.systemIdentifier, systemIdentifier);
+}
+
+function ofAnother(object: string, what: string, offset: number, found: string | number, wanted: string | number) {
+  return corrupt(`${object} is of another ${what} (offset ${offset}): ${found} where ${wanted} is expected`);
 }
 
 function wrongSize(object: string, bytes: string, { segmentSizeBytes }: ExpectedSegment): OdoError {

@@ -5,9 +5,11 @@ import { createWalBehind, type WalBehind } from '../../postgres/wal/wal-goes-on.
 import { readWalPageHeader } from '../../postgres/wal/wal-page.ts';
 import { createRecordWalker, type RecordWalker, WAL_PAGE_SIZES } from '../../postgres/wal/wal-records.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
+import { demandCluster } from './check-segment.ts';
 import { eitherTwin } from './either-twin.ts';
 import { inPieces } from './in-pieces.ts';
 import { fastCrc32c, PIECE_BYTES } from './pg-wal-files.ts';
+import type { ReadSegmentOptions } from './read-segment.ts';
 import { streamWalFile } from './read-wal-file.ts';
 
 /** How the records in one archived segment end. */
@@ -27,18 +29,18 @@ export interface SegmentEnd {
 
 /**
  * Reads an archived segment record by record, as recovery does. undefined when the archive has no segment of that name.
- * `dataCorrupt` when it cannot be read as a segment of that size.
+ * `dataCorrupt` when it cannot be read as a segment of that size and cluster.
  */
 export async function readSegmentEnd(
   store: ObjectStore,
   archive: WalArchive,
   name: string,
   segmentSizeBytes: number,
-  signal?: AbortSignal,
+  options: Pick<ReadSegmentOptions, 'signal' | 'systemIdentifier'> = {},
 ): Promise<SegmentEnd | undefined> {
-  for await (const file of archive.segments(timelineOfName(name), name, signal)) {
+  for await (const file of archive.segments(timelineOfName(name), name, options.signal)) {
     if (file.name !== name) break;
-    return eitherTwin(file, (object) => walk(store, object, segmentSizeBytes, signal));
+    return eitherTwin(file, (object) => walk(store, object, segmentSizeBytes, options));
   }
   return undefined;
 }
@@ -47,7 +49,7 @@ async function walk(
   store: ObjectStore,
   file: WalFile,
   segmentSizeBytes: number,
-  signal?: AbortSignal,
+  { signal, systemIdentifier: wanted }: Pick<ReadSegmentOptions, 'signal' | 'systemIdentifier'>,
 ): Promise<SegmentEnd> {
   let walker: RecordWalker | undefined;
   let behind: WalBehind | undefined;
@@ -60,6 +62,7 @@ async function walk(
     if (!walker) {
       const header = readWalPageHeader(piece);
       if (!header) throw notSegment(store, file, 'does not begin like a WAL segment');
+      demandCluster(`${store.url}/${file.key}`, header, wanted);
       const { postgresMajor, systemIdentifier } = header;
       const timeline = timelineOfName(file.name);
       startLsn = parseLsn(header.pageLsn);

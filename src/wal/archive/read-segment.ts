@@ -3,13 +3,15 @@ import type { WalFile } from '../../formats/contract/format.ts';
 import { isNewerWalPage } from '../../postgres/terms/versions.ts';
 import { readWalPageHeader } from '../../postgres/wal/wal-page.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
-import { newerWal } from './check-segment.ts';
+import { demandCluster, newerWal } from './check-segment.ts';
 import { eitherTwin } from './either-twin.ts';
 import { encryptionOf } from './encryption.ts';
 import { streamWalFile } from './read-wal-file.ts';
 
 export interface ReadSegmentOptions {
   signal?: AbortSignal | undefined;
+  /** Of the cluster whose segments are read; any cluster's are when it is not known. */
+  systemIdentifier?: string | undefined;
   /**
    * Takes zeros for the end of the written WAL. The rest counts as zeros, too, and is not read, so that its size is not
    * checked.
@@ -18,8 +20,8 @@ export interface ReadSegmentOptions {
 }
 
 /**
- * Reads a whole archived segment into memory. `dataCorrupt` when it does not begin like a segment of that size, or has
- * another size.
+ * Reads a whole archived segment into memory. `dataCorrupt` when it does not begin like a segment of that size, has
+ * another size, or is of another cluster.
  */
 export function readSegment(
   store: ObjectStore,
@@ -40,8 +42,14 @@ async function readObject(
   store: ObjectStore,
   file: WalFile,
   segmentSizeBytes: number,
-  { signal, untilZeros = false }: ReadSegmentOptions,
+  { signal, systemIdentifier, untilZeros = false }: ReadSegmentOptions,
 ): Promise<Buffer> {
+  const object = `${store.url}/${file.key}`;
+  const isBegun = (bytes: Buffer) => {
+    const header = readWalPageHeader(bytes);
+    if (header) demandCluster(object, header, systemIdentifier);
+    return header !== undefined;
+  };
   // Behind a switch, a segment is zeros. Memory that nobody has written to yet costs nothing, and reads as zeros.
   const whole = Buffer.alloc(segmentSizeBytes);
   let sizeBytes = 0;
@@ -54,13 +62,12 @@ async function readObject(
       if (sizeBytes + chunk.length <= segmentSizeBytes) chunk.copy(whole, sizeBytes);
     }
     sizeBytes += chunk.length;
-    if (untilZeros && zeroBytes >= ENOUGH_ZEROS_BYTES && readWalPageHeader(whole)) return whole;
+    if (untilZeros && zeroBytes >= ENOUGH_ZEROS_BYTES && isBegun(whole)) return whole;
     if (sizeBytes > segmentSizeBytes) break;
   }
   const segment = whole.subarray(0, sizeBytes);
-  if (sizeBytes === segmentSizeBytes && readWalPageHeader(segment)) return segment;
+  if (sizeBytes === segmentSizeBytes && isBegun(segment)) return segment;
   const encryption = encryptionOf(segment);
-  const object = `${store.url}/${file.key}`;
   if (encryption === undefined && isNewerWalPage(segment)) throw newerWal(object);
   const what =
     sizeBytes === segmentSizeBytes

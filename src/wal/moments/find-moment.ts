@@ -121,7 +121,10 @@ async function openSearch(query: MomentQuery): Promise<MomentSearch> {
   const oldest = Math.min(...backups.map(({ timeline }) => timeline));
   const timelines = await readTimelines(store, archive, oldest, signal);
   const segmentSizeBytes = backups[0]?.walSegmentSizeBytes;
-  const wal = searchWal(store, segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES, signal);
+  // A server that was made anew may go on in the archive of the one before it.
+  const [systemIdentifier, ...others] = new Set(backups.map((backup) => backup.systemIdentifier));
+  const cluster = others.length === 0 ? { systemIdentifier } : {};
+  const wal = searchWal(store, segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES, { signal, ...cluster });
   return { ...query, histories: timelines.histories, timelines, wal, passedOver: new Map() };
 }
 

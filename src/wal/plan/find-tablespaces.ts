@@ -30,9 +30,14 @@ export async function findTablespacesInWal(
   store: ObjectStore,
   archive: WalArchive,
   plan: Extract<WalPlan, { source: 'archive' }>,
-  options: { from?: { timeline: number; lsn: string } | undefined; mostSegments: number; signal?: AbortSignal },
+  options: {
+    from?: { timeline: number; lsn: string } | undefined;
+    mostSegments: number;
+    systemIdentifier?: string | undefined;
+    signal?: AbortSignal;
+  },
 ): Promise<TablespacesInWal> {
-  const { from, mostSegments, signal } = options;
+  const { from, mostSegments, systemIdentifier, signal } = options;
   const { segmentSizeBytes } = plan;
   const numberOf = (name: string) => parseSegmentName(name, segmentSizeBytes).segmentNumber;
   const spans = from ? spansFrom(plan.spans, from, segmentSizeBytes) : plan.spans;
@@ -48,8 +53,9 @@ export async function findTablespacesInWal(
   const created: CreatedTablespace[] = [];
   const ahead = new Map<number, Promise<Buffer>>();
   const request = (index: number): Promise<Buffer> => {
+    const file = files[index] as WalFile;
     const bytes =
-      ahead.get(index) ?? readSegment(store, files[index] as WalFile, segmentSizeBytes, { signal, untilZeros: true });
+      ahead.get(index) ?? readSegment(store, file, segmentSizeBytes, { signal, systemIdentifier, untilZeros: true });
     // A failure is met when the turn of its segment comes.
     bytes.catch(() => undefined);
     ahead.set(index, bytes);

@@ -34,7 +34,7 @@ export async function planWal(
   if (!list) throw new OdoError('bug', `no way leads on from backup ${backup.id}`);
   const plan = planUpTo(list, list.files.length - 1, timelines);
   await refuseArchivedWal(store, archive, plan, signal);
-  const wal = searchWal(store, list.segmentSizeBytes, signal);
+  const wal = searchWal(store, list.segmentSizeBytes, { signal, systemIdentifier: backup.systemIdentifier });
   const rest = { archive, timelines, histories: timelines.histories, wal, ...(signal ? { signal } : {}) };
   return describeUnplaced(rest, archived, await describeEnds(rest, list, plan));
 }

@@ -2,7 +2,7 @@ import type { WalFile } from '../../formats/contract/format.ts';
 import { timelineOfName } from '../../postgres/terms/wal-names.ts';
 import { createMarkFinder, type WalMark } from '../../postgres/wal/wal-marks.ts';
 import type { ObjectStore } from '../../store/objects/object-store.ts';
-import { readSegment } from '../archive/read-segment.ts';
+import { type ReadSegmentOptions, readSegment } from '../archive/read-segment.ts';
 
 /** Bytes of segments that are held in memory at once, unless a single one is larger. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
@@ -34,7 +34,11 @@ export interface WalSearch {
 }
 
 /** @param segmentSizeBytes of the archive's segments; a file of another size is dataCorrupt */
-export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?: AbortSignal): WalSearch {
+export function searchWal(
+  store: ObjectStore,
+  segmentSizeBytes: number,
+  options: Pick<ReadSegmentOptions, 'signal' | 'systemIdentifier'> = {},
+): WalSearch {
   /**
    * Marks by the file's key. A segment that is read without the one before it lacks the record that runs into it: it is
    * not whole then.
@@ -42,7 +46,7 @@ export function searchWal(store: ObjectStore, segmentSizeBytes: number, signal?:
   const known = new Map<string, { marks: WalMark[]; whole: boolean }>();
   const parallel = Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_BYTES / segmentSizeBytes)));
 
-  const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, { signal });
+  const fetch = (file: WalFile) => readSegment(store, file, segmentSizeBytes, options);
 
   async function* walk(
     { files, leftAt }: SegmentRun,

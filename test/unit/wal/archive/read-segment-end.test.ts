@@ -23,7 +23,7 @@ function nameOf(segment: Buffer): string {
   return formatSegmentName({ timeline: header.timeline, segmentNumber }, MIB);
 }
 
-function endOf(segment: Buffer, name = nameOf(segment), twin?: Buffer) {
+function endOf(segment: Buffer, name = nameOf(segment), twin?: Buffer, systemIdentifier?: string) {
   const store = new MemoryStore({});
   const content = gzipSync(segment, { level: 1 });
   store.objects.set(`${name}.gz`, { content });
@@ -36,7 +36,7 @@ function endOf(segment: Buffer, name = nameOf(segment), twin?: Buffer) {
       for await (const file of archive.segments(...asked)) yield twin ? { ...file, twins: [other] } : file;
     },
   };
-  return readSegmentEnd(store, withTwin, name, MIB);
+  return readSegmentEnd(store, withTwin, name, MIB, { systemIdentifier });
 }
 
 const changed = (segment: Buffer, change: (copy: Buffer) => void) => {
@@ -114,6 +114,13 @@ describe('a segment of the archive', () => {
     expect(await endOf(short, name, first)).toMatchObject({ isDamaged: false });
     const pageless = changed(first, (copy) => copy.writeUInt32LE(0, 36));
     await expect(endOf(pageless)).rejects.toThrow(`${name}.gz has pages of no size that there is`);
+    const own = readWalPageHeader(first)?.systemIdentifier;
+    const foreign = changed(first, (copy) => copy.writeBigUInt64LE(4711n, 24));
+    await expect(endOf(foreign, name, undefined, own)).rejects.toMatchObject({
+      code: 'dataCorrupt',
+      message: expect.stringContaining(`${name}.gz is of another cluster (system identifier)`),
+    });
+    expect(await endOf(foreign, name, first, own)).toEqual(await endOf(first));
     const none = Buffer.alloc(MIB, 'x');
     await expect(endOf(none, name)).rejects.toMatchObject({
       code: 'dataCorrupt',
