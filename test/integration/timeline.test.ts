@@ -66,6 +66,9 @@ describe('a change of timeline after the backup', () => {
     return { code, stderr };
   };
 
+  /** What becomes of a packed history: it is cut off in its middle, or empty. */
+  const DAMAGED = [(packed: Buffer) => packed.subarray(0, packed.length / 2), () => gzipSync(Buffer.alloc(0))] as const;
+
   /**
    * Turns archiving on, as the receipt says, into a folder of the container; then puts what was archived there into the
    * bucket.
@@ -90,19 +93,39 @@ describe('a change of timeline after the backup', () => {
   }
 
   it('goes on in the archive when the restored server archives: the next restore has its rows', async () => {
+    // Of timelines that nobody needs, as uploads that were cut leave them.
+    const strays = ['backups/shop/wals/00000006.history', key('00000007.history')];
     const names = await archive(() => project.sql("insert into steps (what) values ('after the restore')"));
     expect(names).toContain('00000003.history');
 
-    const receipt = await odoReceipt([...ODO(), '--yes']);
+    const [damaged] = DAMAGED;
+    await putObject(bucket, strays[0] as string, Buffer.alloc(0));
+    await putObject(bucket, strays[1] as string, damaged(await readObject(bucket, key('00000003.history'))));
+    const { code, stdout, stderr } = await odo([...ODO(), '--yes', '--json']);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /passed over: 00000006\.history names no timeline.*passed over: [^;]*00000007\.history\.gz /,
+    );
+    const receipt = JSON.parse(stdout);
     expect(await project.sql(ROWS)).toMatch(/later on timeline 2, after the restore$/);
-    expect(receipt.reached.timeline).toBe(4);
+    // What these numbers stand for nobody knows: the server takes none of them.
+    expect(receipt.reached.timeline).toBe(8);
     expect(receipt.notes.join('\n')).toMatch(
       /ALTER SYSTEM SET archive_mode = on.*\ntake a new base backup once archiving is on/,
     );
+    await deleteObjects(bucket, strays);
   });
 
   it('is refused when a history is lost, and goes on beyond the number of segments that nothing leads to', async () => {
     const history = await readObject(bucket, key('00000003.history'));
+    for (const damage of DAMAGED) {
+      await putObject(bucket, key('00000003.history'), damage(history));
+      const { code, stderr } = await failure();
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/nothing tells where it branched off: .*00000003\.history/),
+      ]);
+    }
     await deleteObjects(bucket, [key('00000003.history')]);
     const { code, stderr } = await failure();
     expect(code).toBe(2);
