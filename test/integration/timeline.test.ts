@@ -156,4 +156,16 @@ describe('a change of timeline after the backup', () => {
     expect(await project.sql(ROWS)).toMatch(/after the restore$/);
     expect(receipt.reached.timeline).toBe(5);
   });
+
+  it('ends before a hole on the old timeline, and the new one descends from that alone', async () => {
+    const segments = (await listKeys(bucket, 'backups/shop/wals/')).filter((each) => /[0-9A-F]{24}\.gz$/.test(each));
+    const lost = segments.findLast((each) => each.includes('/00000001')) as string;
+    await deleteObjects(bucket, [lost]);
+    const { code, stdout, stderr } = await odo([...ODO(), '--yes', '--accept-loss', '--json']);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(`the archive lacks ${lost.slice(-27, -3)}`);
+    expect(await project.sql(ROWS)).toBe('before the backup, after the backup');
+    expect(JSON.parse(stdout).reached.timeline).toBe(5);
+    expect(await project.inVolume('cat /v/pg_wal/00000005.history')).toMatch(/^1\t[^\n]*\n*$/);
+  });
 });
