@@ -6,8 +6,10 @@ import {
   CopyObjectCommand,
   CreateBucketCommand,
   DeleteObjectCommand,
+  ListObjectVersionsCommand,
   PutBucketPolicyCommand,
   PutBucketRequestPaymentCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
   RestoreObjectCommand,
@@ -26,6 +28,10 @@ import { listKeys, readObject, S3_KEYS, s3 } from './parts/s3.ts';
 
 const CA = new URL('../../.cache/tls/ca.crt', import.meta.url).pathname;
 const MOTO = 'http://127.0.0.1:7495';
+/** One of each make. */
+const MAKES = S3_SERVERS.filter(({ name }) => /^(Ceph of Debian 13|moto)$/.test(name)).map(
+  (server) => [server.name, server] as const,
+);
 /** Another account than the bucket's, and its access key. */
 const PAYER = `odo-payer-${OWN}-${Date.now()}`;
 const PAYERS_SECRET = 'hush-of-the-payer';
@@ -66,11 +72,7 @@ describe('a backup in', () => {
         'xargs -0 sha256sum',
     ]);
 
-  /** Copies it to a new bucket of this server. */
-  async function copyTo(
-    { config: { endpoint = '', caBundle } }: Pick<S3Server, 'config'>,
-    more: Partial<PutObjectCommandInput> = {},
-  ): Promise<string> {
+  async function newBucket({ config: { endpoint = '', caBundle } }: Pick<S3Server, 'config'>) {
     const secure =
       caBundle === undefined
         ? {}
@@ -86,10 +88,20 @@ describe('a backup in', () => {
     const bucket = `odo-test-${OWN}-${Date.now()}`;
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     copies.push({ client, bucket });
-    for (const Key of keys) {
-      await client.send(
-        new PutObjectCommand({ Bucket: bucket, Key, Body: await readObject(ready.bucket, Key), ...more }),
-      );
+    return { client, bucket };
+  }
+
+  /** Copies it to a new bucket of this server. */
+  async function copyTo(
+    server: Pick<S3Server, 'config'>,
+    more: Partial<PutObjectCommandInput> = {},
+    below = '',
+  ): Promise<string> {
+    const { client, bucket } = await newBucket(server);
+    for (const key of keys) {
+      const [Key, Body] = [`${below}${key}`, await readObject(ready.bucket, key)];
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ...more }));
+      if (below !== '') made.push(Key);
     }
     return bucket;
   }
@@ -120,6 +132,44 @@ describe('a backup in', () => {
     } finally {
       await proxy.close();
     }
+  });
+
+  it.each(MAKES)(
+    'a folder of %s is restored whose keys begin with a slash, and hold signs of URLs',
+    async (_, server) => {
+      const below = '/50% of a+b/%2F?x=1#y/';
+      const bucket = await copyTo(server, {}, below);
+      const endpoint = ['--endpoint', server.config.endpoint as string];
+      const lost = await odo(['list', '-u', `s3://${bucket}${below}backups`, ...endpoint]);
+      expect([lost.code, lost.stderr]).toEqual([12, expect.stringContaining(`try s3://${bucket}/${below}backups`)]);
+      const name = `odd-${server.name}`;
+      await odoReceipt(['-u', `s3://${bucket}/${below}backups`, ...endpoint, '--into', into(name)]);
+      expect(await treeOf(name)).toBe(expected);
+    },
+  );
+
+  it.each(MAKES)('%s keeps versions that were deleted: a list that finds nothing tells of them', async (_, server) => {
+    const { client, bucket: Bucket } = await newBucket(server);
+    const VersioningConfiguration = { Status: 'Enabled' } as const;
+    await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+    for (const Key of keys.filter((key) => key.includes('/base/'))) {
+      const Body = Key.endsWith('backup.info') ? await readObject(ready.bucket, Key) : 'data';
+      await client.send(new PutObjectCommand({ Bucket, Key, Body }));
+      await client.send(new DeleteObjectCommand({ Bucket, Key }));
+    }
+    const list = () => odo(['list', '-u', `s3://${Bucket}/backups`, '--endpoint', server.config.endpoint as string]);
+    const { code, stderr } = await list();
+    expect(code).toBe(12);
+    expect(stderr).toMatch(`no backup found under s3://${Bucket}/backups/: `);
+    expect(stderr).toMatch(/; 2 objects there were deleted, the last of them at \S+Z, and the bucket still keeps them/);
+    expect(stderr).toContain(`aws s3api list-object-versions --bucket ${Bucket} --prefix 'backups/'`);
+
+    // As the hint says.
+    const { DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'backups/' }));
+    for (const { Key, VersionId } of DeleteMarkers) {
+      await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }));
+    }
+    expect((await list()).stdout).toContain(ready.barmanId);
   });
 
   it('a bucket archived in part by a rule is restored from the rest, and from what was brought back', async () => {
