@@ -26,6 +26,8 @@ describe('exit codes', () => {
   let tinyVolume: string;
   const containers: string[] = [];
   const proxies: FaultProxy[] = [];
+  /** A restore to a service of its own, over a network that lets small answers pass alone. Nobody waits for it. */
+  let stuck: { outcome: Promise<Outcome>; proxy: FaultProxy };
 
   beforeAll(async () => {
     ready = await readyRepository();
@@ -77,12 +79,21 @@ describe('exit codes', () => {
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["foreign:${DATA}"]
+    profiles: [never]
+  patient:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: test }
+    volumes: ["patient:${DATA}"]
     profiles: [never]`,
-      volumes: ['beside', 'modern', 'foreign', `tiny: { external: true, name: ${tinyVolume} } #`],
+      volumes: ['beside', 'modern', 'foreign', 'patient', `tiny: { external: true, name: ${tinyVolume} } #`],
     });
     await project.up();
     before = await rememberService(project, 'db', project.volume, DATA);
     appBefore = await project.identity('app');
+    const proxy = await startFaultProxy();
+    proxy.fault(/GET .*data\.tar/, { do: 'stall', afterBytes: 1400 });
+    const argv = args({ '-v': 'patient', '-n': 'patient', '--endpoint': proxy.endpoint }, '--retry-for', '1');
+    stuck = { outcome: odo(argv), proxy };
   });
 
   afterEach(async () => {
@@ -90,6 +101,8 @@ describe('exit codes', () => {
   });
 
   afterAll(async () => {
+    await stuck?.outcome;
+    await stuck?.proxy.close();
     await project?.down();
     if (containers.length > 0) await run('docker', ['rm', '-f', '-v', ...containers]);
     if (tinyVolume) await run('docker', ['volume', 'rm', '-f', tinyVolume]);
@@ -491,6 +504,17 @@ describe('exit codes', () => {
         await chattr('-i');
       }
     });
+  });
+
+  it('10: small answers reach the restore container, and large ones do not', async () => {
+    const { code, stdout, stderr } = await stuck.outcome;
+    expect([code, stdout], stderr).toEqual([10, '']);
+    const words = `which this command can: cannot reach ${stuck.proxy.endpoint} (no answer in time)`;
+    expect(stderr).toContain(`the restore container cannot read the store, ${words}`);
+    expect(stderr).toMatch(/hint: give it a network that leads there with --network/);
+    expect(stderr).toMatch(/held +WAL: /);
+    const volumes = ['volume', 'ls', '-q', '--filter', `name=${project.name}_patient`];
+    expect(await mustRun('docker', volumes)).toBe('');
   });
 
   it('names every other exit code in --help', async () => {
