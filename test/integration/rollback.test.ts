@@ -9,7 +9,7 @@ import { cutTablespace } from './parts/cut-tablespace.ts';
 import { mustAskServer, mustExecIn } from './parts/in-container.ts';
 import { ODO, odo, odoReceipt } from './parts/odo.ts';
 import { copyObjects, type ReadyRepository, readyRepository, THINGS_DIGEST } from './parts/ready-repository.ts';
-import { mustRun, until } from './parts/run.ts';
+import { mustRun, run, until } from './parts/run.ts';
 import { startOdo } from './parts/running-odo.ts';
 import { createBucket, emptyBucket, putObject, readObject } from './parts/s3.ts';
 import { rememberService, restoreContainers, type ServiceBefore } from './parts/service-before.ts';
@@ -17,6 +17,8 @@ import { rememberService, restoreContainers, type ServiceBefore } from './parts/
 /** Of the first page of a WAL segment. */
 const PAGE_HEADER_BYTES = 40;
 const DATA = '/var/lib/postgresql/data';
+/** A server that nobody can ask while it recovers, and whose words lie in a file of its data directory alone. */
+const LOGGED = 'logging_collector = on\nhot_standby = off\n';
 
 /** Failures after the exchange: the old data waits, and one command brings it back. */
 describe('after the exchange', () => {
@@ -49,6 +51,8 @@ describe('after the exchange', () => {
     fs.writeFileSync(path.join(project.folder, 'reject_hba.conf'), 'local all all reject\nhost all all all reject\n');
     fs.mkdirSync(path.join(project.folder, 'confs'));
     fs.writeFileSync(path.join(project.folder, 'confs/postgresql.auto.conf'), "hba_file = '/etc/reject_hba.conf'\n");
+    fs.mkdirSync(path.join(project.folder, 'logged'));
+    fs.writeFileSync(path.join(project.folder, 'logged/postgresql.auto.conf'), LOGGED);
     await project.up();
     before = await rememberService(project, 'db', project.volume, DATA);
   });
@@ -67,8 +71,8 @@ describe('after the exchange', () => {
   }
 
   const target = (service = 'db') => ['-v', service, '-n', service, '-f', project.file];
-  const restoreBroken = (service = 'db') =>
-    odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster']);
+  const restoreBroken = (service = 'db', ...more: string[]) =>
+    odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster', ...more]);
   const isRunning = (id: string) => inspectContainer(id).then(({ State }) => String(State.Running));
 
   /** From a server that was promoted: it is kept, until it is cleaned away. */
@@ -102,8 +106,17 @@ describe('after the exchange', () => {
     expect(await project.inVolume('cat /v/.odo/previous/PG_VERSION')).toBe('15');
     expect(await restoreContainers(project.volume)).toBe('');
 
-    // Once more: the old data is put back first, so it is still what a rollback finds.
-    expect((await restoreBroken()).code).toBe(30);
+    // Once more: the old data is put back first, so it is still what a rollback finds. The same words are found where
+    // the server writes them into a file of its data directory.
+    const since = (Date.now() / 1000).toFixed(3);
+    const logged = await restoreBroken('db', '-c', path.join(project.folder, 'logged'));
+    expect(logged.code, logged.stderr).toBe(30);
+    expect(logged.stderr).toMatch(
+      /\(status 1\):\n.*LOG: +restored log file .*FATAL: +WAL ends before end of online backup/s,
+    );
+    const outside = await run('docker', ['logs', '--since', since, before.containerId]);
+    expect(outside.stderr).toMatch(/redirecting log output/);
+    expect(outside.stderr).not.toMatch(/WAL ends before/);
     const command = /hint: .*: odo (rollback .*)$/m.exec(stderr)?.[1] ?? '';
     const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command}`]);
     expect(rolledBack).toMatch(/^rolled back: /);
