@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import zlib from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -6,7 +8,7 @@ import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { inspectContainer } from './parts/container-facts.ts';
 import { type FaultProxy, startFaultProxy } from './parts/fault-proxy.ts';
 import { foreignSegment } from './parts/foreign-segment.ts';
-import { odo } from './parts/odo.ts';
+import { odo, odoReceipt } from './parts/odo.ts';
 import { THINGS_DIGEST } from './parts/ready-repository.ts';
 import { mustRun, run, until } from './parts/run.ts';
 import { type RunningOdo, startOdo } from './parts/running-odo.ts';
@@ -22,6 +24,8 @@ const DATA = '/var/lib/postgresql/data';
  */
 const SPOOL = '4MiB';
 const FEWEST_SEGMENTS = 15;
+/** Shorter than the recovery with what is waited for, and longer than each wait. */
+const STALL_S = 4;
 
 /**
  * A recovery that is fed through a small spool, with a store that does not hold out. The service starts its server over
@@ -262,6 +266,17 @@ describe('WAL that is fetched while the server recovers', () => {
     } finally {
       for (const [key, content] of objects) await putObject(bucket, key, content);
     }
+  });
+
+  it('goes on for longer than a stall may last, where nobody can ask the server or read its log', async () => {
+    // Only the volume shows that it goes on.
+    proxy.fault(/^GET [^?]*[0-9A-F]{24}\.gz/, { do: 'wait', forMs: 900 });
+    const folder = path.join(project.folder, 'silent');
+    fs.mkdirSync(folder);
+    fs.writeFileSync(path.join(folder, 'postgresql.auto.conf'), 'logging_collector = on\nhot_standby = off\n');
+    await odoReceipt([...args(), '-c', folder, '--stall-timeout', `${STALL_S}`], env());
+    expect(await project.sql('show hot_standby')).toBe('off');
+    expect(await project.sql(THINGS_DIGEST)).toBe(digest);
   });
 
   it('goes on when all lines to the engine break and the restore container is alone as WAL is asked for', async () => {
