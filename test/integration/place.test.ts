@@ -49,7 +49,7 @@ describe('the place of the data', () => {
   linked:
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test, PGDATA: ${DATA}/current }
-    volumes: ["linked:${DATA}", "./mine.conf:${DATA}/current/postgresql.conf:ro"]
+    volumes: ["linked:${DATA}", "./mine.conf:${DATA}/current/postgresql.conf:ro", "wal:/wal"]
     profiles: [later]
   bound:
     image: postgres:15
@@ -97,6 +97,7 @@ describe('the place of the data', () => {
         'cramped',
         `small: { driver_opts: ${memory('90m')}, labels: { shop.kept: here } }\n  unused3`,
         `tiny: { driver_opts: ${memory('40m')} }\n  unused4`,
+        'wal',
         `device: { driver_opts: { type: none, o: bind, device: ${folder}/pg } }\n  unused`,
       ],
     });
@@ -125,6 +126,16 @@ describe('the place of the data', () => {
 
   const sets = () => `s3://${ready.bucket}/sets`;
   const target = (service: string) => ['-v', service, '-n', service, '-f', project.file];
+
+  /** As POSTGRES_INITDB_WALDIR has it, or a person whose disk was too small. */
+  async function putWalOnItsOwnVolume(container: string): Promise<void> {
+    await mustRun('docker', ['stop', '-t', '60', container]);
+    const move = `cd ${DATA}/current && mv pg_wal /wal/main && chown 999:999 /wal && ln -s /wal/main pg_wal`;
+    const argv = ['--volumes-from', container, 'postgres:15', 'sh', '-c', move];
+    await mustRun('docker', ['run', '--rm', '--network', 'host', ...argv]);
+    await mustRun('docker', ['start', container]);
+    await until('the server answers', () => answersSoon(container));
+  }
 
   /** A container that has something mounted at the data directory, and a server in it or not. */
   async function startStranger(source: string): Promise<string> {
@@ -165,23 +176,35 @@ describe('the place of the data', () => {
     await mustRun('docker', ['rm', '-fv', byFolder]);
   });
 
-  it('a linked data directory is exchanged where it is, below a configuration file mounted into it', async () => {
+  it('a linked data directory is exchanged where it is, below a mounted file; linked WAL comes back as it was', async () => {
     fs.writeFileSync(path.join(project.folder, 'mine.conf'), "work_mem = '7MB'\nlisten_addresses = '*'\n");
     await project.compose('create', 'linked');
     const script = 'cd /v && mkdir -p versions/15/main && ln -s versions/15/main current && chown -R 999:999 .';
     await inVolume(`${project.name}_linked`, script, 'postgres:15');
-    const server = ['exec', '-u', 'postgres', `${project.name}-linked-1`];
+    const container = `${project.name}-linked-1`;
+    const server = ['exec', '-u', 'postgres', container];
     const sql = (text: string) => mustRun('docker', [...server, 'psql', '-XAtqc', text]);
-    for (const more of [[], ['--keep-previous']]) {
-      const { dataDirectory } = await odoReceipt(['-u', sets(), ...target('linked'), ...more]);
-      expect(dataDirectory).toBe(`${DATA}/versions/15/main`);
+    const look = (command: string) => mustRun('docker', [...server, 'sh', '-c', `cd ${DATA}/current && ${command}`]);
+    const restore = async (...more: string[]) => {
+      const { code, stdout, stderr } = await odo(['-u', sets(), ...target('linked'), ...more, '--json']);
+      expect(code, stderr).toBe(0);
+      const receipt = JSON.parse(stdout);
+      expect(receipt.dataDirectory).toBe(`${DATA}/versions/15/main`);
       expect([await sql(THINGS_DIGEST), await sql('show work_mem')]).toEqual([ready.inTheSets, '7MB']);
-      await sql('create table of_before as select 1');
-    }
+      expect(await look('find pg_wal -maxdepth 0 -type d')).toBe('pg_wal');
+      return `${stderr}\n${receipt.notes.join('\n')}`;
+    };
+    expect(await restore()).not.toMatch(/pg_wal (is|was) a link/);
+    await sql('create table of_before as select 1');
+    await putWalOnItsOwnVolume(container);
+    const told = await restore('--keep-previous');
+    expect(told).toMatch(/"layout".*pg_wal is a link to \/wal\/main: the restored one will be a directory/);
+    expect(told).toMatch(/^pg_wal was a link to \/wal\/main, and is a directory in the data directory now/m);
     await mustRun(process.execPath, [ODO, 'rollback', ...target('linked'), '--yes']);
-    await until('the server answers', () => answersSoon(`${project.name}-linked-1`));
+    await until('the server answers', () => answersSoon(container));
     expect([await sql('select 1 from of_before'), await sql('show work_mem')]).toEqual(['1', '7MB']);
-    expect(await mustRun('docker', [...server, 'readlink', `${DATA}/current`])).toBe('versions/15/main');
+    expect(await look('readlink ../../../current pg_wal')).toBe('versions/15/main\n/wal/main');
+    expect(await look('ls pg_wal | grep -c ^0')).not.toBe('0');
   });
 
   it('a missing volume is made with driver options and labels of the compose file; a missing path, too', async () => {
