@@ -176,7 +176,7 @@ describe('the place of the data', () => {
     await mustRun('docker', ['rm', '-fv', byFolder]);
   });
 
-  it('a linked data directory is exchanged where it is, below a mounted file; linked WAL comes back as it was', async () => {
+  it('a linked data directory is exchanged where it is, below a mounted file; linked WAL comes back', async () => {
     fs.writeFileSync(path.join(project.folder, 'mine.conf'), "work_mem = '7MB'\nlisten_addresses = '*'\n");
     await project.compose('create', 'linked');
     const script = 'cd /v && mkdir -p versions/15/main && ln -s versions/15/main current && chown -R 999:999 .';
