@@ -20,6 +20,7 @@ import { createService, startService } from '../../src/docker/compose/make-servi
 import { resolveService } from '../../src/docker/compose/service.ts';
 import { resolveVolume, volumeExists } from '../../src/docker/compose/volume.ts';
 import { containersUsing } from '../../src/docker/containers/directory-users.ts';
+import { until } from './parts/run.ts';
 
 const signal = new AbortController().signal;
 let engine: DockerEngine;
@@ -305,6 +306,18 @@ volumes:
       [`${name}-pg-2`, true],
       [`${name}-pg-1`, false],
     ]);
+  });
+
+  it('that dies at each start runs, and does not answer', async () => {
+    const looping = 'network_mode: none\n    restart: always\n    entrypoint: ["false"]';
+    await write('compose.yaml', SERVER.replace('network_mode: none', looping));
+    await compose('up', '--detach');
+    const project = await load();
+    const seen = async () => (await resolveService(engine, project, 'pg')).containers[0];
+    await until('it is about to be restarted', async () => {
+      const { running, answers } = (await seen()) ?? {};
+      return running === true && answers === false;
+    });
   });
 
   it('that the project does not have is told with those it has', async () => {

@@ -75,6 +75,17 @@ describe('after the exchange', () => {
     odo(['-u', `s3://${bucket}/broken`, ...target(service), '--allow-different-cluster', ...more]);
   const isRunning = (id: string) => inspectContainer(id).then(({ State }) => String(State.Running));
 
+  const untilRestartedOften = (id: string) =>
+    until('the server is started over', async () => (await inspectContainer(id)).RestartCount > 2);
+
+  /** Of a server that restart: always then starts in vain, over and over. */
+  async function breakControlFile(id: string): Promise<void> {
+    await mustExecIn(id, ['truncate', '-s', '100', `${DATA}/global/pg_control`], { user: 'postgres' });
+    // It ends with the server, which is what it is to bring about.
+    await run('docker', ['exec', '-u', 'postgres', id, 'pg_ctl', 'stop', '-m', 'immediate']);
+    await untilRestartedOften(id);
+  }
+
   /** From a server that was promoted: it is kept, until it is cleaned away. */
   async function goBackForGood(): Promise<void> {
     const { rolledBack, isKept } = await odoReceipt(['rollback', ...target(), '--yes']);
@@ -123,23 +134,28 @@ describe('after the exchange', () => {
     await before.expectAsBefore({ restarted: true });
   });
 
-  it('the same command works once the repository is whole, also where restart: always repeats the start', async () => {
+  it('the same command works once the repository is whole, also for a server that dies at each start', async () => {
     const looping = await rememberService(project, 'looping', `${project.name}_looping`, DATA);
+    await breakControlFile(looping.containerId);
     const first = await restoreBroken('looping');
     expect(first.code, first.stderr).toBe(30);
-    const restarts = () => inspectContainer(looping.containerId).then(({ RestartCount }) => String(RestartCount));
-    await until('the server is started over', async () => (await restarts()) !== '0');
+    await untilRestartedOften(looping.containerId);
     await putObject(bucket, brokenKey, wholeSegment);
     try {
       const { code, stderr } = await restoreBroken('looping');
       expect(code, stderr).toBe(0);
+      expect(stderr).toMatch(/the old data could not be looked at: .*global\/pg_control is damaged: it has 100 bytes/);
     } finally {
       await breakSegment();
     }
     const sql = (text: string) => mustAskServer(looping.containerId, text);
     expect(await sql(THINGS_DIGEST)).toBe(ready.atTheEnd);
     expect(await sql("select to_regclass('old_data') is null")).toBe('t');
-    expect(await mustExecIn(looping.containerId, ['find', DATA, '-name', '.odo'])).toBe('');
+    // Nobody can tell what it holds, so that nobody but a person gives it up.
+    const cleaned = await odo(['clean', ...target('looping')]);
+    expect(cleaned.code, cleaned.stderr).toBe(24);
+    const control = ['stat', '-c', '%s', `${DATA}/.odo/previous/global/pg_control`];
+    expect(await mustExecIn(looping.containerId, control)).toBe('100');
   });
 
   it('a server that turns everybody down is promoted even so, as its files tell, and waits for nobody', async () => {
