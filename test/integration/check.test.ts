@@ -176,6 +176,27 @@ describe('the checks', () => {
     expect(proofs.filter(({ state }) => state === 'failed')).toHaveLength(1);
   });
 
+  it('refuse a restore whose server would archive by its command line, unless it is to', async () => {
+    const file = path.join(project.folder, 'archiving.yaml');
+    const command = '  db:\n    command: ["postgres", "-c", "archive_mode=on"]\n';
+    fs.writeFileSync(file, fs.readFileSync(project.file, 'utf8').replace('  db:\n', command));
+    const name = `${project.name}-archiving`;
+    const wrong = ['-u', url(), '-v', 'db', '-n', 'db', '-f', file, '--project-name', name];
+    const { code, stderr } = await odo(wrong);
+    expect([code, stderr]).toEqual([
+      21,
+      expect.stringMatching(/error: the command line of service db sets archive_mode=on, which no configuration file/),
+    ]);
+    expect(stderr).toMatch(/hint: if that is wanted, add --archive-mode keep; otherwise take it out of the compose/);
+    expect((await run('docker', ['volume', 'inspect', `${name}_db`])).code).not.toBe(0);
+    const wanted = await report([...wrong, '--archive-mode', 'keep', '--dry-run']);
+    expect(wanted.code, wanted.stderr).toBe(0);
+    expect(named(wanted.document.proofs, 'command line')).toMatchObject({
+      state: 'warning',
+      evidence: expect.stringMatching(/would archive its new timeline .*, as --archive-mode keep allows$/),
+    });
+  });
+
   it('warn of a clock that is off', async () => {
     proxy.fault(/./, { do: 'ahead', byMs: 300_000 });
     const { code, document, proofs } = await report(['check', ...args()], throughProxy());
