@@ -17,6 +17,7 @@ import { connectDocker, type DockerEngine } from '../../src/docker/client/engine
 import { mountHolding } from '../../src/docker/client/mount.ts';
 import { loadProject } from '../../src/docker/compose/load-project.ts';
 import { createService, startService } from '../../src/docker/compose/make-service.ts';
+import { writeOverride } from '../../src/docker/compose/override-file.ts';
 import { resolveService } from '../../src/docker/compose/service.ts';
 import { resolveVolume, volumeExists } from '../../src/docker/compose/volume.ts';
 import { containersUsing } from '../../src/docker/containers/directory-users.ts';
@@ -120,6 +121,26 @@ volumes:
       readOnly: true,
     });
     expect(project.services.tool?.image).toBe(`${name}-tool`);
+  });
+
+  it("reads ODO's own override along, whatever is in its paths", async () => {
+    const destination = '/data/$$pg${x$';
+    const instead = { type: 'bind', source: join(dir, 'a$b$$') };
+    const text = SERVER.replace(
+      'db:/var/lib/postgresql/data',
+      `${instead.source}:${destination}`.replaceAll('$', '$$$$$$$$'),
+    );
+    await write('compose.yaml', text);
+    const before = (await load()).services.pg?.mounts;
+    const switches = { switched: [{ service: 'pg', destination, volume: `${name}_new`, instead }], earlier: [] };
+    await writeOverride(files, switches);
+    const project = await load();
+    expect(before).toEqual([{ ...instead, destination, readOnly: false }]);
+    expect(project.switches).toEqual(switches);
+    expect(project.services.pg?.mounts).toEqual([
+      { type: 'volume', source: `${name}_new`, destination, readOnly: false },
+    ]);
+    expect(project.warnings).toBeUndefined();
   });
 
   it('takes the project name of the environment, and the one given before it', async () => {
