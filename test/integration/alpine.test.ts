@@ -39,6 +39,8 @@ describe("a service on Alpine's image", () => {
       service.file,
       fs.readFileSync(service.file, 'utf8').replaceAll(`image: ${DEBIAN}\n`, `image: ${ALPINE}\n`),
     );
+    // There is a container, and no server of its image has ever run on the data.
+    await service.compose('create');
   });
 
   afterAll(() => service?.down());
