@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEngineProxy } from '../torture/engine-proxy.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { startFaultProxy } from './parts/fault-proxy.ts';
 import { startKeyServices } from './parts/key-services.ts';
@@ -115,8 +116,9 @@ describe('a standby', () => {
     expect([clean.code, clean.stderr]).toEqual([24, expect.stringMatching(/has not finished its recovery/)]);
   });
 
-  it('gets what is archived later from odo follow, alone on the volume, which ends when it is told to', async () => {
-    const first = await follow();
+  it('gets what is archived later from odo follow, over a loss of the engine, until it is told to end', async () => {
+    const engine = await startEngineProxy(project.folder);
+    const first = await follow(S3_ENDPOINT, { DOCKER_HOST: engine.host });
     await expectToCome('archived later');
     const inspected = await mustRun('docker', ['inspect', follower()]);
     for (const secret of [S3_KEYS.AWS_ACCESS_KEY_ID, S3_KEYS.AWS_SECRET_ACCESS_KEY])
@@ -136,8 +138,13 @@ describe('a standby', () => {
     }
     expect(await mustRun('docker', ['inspect', '-f', '{{.State.Running}}', follower()])).toBe('true');
 
+    // Its container ends with the line to it.
+    engine.breakFor(1000);
+    await expectToCome('archived while the engine was away');
+    expect(first.stderr()).toMatch(/goes on with another container as soon as there can be one/);
     first.signal('SIGTERM');
     const { code, stdout, stderr } = await first.outcome;
+    await engine.close();
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'following', ended: 'told', replayLsn: expect.any(String) });
     expect(JSON.parse(stdout).walSegments).toBeGreaterThan(0);
