@@ -1,3 +1,8 @@
 import { describeRestores } from './restore-suite.ts';
 
-describeRestores({ major: 13, mountAt: '/var/lib/postgresql/data', pgdataInVolume: '.' });
+describeRestores({
+  major: 13,
+  mountAt: '/var/lib/postgresql/data',
+  pgdataInVolume: '.',
+  diesOfMoreConnections: true,
+});

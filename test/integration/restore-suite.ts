@@ -3,8 +3,9 @@ import type { OdoEvent, Progress } from '../../src/events.ts';
 import { parseLsn } from '../../src/postgres/terms/wal-names.ts';
 import { type ComposeProject, writeProject } from './parts/compose-project.ts';
 import { odo, odoReceipt } from './parts/odo.ts';
-import { mustRun, run } from './parts/run.ts';
+import { mustRun, run, until } from './parts/run.ts';
 import { createBucket, emptyBucket } from './parts/s3.ts';
+import { answersSoon } from './parts/server-answers.ts';
 import { type Major, type SourceCluster, startSource } from './parts/source-cluster.ts';
 
 export interface SuiteOptions {
@@ -18,6 +19,8 @@ export interface SuiteOptions {
    * goes into the service alone, which shows what differs between versions.
    */
   setGoesTo?: 'a temporary server' | 'a new volume';
+  /** The original gets more connections after its backup, which ends a server of this version in its recovery. */
+  diesOfMoreConnections?: true;
 }
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
@@ -25,7 +28,8 @@ const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by i
 /**
  * Restores what real tools made of a real server into a real compose service, in both formats, to every destination.
  */
-export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: SuiteOptions): void {
+export function describeRestores(options: SuiteOptions): void {
+  const { major, mountAt, pgdataInVolume, setGoesTo, diesOfMoreConnections } = options;
   describe(`PostgreSQL ${major}`, () => {
     let bucket: string;
     let source: SourceCluster;
@@ -39,6 +43,7 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       source = await startSource({ major, bucket, prefix: 'backups', server: 'shop' });
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 20000) n');
       await source.barmanBackup();
+      if (diesOfMoreConnections) await giveConnections(150);
       await source.sql("insert into things select n, 'after barman' from generate_series(20001, 20500) n");
       await source.sql("select pg_create_restore_point('before the last')");
       if (setGoesTo) await source.baseBackup('sets/20251024T022608');
@@ -59,6 +64,12 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       await project?.down();
       if (bucket) await emptyBucket(bucket);
     });
+
+    async function giveConnections(count: number): Promise<void> {
+      await source.sql(`alter system set max_connections = ${count}`);
+      await mustRun('docker', ['restart', '-t', '60', source.container]);
+      await until('the source answers', () => answersSoon(source.container));
+    }
 
     async function restore(url: string, ...more: string[]) {
       const keys = ['-a', 'testkey', '-s', 'testsecret123', '-r', 'us-east-1'];
@@ -123,6 +134,11 @@ export function describeRestores({ major, mountAt, pgdataInVolume, setGoesTo }: 
       expect(receipt.salvage).toBeUndefined();
       expectReplayTold(events, receipt.reached);
       expect(await project.sql('show archive_mode')).toBe('off');
+      if (diesOfMoreConnections) {
+        expect(JSON.stringify(events)).toMatch(/"warning","message":"[^"]*max_connections from 100 to 150/);
+        const { stderr: log } = await run('docker', ['logs', await project.containerId('db')]);
+        expect(log).toMatch(/FATAL: +hot standby is not possible because max_connections = 100/);
+      }
     });
 
     const names = () => ['-v', 'db', '-n', 'db', '-f', project.file];
