@@ -57,8 +57,8 @@ const STALL_TIMEOUT_MS = 600_000;
 /**
  * Goes one step back. Puts the data back that was there before the last restore. When no restore has left anything on
  * the volume, points the service back to its old volume instead. Where the service's container does not follow the last
- * switch, forgetting that switch is the step. Then starts the service, if there is data in place,
- * and sees whether it answers. What came of it is told by `context.tell`.
+ * switch, forgetting that switch is the step. Then starts the service, if there is data in place, and sees whether it
+ * answers. What came of it is told by `context.tell`.
  */
 export async function rollbackService(request: RollbackRequest, context: RollbackContext): Promise<void> {
   const { report } = context;
@@ -82,8 +82,10 @@ export async function rollbackService(request: RollbackRequest, context: Rollbac
   try {
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
-    // The switch is the last step of a service that does not follow it. What a restore has left is older.
-    const deed = found.strayed ? 'none' : TRANSITIONS[situation].rollback;
+    // The switch is the last step of a service that does not follow it. What a restore has left is older, and waits. But
+    // no server can run on content that is half moved.
+    const isHalfMoved = situation === 'exchanging' || situation === 'setting-aside';
+    const deed = found.strayed && !isHalfMoved ? 'none' : TRANSITIONS[situation].rollback;
     const isUnfinished = deed === 'exchange' && probe.use?.isRollbackOpen === true;
     if (deed === 'exchange' && probe.hasPrevious && !isUnfinished) {
       await demandConsent(situation === 'set-aside' ? backToTheRestored(found) : outOfUse(found, probe), context);
@@ -103,6 +105,7 @@ export async function rollbackService(request: RollbackRequest, context: Rollbac
       probe = (await engine.probe(place)).pgdata;
     }
     if (result.rolledBack && result.isKept) {
+      if (found.strayed) await forgetStrayed(found);
       context.tell(await start(found, probe, result, context));
       // Without this note, the next rollback finds that there is nothing left to do, and says so. That is right as long
       // as nobody has seen how this one ended, so the telling comes first.

@@ -107,3 +107,14 @@ it('forgets a switch that the container does not follow, and leaves a server tha
   expect(did).toEqual(['close', 'forget', 'tell false']);
   expect(notes).toEqual([expect.stringContaining('service db is no longer led to volume shop_new, which is left')]);
 });
+
+it.each(['exchanging', 'setting-aside'] as const)(
+  'lets no server run there on content that is half moved: %s',
+  async (one) => {
+    switches = { switched: [switched], earlier: [] };
+    strayed = switched;
+    situation = one;
+    await rollback();
+    expect(did).toEqual(['exchange', 'forget', 'tell true', 'note', 'close']);
+  },
+);
