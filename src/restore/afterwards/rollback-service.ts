@@ -82,8 +82,8 @@ export async function rollbackService(request: RollbackRequest, context: Rollbac
   try {
     probe = (await engine.probe(place)).pgdata;
     const { situation = 'untouched' } = probe;
-    // The switch is the last step of a service that does not follow it. What a restore has left is older, and waits. But
-    // no server can run on content that is half moved.
+    // The switch is the last step of a service that does not follow it. What a restore has left is older, and waits.
+    // But no server can run on content that is half moved.
     const isHalfMoved = situation === 'exchanging' || situation === 'setting-aside';
     const deed = found.strayed && !isHalfMoved ? 'none' : TRANSITIONS[situation].rollback;
     const isUnfinished = deed === 'exchange' && probe.use?.isRollbackOpen === true;
