@@ -25,6 +25,10 @@ export interface SuiteOptions {
 
 const DIGEST = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from things t";
 
+const KEEP_OLD_DATA =
+  'mkdir -p "$PGDATA/.odo/previous/global" && cd "$PGDATA/.odo" && echo "{}" >journal.json && ' +
+  'cp ../PG_VERSION ../postgresql.conf previous && cp ../global/pg_control previous/global';
+
 /**
  * Restores what real tools made of a real server into a real compose service, in both formats, to every destination.
  */
@@ -42,6 +46,8 @@ export function describeRestores(options: SuiteOptions): void {
       bucket = await createBucket();
       source = await startSource({ major, bucket, prefix: 'backups', server: 'shop' });
       await source.sql('create table things as select n as id, md5(n::text) as what from generate_series(1, 20000) n');
+      // As a backup holds it that was taken of a restored server, while the old data was still kept.
+      if (setGoesTo) await source.exec(['sh', '-c', KEEP_OLD_DATA]);
       await source.barmanBackup();
       if (diesOfMoreConnections) await giveConnections(150);
       await source.sql("insert into things select n, 'after barman' from generate_series(20001, 20500) n");
@@ -179,6 +185,8 @@ export function describeRestores(options: SuiteOptions): void {
         expect(await mustRun('docker', ['exec', temporary.name, 'psql', '-XAtq', '-U', 'postgres', '-c', DIGEST])).toBe(
           digest,
         );
+        const find = 'find "$PGDATA" -name .odo';
+        expect(await mustRun('docker', ['exec', temporary.name, 'sh', '-c', find])).toBe('');
       } finally {
         expect((await odo(['temporary', 'stop', temporary.name])).code).toBe(0);
       }

@@ -70,6 +70,8 @@ interface Faults {
   oldData?: LaidDown['oldData'];
   /** What the old data is in the end. */
   old?: OldDataSurvey;
+  /** Nothing is laid down yet when it fails. */
+  nothingStaged?: boolean;
   /** The run that has staged what is there after a failure. */
   journalRunId?: string;
   request?: Partial<ServiceRequest>;
@@ -103,7 +105,8 @@ function restore(faults: Faults = {}) {
       return result;
     };
   const named = faults.journalRunId === undefined ? {} : { journalRunId: faults.journalRunId };
-  const probe = { pgdata: { exists: true, startable: true, journalState: 'staged', ...named }, tablespaces: [] };
+  const staged = faults.nothingStaged ? {} : { journalState: 'staged' };
+  const probe = { pgdata: { exists: true, startable: true, ...staged, ...named }, tablespaces: [] };
   const engine = {
     probe: step('probe', probe),
     layDown: step('layDown', { ...LAID_DOWN, oldData: faults.oldData ?? LAID_DOWN.oldData }),
@@ -260,6 +263,12 @@ describe('a failure before the exchange', () => {
     const discarding = restore({ engine: { layDown: failing('storeUnreachable') }, request: { discard: true } });
     await expect(discarding.outcome).rejects.toMatchObject({ hint: 'first this' });
     expect(discarding.did).toContain('discard');
+  });
+
+  it('promises nothing that is kept where nothing was laid down yet', async () => {
+    const { outcome, did } = restore({ engine: { layDown: failing('cancelled') }, nothingStaged: true });
+    await expect(outcome).rejects.toMatchObject({ code: 'cancelled', hint: 'first this' });
+    expect(did).toEqual(AS_BEFORE);
   });
 
   it('leaves a service stopped that is to stay so', async () => {
