@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { OdoError } from '../../../../src/errors.ts';
 import { promoteService } from '../../../../src/restore/afterwards/promote-service.ts';
 import type { OldData } from '../../../../src/tree/exchange/probe.ts';
 import { type FakeExec, type FakeOutcome, fakeDocker, serviceLabels } from '../../parts/fake-docker.ts';
@@ -7,6 +8,7 @@ import { oneByOne } from '../../parts/one-by-one.ts';
 const did: string[] = [];
 let server: (exec: FakeExec) => FakeOutcome;
 let old: OldData;
+let unpromoted: OdoError | undefined;
 
 const fake = fakeDocker(
   { 'shop-db-1': { labels: serviceLabels('db') } },
@@ -39,6 +41,7 @@ vi.mock('../../../../src/restore/afterwards/volume-commands.ts', () => ({
 vi.mock('../../../../src/restore/recovery/service-control.ts', () => ({
   seeThroughRecovery: async () => {
     did.push('promote');
+    if (unpromoted) throw unpromoted;
     return { reached: { timeline: 2 }, waits: false };
   },
   cleanUp: async () => {
@@ -50,6 +53,7 @@ vi.mock('../../../../src/restore/recovery/service-control.ts', () => ({
 beforeEach(() => {
   did.length = 0;
   old = { where: 'previous' };
+  unpromoted = undefined;
   server = () => ({});
 });
 
@@ -62,6 +66,12 @@ function promote() {
 it('ends the recovery, looks at what has come up, and finishes the restore', async () => {
   expect(await promote()).toMatchObject({ kind: 'promotion', target: 'a name', reached: { timeline: 2 } });
   expect(did).toEqual(['promote', 'clean', 'close']);
+});
+
+it('lets the volume go, with nothing of the restore removed, where the server answers nothing', async () => {
+  unpromoted = new OdoError('promotionNotSeen', 'the server made no progress for 1 s', { hint: 'look at its log' });
+  await expect(promote()).rejects.toBe(unpromoted);
+  expect(did).toEqual(['promote', 'close']);
 });
 
 describe('a relation that lacks its file', () => {
