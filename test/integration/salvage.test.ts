@@ -186,7 +186,7 @@ describe('old data that is the only copy', () => {
     expect(await project.sql(ROWS)).toBe('104 104');
   });
 
-  it('is kept where it lacks the segment that would close a hole in the archive, too; --wipe is refused', async () => {
+  it('is kept where it, too, lacks what would close a hole in the archive; --wipe is refused', async () => {
     // It has run since the last rollback, and does without that segment, as after it was recycled.
     await odoReceipt(['clean', ...names()]);
     await project.inVolume(`rm /v/pg_wal/${missing}`);
