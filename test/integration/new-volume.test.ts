@@ -55,6 +55,11 @@ describe('a new volume', () => {
     `${project.name}-${name}`,
     ...more,
   ];
+  /** From a set, which takes less time. */
+  const switching = (name: string, ...more: string[]) => [
+    ...['-u', `s3://${ready.bucket}/sets`, ...names()],
+    ...['-V', `${project.name}-${name}`, '--switch', ...more],
+  ];
   const override = () => path.join(project.folder, 'compose.odo.yaml');
   const mountedNow = async () =>
     mustRun('docker', [
@@ -189,7 +194,7 @@ describe('a new volume', () => {
 
   it('is left again when the switch to it is cancelled, and the same command says what it holds', async () => {
     const volume = `${project.name}-hanging`;
-    const running = startOdo(args('hanging', '--switch', '--set', 'cluster_name=hang_on'));
+    const running = startOdo(switching('hanging', '--set', 'cluster_name=hang_on'));
     let ended = false;
     const outcome = running.outcome.finally(() => {
       ended = true;
@@ -206,7 +211,7 @@ describe('a new volume', () => {
     await answers();
     expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
     expect([fs.existsSync(override()), await isThere(volume)]).toEqual([false, true]);
-    const again = await odo(args('hanging', '--switch', '--set', 'cluster_name=hang_on'));
+    const again = await odo(switching('hanging', '--set', 'cluster_name=hang_on'));
     expect([again.code, again.stderr]).toEqual([
       24,
       expect.stringMatching(new RegExp(`a copy that an earlier run has finished: to bring the .*"name: ${volume}"`)),
@@ -215,10 +220,10 @@ describe('a new volume', () => {
 
   it('is not gone over to by itself after a kill between the override and the start', async () => {
     const volume = `${project.name}-halfway`;
-    const killed = startOdo(args('halfway', '--switch'), { env: killedAtUp(project.folder) });
+    const killed = startOdo(switching('halfway'), { env: killedAtUp(project.folder) });
     expect(await killed.outcome).toMatchObject({ killedBy: 'SIGKILL' });
     expect([await mountedNow(), fs.existsSync(override())]).toEqual([project.volume, true]);
-    const again = await odo(args('halfway', '--switch'));
+    const again = await odo(switching('halfway'));
     expect([again.code, again.stderr]).toEqual([
       21,
       expect.stringMatching(new RegExp(`runs on ${project.volume}, and .* leads it to ${volume}`)),
@@ -271,6 +276,10 @@ describe('a new volume', () => {
     expect(stayed).toMatch(/^nothing to roll back: .*, and service db is started and answers$/);
     expect([await mountedNow(), await project.sql('select * from written')]).toEqual([volume, '1']);
     await mustRun(process.execPath, [ODO, 'clean', ...names()]);
+    const cut = startOdo(['rollback', ...names(), '--yes'], { env: killedAtUp(project.folder) });
+    expect(await cut.outcome).toMatchObject({ killedBy: 'SIGKILL' });
+    const halfway = await odo(['check', '-u', `s3://${ready.bucket}/backups`, ...names()]);
+    expect([halfway.code, halfway.stderr]).toEqual([21, expect.stringContaining('odo rollback carries it through')]);
     const rolledBack = await mustRun('sh', ['-c', `"${process.execPath}" "${ODO}" ${command} --yes`]);
     expect(rolledBack).toMatch(new RegExp(`^rolled back: ${DATA} on volume ${project.volume} `));
     expect([await mountedNow(), await project.sql('select what from of_the_service')]).toEqual([project.volume, 'old']);
@@ -288,10 +297,9 @@ describe('a new volume', () => {
     const rollback = () => mustRun(process.execPath, [ODO, 'rollback', ...names(), '--yes']);
     const pausing = ['--target', 'immediate', '--target-action', 'pause'];
     await odoReceipt(['-u', `s3://${ready.bucket}/backups`, ...names(), ...pausing]);
-    const ofSets = (volume: string) => ['-u', `s3://${ready.bucket}/sets`, ...names(), '-V', volume, '--switch'];
-    await odoReceipt(ofSets(first));
+    await odoReceipt(switching('first'));
     await project.sql("create table on_first as select 'weeks of work' as what");
-    const { notes } = await odoReceipt(ofSets(second));
+    const { notes } = await odoReceipt(switching('second'));
     expect(notes.join('\n')).toContain(`the old data stays on ${first};`);
 
     await project.compose('up', '-d', 'db');

@@ -32,7 +32,7 @@ export async function loadProject(
   };
   const switches = await readOverride(files);
   const override = overrideFileOf(files);
-  if (switches && !files.includes(override)) files.push(override);
+  if (switches && switches.switched.length > 0 && !files.includes(override)) files.push(override);
   const warnings: string[] = [];
   const output = await runCompose(
     engine,

@@ -1,6 +1,7 @@
 import { access, constants, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OdoError } from '../../errors.ts';
+import type { Mount } from '../client/mount.ts';
 
 /** The file beside the compose file through which ODO leads a service to other volumes. */
 export const OVERRIDE_NAME = 'compose.odo.yaml';
@@ -24,15 +25,16 @@ export interface EarlierSwitch {
 
 /**
  * The content of the override. `switched` is where services are led now. `earlier` is where former switches had led
- * them, the newest last.
+ * them, the newest last. `leaving` is where a service had been led that is being taken back.
  */
 export interface Switches {
   switched: SwitchedMount[];
   earlier: EarlierSwitch[];
+  leaving?: SwitchedMount[];
 }
 
 interface Override {
-  'x-odo': { composeFile: string; switched: SwitchedMount[]; earlier?: EarlierSwitch[] };
+  'x-odo': { composeFile: string; switched: SwitchedMount[]; earlier?: EarlierSwitch[]; leaving?: SwitchedMount[] };
 }
 
 /** The path of a project's override: beside its first compose file. */
@@ -46,7 +48,8 @@ export function overrideFileOf(files: readonly string[]): string {
 export async function readOverride(files: readonly string[]): Promise<Switches | undefined> {
   const override = await read(overrideFileOf(files));
   if (!override || override.composeFile !== basename(files[0] ?? '')) return undefined;
-  return { switched: override.switched, earlier: override.earlier ?? [] };
+  const { switched, earlier = [], leaving } = override;
+  return { switched, earlier, ...(leaving ? { leaving } : {}) };
 }
 
 /** Leads a service to other mounts. The mounts before are kept, for the way back. */
@@ -68,6 +71,24 @@ export function withoutLastSwitch(switches: Switches, service: string): Switches
     ],
     earlier: switches.earlier.filter((_one, at) => at !== index),
   };
+}
+
+/**
+ * The switches that a service follows. Where a way back was broken off before the service was started on its other
+ * volumes, the last switch still holds, and `isTakenBack` is true.
+ */
+export function followedBy(
+  { name, mounts }: { name: string; mounts: readonly Mount[] },
+  switches: Switches | undefined,
+): { switches?: Switches; isTakenBack?: true } {
+  if (!switches) return {};
+  const { leaving = [], ...rest } = switches;
+  const own = leaving.filter((one) => one.service === name);
+  if (own.length === 0) return { switches };
+  const isThere = own.some(({ destination, volume }) =>
+    mounts.some((mount) => mount.destination === destination && mount.source === volume),
+  );
+  return isThere ? { switches: withSwitch(rest, name, own), isTakenBack: true } : { switches: rest };
 }
 
 /** `unsafeTarget` where ODO cannot write its override: the file is somebody else's, or the folder is not writable. */
@@ -118,10 +139,10 @@ async function read(file: string): Promise<Override['x-odo'] | undefined> {
   }
 }
 
-/** Writes the override in one step. Removes the file when no mount is switched. */
+/** Writes the override in one step. Removes the file when no mount is switched, and none is being taken back. */
 export async function writeOverride(files: readonly string[], switches: Switches): Promise<void> {
   const file = overrideFileOf(files);
-  if (switches.switched.length === 0) return rm(file, { force: true });
+  if (switches.switched.length === 0 && !switches.leaving) return rm(file, { force: true });
   const temporary = `${file}.${process.pid}`;
   try {
     await writeFile(temporary, formatOverride(basename(files[0] ?? ''), switches));
@@ -136,7 +157,7 @@ export async function writeOverride(files: readonly string[], switches: Switches
  * The text of an override: JSON, which is YAML too. Compose merges the volumes of a service by their path in the
  * container. Source: https://github.com/compose-spec/compose-spec/blob/main/13-merge.md
  */
-export function formatOverride(composeFile: string, { switched, earlier }: Switches): string {
+export function formatOverride(composeFile: string, { switched, earlier, leaving }: Switches): string {
   const services: Record<string, { volumes: object[] }> = {};
   const volumes: Record<string, object> = {};
   for (const { service, destination, volume } of switched) {
@@ -149,7 +170,7 @@ export function formatOverride(composeFile: string, { switched, earlier }: Switc
     `# Compose reads it only when it is told to: docker compose -f ${composeFile} -f ${OVERRIDE_NAME} …`,
     '# odo rollback removes it again.',
   ];
-  const told = { composeFile, switched, ...(earlier.length > 0 ? { earlier } : {}) };
+  const told = { composeFile, switched, ...(earlier.length > 0 ? { earlier } : {}), ...(leaving ? { leaving } : {}) };
   // Compose looks for variables in all of it, in x-odo as well.
   const doubled = (_key: string, value: unknown) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value);
   return `${header.join('\n')}\n${JSON.stringify({ 'x-odo': told, services, volumes }, doubled, 2)}\n`;

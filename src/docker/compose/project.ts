@@ -19,6 +19,8 @@ export interface ComposeProject {
   volumes: Record<string, ComposeVolume>;
   /** The content of ODO's own override file, which is read along where there is one. */
   switches?: Switches;
+  /** A rollback was broken off before it started the service on its other volumes. */
+  isTakenBack?: true;
 }
 
 export interface ComposeVolume {

@@ -76,7 +76,9 @@ export async function switchBack(
   signal: AbortSignal,
 ): Promise<string> {
   const { docker, project, service, data } = found;
-  const next = withoutLastSwitch(switchesNow(found), service.name);
+  const now = switchesNow(found);
+  const leaving = now.switched.filter((one) => one.service === service.name);
+  const next = { ...withoutLastSwitch(now, service.name), leaving };
   const own = ownMounts(found);
   const mounts = own.flatMap(({ destination, instead }): Mount[] => {
     const isMount = instead?.type === 'volume' || instead?.type === 'bind';
@@ -181,6 +183,9 @@ async function goOver(
     const { stallTimeoutMs, atTarget, enough } = how;
     const watched = { stallTimeoutMs, atTarget, ...(enough ? { enough } : {}) };
     await seeThroughRecovery(address, watched, report, signal);
+    const { leaving, ...settled } = switches;
+    // The service has come up, so nothing goes by this note any more.
+    if (leaving) await writeOverride(project.files, settled).catch(() => undefined);
     return Math.round(performance.now() - stoppedAt);
   } catch (thrown) {
     const error = asOdoError(thrown, signal);

@@ -1,6 +1,6 @@
 import { connectDocker, type DockerEngine } from '../../docker/client/engine.ts';
 import { loadProject } from '../../docker/compose/load-project.ts';
-import { overrideFileOf, type SwitchedMount } from '../../docker/compose/override-file.ts';
+import { followedBy, overrideFileOf, type SwitchedMount } from '../../docker/compose/override-file.ts';
 import type { ComposeProject } from '../../docker/compose/project.ts';
 import { projectsWith, resolveService, type Service } from '../../docker/compose/service.ts';
 import { resolveVolume, strayedFrom } from '../../docker/compose/volume.ts';
@@ -38,8 +38,9 @@ export async function proveService(
     return { evidence: `${serviceRef.image} (${image.id.replace('sha256:', '').slice(0, 12)})` };
   });
   const found = await proofs.attempt('service', async () => {
-    const project = await loadProject(docker, composeCallOf(serviceRef), signal);
-    const service = await resolveService(docker, project, serviceRef.service);
+    const loaded = await loadProject(docker, composeCallOf(serviceRef), signal);
+    const service = await resolveService(docker, loaded, serviceRef.service);
+    const project = { ...loaded, ...followedBy(service, loaded.switches) };
     if (service.containers.length === 0 && serviceRef.projectName === undefined)
       await refuseOtherProject(docker, project, service);
     const containers = service.containers.map(({ name, running }) => `${name} (${running ? 'running' : 'stopped'})`);
@@ -55,6 +56,7 @@ export async function proveService(
       const data = locateData(service, resolveVolume(project, service, serviceRef.volume, toldDirectory(service)));
       const strayed = strayedFrom(project, service, data.mount);
       if (strayed && !mayStray) throw astray(found, data, strayed);
+      if (project.isTakenBack && !mayStray) throw halfTakenBack(found, data);
       await refuseMountedInside({ docker, service }, data);
       const evidence = `${data.mount.source} at ${data.mount.destination}, data directory ${data.place.root}`;
       return { evidence, value: { data, ...(strayed ? { strayed } : {}) } };
@@ -80,6 +82,12 @@ function astray(
         `${projectCommand(project, 'up', '-d', service.name)}`,
     },
   );
+}
+
+/** The error when a way back was broken off before the service was started on its other volumes. */
+function halfTakenBack({ service }: Pick<FoundService, 'service'>, { mount }: DataPlace) {
+  const broken = `a rollback that was to lead service ${service.name} away from ${mount.source} was broken off`;
+  return new OdoError('serviceNotFound', broken, { hint: 'odo rollback carries it through' });
 }
 
 /**

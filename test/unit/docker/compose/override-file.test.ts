@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   demandOverridable,
+  followedBy,
   formatOverride,
   OVERRIDE_NAME,
   readOverride,
@@ -89,5 +90,22 @@ describe('the override file', () => {
     expect(withoutLastSwitch(twice, 'db')).toEqual(once);
     expect(withoutLastSwitch(once, 'db')).toEqual(none);
     expect(withoutLastSwitch(none, 'db')).toEqual(none);
+  });
+
+  it('still holds for a service whose way back was broken off, as long as its container is where it was', async () => {
+    const on = (volume: string) => ({
+      name: 'db',
+      mounts: [{ ...DB, type: 'volume' as const, source: volume, readOnly: false }],
+    });
+    const led = { switched: [DB], earlier: [{ service: 'db', mounts: [{ ...DB, volume: 'shop-1' }] }] };
+    const back = { ...withoutLastSwitch(led, 'db'), leaving: [DB] };
+    expect(followedBy(on(DB.volume), back)).toEqual({ switches: led, isTakenBack: true });
+    expect(followedBy(on('shop-1'), back)).toEqual({ switches: withoutLastSwitch(led, 'db') });
+    expect(followedBy({ name: 'other', mounts: [] }, back)).toEqual({ switches: back });
+
+    const files = [path.join(scratchDirectory(), 'compose.yaml')];
+    const alone = { switched: [], earlier: [], leaving: [DB] };
+    await writeOverride(files, alone);
+    expect(await readOverride(files)).toEqual(alone);
   });
 });
