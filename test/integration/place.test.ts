@@ -282,6 +282,7 @@ describe('the place of the data', () => {
     });
 
     it('gets its missing volume as compose would make it; no dry run makes it, and no failure leaves it', async () => {
+      await run('docker', ['volume', 'rm', '-f', ...['apart', 'small'].map((key) => `${project.name}_${key}`)]);
       const planned = await odoReceipt(args('apart', '--dry-run'));
       expect([planned.kind, await volumes()]).toEqual(['plan', []]);
       const proxy = await startFaultProxy();
