@@ -84,7 +84,7 @@ describe('exit codes', () => {
     image: postgres:15
     environment: { POSTGRES_PASSWORD: test }
     volumes: ["patient:${DATA}"]
-    profiles: [never]`,
+    profiles: [patient]`,
       volumes: ['beside', 'modern', 'foreign', 'patient', `tiny: { external: true, name: ${tinyVolume} } #`],
     });
     await project.up();
