@@ -193,6 +193,9 @@ describe('the backup that is taken', () => {
     const name = foreign.slice(foreign.lastIndexOf('/') + 1);
     await putObject(bucket, foreign, gunzipSync(await foreignSegment(source.container, name)));
     expect(await restored('postgres:15', `s3://${bucket}/backups/shop`)).toBe('3');
+    // So does the search for a moment, whose commit is in that segment.
+    const xid = await source.sql('select xmin from things where id = 3');
+    expect((await choice(`s3://${bucket}/backups/shop`, '--target-xid', xid)).id).toBe(newer);
     await deleteObjects(bucket, [empty, foreign]);
   });
 
