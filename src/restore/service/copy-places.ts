@@ -70,10 +70,21 @@ export function copyMounts(service: Service, own: readonly Mount[]): Mount[] {
   return [...own, ...others.map((mount) => ({ ...mount, readOnly: true }))];
 }
 
+/** Settings of TLS. Their files may lie on the service's own volumes, which a copy does not have. */
+const OF_TLS = [
+  'ssl',
+  'ssl_cert_file',
+  'ssl_key_file',
+  'ssl_ca_file',
+  'ssl_crl_file',
+  'ssl_crl_dir',
+  'ssl_dh_params_file',
+];
+
 /**
  * The command line of a copy's server: what the service's says of settings, then what keeps the copy to itself. It
  * archives nothing, takes nothing from the publishers that its subscriptions name, and runs no scheduled jobs; its log
- * is the container's.
+ * is the container's. TLS is left to its configuration.
  */
 export function copyServerArgs(service: Service, dataDirectory: string, listen: boolean): string[] {
   const settings = new Map([
@@ -86,5 +97,6 @@ export function copyServerArgs(service: Service, dataDirectory: string, listen: 
     ['listen_addresses', listen ? '*' : ''],
     ['unix_socket_directories', '/tmp'],
   ]);
+  for (const name of OF_TLS) settings.delete(name);
   return ['-D', dataDirectory, ...[...settings].flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }

@@ -90,6 +90,13 @@ describe("the command line of a copy's server", () => {
     expect(new Set(settingsOf(args).map((setting) => setting.split('=')[0])).size).toBe(settingsOf(args).length);
   });
 
+  it('leaves out certificates, which may lie on a volume that the copy does not have', () => {
+    const service = ['postgres', '-l', '-c', 'ssl_cert_file=/pg/server.crt', '--ssl-key-file=/pg/server.key'];
+    expect(settingsOf(copyServerArgs(SERVICE([], service), '/data', true)).filter((one) => /^ssl/.test(one))).toEqual(
+      [],
+    );
+  });
+
   it('listens only when it is to be seen from outside of its container', () => {
     expect(settingsOf(copyServerArgs(SERVICE([]), '/data', true))).toContain('listen_addresses=*');
   });
