@@ -43,6 +43,8 @@ export interface Fault {
   repositories: readonly RepositoryName[];
   /** Exit codes that fit besides 0; null: a signal ended it. */
   codes: readonly (number | null)[];
+  /** Words of the server with which 30 fits, too: the fault came after the exchange, and the server itself met it. */
+  serverMeets?: RegExp;
   /** For --retry-for, when it has to be longer than the usual few seconds. */
   retryForS?: number;
   /** The fault itself takes the server down, so that a finished restore may be found stopped. */

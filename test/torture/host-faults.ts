@@ -237,6 +237,7 @@ export const HOST_FAULTS: readonly Fault[] = [
     moments: ['lay-down', 'lay-down', 'wal', 'sync'],
     repositories: BOTH,
     codes: [25],
+    serverMeets: /could not (fsync|write|extend)[^\n]*: Input\/output error/,
     failsDisk: true,
     async strike({ rig, random, note, repairLater }) {
       const mib = random.int(1, 20);
