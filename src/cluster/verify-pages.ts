@@ -41,9 +41,9 @@ const RELATION_FILE = /^\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/;
 
 /**
  * Checks the checksums of all data pages below `root`, a data directory of a cluster that has them, on little-endian
- * machines. Pages that were never written, and those with an LSN from `startLsn` on, are not judged. A bad page may have
- * been copied while the server wrote it, and kept its old LSN. WAL repairs that one, too, so only pages that are bad
- * after recovery count. Source: PostgreSQL, src/backend/backup/basebackup.c (verify_page_checksum),
+ * machines. Pages that were never written, and those with an LSN from `startLsn` on, are not judged. A bad page may
+ * have been copied while the server wrote it, and kept its old LSN. WAL repairs that one, too, so only pages that are
+ * bad after recovery count. Source: PostgreSQL, src/backend/backup/basebackup.c (verify_page_checksum),
  * src/bin/pg_checksums/pg_checksums.c.
  */
 export async function verifyPages(root: string, options: VerifyPagesOptions): Promise<VerifiedPages> {
